@@ -1,0 +1,77 @@
+import { create } from "@bufbuild/protobuf";
+import { type ErrorDetail, ErrorDetailSchema } from "../../gen/cxmpute/error/v1/error_pb.ts";
+import { type Kind, type KindRow, kindOf, kinds } from "./kinds.ts";
+
+/** More about one failure. */
+export interface MeshErrorOptions {
+  /** OpenAI's `code` when it is more precise than the kind's own. */
+  code?: string;
+  /** Path of the request parameter at fault, such as `messages[0].role`. */
+  param?: string;
+  /** When another try makes sense, in milliseconds from now. */
+  retryAfterMs?: number;
+  /** What happened underneath; logged, never sent. */
+  cause?: unknown;
+}
+
+/**
+ * The one error that is thrown on purpose. The message says what was wrong, where, and what to do; it never
+ * carries a prompt or a secret, for it goes to the caller as it is.
+ */
+export class MeshError extends Error {
+  override readonly name = "MeshError";
+  readonly kind: Kind;
+  /** More precise than the kind's own code; undefined for the kind's own. */
+  readonly code: string | undefined;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: Kind, message: string, options: MeshErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.code = options.code;
+    this.param = options.param;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** How this failure looks on every surface. */
+  get row(): KindRow {
+    return kinds[this.kind];
+  }
+}
+
+/** What a caller reads instead of a bug's own message. */
+export const internalMessage = "The server had an error while processing your request. Sorry about that!";
+
+/**
+ * Any thrown value as a MeshError: aborts are `cancelled` (or what the abort's own reason says), anything that
+ * was not thrown on purpose is a bug and leaves as `internal`, masked, with the thrown value as its cause.
+ */
+export function toMeshError(thrown: unknown): MeshError {
+  if (thrown instanceof MeshError) return thrown;
+  if (thrown instanceof DOMException && thrown.name === "AbortError")
+    return new MeshError("cancelled", "The request was cancelled.", { cause: thrown });
+  if (thrown instanceof DOMException && thrown.name === "TimeoutError")
+    return new MeshError("deadline", "The request ran out of time.", { cause: thrown });
+  return new MeshError("internal", internalMessage, { cause: thrown });
+}
+
+/** The form that crosses processes. */
+export function toErrorDetail(error: MeshError): ErrorDetail {
+  return create(ErrorDetailSchema, {
+    reason: error.row.reason,
+    message: error.message,
+    code: error.code ?? "",
+    param: error.param ?? "",
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(error.retryAfterMs) }),
+  });
+}
+
+/** The inverse of `toErrorDetail`, exactly; only the cause stays behind. */
+export function fromErrorDetail(detail: ErrorDetail): MeshError {
+  return new MeshError(kindOf(detail.reason), detail.message, {
+    ...(detail.code === "" ? {} : { code: detail.code }),
+    ...(detail.param === "" ? {} : { param: detail.param }),
+    ...(detail.retryAfterMs === undefined ? {} : { retryAfterMs: detail.retryAfterMs }),
+  });
+}
