@@ -1,0 +1,172 @@
+import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ClientBound, EngineBound, Load, Start } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { fromErrorDetail, MeshError, toMeshError } from "../errors/mesh-error.ts";
+import { Channel } from "../streams/channel.ts";
+import {
+  beatMs,
+  bufferLimitBytes,
+  type RelayClient,
+  type RelayClientOptions,
+  silenceMs,
+} from "./contract.ts";
+import { mergeEvents, sizeOfEvent } from "./merge.ts";
+import { Outbox } from "./outbox.ts";
+
+/** One generation that is open on the other side. */
+interface OpenStream {
+  readonly events: Channel<GenerationEvent>;
+  /** When it last showed a sign of life, on the clock. */
+  lastSign: number;
+  /** Lets go of the caller's signal. */
+  release(): void;
+}
+
+/** How often silence is looked for, in milliseconds. */
+const watchMs = beatMs / 2;
+
+/** Opens the client's end of a relay. It begins to exchange frames at once. */
+export function openRelay(options: RelayClientOptions): RelayClient {
+  const { clock, exchange, onLoad, watchGenerations = false } = options;
+  const streams = new Map<number, OpenStream>();
+  const lifetime = new AbortController();
+  const ended = Promise.withResolvers<MeshError>();
+  let failure: MeshError | undefined;
+  let load: Load | undefined;
+  let nextStreamId = 1;
+  let starts: Start[] = [];
+  let cancels: number[] = [];
+
+  const outbox = new Outbox<EngineBound>(() => {
+    const frame: EngineBound = { $typeName: "cxmpute.relay.v1.EngineBound", starts, cancels };
+    starts = [];
+    cancels = [];
+    return frame;
+  });
+
+  const forget = (streamId: number): OpenStream | undefined => {
+    const stream = streams.get(streamId);
+    if (stream === undefined) return undefined;
+    streams.delete(streamId);
+    stream.release();
+    return stream;
+  };
+
+  /** Tells the other side that nobody reads any more; a start that has not left yet never does. */
+  const cancel = (streamId: number): OpenStream | undefined => {
+    const stream = forget(streamId);
+    if (stream === undefined) return undefined;
+    const unsent = starts.findIndex((start) => start.streamId === streamId);
+    if (unsent >= 0) starts.splice(unsent, 1);
+    else {
+      cancels.push(streamId);
+      outbox.mark();
+    }
+    return stream;
+  };
+
+  const begin = (generation: Generation, signal: AbortSignal): Channel<GenerationEvent> => {
+    if (signal.aborted) throw signal.reason;
+    if (failure !== undefined) throw lost(failure);
+    const streamId = nextStreamId++;
+    const events = new Channel<GenerationEvent>({
+      capacity: bufferLimitBytes,
+      sizeOf: sizeOfEvent,
+      merge: mergeEvents,
+      onLeave: () => cancel(streamId),
+    });
+    const abort = () => cancel(streamId)?.events.fail(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    streams.set(streamId, {
+      events,
+      lastSign: clock.now(),
+      release: () => signal.removeEventListener("abort", abort),
+    });
+    starts.push({ $typeName: "cxmpute.relay.v1.Start", streamId, generation });
+    outbox.mark();
+    return events;
+  };
+
+  const receive = (frame: ClientBound, now: number) => {
+    for (const { streamId, events, failure: detail } of frame.streams) {
+      const stream = streams.get(streamId);
+      if (stream === undefined) continue;
+      stream.lastSign = now;
+      for (const event of events) {
+        if (!stream.events.push(event)) {
+          cancel(streamId)?.events.fail(
+            new MeshError(
+              "cancelled",
+              `The reader fell behind by more than ${bufferLimitBytes} bytes of answer.`,
+            ),
+          );
+          break;
+        }
+        if (event.event.case === "finished") forget(streamId)?.events.close();
+      }
+      if (detail !== undefined) forget(streamId)?.events.fail(fromErrorDetail(detail));
+    }
+    if (frame.load !== undefined) {
+      load = frame.load;
+      onLoad?.(load);
+    }
+  };
+
+  const finish = (reason: MeshError) => {
+    if (failure !== undefined) return;
+    failure = reason;
+    watch.cancel();
+    outbox.close();
+    for (const streamId of [...streams.keys()]) forget(streamId)?.events.fail(lost(reason));
+    lifetime.abort(reason);
+    ended.resolve(reason);
+  };
+
+  let lastFrame = clock.now();
+  let lastLook = clock.now();
+  const watch = clock.every(watchMs, () => {
+    const now = clock.now();
+    const late = now - lastLook > 2 * watchMs;
+    lastLook = now;
+    if (late) {
+      // This process itself was held up: what the other side sent meanwhile has not been read yet.
+      lastFrame = now;
+      for (const stream of streams.values()) stream.lastSign = now;
+      return;
+    }
+    if (now - lastFrame > silenceMs)
+      return finish(new MeshError("node_lost", `The other side was silent for more than ${silenceMs} ms.`));
+    if (!watchGenerations) return;
+    for (const [streamId, stream] of streams)
+      if (now - stream.lastSign > silenceMs)
+        cancel(streamId)?.events.fail(
+          new MeshError("node_lost", `The engine showed no sign of life for more than ${silenceMs} ms.`),
+        );
+  });
+
+  const run = async () => {
+    for await (const frame of exchange(outbox, lifetime.signal)) {
+      lastFrame = clock.now();
+      receive(frame, lastFrame);
+      if (failure !== undefined) return;
+    }
+    throw new MeshError("node_lost", "The other side ended the relay.");
+  };
+  run().catch((error: unknown) => finish(toMeshError(error)));
+
+  return {
+    generate: (generation, signal) => ({ [Symbol.asyncIterator]: () => begin(generation, signal) }),
+    get open() {
+      return streams.size;
+    },
+    get load() {
+      return load;
+    },
+    closed: ended.promise,
+    close: finish,
+  };
+}
+
+/** What an open generation fails with when its relay ends: whatever ended it, the node is out of reach. */
+function lost(reason: MeshError): MeshError {
+  return reason.kind === "node_lost" ? reason : new MeshError("node_lost", reason.message, { cause: reason });
+}

@@ -1,0 +1,274 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import {
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+  GenerationEventSchema,
+  GenerationSchema,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ClientBound } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { MeshError } from "../errors/mesh-error.ts";
+import { FakeClock } from "../fake-clock.ts";
+import type { Generate } from "../generate.ts";
+import { Channel } from "../streams/channel.ts";
+import { openRelay } from "./client.ts";
+import { serveRelay } from "./server.ts";
+
+const started = create(GenerationEventSchema, { event: { case: "started", value: { nodeId: "n" } } });
+const finished = create(GenerationEventSchema, {
+  event: { case: "finished", value: { reason: FinishReason.STOP } },
+});
+const delta = (text: string, tokenId = 1) =>
+  create(GenerationEventSchema, { event: { case: "delta", value: { text, tokenIds: [tokenId] } } });
+const generation = (id: string): Generation => create(GenerationSchema, { id });
+const never = new AbortController().signal;
+
+/** A relay whose two ends share a process; `frames` records what crossed towards the client. */
+function relay(generate: Generate, options: { watchGenerations?: boolean } = {}) {
+  const clock = new FakeClock();
+  const frames: ClientBound[] = [];
+  const client = openRelay({
+    ...options,
+    clock,
+    exchange: async function* (outgoing, signal) {
+      for await (const frame of serveRelay({ generate, frames: outgoing, signal, clock })) {
+        frames.push(frame);
+        yield frame;
+      }
+    },
+  });
+  return { client, clock, frames };
+}
+
+/** An engine told from outside: one channel for each generation id. */
+function scripted() {
+  const channels = new Map<string, Channel<GenerationEvent>>();
+  const opened = new Channel<string>({ capacity: 100 });
+  const aborted = new Channel<string>({ capacity: 100 });
+  const generate: Generate = ({ id }, signal) => {
+    const channel = new Channel<GenerationEvent>({ capacity: 1_000_000 });
+    channels.set(id, channel);
+    signal.addEventListener("abort", () => {
+      aborted.push(id);
+      channel.fail(signal.reason);
+    });
+    opened.push(id);
+    return channel;
+  };
+  return { generate, channels, opened, aborted };
+}
+
+const textOf = (events: GenerationEvent[]) =>
+  events.map(({ event }) => (event.case === "delta" ? event.value.text : "")).join("");
+
+describe("a relay", () => {
+  test("carries many generations side by side, each in its own order", async () => {
+    const { client } = relay(async function* ({ id }) {
+      yield started;
+      for (let index = 0; index < 50; index++) {
+        yield delta(`${id}:${index} `, index);
+        if (index % 7 === 0) await new Promise(setImmediate);
+      }
+      yield finished;
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        Array.fromAsync(client.generate(generation(`g${index}`), never)),
+      ),
+    );
+    answers.forEach((events, index) => {
+      expect(textOf(events)).toBe(Array.from({ length: 50 }, (_, n) => `g${index}:${n} `).join(""));
+      expect(events.flatMap(({ event }) => (event.case === "delta" ? event.value.tokenIds : []))).toEqual(
+        Array.from({ length: 50 }, (_, n) => n),
+      );
+      expect(events[0]?.event.case).toBe("started");
+      expect(events.at(-1)?.event.case).toBe("finished");
+    });
+    expect(client.open).toBe(0);
+  });
+
+  test("puts what one turn of the event loop produced into one frame", async () => {
+    const { generate, channels, opened } = scripted();
+    const { client, frames } = relay(generate);
+    const readers = ["a", "b", "c"].map((id) => Array.fromAsync(client.generate(generation(id), never)));
+    for (let count = 0; count < 3; count++) await opened.next();
+    const before = frames.length;
+    for (const channel of channels.values()) {
+      channel.push(started);
+      channel.push(delta("x"));
+      channel.push(delta("y"));
+      channel.push(finished);
+      channel.close();
+    }
+    for (const reader of await Promise.all(readers)) expect(textOf(reader)).toBe("xy");
+    expect(frames.length - before).toBe(1);
+    const news = frames.at(-1)?.streams;
+    expect(news?.length).toBe(3);
+    expect(news?.[0]?.events.map(({ event }) => event.case)).toEqual(["started", "delta", "finished"]);
+  });
+
+  test("passes a failure across with everything that it says", async () => {
+    const { client } = relay(async function* () {
+      yield started;
+      throw new MeshError("rate_limited", "Too fast.", { code: "slow_down", param: "n", retryAfterMs: 1200 });
+    });
+    await expect(Array.fromAsync(client.generate(generation("g"), never))).rejects.toMatchObject({
+      kind: "rate_limited",
+      message: "Too fast.",
+      code: "slow_down",
+      param: "n",
+      retryAfterMs: 1200,
+    });
+  });
+
+  test("masks a bug of the other side", async () => {
+    const { client } = relay(async function* () {
+      yield started;
+      throw new TypeError("secret detail");
+    });
+    await expect(Array.fromAsync(client.generate(generation("g"), never))).rejects.toMatchObject({
+      kind: "internal",
+      message: expect.not.stringContaining("secret"),
+    });
+  });
+
+  test.each(["abort", "leave"] as const)(
+    "cancels on the other side when the caller would %s",
+    async (how) => {
+      const { generate, channels, opened, aborted } = scripted();
+      const { client } = relay(generate);
+      const caller = new AbortController();
+      const events = client.generate(generation("g"), caller.signal)[Symbol.asyncIterator]();
+      const first = events.next();
+      await opened.next();
+      channels.get("g")?.push(started);
+      expect((await first).value?.event.case).toBe("started");
+      if (how === "abort") {
+        const waiting = events.next();
+        caller.abort(new MeshError("cancelled", "gone"));
+        await expect(waiting).rejects.toMatchObject({ message: "gone" });
+      } else await events.return?.();
+      expect((await aborted.next()).value).toBe("g");
+      expect(client.open).toBe(0);
+    },
+  );
+
+  test("never sends a start that was cancelled in the same turn", async () => {
+    const { generate, opened } = scripted();
+    const { client } = relay(generate);
+    const caller = new AbortController();
+    const first = client.generate(generation("never"), caller.signal)[Symbol.asyncIterator]().next();
+    caller.abort(new MeshError("cancelled", "gone"));
+    await expect(first).rejects.toMatchObject({ kind: "cancelled" });
+    void client.generate(generation("next"), never)[Symbol.asyncIterator]().next();
+    expect((await opened.next()).value).toBe("next");
+  });
+
+  test("merges for a slow reader, and cancels the generation of one that falls behind too far", async () => {
+    const { generate, channels, opened, aborted } = scripted();
+    const { client } = relay(generate);
+    const slow = client.generate(generation("slow"), never)[Symbol.asyncIterator]();
+    const quick = Array.fromAsync(client.generate(generation("quick"), never));
+    const first = slow.next();
+    await opened.next();
+    await opened.next();
+    channels.get("slow")?.push(started);
+    await first;
+    const piece = "x".repeat(1000);
+    for (let count = 0; count < 1100 && channels.get("slow")?.push(delta(piece)); count++)
+      if (count % 100 === 0) await new Promise(setImmediate);
+    channels.get("quick")?.push(started);
+    channels.get("quick")?.push(finished);
+    channels.get("quick")?.close();
+    expect((await quick).length).toBe(2);
+    expect((await aborted.next()).value).toBe("slow");
+    const merged = await slow.next();
+    expect(merged.value?.event.value).toHaveProperty("text", expect.stringMatching(/^x{100000,}$/));
+    await expect(slow.next()).rejects.toMatchObject({ kind: "cancelled" });
+  });
+
+  test("fails what is open, as lost, when the other side falls silent", async () => {
+    const clock = new FakeClock();
+    const client = openRelay({
+      clock,
+      exchange: async function* (_, signal) {
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        yield* [];
+      },
+    });
+    const failed = expect(Array.fromAsync(client.generate(generation("g"), never))).rejects.toMatchObject({
+      kind: "node_lost",
+    });
+    await clock.advance(2000);
+    await failed;
+    expect((await client.closed).kind).toBe("node_lost");
+    await expect(Array.fromAsync(client.generate(generation("h"), never))).rejects.toMatchObject({
+      kind: "node_lost",
+    });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("stays up while idle, for the other side beats", async () => {
+    const { generate } = scripted();
+    const { client, clock } = relay(generate);
+    await clock.advance(10_000);
+    expect(await Promise.race([client.closed, "up"])).toBe("up");
+  });
+
+  test("fails only the generation whose engine shows no sign of life", async () => {
+    const { generate, channels, opened, aborted } = scripted();
+    const { client, clock } = relay(generate, { watchGenerations: true });
+    const hung = Array.fromAsync(client.generate(generation("hung"), never));
+    const alive = client.generate(generation("alive"), never)[Symbol.asyncIterator]();
+    const first = alive.next();
+    await opened.next();
+    await opened.next();
+    for (const channel of channels.values()) channel.push(started);
+    await first;
+    const failed = expect(hung).rejects.toMatchObject({ kind: "node_lost" });
+    for (let count = 0; count < 5; count++) {
+      channels.get("alive")?.push(delta(""));
+      await clock.advance(500);
+    }
+    await failed;
+    expect((await aborted.next()).value).toBe("hung");
+    expect((await alive.next()).value?.event.case).toBe("delta");
+  });
+
+  test("forgives silence that was this process's own", async () => {
+    const { generate } = scripted();
+    const { client, clock } = relay(generate);
+    await clock.advance(100);
+    // One jump over many periods: the timer fires late, as after a suspend.
+    const now = clock.now.bind(clock);
+    clock.now = () => now() + 60_000;
+    await clock.advance(250);
+    await clock.advance(500);
+    expect(await Promise.race([client.closed, "up"])).toBe("up");
+  });
+
+  test("lets go of the caller's signal and of its timers", async () => {
+    const { client, clock } = relay(async function* () {
+      yield started;
+      yield finished;
+    });
+    const caller = new AbortController();
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = caller.signal;
+    caller.signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      listeners++;
+      addEventListener.apply(caller.signal, args);
+    };
+    caller.signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      listeners--;
+      removeEventListener.apply(caller.signal, args);
+    };
+    for (let count = 0; count < 10; count++)
+      await Array.fromAsync(client.generate(generation(`g${count}`), caller.signal));
+    expect(listeners).toBe(0);
+    client.close(new MeshError("node_lost", "test over"));
+    await clock.advance(1000);
+    expect(clock.pending).toBe(0);
+  });
+});

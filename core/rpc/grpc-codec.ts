@@ -1,0 +1,45 @@
+import { type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { Metadata, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
+import type { MeshError } from "../errors/mesh-error.ts";
+import { fromConnectError, toConnectError } from "./status.ts";
+
+/** A method as grpc-js wants it, from protobuf-es descriptors. */
+export function toMethodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
+  return {
+    path: `/${method.parent.typeName}/${method.name}`,
+    requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
+    responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
+    requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
+    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+    responseSerialize: (message) => asBuffer(toBinary(method.output, message)),
+    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+  };
+}
+
+/** The same bytes, not a copy. */
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** A failure as grpc-js sends it: code, text, and the details in `grpc-status-details-bin`. */
+export function toServiceError(thrown: unknown): Partial<ServiceError> {
+  const error = toConnectError(thrown);
+  const trailers = setTrailerStatus(new Headers(), error);
+  const metadata = new Metadata();
+  for (const [key, value] of trailers) {
+    if (key === detailsKey) metadata.set(key, Buffer.from(value, "base64"));
+    else if (!key.startsWith("grpc-")) metadata.set(key, value);
+  }
+  return { code: error.code as number, details: error.rawMessage, metadata };
+}
+
+/** The inverse: what a grpc-js call failed with. */
+export function fromServiceError(error: ServiceError): MeshError {
+  const details = error.metadata?.get(detailsKey)[0];
+  const trailers = new Headers();
+  if (Buffer.isBuffer(details)) trailers.set(detailsKey, details.toString("base64"));
+  const code = error.code in Code ? (error.code as number as Code) : Code.Unknown;
+  return fromConnectError(findTrailerError(trailers) ?? new ConnectError(error.details, code));
+}
+
+const detailsKey = "grpc-status-details-bin";

@@ -1,0 +1,65 @@
+import type { Readable, Writable } from "node:stream";
+import type { Message } from "@bufbuild/protobuf";
+import { Channel } from "../streams/channel.ts";
+
+/** Messages that may wait between grpc-js and a slow reader before the HTTP/2 stream is paused. */
+const readAhead = 16;
+
+/**
+ * Reads a grpc-js call. Its own async iterator does not cancel the call when the reader leaves, so this one
+ * tells, through `onLeave`. `failure` says, once the call has ended, what it failed with.
+ */
+export function readCall(
+  call: Readable,
+  onLeave: () => void,
+  failure: () => unknown,
+): AsyncIterableIterator<Message> {
+  const channel = new Channel<Message>({ capacity: Number.POSITIVE_INFINITY, onLeave });
+  call.on("data", (message: Message) => {
+    channel.push(message);
+    if (channel.size >= readAhead) call.pause();
+  });
+  const end = () => {
+    const error = failure();
+    if (error === undefined) channel.close();
+    else channel.fail(error);
+  };
+  call.on("end", end);
+  call.on("close", end);
+  return {
+    next() {
+      const result = channel.next();
+      if (call.isPaused() && channel.size < readAhead / 2) call.resume();
+      return result;
+    },
+    return: () => channel.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/**
+ * Writes a source to a grpc-js call, no faster than it drains: while a write is backed up the source is not
+ * pulled, so it can combine what it has. Returns when the source ends or the call has closed.
+ */
+export async function writeCall(call: Writable, source: AsyncIterable<Message>): Promise<void> {
+  for await (const message of source) {
+    if (call.destroyed || call.writableEnded) return;
+    if (!call.write(message)) await drained(call);
+  }
+}
+
+function drained(call: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off("drain", done);
+      call.off("close", done);
+      call.off("cancelled", done);
+      resolve();
+    };
+    call.on("drain", done);
+    call.on("close", done);
+    call.on("cancelled", done);
+  });
+}

@@ -1,0 +1,20 @@
+import {
+  create,
+  type DescMessage,
+  isMessage,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+
+/** A message from what a caller or a handler gave: the message itself, or the fields to make one from. */
+export function asMessage<D extends DescMessage>(schema: D, value: MessageInitShape<D>): MessageShape<D> {
+  return isMessage(value, schema) ? value : create(schema, value);
+}
+
+/** The same for a stream. */
+export async function* asMessages<D extends DescMessage>(
+  schema: D,
+  values: AsyncIterable<MessageInitShape<D>>,
+): AsyncGenerator<MessageShape<D>> {
+  for await (const value of values) yield asMessage(schema, value);
+}

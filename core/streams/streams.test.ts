@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Channel } from "./channel.ts";
+import { linkSignal } from "./link-signal.ts";
+import { scoped } from "./scoped.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+describe("a channel", () => {
+  test("gives out what was pushed, in order, whether reading runs ahead of writing or behind it", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 60 }), async (writes) => {
+        const channel = new Channel<number>({ capacity: 1000 });
+        const read: number[] = [];
+        const reader = (async () => {
+          for await (const value of channel) read.push(value);
+        })();
+        let pushed = 0;
+        for (const write of writes) {
+          if (write) expect(channel.push(pushed++)).toBe(true);
+          else await Promise.resolve();
+        }
+        channel.close();
+        await reader;
+        expect(read).toEqual(Array.from({ length: pushed }, (_, index) => index));
+      }),
+    );
+  });
+
+  test("takes no more than its capacity, and one value even when that is larger", () => {
+    const channel = new Channel<string>({ capacity: 5, sizeOf: (text) => text.length });
+    expect(channel.push("a long one")).toBe(true);
+    expect(channel.push("x")).toBe(false);
+    expect(channel.size).toBe(10);
+  });
+
+  test("combines what waits", async () => {
+    const channel = new Channel<string>({
+      capacity: 100,
+      merge: (last, next) => (last.endsWith(".") ? undefined : last + next),
+    });
+    for (const piece of ["a", "b.", "c"]) channel.push(piece);
+    channel.close();
+    expect(await Array.fromAsync(channel)).toEqual(["ab.", "c"]);
+  });
+
+  test("gives out what waits before it fails, and fails once", async () => {
+    const channel = new Channel<number>({ capacity: 9 });
+    channel.push(1);
+    channel.fail(new Error("broken"));
+    expect(channel.push(2)).toBe(false);
+    expect(await channel.next()).toEqual({ value: 1, done: false });
+    await expect(channel.next()).rejects.toThrow("broken");
+    expect(await channel.next()).toEqual({ value: undefined, done: true });
+  });
+
+  test("tells when the reader leaves early, and only then", async () => {
+    let left = 0;
+    const make = () => new Channel<number>({ capacity: 9, onLeave: () => left++ });
+    const early = make();
+    early.push(1);
+    for await (const _ of early) break;
+    expect(left).toBe(1);
+    expect(early.push(2)).toBe(false);
+    const whole = make();
+    whole.push(1);
+    whole.close();
+    expect(await Array.fromAsync(whole)).toEqual([1]);
+    await whole.return();
+    expect(left).toBe(1);
+  });
+});
+
+describe("scoped", () => {
+  test("aborts what it opened when the reader leaves, and lets go of the outer signal", async () => {
+    const outer = new AbortController();
+    let inner: AbortSignal | undefined;
+    const numbers = scoped(outer.signal, async function* (signal) {
+      inner = signal;
+      yield 1;
+      yield 2;
+    });
+    for await (const _ of numbers) break;
+    expect(inner?.aborted).toBe(true);
+    expect(outer.signal.aborted).toBe(false);
+  });
+
+  test("passes the outer abort on, with its reason", async () => {
+    const outer = new AbortController();
+    const numbers = scoped(outer.signal, async function* (signal) {
+      yield 1;
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    await numbers.next();
+    const waiting = numbers.next();
+    outer.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+  });
+});
+
+describe("a linked signal", () => {
+  test("follows the outer one until it is unlinked", () => {
+    const outer = new AbortController();
+    const linked = linkSignal(outer.signal);
+    const free = linkSignal(outer.signal);
+    free.unlink();
+    outer.abort(new Error("why"));
+    expect(linked.signal.reason).toEqual(new Error("why"));
+    expect(free.signal.aborted).toBe(false);
+    expect(linkSignal(outer.signal).signal.aborted).toBe(true);
+  });
+});
+
+describe("untilAborted", () => {
+  test("rejects the waiting read at once, though the source never notices", async () => {
+    const controller = new AbortController();
+    const reader = untilAborted(
+      (async function* () {
+        yield 1;
+        await new Promise(() => {});
+      })(),
+      controller.signal,
+    );
+    expect(await reader.next()).toEqual({ value: 1, done: false });
+    const waiting = reader.next();
+    controller.abort(new Error("stop"));
+    await expect(waiting).rejects.toThrow("stop");
+    await expect(reader.next()).rejects.toThrow("stop");
+  });
+
+  test("closes the source when the reader leaves", async () => {
+    let closed = false;
+    const source = (async function* () {
+      try {
+        yield 1;
+        yield 2;
+      } finally {
+        closed = true;
+      }
+    })();
+    for await (const _ of untilAborted(source, new AbortController().signal)) break;
+    expect(closed).toBe(true);
+  });
+});

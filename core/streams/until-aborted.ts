@@ -1,0 +1,52 @@
+/**
+ * Reads a source until it ends or the signal aborts: then the read that waits rejects with the signal's reason
+ * at once, even when the source is slow to notice, and the source is told to stop.
+ */
+export function untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncIterableIterator<T> {
+  const inner = source[Symbol.asyncIterator]();
+  let rejectWaiting: ((reason: unknown) => void) | undefined;
+  let listening = true;
+  const onAbort = () => {
+    stopListening();
+    rejectWaiting?.(signal.reason);
+    stop();
+  };
+  const stopListening = () => {
+    if (!listening) return;
+    listening = false;
+    signal.removeEventListener("abort", onAbort);
+  };
+  // A generator that is in the middle of a read stops only when that read settles; nobody waits for it.
+  const stop = () => void Promise.resolve(inner.return?.()).catch(() => {});
+  if (signal.aborted) queueMicrotask(onAbort);
+  else signal.addEventListener("abort", onAbort, { once: true });
+
+  return {
+    next() {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      return new Promise<IteratorResult<T>>((resolve, reject) => {
+        rejectWaiting = reject;
+        inner.next().then(
+          (result) => {
+            rejectWaiting = undefined;
+            if (result.done) stopListening();
+            resolve(result);
+          },
+          (error: unknown) => {
+            rejectWaiting = undefined;
+            stopListening();
+            reject(error);
+          },
+        );
+      });
+    },
+    async return(value?: unknown) {
+      stopListening();
+      if (!signal.aborted) await inner.return?.();
+      return { value: value as T, done: true };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
