@@ -1,4 +1,5 @@
 import prettyPrinter from "pino-pretty";
+import type { ErrorRecord } from "./describe-error.ts";
 
 /**
  * A JSON log line as people read it: time, level, who speaks, what happened, then the remaining fields as
@@ -9,9 +10,11 @@ export const toReadableLine: (line: string) => string = prettyPrinter.prettyFact
   translateTime: "SYS:HH:MM:ss.l",
   hideObject: true,
   messageFormat: (record, messageKey) =>
-    [`${record.service}: ${record[messageKey] ?? ""}`, ...toFields(record, messageKey), toStack(record.err)]
-      .filter((part) => part !== "")
-      .join(" "),
+    [
+      `${record.service}: ${record[messageKey] ?? ""}`,
+      ...toFields(record, messageKey),
+      ...toErrorLines(record.err as ErrorRecord | undefined),
+    ].join(" "),
 });
 
 const shownElsewhere = new Set(["level", "time", "service", "err"]);
@@ -22,9 +25,8 @@ function toFields(record: Record<string, unknown>, messageKey: string): string[]
     .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
 }
 
-function toStack(error: unknown): string {
-  if (typeof error !== "object" || error === null) return "";
-  const { message, stack, cause } = error as { message?: string; stack?: string; cause?: unknown };
-  const below = cause === undefined ? "" : `\n  caused by ${toStack(cause)}`;
-  return `${stack ?? message ?? ""}${below}`.replace(/^(?!$)/, "\n  ").replaceAll("\n    at ", "\n      at ");
+function toErrorLines(error: ErrorRecord | undefined, lead = ""): string[] {
+  if (error === undefined) return [];
+  const text = (error.stack ?? error.message).replaceAll("\n", "\n  ");
+  return [`\n  ${lead}${text}`, ...toErrorLines(error.cause, "caused by ")];
 }

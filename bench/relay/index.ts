@@ -1,0 +1,78 @@
+import { writeFileSync } from "node:fs";
+import type { Peer } from "../peers/contract.ts";
+import { peers } from "../peers/index.ts";
+import { startScript } from "../processes/child.ts";
+import { createProfiling } from "../profile/profiling.ts";
+import { startLoadClient } from "./client/load-client.ts";
+import type { Entrant } from "./entrant.ts";
+import { type Bench, type Measurement, measure } from "./measure.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { report } from "./report.ts";
+
+export { usage } from "./options.ts";
+
+/**
+ * Measures what a streamed token and a short request cost on every path, in one run, and prints tables with
+ * ratios and targets. Returns the exit code: 1 when the mesh failed to answer something exactly.
+ */
+export async function relay(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  const upstream = startScript<never, { port: number }>(new URL("./upstream/server.ts", import.meta.url), [
+    String(options.intervalMs),
+  ]);
+  const client = startLoadClient();
+  const profiling = createProfiling(print);
+  const entrants: Entrant[] = [];
+  try {
+    const { port } = await upstream.next(10_000);
+    for (const peer of peers.filter(({ name }) => options.peers.includes(name)))
+      entrants.push(await enter(peer, port, options));
+    const measurements = await rounds({ options, client, profiling }, entrants);
+    print(report(options, entrants, measurements));
+    if (options.json !== undefined) writeJson(options, entrants, measurements);
+    const fault = entrants.some((entrant) => entrant.peer.name === "mesh" && "absent" in entrant);
+    return fault || measurements.some(({ peer, failed }) => peer === "mesh" && failed > 0) ? 1 : 0;
+  } finally {
+    profiling.close();
+    await Promise.all(entrants.map((entrant) => "running" in entrant && entrant.running.stop()));
+    await Promise.all([client.stop(), upstream.stop()]);
+  }
+}
+
+async function enter(peer: Peer, upstreamPort: number, options: Options): Promise<Entrant> {
+  progress(`starting ${peer.name}`);
+  const { intervalMs, streams, profile } = options;
+  try {
+    return { peer, running: await peer.start({ upstreamPort, intervalMs, streams, inspect: profile }) };
+  } catch (error) {
+    return { peer, absent: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Every workload of every peer in every round; peers take turns, so that what disturbs one disturbs all. */
+async function rounds(bench: Bench, entrants: readonly Entrant[]): Promise<Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (let round = 1; round <= bench.options.rounds; round++)
+    for (const workload of bench.options.workloads)
+      for (const entrant of entrants) {
+        if ("absent" in entrant) continue;
+        const { peer, running } = entrant;
+        progress(`round ${round} of ${bench.options.rounds}, ${workload}: ${peer.name}`);
+        measurements.push(await measure(bench, { ...peer, running }, workload, round));
+      }
+  return measurements;
+}
+
+function writeJson(
+  options: Options,
+  entrants: readonly Entrant[],
+  measurements: readonly Measurement[],
+): void {
+  const absent = entrants.flatMap((entrant) =>
+    "absent" in entrant ? [{ peer: entrant.peer.name, reason: entrant.absent }] : [],
+  );
+  writeFileSync(options.json!, `${JSON.stringify({ options, absent, measurements }, null, 2)}\n`);
+}
+
+const print = (text: string): void => void process.stdout.write(text);
+const progress = (text: string): void => void process.stderr.write(`${text}\n`);

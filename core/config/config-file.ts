@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import type { Fault } from "./faults.ts";
+import { suggest } from "./suggest.ts";
+
+/** One entry of a configuration file. */
+export interface FileEntry {
+  /** The service whose section it stands in. */
+  readonly section: string;
+  /** The setting's name. */
+  readonly name: string;
+  /** As YAML types it. */
+  readonly value: unknown;
+  /** `mesh.yaml:3 router.listen`. */
+  readonly where: string;
+}
+
+/** What a file says, and what is wrong with its form. */
+export interface ConfigFile {
+  readonly entries: readonly FileEntry[];
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Reads a YAML file whose top-level sections are named by service and hold settings by name. Unknown sections
+ * are faults; an empty file, or an empty section, says nothing.
+ */
+export function readConfigFile(path: string, sections: readonly string[]): ConfigFile {
+  try {
+    return parseConfig(path, readFileSync(path, "utf8"), sections);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = { ENOENT: "there is no such file", EISDIR: "this is a folder", EACCES: "may not be read" };
+    return { entries: [], faults: [{ where: path, message: why[code as keyof typeof why] ?? message }] };
+  }
+}
+
+/** Reads a file's text; `path` is for the faults. */
+export function parseConfig(path: string, text: string, sections: readonly string[]): ConfigFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => `${path}:${lines.linePos(offset).line}`;
+  const faults: Fault[] = document.errors.map((error) => ({
+    where: at(error.pos[0]),
+    message: `this is not valid YAML: ${error.message}`,
+  }));
+  const entries: FileEntry[] = [];
+  if (faults.length > 0) return { entries, faults };
+
+  for (const { name: section, node, offset } of pairsOf(document.contents, path, at, faults)) {
+    const where = `${at(offset)} ${section}`;
+    if (!sections.includes(section)) {
+      const known = suggest(section, sections) || `; the sections are ${sections.join(", ")}`;
+      faults.push({ where, message: `unknown section${known}` });
+      continue;
+    }
+    for (const entry of pairsOf(node, where, at, faults))
+      entries.push({
+        section,
+        name: entry.name,
+        value: entry.node?.toJS(document),
+        where: `${at(entry.offset)} ${section}.${entry.name}`,
+      });
+  }
+  return { entries, faults };
+}
+
+/** The entries of a mapping. Anything else than a mapping or nothing is a fault. */
+function pairsOf(
+  node: Node | null,
+  where: string,
+  at: (offset: number) => string,
+  faults: Fault[],
+): { name: string; node: Node | null; offset: number }[] {
+  if (node === null || (isScalar(node) && node.value === null)) return [];
+  if (!isMap<Node, Node | null>(node)) {
+    faults.push({ where, message: "expected names with values, such as `listen: 127.0.0.1:8080`" });
+    return [];
+  }
+  return node.items.flatMap(({ key, value }) => {
+    const offset = key.range?.[0] ?? 0;
+    if (isScalar(key) && typeof key.value === "string") return [{ name: key.value, node: value, offset }];
+    faults.push({ where: at(offset), message: "expected a name" });
+    return [];
+  });
+}

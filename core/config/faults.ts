@@ -1,0 +1,26 @@
+/** One thing wrong with the configuration. */
+export interface Fault {
+  /** Where it was said: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`; empty for what is missing. */
+  readonly where: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
+/** Everything that is wrong with the configuration, found in one go. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super(toText(faults));
+    this.faults = faults;
+  }
+}
+
+/** One line for one fault, a list for several. */
+function toText(faults: readonly Fault[]): string {
+  const lines = faults.map(({ where, message }) => (where === "" ? message : `${where}: ${message}`));
+  return lines.length === 1
+    ? lines.join()
+    : [`${lines.length} settings are wrong:`, ...lines.map((line) => `  ${line}`)].join("\n");
+}

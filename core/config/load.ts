@@ -1,0 +1,133 @@
+import { type Environment, processEnvironment } from "./environment.ts";
+import { ConfigError, type Fault } from "./faults.ts";
+import type { Reading } from "./read-value.ts";
+import {
+  byName,
+  nameOf,
+  type SchemaTable,
+  type Settings,
+  toFlag,
+  toVariable,
+  type ValuesOf,
+} from "./settings.ts";
+import { shapeOf } from "./shape.ts";
+import { configName, fromEnvironment, fromFile, fromFlags, type Source } from "./sources.ts";
+import { suggest } from "./suggest.ts";
+
+/** What to load, and from where. */
+export interface LoadOptions<Schemas extends SchemaTable> {
+  readonly settings: Settings<Schemas>;
+  /** The command line after the command's name. */
+  readonly args: readonly string[];
+  /** Every service's settings, for a file or an environment may speak to all of them. Default: this one's alone. */
+  readonly services?: readonly Settings[];
+  /** What words beside the flags mean, in order, such as `MESSAGE`; more words than these are faults. */
+  readonly words?: readonly string[];
+  /** Default: the process's own. */
+  readonly environment?: Environment;
+}
+
+/** A service's configuration, checked. */
+export interface Config<Schemas extends SchemaTable = SchemaTable> {
+  readonly values: ValuesOf<Schemas>;
+  /** Who said each value: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`, or `default`. */
+  readonly origins: { readonly [Key in keyof Schemas]: string };
+  /** Words beside the flags. */
+  readonly words: readonly string[];
+}
+
+/** Who said a value when nobody did. */
+export const defaultOrigin = "default";
+
+/**
+ * Resolves the configuration of one service: file, overruled by the environment, overruled by flags. The file is
+ * named by `--config` or `CXMPUTE_CONFIG`. Everything that is said is checked, also what is overruled and what a
+ * file says to other services. Throws a `ConfigError` with every fault at once.
+ */
+export function loadConfig<Schemas extends SchemaTable>(options: LoadOptions<Schemas>): Config<Schemas>;
+export function loadConfig(options: LoadOptions<SchemaTable>): Config {
+  const { settings, args, environment = processEnvironment, words = [] } = options;
+  const services = options.services ?? [settings];
+
+  const flags = fromFlags(args, settings);
+  const path = flags.given.get(configName)?.at(-1) ?? (environment[toVariable(configName)] || undefined);
+  const sources = [fromFile(path, services), fromEnvironment(environment, settings, services), flags];
+
+  const faults: Fault[] = [];
+  const found = settle(sources, settings, services, faults);
+  for (const word of flags.words.slice(words.length))
+    faults.push({ where: word, message: `not expected here${describeWords(words)}` });
+  faults.push(...findMissing(settings, sources, faults));
+
+  const entries = Object.entries(settings.table);
+  const values = Object.fromEntries(
+    entries.map(([key, setting]) => [key, found.has(key) ? found.get(key)!.value : setting.default]),
+  );
+  const origins = Object.fromEntries(entries.map(([key]) => [key, found.get(key)?.origin ?? defaultOrigin]));
+  if (faults.length === 0) checkTogether(settings, values, found, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { values, origins, words: flags.words };
+}
+
+/** Values by key, with who said them. */
+type Found = ReadonlyMap<string, { readonly value: unknown; readonly origin: string }>;
+
+/** Reads every claim; the last right one about a setting of this service stands. */
+function settle(
+  sources: readonly Source[],
+  settings: Settings,
+  services: readonly Settings[],
+  faults: Fault[],
+): Found {
+  const found = new Map<string, { value: unknown; origin: string }>();
+  const tables = new Map([...services, settings].map((service) => [service.section, byName(service)]));
+  for (const source of sources) {
+    faults.push(...source.faults);
+    for (const { section, name, origin, read } of source.claims) {
+      const table = tables.get(section)!;
+      const known = table.get(name);
+      const reading = known === undefined ? unknownSetting(name, table.keys()) : read(known.setting);
+      if ("fault" in reading) faults.push({ where: origin, message: reading.fault });
+      else if (section === settings.section) found.set(known!.key, { value: reading.value, origin });
+    }
+  }
+  return found;
+}
+
+const unknownSetting = (name: string, names: Iterable<string>): Reading => ({
+  fault: `unknown setting${suggest(name, names)}`,
+});
+
+/** Settings that must be given and that nobody mentions; one that was given wrongly is not missing as well. */
+function findMissing(settings: Settings, sources: readonly Source[], faults: readonly Fault[]): Fault[] {
+  const claims = sources.flatMap(({ claims }) => claims);
+  const isMentioned = (name: string) =>
+    claims.some((claim) => claim.section === settings.section && claim.name === name) ||
+    faults.some(({ where }) => where === toFlag(name));
+  return [...byName(settings)]
+    .filter(([name, { setting }]) => setting.default === undefined && !isMentioned(name))
+    .filter(([, { setting }]) => !setting.schema.safeParse(undefined).success)
+    .map(([name, { setting }]) => ({
+      where: toFlag(name),
+      message: `required: ${shapeOf(setting.schema).expects}; or set ${toVariable(name)}, or ${name} in the section ${settings.section} of a configuration file`,
+    }));
+}
+
+function checkTogether(
+  settings: Settings,
+  values: ValuesOf<SchemaTable>,
+  found: Found,
+  faults: Fault[],
+): void {
+  settings.check(
+    values,
+    (key, message) => {
+      const where = found.get(key)?.origin ?? toFlag(nameOf(key, settings.table[key]!));
+      faults.push({ where, message });
+    },
+    (key) => found.has(key),
+  );
+}
+
+const describeWords = (words: readonly string[]): string =>
+  words.length === 0 ? "; flags begin with --" : `; beside the flags there can be ${words.join(" ")}`;

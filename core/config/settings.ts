@@ -1,0 +1,79 @@
+import type { z } from "zod";
+
+/** One setting: what it accepts, what it is for. Its key in the table gives it its names (`nameOf`). */
+export interface Setting<Schema extends z.ZodType = z.ZodType> {
+  /**
+   * What a value must be: text, number, boolean, enum or a list of these, perhaps optional. Its description
+   * (`schema.describe`) says in a fault what is expected; numbers and enums describe themselves.
+   */
+  readonly schema: Schema;
+  /** Stands when nobody says otherwise. Without it the setting is required, unless its schema is optional. */
+  readonly default?: z.output<Schema>;
+  /** Stands for the value in help, such as `HOST:PORT`; absent where a boolean needs none. */
+  readonly placeholder?: string;
+  /** What it does, in a sentence. */
+  readonly help: string;
+  /** True: the value is masked wherever it is shown. */
+  readonly secret?: true;
+  /** The name, where it is not the key in kebab case: a list's flag is singular, for it is repeated. */
+  readonly name?: string;
+}
+
+/** All settings of one service. */
+export interface Settings<Schemas extends SchemaTable = SchemaTable> {
+  /** The service: its command, and its section in a configuration file. */
+  readonly section: string;
+  readonly table: { readonly [Key in keyof Schemas]: Setting<Schemas[Key]> };
+  /** Looks at all values together, once each is right by itself; see `SettingsCheck`. */
+  check(...found: Parameters<SettingsCheck<Schemas>>): void;
+}
+
+/** Schemas by key. */
+export type SchemaTable = Readonly<Record<string, z.ZodType>>;
+
+/** The values of a service, by key. */
+export type Values<S extends Settings> = S extends Settings<infer Schemas> ? ValuesOf<Schemas> : never;
+
+/** Each schema's output, by key. */
+export type ValuesOf<Schemas extends SchemaTable> = {
+  readonly [Key in keyof Schemas]: z.output<Schemas[Key]>;
+};
+
+/** A rule over several settings: reports a fault at the setting that should change. */
+export type SettingsCheck<Schemas extends SchemaTable> = (
+  values: ValuesOf<Schemas>,
+  report: (key: keyof Schemas, message: string) => void,
+  /** Whether somebody set it; false: its default stands. */
+  given: (key: keyof Schemas) => boolean,
+) => void;
+
+/** Declares the settings of one service, with types. */
+export function defineSettings<const Schemas extends SchemaTable>(
+  section: string,
+  table: { readonly [Key in keyof Schemas]: Setting<Schemas[Key]> },
+  check: SettingsCheck<Schemas> = () => {},
+): Settings<Schemas> {
+  return { section, table, check };
+}
+
+/** The settings of a service by their names. */
+export function byName(settings: Settings): Map<string, { key: string; setting: Setting }> {
+  return new Map(
+    Object.entries(settings.table).map(([key, setting]) => [nameOf(key, setting), { key, setting }]),
+  );
+}
+
+/** The setting's one name: `logLevel` is `log-level` in a file, `--log-level`, `CXMPUTE_LOG_LEVEL`. */
+export function nameOf(key: string, setting: Setting): string {
+  return setting.name ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The flag of a setting's name. */
+export const toFlag = (name: string): string => `--${name}`;
+
+/** The environment variable of a setting's name. */
+export const toVariable = (name: string): string =>
+  `${variablePrefix}${name.toUpperCase().replaceAll("-", "_")}`;
+
+/** Every variable of the project begins so. */
+export const variablePrefix = "CXMPUTE_";

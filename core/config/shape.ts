@@ -1,0 +1,61 @@
+import type { z } from "zod";
+
+/** What a schema wants of a raw value, as far as reading text and asking for the right thing need it. */
+export type Shape =
+  | { readonly kind: "text" | "number" | "boolean"; readonly expects: string }
+  | { readonly kind: "list"; readonly element: Shape; readonly expects: string };
+
+/** The shape of a setting's schema. Throws on one that no text can be read into. */
+export function shapeOf(schema: z.ZodType): Shape {
+  const inner = unwrap(schema);
+  const described = schema.description ?? inner.description;
+  switch (inner.def.type) {
+    case "string":
+      return { kind: "text", expects: described ?? "text" };
+    case "enum":
+      return { kind: "text", expects: described ?? `one of ${optionsOf(schema).join(", ")}` };
+    case "boolean":
+      return { kind: "boolean", expects: described ?? "true or false" };
+    case "number":
+      return { kind: "number", expects: described ?? describeNumber(inner as z.ZodNumber) };
+    case "array": {
+      const element = shapeOf((inner as z.ZodArray).element as z.ZodType);
+      return { kind: "list", element, expects: described ?? element.expects };
+    }
+    default:
+      throw new TypeError(`A setting cannot be of type ${inner.def.type}.`);
+  }
+}
+
+/** What an enum accepts; nothing for other schemas. */
+export function optionsOf(schema: z.ZodType): readonly string[] {
+  const inner = unwrap(schema);
+  return inner.def.type === "enum" ? (inner as z.ZodEnum).options.map(String) : [];
+}
+
+/** Below optional, default and transform: what is read first. */
+function unwrap(schema: z.ZodType): z.ZodType {
+  const { innerType, in: input } = schema.def as { innerType?: z.ZodType; in?: z.ZodType };
+  const next = innerType ?? input;
+  return next === undefined ? schema : unwrap(next);
+}
+
+/** Such as `a whole number from 1 to 64` or `a number above 0`. */
+function describeNumber(schema: z.ZodNumber): string {
+  const noun = schema.isInt ? "a whole number" : "a number";
+  const bounds = (schema.def.checks ?? []).map((check) => check._zod.def as Partial<Bound>);
+  const from = bounds.find(({ check }) => check === "greater_than");
+  const to = bounds.find(({ check }) => check === "less_than");
+  if (from?.inclusive === true && to?.inclusive === true) return `${noun} from ${from.value} to ${to.value}`;
+  const lower =
+    from === undefined ? "" : from.inclusive ? ` of at least ${from.value}` : ` above ${from.value}`;
+  const upper = to === undefined ? "" : to.inclusive ? ` of at most ${to.value}` : ` below ${to.value}`;
+  return `${noun}${lower}${upper}`;
+}
+
+/** How zod keeps the bounds of a number. */
+interface Bound {
+  readonly check: "greater_than" | "less_than";
+  readonly value: number;
+  readonly inclusive: boolean;
+}

@@ -1,0 +1,90 @@
+import { type Clock, systemClock } from "../clock.ts";
+import { flushLogs, type Log } from "../telemetry/log.ts";
+import { type Lifecycle, type Part, stopParts } from "./lifecycle.ts";
+import { type EndSignal, endSignals, type ProcessHost, processHost } from "./process-host.ts";
+import { exitCodes } from "./user-fault.ts";
+
+/** What to run, and for how long it may take to end. */
+export interface ServiceOptions {
+  /** Brings everything up; adds to the lifecycle what has to be stopped. Throws when that fails. */
+  readonly start: (lifecycle: Lifecycle) => Promise<void>;
+  readonly log: Log;
+  /** What is open when the end is asked for may take so long to finish, in milliseconds. */
+  readonly graceMs: number;
+  readonly clock?: Clock;
+  readonly host?: ProcessHost;
+}
+
+/**
+ * One Ctrl-C can arrive several times: the terminal sends it to every process, and npm and other parents pass
+ * theirs on. Signals within so many milliseconds of the first are that same one.
+ */
+export const samePressMs = 250;
+
+/**
+ * Runs a service until a signal asks it to end.
+ *
+ *     starting ──started──▶ running ──signal──▶ stopping ──▶ 0
+ *        │ signal: aborts the start, then stopping             │ second signal: 130, 143 or 129 at once
+ *        │ start throws: what is up is stopped, rethrown        │ a part did not stop in order: 1
+ *        └ an error that nobody caught, at any time: logged as a bug, then stopping ──▶ 1
+ *
+ * Resolves to the exit code, when nothing runs any more.
+ */
+export async function runService(options: ServiceOptions): Promise<number> {
+  const { log, graceMs, clock = systemClock, host = processHost } = options;
+  const parts: Part[] = [];
+  const ending = new AbortController();
+  const asked = new Promise<void>((resolve) =>
+    ending.signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  let askedAt = 0;
+  let bugs = 0;
+
+  const offSignal = host.onSignal((signal) => {
+    if (!ending.signal.aborted) {
+      askedAt = clock.now();
+      log.info(describeStop(signal, graceMs));
+      ending.abort(new EndRequested(signal));
+    } else if (clock.now() - askedAt >= samePressMs) {
+      log.warn(`${signal} again: ending at once`);
+      flushLogs();
+      host.exit(endSignals[signal]);
+    }
+  });
+  const offBug = host.onBug((error) => {
+    bugs++;
+    log.fatal({ err: error }, "this is a bug: an error that nobody caught; stopping");
+    askedAt = clock.now();
+    ending.abort(new EndRequested("bug"));
+  });
+
+  // Timers of the clock do not keep a process alive, and a service may have nothing else that does.
+  const alive = setInterval(() => {}, 60_000);
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    await options.start({ signal: ending.signal, add: (part) => void parts.push(part) });
+    await asked;
+  } catch (error) {
+    // What is thrown after the abort is the abort's doing.
+    if (ending.signal.aborted) log.debug({ err: error }, "the start was given up");
+    else failure = { error };
+  }
+  const fine = await stopParts({ parts, graceMs: failure === undefined ? graceMs : 0, clock, log });
+  clearInterval(alive);
+  offSignal();
+  offBug();
+  if (failure !== undefined) throw failure.error;
+  return fine && bugs === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Why the process ends; the reason of the lifecycle's signal. */
+export class EndRequested extends Error {
+  override readonly name = "EndRequested";
+  constructor(cause: EndSignal | "bug") {
+    super(`The process was asked to end (${cause}).`);
+  }
+}
+
+const describeStop = (signal: EndSignal, graceMs: number): string =>
+  `${signal}: stopping; open answers may take up to ${graceMs / 1000} s to finish, a second ${signal === "SIGINT" ? "Ctrl-C" : signal} ends them at once`;

@@ -1,0 +1,51 @@
+import { randomBytes } from "node:crypto";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserFault } from "../../core/lifecycle/user-fault.ts";
+
+/** Where the API key that was made is kept. */
+export const apiKeyFile = (dataFolder: string): string => join(dataFolder, "api-key");
+
+/** Makes a key of 192 random bits. */
+export const createApiKey = (): string => `sk-cx-${randomBytes(24).toString("base64url")}`;
+
+/** The key that is kept in the data folder, or undefined when none has been made. */
+export function readApiKey(dataFolder: string): string | undefined {
+  const path = apiKeyFile(dataFolder);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new UserFault(
+      `cannot read the API key in ${path}: ${(error as Error).message}. Choose another folder with --data FOLDER, or set CXMPUTE_API_KEY.`,
+      { cause: error },
+    );
+  }
+  if (!/^sk-cx-[\w-]{22,}$/.test(text))
+    throw new UserFault(`${path} holds no API key; delete it, and a new one is made.`);
+  return text;
+}
+
+/** The key that is kept in the data folder; makes one when there is none, readable for this user alone. */
+export function keepApiKey(dataFolder: string): string {
+  const kept = readApiKey(dataFolder);
+  if (kept !== undefined) return kept;
+  const path = apiKeyFile(dataFolder);
+  const draft = `${path}.${process.pid}`;
+  try {
+    mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${createApiKey()}\n`, { mode: 0o600 });
+    // Of two processes that start at the same moment, one wins, and nobody ever sees half a key.
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+      throw new UserFault(
+        `cannot keep an API key in ${dataFolder}: ${(error as Error).message}. Choose another folder with --data FOLDER, or set CXMPUTE_API_KEY.`,
+        { cause: error },
+      );
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return readApiKey(dataFolder)!;
+}

@@ -1,0 +1,131 @@
+import { createInterface, type Interface } from "node:readline/promises";
+import { text as readAll } from "node:stream/consumers";
+import type { Values } from "../../core/config/settings.ts";
+import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { ask, type Endpoint, toEndpoint } from "./endpoint.ts";
+import { printable } from "./printable.ts";
+import type { chatSettings } from "./settings.ts";
+import { streamAnswer, type Turn } from "./stream-answer.ts";
+
+/**
+ * Talks to a model. On a terminal it keeps a conversation until the person leaves; with a message, or with
+ * something piped in, it answers once.
+ */
+export async function chat(values: Values<typeof chatSettings>, words: readonly string[]): Promise<number> {
+  const endpoint = toEndpoint(values);
+  const opening: Turn[] = values.system === undefined ? [] : [{ role: "system", content: values.system }];
+  const message = words[0] ?? (process.stdin.isTTY ? undefined : (await readAll(process.stdin)).trim());
+  if (message === "")
+    throw new UserFault("there is nothing to say: give a message, or pipe one in.", {
+      exitCode: exitCodes.usage,
+    });
+  const model = values.model ?? (await firstModel(endpoint));
+  return message === undefined
+    ? converse({ endpoint, model, opening })
+    : answerOnce({ endpoint, model, opening }, message);
+}
+
+interface Conversation {
+  readonly endpoint: Endpoint;
+  readonly model: string;
+  /** What stands before the first turn; what a reset goes back to. */
+  readonly opening: readonly Turn[];
+}
+
+/** The model that the endpoint lists first. */
+async function firstModel(endpoint: Endpoint): Promise<string> {
+  const { data } = (await (await ask(endpoint, "/models")).json()) as { data?: { id: string }[] };
+  const first = data?.[0]?.id;
+  if (first !== undefined) return first;
+  throw new UserFault(
+    `${endpoint.baseUrl} serves no model now. Wait for a node to join, or join one with \`cxmpute join\`.`,
+  );
+}
+
+async function answerOnce(conversation: Conversation, message: string): Promise<number> {
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
+  await answer(conversation, [...conversation.opening, { role: "user", content: message }], stop.signal);
+  return stop.signal.aborted ? 130 : exitCodes.ok;
+}
+
+const help = `/help    this
+/reset   forget the conversation
+/exit    leave; so do Ctrl-D, and Ctrl-C while nothing is being answered
+Ctrl-C   stop the answer
+`;
+
+async function converse(conversation: Conversation): Promise<number> {
+  const { model, opening, endpoint } = conversation;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "> " });
+  process.stdout.write(`Talking to ${model} at ${endpoint.baseUrl}. /help lists what else there is.\n\n`);
+  let turns: Turn[] = [...opening];
+  let stop: AbortController | undefined;
+  terminal.on("SIGINT", () => (stop === undefined ? terminal.close() : stop.abort()));
+
+  for await (const line of prompted(terminal)) {
+    if (line === "/exit" || line === "/quit") break;
+    if (line === "/help") process.stdout.write(help);
+    else if (line === "/reset") {
+      turns = [...opening];
+      process.stdout.write("Forgotten.\n");
+    } else if (line.startsWith("/"))
+      process.stdout.write(`There is no ${line.split(" ")[0]}; /help lists what there is.\n`);
+    else if (line !== "") {
+      stop = new AbortController();
+      const asked: Turn[] = [...turns, { role: "user", content: line }];
+      try {
+        const content = await answer(conversation, asked, stop.signal);
+        // What was said before it was stopped belongs to the conversation; a question without an answer does not.
+        if (content !== "") turns = [...asked, { role: "assistant", content }];
+      } catch (error) {
+        if (!(error instanceof UserFault)) throw error;
+        process.stderr.write(`${error.message}\n`);
+      }
+      stop = undefined;
+      process.stdout.write("\n");
+    }
+  }
+  terminal.close();
+  return exitCodes.ok;
+}
+
+/** What the person types, line by line, each after a prompt, until they leave. */
+async function* prompted(terminal: Interface): AsyncGenerator<string> {
+  terminal.prompt();
+  for await (const line of terminal) {
+    yield line.trim();
+    terminal.prompt();
+  }
+  process.stdout.write("\n");
+}
+
+/** Prints an answer while it comes, and returns its text; when it was stopped, as far as it came. */
+async function answer(
+  { endpoint, model }: Conversation,
+  messages: readonly Turn[],
+  signal: AbortSignal,
+): Promise<string> {
+  const show = createPrinter();
+  let said = "";
+  try {
+    for await (const { kind, text } of streamAnswer(endpoint, { model, messages }, signal)) {
+      show(text, kind === "reasoning");
+      if (kind === "text") said += text;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    show(said.endsWith("\n") ? "" : "\n", false);
+  }
+  return said;
+}
+
+/** Writes to standard output; on a terminal, thoughts are dim and nothing can control it. */
+function createPrinter(): (text: string, dim: boolean) => void {
+  const isTerminal = process.stdout.isTTY === true;
+  return (text, dim) => {
+    if (isTerminal) process.stdout.write(dim ? `\u001b[2m${printable(text)}\u001b[22m` : printable(text));
+    else if (!dim) process.stdout.write(text);
+  };
+}

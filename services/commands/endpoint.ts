@@ -1,0 +1,80 @@
+import { UserFault } from "../../core/lifecycle/user-fault.ts";
+import { readApiKey } from "./api-key.ts";
+
+/** How to reach an HTTP endpoint. */
+export interface Endpoint {
+  /** Such as `http://127.0.0.1:8080/v1`. */
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  readonly userId: string;
+}
+
+/** The endpoint that the settings name, with the key of the data folder when they name none. */
+export function toEndpoint(values: {
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  readonly userId: string;
+  readonly data: string;
+}): Endpoint {
+  const { baseUrl, apiKey = readApiKey(values.data), userId } = values;
+  return { baseUrl: baseUrl.replace(/\/+$/, ""), apiKey, userId };
+}
+
+/** Asks the endpoint. Throws a fault with what to do when it cannot be reached or refuses. */
+export async function ask(
+  endpoint: Endpoint,
+  path: string,
+  options: { readonly body?: unknown; readonly signal?: AbortSignal } = {},
+): Promise<Response> {
+  const { baseUrl, apiKey, userId } = endpoint;
+  const { body, signal } = options;
+  let response: Response;
+  try {
+    response = await fetch(`${baseUrl}${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: {
+        "content-type": "application/json",
+        "x-user-id": userId,
+        ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new UserFault(
+      `cannot reach ${baseUrl} (${reasonOf(error)}). Start a mesh with \`cxmpute up\`, or name another endpoint with --base-url URL.`,
+      { cause: error },
+    );
+  }
+  if (response.ok) return response;
+  throw new UserFault(await describeRefusal(response, endpoint));
+}
+
+/** fetch says only that it failed; the reason is in the cause. */
+function reasonOf(error: unknown): string {
+  const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
+  return cause?.code ?? cause?.message ?? (error as Error).message;
+}
+
+async function describeRefusal(response: Response, { baseUrl, apiKey }: Endpoint): Promise<string> {
+  const text = await response.text();
+  const message = messageIn(text) ?? `${response.status} ${response.statusText}`;
+  if (response.status === 401) {
+    const cure = apiKey === undefined ? "Give a key" : "Give another key";
+    return `${baseUrl} refuses the request: ${message} ${cure} with CXMPUTE_API_KEY or --api-key KEY.`;
+  }
+  if (response.status === 404 && !text.includes("model_not_found"))
+    return `${baseUrl} is not the base URL of an OpenAI-compatible endpoint, which usually ends with /v1; it says: ${message}`;
+  return message;
+}
+
+/** The message of OpenAI's error envelope, or undefined when the text is none. */
+export function messageIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof error?.message === "string" ? error.message : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { describeSettings } from "../../core/config/describe.ts";
+import { toFlag } from "../../core/config/settings.ts";
+import { commands, configSummary } from "./catalogue.ts";
+import type { Command } from "./command.ts";
+import { version } from "./places.ts";
+
+/** What `cxmpute --help` teaches. */
+export function overview(): string {
+  const rows = [
+    ...commands.map(({ settings, summary }) => [settings.section, summary] as const),
+    ["config", configSummary] as const,
+  ];
+  return `cxmpute ${version}: one OpenAI-compatible endpoint in front of many machines that independent providers run.
+
+Usage: cxmpute COMMAND [SETTINGS]
+
+Commands:
+${rows.map(([name, summary]) => `  ${name.padEnd(12)}${summary}`).join("\n")}
+
+If you write applications, start a mesh and point any OpenAI SDK at it:
+  cxmpute up
+  cxmpute chat
+
+If you have a machine to offer, join a mesh; no open port is needed:
+  cxmpute join --registry HOST:50051 --router HOST:50052 --model PATH.gguf
+
+If you operate a mesh, run its services apart, wherever you like:
+  cxmpute registry
+  cxmpute router --registry HOST:50051
+  CXMPUTE_API_KEY=sk-cx-... cxmpute translator --router HOST:50052
+
+\`cxmpute COMMAND --help\` lists the settings of a command. Each can stand in a YAML file (${toFlag("config")} FILE),
+in the environment (CXMPUTE_...) or on the command line; the later in this list wins.
+\`cxmpute config COMMAND\` shows what came out of it. ${toFlag("version")} prints the version.
+`;
+}
+
+/** What `cxmpute COMMAND --help` teaches. */
+export function commandHelp({ settings, summary, about, words = [] }: Command): string {
+  const usage = ["cxmpute", settings.section, ...words.map((word) => `[${word}]`), "[SETTINGS]"].join(" ");
+  return `${summary}
+
+Usage: ${usage}
+
+${about}
+
+Settings:
+${describeSettings(settings)}`;
+}
+
+/** What `cxmpute config --help` teaches. */
+export function configHelp(): string {
+  return `${configSummary}
+
+Usage: cxmpute config [COMMAND] [SETTINGS OF THAT COMMAND]
+
+Prints YAML that can be used as a configuration file; secrets are masked. Without a command it prints all of them.
+
+Examples:
+  cxmpute config up
+  cxmpute config router --config mesh.yaml --listen 0.0.0.0:50052
+  cxmpute config > mesh.yaml
+`;
+}

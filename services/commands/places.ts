@@ -1,0 +1,21 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { userDataFolder } from "../../core/config/environment.ts";
+
+/** The folder of this package. */
+export const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The version of this package. */
+export const version: string = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")).version;
+
+/** The model that comes with the package. */
+export const starterModel = join(packageFolder, "models", "starter.gguf");
+
+/**
+ * Where things are kept unless somebody says otherwise: in `.data` of a checkout, so that trying the project
+ * leaves nothing elsewhere, else where the system keeps the data of its users' programs.
+ */
+export const defaultDataFolder: string = existsSync(join(packageFolder, ".git"))
+  ? join(packageFolder, ".data")
+  : join(userDataFolder(), "cxmpute");

@@ -1,0 +1,52 @@
+import { shellQuote } from "./shell-quote.ts";
+
+/** What a person needs to use a mesh that has just come up. */
+export interface ScreenFacts {
+  readonly version: string;
+  /** From the command to now, in milliseconds. */
+  readonly startedInMs: number;
+  /** Such as `http://127.0.0.1:8080/v1`. */
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  /** Where the key comes from, in a few words. */
+  readonly keyOrigin: string;
+  readonly userId: string;
+  /** At least one. */
+  readonly models: readonly string[];
+}
+
+/** What `cxmpute up` shows when it is ready: how to use it, and a line to try. */
+export function toScreen(facts: ScreenFacts): string {
+  const { version, startedInMs, baseUrl, apiKey, keyOrigin, userId, models } = facts;
+  return `
+cxmpute ${version} is ready after ${(startedInMs / 1000).toFixed(1)} s.
+
+  Base URL  ${baseUrl}
+  API key   ${apiKey}  (${keyOrigin})
+  User id   ${userId}
+  Models    ${models.join(", ")}
+
+Try it:
+
+${toCurl(facts)}
+
+or talk to it with \`cxmpute chat\` (from a checkout: \`npm run -s cxmpute -- chat\`). Ctrl-C ends the mesh.
+
+`;
+}
+
+/** One line for a POSIX shell that streams an answer. */
+export function toCurl({ baseUrl, apiKey, userId, models }: ScreenFacts): string {
+  const body = { model: models[0], stream: true, messages: [{ role: "user", content: "What is gRPC?" }] };
+  const headers = [
+    `Authorization: Bearer ${apiKey}`,
+    `X-User-Id: ${userId}`,
+    "Content-Type: application/json",
+  ];
+  return [
+    "curl -N",
+    shellQuote(`${baseUrl}/chat/completions`),
+    ...headers.map((header) => `-H ${shellQuote(header)}`),
+    `-d ${shellQuote(JSON.stringify(body))}`,
+  ].join(" ");
+}

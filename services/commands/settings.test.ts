@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../core/config/load.ts";
+import { byName, type Settings } from "../../core/config/settings.ts";
+import { shapeOf } from "../../core/config/shape.ts";
+import { commands } from "./catalogue.ts";
+import { joinSettings, nodesSettings, translatorSettings, upSettings } from "./settings.ts";
+
+const load = (settings: Settings, ...args: string[]) =>
+  loadConfig({ settings, args, environment: {} }).values;
+
+describe.each(commands)("the settings of $settings.section", ({ settings }) => {
+  test("have defaults that they accept", () => {
+    for (const [, { setting }] of byName(settings))
+      if (setting.default !== undefined) expect(setting.schema.safeParse(setting.default).success).toBe(true);
+  });
+
+  test("say in help what stands for their value, unless they are switches", () => {
+    for (const [, { setting }] of byName(settings))
+      expect(setting.placeholder !== undefined).toBe(shapeOf(setting.schema).kind !== "boolean");
+  });
+});
+
+test("a name means the same in every command that has it", () => {
+  const shapes = new Map<string, string>();
+  for (const { settings } of commands)
+    for (const [name, { setting }] of byName(settings)) {
+      // A list of routers and a single router are both given by --router.
+      const shape = shapeOf(setting.schema);
+      const { kind } = shape.kind === "list" ? shape.element : shape;
+      expect(shapes.get(name) ?? kind).toBe(kind);
+      shapes.set(name, kind);
+      expect(setting.secret === true).toBe(name === "api-key");
+    }
+});
+
+test.each([
+  ["127.0.0.1:8080", true],
+  ["[::1]:8080", true],
+  ["localhost:8080", true],
+  ["0.0.0.0:8080", false],
+  ["[::]:8080", false],
+  ["10.0.0.1:8080", false],
+])("a translator without keys on %s is let: %s", (address, allowed) => {
+  const start = () => load(translatorSettings, "--listen", address);
+  if (allowed) expect(start).not.toThrow();
+  else expect(start).toThrow(/--api-key: required when listening on/);
+  expect(() => load(translatorSettings, "--listen", address, "--api-key", "sk-cx-x")).not.toThrow();
+});
+
+test.each(["sk with space", "sk-ünïcode", ""])("%j is no API key", (key) => {
+  expect(() => load(upSettings, "--api-key", key)).toThrow(/--api-key: expected a key/);
+});
+
+test("what only the synthetic engine understands is refused with another", () => {
+  expect(() => load(joinSettings, "--tokens-per-second", "50")).toThrow(
+    "--tokens-per-second: only --engine synthetic understands this, and the engine is llama-cpp",
+  );
+  expect(load(joinSettings, "--engine", "synthetic", "--tokens-per-second", "50")).toMatchObject({
+    tokensPerSecond: 50,
+  });
+});
+
+test("a node cannot be advertised at port 0", () => {
+  expect(() => load(joinSettings, "--advertise", "127.0.0.1:0")).toThrow(/nobody can dial port 0/);
+});
+
+test("nodes are not listed without a registry", () => {
+  expect(() => load(nodesSettings)).toThrow(/--registry: required/);
+});

@@ -1,0 +1,51 @@
+import { UserFault } from "../../core/lifecycle/user-fault.ts";
+import { ask, type Endpoint, messageIn } from "./endpoint.ts";
+
+/** One turn of a conversation. */
+export interface Turn {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** A piece of an answer. */
+export interface Piece {
+  readonly kind: "text" | "reasoning";
+  readonly text: string;
+}
+
+/** Asks for the next turn and yields it piece by piece. Aborting the signal cancels the generation. */
+export async function* streamAnswer(
+  endpoint: Endpoint,
+  request: { readonly model: string; readonly messages: readonly Turn[] },
+  signal: AbortSignal,
+): AsyncGenerator<Piece> {
+  const response = await ask(endpoint, "/chat/completions", { body: { ...request, stream: true }, signal });
+  if (response.body !== null) yield* readPieces(response.body.pipeThrough(new TextDecoderStream()));
+}
+
+/** The pieces in a stream of server-sent events, cut anywhere. Throws when it ends before the answer does. */
+export async function* readPieces(texts: AsyncIterable<string>): AsyncGenerator<Piece> {
+  let rest = "";
+  for await (const text of texts) {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (!line.startsWith("data:")) continue;
+      const data = line.slice("data:".length).trim();
+      if (data === "[DONE]") return;
+      yield* piecesOf(data);
+    }
+  }
+  throw new UserFault("the answer was cut: the endpoint closed the connection before its end. Ask again.");
+}
+
+function* piecesOf(data: string): Generator<Piece> {
+  const failure = messageIn(data);
+  if (failure !== undefined) throw new UserFault(`the answer broke off: ${failure}`);
+  const { choices } = JSON.parse(data) as {
+    choices?: { delta?: { content?: string; reasoning_content?: string } }[];
+  };
+  const delta = choices?.[0]?.delta;
+  if (delta?.reasoning_content) yield { kind: "reasoning", text: delta.reasoning_content };
+  if (delta?.content) yield { kind: "text", text: delta.content };
+}

@@ -1,0 +1,37 @@
+import { systemClock } from "../../core/clock.ts";
+import type { Values } from "../../core/config/settings.ts";
+import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
+import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
+import { createTranslator } from "../translator/index.ts";
+import { announce, serve } from "./service.ts";
+import type { translatorSettings } from "./settings.ts";
+
+/** Runs a translator until a signal ends it. */
+export function translator(values: Values<typeof translatorSettings>): Promise<number> {
+  return serve("translator", values, async ({ add }, logFor) => {
+    const log = logFor("translator");
+    const routers = values.routers.map((address) => createGrpcTransport({ address }));
+    add({
+      name: "connections to the routers",
+      stop: () => {
+        for (const transport of routers) transport.close();
+      },
+    });
+    const { listen, userId } = values;
+    const keys = values.apiKeys.map((text) => toApiKey(text, userId));
+    const service = await createTranslator({ routers, config: { listen, keys }, clock: systemClock, log });
+    add({ name: "translator", drain: (graceMs) => service.drain(graceMs), stop: () => service.close() });
+    const baseUrl = await service.listen().catch((error: unknown) => {
+      throw toListenFault(error, listen);
+    });
+    announce("translator", `listening on ${baseUrl}, routers at ${values.routers.join(", ")}`);
+  });
+}
+
+const hashed = /^sha256:([0-9a-f]{64})$/i;
+
+/** A key of the settings: in clear, or `sha256:HEX`. */
+function toApiKey(text: string, userId: string): { userId: string } & ({ key: string } | { sha256: string }) {
+  const sha256 = hashed.exec(text)?.[1];
+  return sha256 === undefined ? { key: text, userId } : { sha256, userId };
+}

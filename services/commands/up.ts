@@ -1,0 +1,105 @@
+import { createClient } from "@connectrpc/connect";
+import { sleep, systemClock } from "../../core/clock.ts";
+import type { Values } from "../../core/config/settings.ts";
+import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
+import { register } from "../../core/rpc/contract.ts";
+import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
+import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
+import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import { createNode } from "../inference/index.ts";
+import { createRegistry } from "../registry/index.ts";
+import { createRouter } from "../router/index.ts";
+import { createTranslator } from "../translator/index.ts";
+import { apiKeyFile, keepApiKey } from "./api-key.ts";
+import { toEngine } from "./engine.ts";
+import { version } from "./places.ts";
+import { toScreen } from "./screen.ts";
+import { serve } from "./service.ts";
+import type { upSettings } from "./settings.ts";
+
+/**
+ * Runs the whole mesh in this process until a signal ends it. The services are the ones that also run apart, and
+ * they meet in the same way; only the transports between them stay in the process.
+ *
+ *     translator ──▶ router ──▶ node ──▶ engine
+ *                       └──▶ registry ◀──┘
+ */
+export function up(values: Values<typeof upSettings>): Promise<number> {
+  const clock = systemClock;
+  return serve("up", values, async ({ signal, add }, logFor) => {
+    const { listen, userId } = values;
+    const isDetail = { isDetail: true };
+    const apiKey = values.apiKey ?? keepApiKey(values.data);
+
+    // The last one added is the first to be drained: the translator, so that nothing new comes in behind it.
+    const registry = createRegistry({ clock, log: logFor("registry", isDetail) });
+    const toRegistry = createInProcessTransport([register(RegistryService, registry.implementation)]);
+    add({ name: "registry", stop: () => registry.close() });
+
+    const dial = () => createInProcessTransport([register(InferenceService, node.implementation)]);
+    const router = createRouter({ registry: toRegistry, dial, clock, log: logFor("router", isDetail) });
+    const toRouter = createInProcessTransport([register(RouterService, router.implementation)]);
+    add({ name: "router", drain: (graceMs) => router.drain(graceMs), stop: () => router.close() });
+
+    const node = createNode({
+      id: "local",
+      engines: [await toEngine(values, clock)],
+      registry: toRegistry,
+      routers: [],
+      advertise: ownAddress,
+      version,
+      clock,
+      log: logFor("inference", isDetail),
+    });
+    add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
+
+    const keys = [{ key: apiKey, userId }];
+    const config = { listen, keys };
+    const translator = await createTranslator({
+      routers: [toRouter],
+      config,
+      clock,
+      log: logFor("translator"),
+    });
+    add({
+      name: "translator",
+      drain: (graceMs) => translator.drain(graceMs),
+      stop: () => translator.close(),
+    });
+
+    // It answers from here on, with 503 until the model is loaded.
+    const url = await translator.listen().catch((error: unknown) => {
+      throw toListenFault(error, listen);
+    });
+    await node.start(signal);
+    const models = await untilServed(createClient(RouterService, toRouter), signal);
+
+    process.stdout.write(
+      toScreen({
+        version,
+        startedInMs: performance.now(),
+        baseUrl: `${url}/v1`,
+        apiKey,
+        keyOrigin: values.apiKey === undefined ? `kept in ${apiKeyFile(values.data)}` : "as configured",
+        userId,
+        models,
+      }),
+    );
+  });
+
+  /** The names of the models that can be asked, once there is one; the router hears of the node a moment later. */
+  async function untilServed(
+    router: ReturnType<typeof createClient<typeof RouterService>>,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    for (;;) {
+      const { models } = await router.listModels({}, { signal });
+      if (models.length > 0) return models.map(({ name }) => name);
+      await sleep(clock, 10, signal);
+    }
+  }
+}
+
+/** Where the node says that it is; nobody else can register here, so whoever dials means it. */
+const ownAddress = "in-process:1";

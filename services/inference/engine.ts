@@ -1,0 +1,66 @@
+import type { Generate } from "../../core/generate.ts";
+import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+
+/**
+ * What computes tokens, inside a node or beside it.
+ *
+ * An engine is made without side effects (`create<Name>Engine(options)` in `engines/<name>/index.ts`) and loads
+ * in its first `models` call. A node never calls an engine directly: `guardEngines` stands between, so that an
+ * engine may stay naive.
+ *
+ * **What an engine may assume.**
+ * - `models` calls never overlap, and `generate` is called only for a model that a `models` call has named. So
+ *   an engine that loads in `models` loads once. (A generation that waited for its slot may find its model gone:
+ *   throw `engine_failed`.)
+ * - At most `slots` generations of a model run at a time. One that was aborted does not count any more, even
+ *   while the engine still winds it down: where that matters the engine itself lets the next one wait.
+ * - The generation asks only for what the model's capabilities claim, and only an answer that the model's
+ *   `resume` capability and fingerprint allow is handed over to continue.
+ * - `limits.timeout_ms` is kept for it: the signal aborts in time.
+ * - The signal aborts when nobody reads any more, for whatever reason; the engine need not tell the reasons
+ *   apart. Events that it yields after that go nowhere.
+ * - `close` is called once, after every generation has ended or been aborted, and nothing after it.
+ *
+ * **What an engine must do.**
+ * - *Order*: one `started`, any number of `delta`, one `finished`, and then the iteration ends. `started` may
+ *   leave `node_id` empty and carries the model's fingerprint; it comes once the engine has taken the
+ *   generation up, before it works on the prompt.
+ * - *Signs of life*: while it works on a long prompt, or holds text back, it yields empty deltas, at least every
+ *   500 ms and only when it has really moved; a generation that is silent for longer is given to another node.
+ * - *Text*: whole characters only, never half a surrogate pair. Stop texts are left out, with all that follows.
+ * - *Token ids*: for all tokens of the answer or for none; without the end-of-answer token. A delta carries the
+ *   ids of exactly the tokens whose text it completes, so at every delta the text so far is the text of the ids
+ *   so far, and another node can continue from there. Tokens that show no text (the tokens of a stop text that
+ *   was met, control tokens) come with an empty text.
+ * - *Usage*, in `finished`, always present: `completion_tokens` counts the whole answer, thoughts, tool calls,
+ *   control tokens and a swallowed stop text included, the end-of-answer token not; where ids are given it is
+ *   their number. `prompt_tokens` counts the rendered prompt.
+ * - *Limits*: never more than `limits.max_tokens` tokens; reaching it finishes with `LENGTH`. A prompt that does
+ *   not fit the context is `invalid_request` with code `context_length_exceeded` and param `messages`, thrown
+ *   before the first delta; a prompt that fits while prompt and `max_tokens` together do not ends with `LENGTH`
+ *   when the context is full.
+ * - *Resuming* (`resume` set): the answer continues after `resume.token_ids`; those tokens count towards
+ *   `max_tokens`, usage, penalties, grammar, stop texts and the position that sampling is keyed by, exactly as if
+ *   this engine had produced them, and are not yielded again. An answer that those tokens already complete
+ *   finishes at once.
+ * - *Determinism*, where `seed` is claimed: same prompt, same options, same seed, same answer, alone or beside
+ *   others. Temperature 0 is the same without a seed.
+ * - *Abort*: end soon, in any way: by ending the iteration or by throwing anything. An aborted generation must
+ *   not harm the others.
+ * - *Errors*: throw `MeshError`: `invalid_request` (naming `param`) for what the caller can mend, `saturated`
+ *   when the engine turns out to be busy with work that is not this node's, `engine_failed` for the rest. Anything else thrown becomes `engine_failed` with the thrown value as its
+ *   cause. Messages go to the caller: no prompt, no secret, no path.
+ *
+ * `engine-contract.ts` holds the suite that checks all of this on any engine.
+ */
+export interface Engine {
+  /**
+   * What it can serve now; called first before anything else, and again when that may have changed. Names are
+   * unique within one engine. Throws `MeshError` when nothing can be served, saying what to do about it.
+   */
+  models(signal: AbortSignal): Promise<ServedModel[]>;
+  /** Answers one generation. */
+  readonly generate: Generate;
+  /** Ends everything and lets go of all resources; harmless when nothing was loaded, or the second time. */
+  close(): Promise<void>;
+}

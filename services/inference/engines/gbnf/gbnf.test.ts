@@ -1,0 +1,308 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { getLlama, type Llama, LlamaLogLevel } from "node-llama-cpp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GrammarSampler } from "./grammar-sampler.ts";
+import { jsonObjectGrammar, jsonSchemaGrammar, SchemaError } from "./index.ts";
+
+let llama: Llama;
+
+beforeAll(async () => {
+  const quiet = {
+    build: "never",
+    skipDownload: true,
+    progressLogs: false,
+    logLevel: LlamaLogLevel.error,
+  } as const;
+  llama = await getLlama({ gpu: false, ...quiet });
+});
+
+afterAll(() => llama.dispose());
+
+/** Whether llama.cpp's own reading of the grammar matches a text. */
+async function matcher(grammar: string): Promise<(text: string) => boolean> {
+  const compiled = await llama.createGrammar({ grammar });
+  return (text) => (compiled as unknown as { _testText(text: string): boolean })._testText(text);
+}
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+
+/** A repeatable source of randomness (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const string = { type: "string" };
+const integer = { type: "integer" };
+
+const schemas: Record<string, unknown> = {
+  anything: {},
+  "an object of any kind": { type: "object" },
+  "a person": {
+    type: "object",
+    properties: { name: string, age: integer, city: { type: ["string", "null"] } },
+    required: ["name", "age", "city"],
+    additionalProperties: false,
+  },
+  "optional before, between and after required": {
+    type: "object",
+    properties: { a: string, b: integer, c: { type: "boolean" }, d: { type: "null" }, e: string },
+    required: ["b", "d"],
+    additionalProperties: false,
+  },
+  "all optional": { type: "object", properties: { a: integer, b: integer, c: integer } },
+  "no properties at all": { type: "object", properties: {}, additionalProperties: false },
+  "a dictionary": { type: "object", additionalProperties: integer },
+  "described properties and others": {
+    type: "object",
+    properties: { id: integer, idea: integer, i: integer },
+    required: ["id"],
+    additionalProperties: string,
+  },
+  "a required property that is described only in general": {
+    type: "object",
+    required: ["kind"],
+    additionalProperties: string,
+  },
+  "names that need escapes": {
+    type: "object",
+    properties: { 'quote"d': integer, "back\\slash": integer, "line\nbreak": integer, "naïve 🚀": integer },
+    required: ['quote"d', "back\\slash", "line\nbreak", "naïve 🚀"],
+    additionalProperties: false,
+  },
+  "an enumeration of values of all kinds": { enum: ["a", 1, null, true, 'x"y', { k: [1, 2] }] },
+  "a constant": { const: { a: [1, "two", null] } },
+  "an enumeration that its type narrows": { type: ["string", "null"], enum: ["a", 1, null] },
+  "one of several": { anyOf: [string, integer, { type: "null" }] },
+  "options that share properties": {
+    type: "object",
+    properties: { id: integer },
+    required: ["id"],
+    anyOf: [
+      { properties: { kind: { const: "a" }, a: string }, required: ["kind", "a"] },
+      { properties: { kind: { const: "b" }, b: integer }, required: ["kind", "b"] },
+    ],
+  },
+  "all of several": {
+    allOf: [
+      { type: "object", properties: { a: { type: "integer", minimum: 3 } }, required: ["a"] },
+      { properties: { a: { maximum: 9 }, b: string }, required: ["b"] },
+    ],
+  },
+  "a reference": {
+    type: "object",
+    properties: { from: { $ref: "#/$defs/point" }, to: { $ref: "#/$defs/point" } },
+    required: ["from", "to"],
+    $defs: { point: { type: "array", items: { type: "number" }, minItems: 2, maxItems: 2 } },
+  },
+  "a reference with more to it": {
+    type: "array",
+    items: { $ref: "#/definitions/small", minimum: 2 },
+    definitions: { small: { type: "integer", maximum: 5 } },
+  },
+  "a tree": {
+    type: "object",
+    properties: { value: integer, children: { type: "array", items: { $ref: "#" } } },
+    required: ["value", "children"],
+    additionalProperties: false,
+  },
+  "a list that ends": {
+    anyOf: [{ type: "null" }, { $ref: "#/$defs/node" }],
+    $defs: { node: { type: "object", properties: { next: { $ref: "#" } }, required: ["next"] } },
+  },
+  "an array of bounded length": { type: "array", items: integer, minItems: 2, maxItems: 5 },
+  "an array of at most one": { type: "array", items: string, maxItems: 1 },
+  "an empty array": { type: "array", maxItems: 0 },
+  "a tuple": { type: "array", prefixItems: [string, integer], items: false, minItems: 2 },
+  "a tuple with a tail": { type: "array", prefixItems: [string], items: integer, minItems: 3, maxItems: 4 },
+  "a string of bounded length": { type: "string", minLength: 2, maxLength: 5 },
+  "a string of exact length": { type: "string", minLength: 4, maxLength: 4 },
+  "a long string": { type: "string", minLength: 300, maxLength: 700 },
+  "a string with a least length beyond one block": { type: "string", minLength: 300 },
+  "an empty string": { type: "string", maxLength: 0 },
+  "a bounded whole number": { type: "integer", minimum: -17, maximum: 1234 },
+  "a whole number from one on": { type: "integer", minimum: 1 },
+  "a negative whole number": { type: "integer", exclusiveMaximum: 0 },
+  "a whole number far below": { type: "integer", maximum: -123_456 },
+  "a share": { type: "number", minimum: 0, maximum: 1 },
+  "a number strictly between": { type: "number", exclusiveMinimum: -1.5, exclusiveMaximum: 2 },
+  "a number between fractions": { type: "number", minimum: 0.25, maximum: 0.75 },
+  "a number between close fractions": { type: "number", minimum: 2.141, maximum: 2.1416 },
+  "a number between fractions of different wholes": { type: "number", minimum: -2.75, maximum: 12.5 },
+  "a positive number": { type: "number", exclusiveMinimum: 0 },
+  "a negative number": { type: "number", maximum: -0.5 },
+  "a number from a large one on": { type: "number", minimum: 1e17 },
+  "bounds as in the fourth draft": { type: "integer", minimum: 0, exclusiveMinimum: 0, maximum: 3 },
+  "a nullable enumeration": { enum: ["x", null] },
+  "types without a type": {
+    properties: { a: { minimum: 3, maximum: 4 }, b: { items: string } },
+    required: ["a", "b"],
+  },
+};
+
+describe("what a grammar lets through is valid and llama.cpp reads it the same way", () => {
+  test.each(Object.keys(schemas))("%s", async (name) => {
+    const schema = schemas[name] as object;
+    const grammar = jsonSchemaGrammar(schema, { strict: true });
+    const matches = await matcher(grammar);
+    const validate = ajv.compile(schema);
+    const sampler = new GrammarSampler(grammar, seeded(7));
+    for (let index = 0; index < 60; index++) {
+      const text = sampler.draw();
+      expect(matches(text), text).toBe(true);
+      expect(validate(JSON.parse(text)), `${text} ${ajv.errorsText(validate.errors)}`).toBe(true);
+    }
+  });
+});
+
+test.each([
+  { pattern: "^[A-Z]{2}-\\d{4}$" },
+  { pattern: "^(a|b|cd)+x?$" },
+  { pattern: "^(\\+\\d{1,3} )?[0-9 ]{6,12}$" },
+  { pattern: "needle" },
+  { pattern: "^start" },
+  { pattern: "end$" },
+  { pattern: "^a$|^b+$|c" },
+  { pattern: '^"quoted"\\\\ \\n\\t/$' },
+  { pattern: '^["\\\\a-c]+$' },
+  { pattern: "^[^a-z\\s]{3,}$" },
+  { pattern: "^.{2,4}$" },
+  { pattern: "^\\w+@\\w+\\.(com|org)$" },
+  { pattern: "^(a*)*$" },
+  { pattern: "^((a?b?)*c{0,2}){2,3}$" },
+  { pattern: "^(?:x|(?<name>y))\\u0041\\x42\\u{1F680}\\uD83D\\uDE80[\\u{1F600}-\\u{1F64F}]$" },
+  { pattern: "^[\\d\\-_.]{1,3}[\\]\\[^-]$" },
+  { pattern: "" },
+])("texts for the pattern $pattern match it", async ({ pattern }) => {
+  const grammar = jsonSchemaGrammar({ type: "string", pattern }, { strict: true });
+  const matches = await matcher(grammar);
+  const sampler = new GrammarSampler(grammar, seeded(3));
+  for (let index = 0; index < 80; index++) {
+    const text = sampler.draw();
+    expect(matches(text), text).toBe(true);
+    expect(JSON.parse(text)).toMatch(new RegExp(pattern, "u"));
+  }
+});
+
+test.each([
+  { format: "date", valid: /^\d{4}-\d\d-\d\d$/ },
+  { format: "time", valid: /^\d\d:\d\d:\d\d/ },
+  { format: "date-time", valid: /T\d\d:\d\d:\d\d/ },
+  { format: "uuid", valid: /^[0-9a-f-]{36}$/ },
+  { format: "email", valid: /^[^@ ]+@[^@ ]+\.[a-z]+$/ },
+  { format: "ipv4", valid: /^(\d{1,3}\.){3}\d{1,3}$/ },
+  { format: "ipv6", valid: /^([0-9a-f]{1,4}:){7}/ },
+  { format: "hostname", valid: /^[a-z0-9.-]+$/ },
+  { format: "uri", valid: /^https?:\/\// },
+  { format: "duration", valid: /^P/ },
+])("the format $format is enforced", ({ format, valid }) => {
+  const sampler = new GrammarSampler(
+    jsonSchemaGrammar({ type: "string", format }, { strict: true }),
+    seeded(1),
+  );
+  for (let index = 0; index < 30; index++) {
+    const value = JSON.parse(sampler.draw()) as string;
+    expect(value).toMatch(valid);
+    if (format.startsWith("date")) expect(Number.isNaN(Date.parse(value)), value).toBe(false);
+    if (format === "uri") expect(URL.canParse(value), value).toBe(true);
+  }
+});
+
+test("a format that nobody knows binds nothing", () => {
+  expect(jsonSchemaGrammar({ type: "string", format: "zebra" }, { strict: true })).toBe(
+    jsonSchemaGrammar({ type: "string" }, { strict: true }),
+  );
+});
+
+test.each([
+  { text: "{}", matched: true },
+  { text: '{"a": 1}', matched: true },
+  { text: '{"a":[1,{"b":"\\u00e9\\n"}],"c":null}', matched: true },
+  { text: '{\n  "a": 1,\n  "b": -0.5e-7\n}', matched: true },
+  { text: "[]", matched: false },
+  { text: '{"a":01}', matched: false },
+  { text: '{"a":1,}', matched: false },
+  { text: '{"a":"\t"}', matched: false },
+  { text: '{"a":"\\ud83d"}', matched: false },
+  { text: '{"a":1e999}', matched: false },
+])("a JSON object: $text is matched: $matched", async ({ text, matched }) => {
+  expect((await matcher(jsonObjectGrammar()))(text)).toBe(matched);
+});
+
+test("properties come in the order of the schema", async () => {
+  const properties = { zebra: integer, apple: integer };
+  const matches = await matcher(
+    jsonSchemaGrammar({ type: "object", properties, required: ["zebra", "apple"] }, { strict: true }),
+  );
+  expect(matches('{"zebra": 1, "apple": 2}')).toBe(true);
+  expect(matches('{"apple": 2, "zebra": 1}')).toBe(false);
+});
+
+test.each([
+  { schema: false, because: "allows nothing" },
+  { schema: 7, because: "neither an object nor a boolean" },
+  { schema: { $ref: "#/$defs/none" }, because: "not there" },
+  { schema: { $ref: "https://example.com/schema" }, because: "outside of itself" },
+  { schema: { $ref: "#" }, because: "without end" },
+  { schema: { anyOf: [{ type: "null" }, { $ref: "#" }] }, because: "without end" },
+  { schema: { allOf: [{ $ref: "#" }] }, because: "nested too deeply" },
+  { schema: { type: "wibble" }, because: "a type that JSON does not know" },
+  { schema: { type: [] }, because: "no type" },
+  { schema: { enum: [] }, because: "no value" },
+  { schema: { type: "integer", minimum: 3, maximum: 2 }, because: "bounds that no number meets" },
+  { schema: { type: "integer", minimum: "3" }, because: "minimum that is no number" },
+  { schema: { type: "string", minLength: 3, maxLength: 2 }, because: "maxLength below its minLength" },
+  { schema: { type: "string", minLength: -1 }, because: "no whole number" },
+  { schema: { type: "string", pattern: "(?=a)b" }, because: "looks ahead" },
+  { schema: { type: "string", pattern: "(a" }, because: "not closed" },
+  { schema: { type: "string", pattern: "(a)\\1" }, because: "uses `\\1`" },
+  { schema: { type: "array", minItems: 1, items: false }, because: "more items than it describes" },
+  { schema: { allOf: [{ type: "string" }, { type: "null" }] }, because: "contradict each other" },
+  { schema: { type: "object", required: ["a"], additionalProperties: false }, because: "does not allow" },
+  { schema: { type: "array", minItems: 100_000 }, because: "more repetitions" },
+  { schema: nested(200), because: "nested too deeply" },
+  {
+    schema: { enum: Array.from({ length: 70_000 }, (_, index) => `value number ${index}`) },
+    because: "too large",
+  },
+])("a schema is refused: $because", ({ schema, because }) => {
+  for (const strict of [true, false]) {
+    const compile = () => jsonSchemaGrammar(schema, { strict });
+    expect(compile).toThrow(SchemaError);
+    expect(compile).toThrow(because);
+  }
+});
+
+function nested(levels: number): unknown {
+  return levels === 0 ? {} : { type: "array", items: nested(levels - 1) };
+}
+
+test("the error says where in the schema the fault is", () => {
+  const schema = { type: "object", properties: { "a/b": { type: "array", items: { type: "wibble" } } } };
+  expect(() => jsonSchemaGrammar(schema, { strict: true })).toThrow(
+    "the schema at /properties/a~1b/items has a type that JSON does not know",
+  );
+});
+
+test.each([
+  { type: "array", uniqueItems: true },
+  { type: "number", multipleOf: 0.5 },
+  { not: { type: "string" } },
+  { type: "object", patternProperties: { "^x": {} } },
+  { type: "object", properties: { a: {} }, minProperties: 1 },
+  { if: {}, else: false },
+])("a keyword that cannot be enforced is an error only in strict mode: %j", (schema) => {
+  expect(() => jsonSchemaGrammar(schema, { strict: true })).toThrow("cannot be enforced");
+  expect(jsonSchemaGrammar(schema, { strict: false })).toContain("root ::= ");
+});
+
+test("patterns that make other machines run forever are read at once", async () => {
+  const matches = await matcher(jsonSchemaGrammar({ type: "string", pattern: "^(a+)+$" }, { strict: true }));
+  expect(matches(`"${"a".repeat(200)}"`)).toBe(true);
+  expect(matches(`"${"a".repeat(200)}!"`)).toBe(false);
+});

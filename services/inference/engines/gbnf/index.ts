@@ -1,0 +1,19 @@
+import { GrammarBuilder } from "./grammar-builder.ts";
+import { type SchemaOptions, schemaExpression } from "./schema-compiler.ts";
+
+export { anyOf, GrammarBuilder, jsonLiteral, literal } from "./grammar-builder.ts";
+export { type SchemaOptions, schemaExpression } from "./schema-compiler.ts";
+export { isObject } from "./read-keyword.ts";
+export { SchemaError } from "./schema-error.ts";
+
+/** A grammar in GBNF for any JSON object. */
+export function jsonObjectGrammar(): string {
+  const grammar = new GrammarBuilder();
+  return grammar.build(grammar.json("object"));
+}
+
+/** A grammar in GBNF for JSON that a schema allows. Throws `SchemaError` when none can be made. */
+export function jsonSchemaGrammar(schema: unknown, options: SchemaOptions): string {
+  const grammar = new GrammarBuilder();
+  return grammar.build(schemaExpression(grammar, schema, options));
+}

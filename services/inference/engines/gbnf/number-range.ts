@@ -1,0 +1,141 @@
+import { digit, integersBetween, naturals } from "./digit-range.ts";
+import { anyOf } from "./grammar-builder.ts";
+
+/** Bounds of a number, as JSON schema has them; absent ones do not bind. */
+export interface NumberBounds {
+  readonly minimum?: number | undefined;
+  readonly maximum?: number | undefined;
+  readonly exclusiveMinimum?: number | undefined;
+  readonly exclusiveMaximum?: number | undefined;
+}
+
+/** An expression for the whole numbers within bounds; undefined when there is none. */
+export function integerExpression(bounds: NumberBounds): string | undefined {
+  const { low, high } = integerRange(bounds);
+  const options = low <= high ? integersBetween(low, high) : [];
+  return options.length === 0 ? undefined : anyOf(options);
+}
+
+/**
+ * An expression for numbers within bounds, whole ones and decimal fractions; undefined when there is none. It
+ * does not reach every such number (no exponents, no trailing zeros), but every number that it matches is within
+ * the bounds.
+ */
+export function numberExpression(bounds: NumberBounds): string | undefined {
+  const integers = integerExpression(bounds);
+  const options = [
+    ...(integers === undefined ? [] : [integers]),
+    ...positiveFractions(lowerBound(bounds), upperBound(bounds)),
+    ...positiveFractions(
+      negate(upperBound(bounds)) ?? { value: 0, included: false },
+      negate(lowerBound(bounds)),
+    ).map((fraction) => `"-" ${fraction}`),
+  ];
+  return options.length === 0 ? undefined : anyOf(options);
+}
+
+interface Bound {
+  readonly value: number;
+  readonly included: boolean;
+}
+
+/** The stricter of the two ways to say it. */
+function lowerBound({ minimum, exclusiveMinimum }: NumberBounds): Bound | undefined {
+  if (exclusiveMinimum !== undefined && (minimum === undefined || exclusiveMinimum >= minimum))
+    return { value: exclusiveMinimum, included: false };
+  return minimum === undefined ? undefined : { value: minimum, included: true };
+}
+
+function upperBound({ maximum, exclusiveMaximum }: NumberBounds): Bound | undefined {
+  if (exclusiveMaximum !== undefined && (maximum === undefined || exclusiveMaximum <= maximum))
+    return { value: exclusiveMaximum, included: false };
+  return maximum === undefined ? undefined : { value: maximum, included: true };
+}
+
+const negate = (bound: Bound | undefined): Bound | undefined => bound && { ...bound, value: -bound.value };
+
+function integerRange(bounds: NumberBounds): { low: bigint; high: bigint } {
+  const lower = lowerBound(bounds);
+  const upper = upperBound(bounds);
+  const low = lower === undefined ? -furthest : firstInteger(lower);
+  const high = upper === undefined ? furthest : -firstInteger(negate(upper)!);
+  // A range that is open on one side ends a thousandfold beyond its other end, and never short of `furthest`.
+  return {
+    low: lower === undefined && high < low ? high * 1000n : low,
+    high: upper === undefined && low > high ? low * 1000n : high,
+  };
+}
+
+/** The least whole number that a lower bound lets through. */
+function firstInteger({ value, included }: Bound): bigint {
+  const up = BigInt(Math.ceil(value));
+  return !included && Number.isInteger(value) ? up + 1n : up;
+}
+
+/**
+ * Fractions of at least 0, whose last digit is not 0: so `2.5` lies strictly between 2 and 3, and whole bounds
+ * need no care.
+ */
+function positiveFractions(lower: Bound | undefined, upper: Bound | undefined): string[] {
+  const from = Math.max(0, lower?.value ?? 0);
+  if (upper !== undefined && upper.value <= from) return [];
+  const low = decimal(from);
+  const high = upper && decimal(upper.value);
+  if (low === undefined || (upper !== undefined && high === undefined)) return [];
+  if (high !== undefined && high.whole === low.whole)
+    return fractions(low.whole, low.fraction, high.fraction);
+  const lastWhole = high === undefined ? 10n ** 15n : high.whole - 1n;
+  const options: string[] = [];
+  let firstWhole = low.whole;
+  if (low.fraction !== "") {
+    options.push(...fractions(low.whole, low.fraction));
+    firstWhole++;
+  }
+  if (firstWhole <= lastWhole) options.push(`${anyOf(naturals(firstWhole, lastWhole))} "." ${anyFraction}`);
+  if (high !== undefined && high.fraction !== "") options.push(...fractions(high.whole, "", high.fraction));
+  return options;
+}
+
+/** A whole number followed by any fraction strictly between two. */
+function fractions(whole: bigint, low: string, high?: string): string[] {
+  return [`"${whole}." ${anyOf(fractionsBetween(low, high))}`];
+}
+
+/** Texts of digits f, the last not 0, with 0.low < 0.f < 0.high, where low < high; no `high` for 1. */
+function fractionsBetween(low: string, high: string | undefined): string[] {
+  const options: string[] = [];
+  const length = Math.max(low.length, high?.length ?? 0);
+  const lowDigits = low.padEnd(length, "0");
+  const highDigits = high?.padEnd(length, "0");
+  let shared = 0;
+  while (highDigits !== undefined && lowDigits[shared] === highDigits[shared]) shared++;
+  const push = (prefix: string, from: number, to: number) => {
+    if (from > to) return;
+    const head = prefix === "" ? "" : `"${prefix}" `;
+    options.push(`${head}${digit(from, to)} (${anyFraction})?`);
+  };
+  const pushLast = (prefix: string, from: number, to: number) => push(prefix, Math.max(from, 1), to);
+  // Above `low`, digit by digit; at the first digit that differs, below `high`.
+  for (let index = shared; index < length; index++) {
+    const top = index === shared && highDigits !== undefined ? Number(highDigits[index]) - 1 : 9;
+    pushLast(lowDigits.slice(0, index), Number(lowDigits[index]) + 1, top);
+  }
+  options.push(`"${lowDigits}" ${anyFraction}`.replace('"" ', ""));
+  // Below `high`, beyond the first digit that differs.
+  for (let index = shared + 1; highDigits !== undefined && index < length; index++)
+    pushLast(highDigits.slice(0, index), 0, Number(highDigits[index]) - 1);
+  return options;
+}
+
+/** A number of at least 0 as its digits before and behind the point; undefined when it has too many. */
+function decimal(value: number): { whole: bigint; fraction: string } | undefined {
+  if (value >= 1e15) return { whole: BigInt(Math.floor(value)), fraction: "" };
+  const [whole, fraction = ""] = value.toFixed(12).split(".");
+  if (Number(`${whole}.${fraction}`) !== value) return undefined;
+  return { whole: BigInt(whole!), fraction: fraction.replace(/0+$/, "") };
+}
+
+/** One to twelve digits, the last not 0. */
+const anyFraction = "[0-9]{0,11} [1-9]";
+
+const furthest = 10n ** 16n - 1n;

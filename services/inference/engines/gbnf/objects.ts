@@ -1,0 +1,101 @@
+import type { Compilation, SchemaObject } from "./compilation.ts";
+import { anyOf, jsonLiteral, literal } from "./grammar-builder.ts";
+import { list, map } from "./read-keyword.ts";
+import { SchemaError } from "./schema-error.ts";
+
+/**
+ * An expression for objects: the properties in the order in which the schema has them, those that are not
+ * required left out at will, then additional ones where the schema describes them. Without a word about
+ * additional properties there are none, since nothing is known about them.
+ */
+export function objectExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
+  compilation.unenforced(schema, path, unenforcedKeywords);
+  const { grammar } = compilation;
+  const properties = map(schema, "properties", path);
+  const additional = schema.additionalProperties;
+  const required = new Set(list(schema, "required", path));
+  if (properties === undefined && required.size === 0 && (additional === undefined || additional === true))
+    return grammar.json("object");
+  const ws = grammar.json("ws");
+  const members = Object.entries(properties ?? {}).map(([name, value]) => ({
+    text: `${jsonLiteral(name)} ${ws} ":" ${ws} ${grammar.rule(compilation.compile(value, `${path}/properties/${pointer(name)}`))}`,
+    required: required.delete(name),
+  }));
+  const tail = additionalMember(compilation, schema, path);
+  for (const name of required) {
+    if (tail === undefined) throw new SchemaError(path, "requires a property that it does not allow");
+    const any = grammar.rule(compilation.compile(additional ?? true, `${path}/additionalProperties`));
+    members.push({ text: `${jsonLiteral(name)} ${ws} ":" ${ws} ${any}`, required: true });
+  }
+  return `"{" ${ws} ${memberChain(compilation, members, tail)} ${ws} "}"`;
+}
+
+/**
+ * A rule for the members from one on, twice: when others came before (`after`) and when none did (`first`), so
+ * that commas stand exactly between members. Linear in the number of properties.
+ */
+function memberChain(
+  { grammar }: Compilation,
+  members: readonly { text: string; required: boolean }[],
+  tail: string | undefined,
+): string {
+  const comma = `"," ${grammar.json("ws")}`;
+  let after = tail === undefined ? "" : grammar.repeat(grammar.rule(`${comma} ${tail}`), 0);
+  let first = tail === undefined ? "" : `(${tail} ${after})?`;
+  for (const { text, required } of members.toReversed()) {
+    const rest = after === "" ? "" : grammar.rule(after);
+    const skipped = first === "" ? '""' : grammar.rule(first);
+    first = required ? `${text} ${rest}` : `(${text} ${rest} | ${skipped})`;
+    after = required ? `${comma} ${text} ${rest}` : `(${comma} ${text})? ${rest}`;
+  }
+  return first;
+}
+
+/** One additional property, whose name is none of the described ones; undefined when there may be none. */
+function additionalMember(compilation: Compilation, schema: SchemaObject, path: string): string | undefined {
+  const { grammar } = compilation;
+  const additional = schema.additionalProperties;
+  const described = Object.keys(map(schema, "properties", path) ?? {});
+  const required = (list(schema, "required", path) ?? []).map(String);
+  if (additional === false || (additional === undefined && described.length > 0)) return undefined;
+  const value = grammar.rule(compilation.compile(additional ?? true, `${path}/additionalProperties`));
+  const names = new Set([...described, ...required]);
+  const name = names.size === 0 ? grammar.json("string") : otherName(compilation, [...names]);
+  const ws = grammar.json("ws");
+  return grammar.rule(`${name} ${ws} ":" ${ws} ${value}`);
+}
+
+/** A name of letters, digits and such that is none of these: it leaves the tree of their characters somewhere. */
+function otherName({ grammar }: Compilation, names: readonly string[]): string {
+  const more = grammar.repeat(grammar.rule("[A-Za-z0-9_ -]"), 0, 63);
+  const tree = (words: readonly string[]): string => {
+    const heads = Map.groupBy(
+      words.filter((word) => word !== ""),
+      (word) => word[0]!,
+    );
+    const taken = [...heads.keys()].filter((head) => nameCharacters.includes(head));
+    const free = [...nameCharacters].filter((character) => !taken.includes(character)).join("");
+    const options = free === "" ? [] : [`[${free}] ${more}`];
+    for (const head of taken)
+      options.push(`${literal(head)} ${tree(heads.get(head)!.map((w) => w.slice(1)))}`);
+    if (!words.includes("")) options.push('""');
+    return anyOf(options);
+  };
+  // The empty name is nobody's, but a strange one: at least one character.
+  return `"\\"" ${tree([...names, ""])} "\\""`;
+}
+
+const nameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+
+const pointer = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
+
+const unenforcedKeywords = [
+  "patternProperties",
+  "propertyNames",
+  "minProperties",
+  "maxProperties",
+  "dependencies",
+  "dependentRequired",
+  "dependentSchemas",
+  "unevaluatedProperties",
+];

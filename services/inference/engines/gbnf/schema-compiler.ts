@@ -1,0 +1,256 @@
+import { arrayExpression } from "./arrays.ts";
+import type { Compilation, SchemaObject } from "./compilation.ts";
+import { anyOf, type GrammarBuilder, jsonLiteral } from "./grammar-builder.ts";
+import { annotations, mergeSchemas } from "./merge.ts";
+import { integerExpression, numberExpression } from "./number-range.ts";
+import { objectExpression } from "./objects.ts";
+import { isObject, list, number } from "./read-keyword.ts";
+import { SchemaError } from "./schema-error.ts";
+import { stringExpression } from "./strings.ts";
+
+/** How strictly a schema is meant. */
+export interface SchemaOptions {
+  /** True: keywords that cannot be enforced are an error; otherwise they are ignored. */
+  readonly strict: boolean;
+}
+
+/**
+ * An expression for the JSON text of every value that a JSON schema (drafts 4 to 2020-12) allows, or of most of
+ * them: whatever matches is valid, but not every valid text matches. Throws `SchemaError`.
+ */
+export function schemaExpression(grammar: GrammarBuilder, schema: unknown, options: SchemaOptions): string {
+  return new SchemaCompiler(grammar, schema, options).compile(schema, "");
+}
+
+class SchemaCompiler implements Compilation {
+  readonly grammar: GrammarBuilder;
+  readonly #root: unknown;
+  readonly #strict: boolean;
+  /** Rules of schemas that are referred to, and how deep in the text each was begun. */
+  readonly #references = new Map<string, { rule: string; depth: number }>();
+  #depth = 0;
+  #steps = 0;
+
+  constructor(grammar: GrammarBuilder, root: unknown, { strict }: SchemaOptions) {
+    this.grammar = grammar;
+    this.#root = root;
+    this.#strict = strict;
+  }
+
+  compile(schema: unknown, path: string): string {
+    return this.#deeper(path, () => this.#expression(schema, path));
+  }
+
+  unenforced(schema: SchemaObject, path: string, keywords: readonly string[]): void {
+    if (!this.#strict) return;
+    const keyword = keywords.find((name) => schema[name] !== undefined && schema[name] !== false);
+    if (keyword !== undefined) throw new SchemaError(path, `uses \`${keyword}\`, which cannot be enforced`);
+  }
+
+  #expression(schema: unknown, path: string): string {
+    this.#step(path);
+    if (schema === true) return this.grammar.json("value");
+    if (schema === false) throw new SchemaError(path, "allows nothing");
+    if (!isObject(schema)) throw new SchemaError(path, "is neither an object nor a boolean");
+    if (schema.$ref !== undefined) return this.#reference(schema, path);
+    if (schema.allOf !== undefined) return this.#expression(this.#flatten(schema, path), path);
+    this.unenforced(schema, path, ["not", "if", "$dynamicRef", "$recursiveRef"]);
+    if (schema.const !== undefined) return this.#values([schema.const], schema, path);
+    const values = list(schema, "enum", path);
+    if (values !== undefined) return this.#values(values, schema, path);
+    const options = list(schema, "anyOf", path) ?? list(schema, "oneOf", path);
+    if (options !== undefined) return this.#anyOf(options, schema, path);
+    return this.#typed(schema, path);
+  }
+
+  #typed(schema: SchemaObject, path: string): string {
+    const types = typesOf(schema);
+    if (types === undefined) return this.grammar.json("value");
+    if (types.length === 0) throw new SchemaError(path, "allows no type");
+    return anyOf(types.map((type) => this.#ofType(type, schema, path)));
+  }
+
+  #ofType(type: unknown, schema: SchemaObject, path: string): string {
+    switch (type) {
+      case "object":
+        return objectExpression(this, schema, path);
+      case "array":
+        return arrayExpression(this, schema, path);
+      case "string":
+        return stringExpression(this, schema, path);
+      case "integer":
+      case "number":
+        return this.#number(type, schema, path);
+      case "boolean":
+      case "null":
+        return this.grammar.json(type);
+      default:
+        throw new SchemaError(path, "has a type that JSON does not know");
+    }
+  }
+
+  #number(type: "integer" | "number", schema: SchemaObject, path: string): string {
+    if (!(type === "integer" && schema.multipleOf === 1)) this.unenforced(schema, path, ["multipleOf"]);
+    const names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] as const;
+    const bounds = Object.fromEntries(names.map((name) => [name, bound(schema, name, path)]));
+    if (names.every((name) => bounds[name] === undefined)) return this.grammar.json(type);
+    const expression = type === "integer" ? integerExpression(bounds) : numberExpression(bounds);
+    if (expression === undefined) throw new SchemaError(path, "has bounds that no number meets");
+    return expression;
+  }
+
+  #values(values: readonly unknown[], schema: SchemaObject, path: string): string {
+    const types = schema.type === undefined ? undefined : typesOf(schema);
+    const allowed = values.filter(
+      (value) => types === undefined || types.some((type) => isOfType(value, type)),
+    );
+    if (allowed.length === 0) throw new SchemaError(path, "allows no value");
+    return anyOf(allowed.map(jsonLiteral));
+  }
+
+  #anyOf(options: readonly unknown[], schema: SchemaObject, path: string): string {
+    const { anyOf: _anyOf, oneOf, ...base } = schema;
+    // Both at once: each option of the one with each of the other.
+    const rest = _anyOf !== undefined && oneOf !== undefined ? { ...base, oneOf } : base;
+    const binding = Object.keys(rest).some((keyword) => !annotations.has(keyword));
+    const expressions = options.flatMap((option, index) => {
+      const optionPath = `${path}/${_anyOf === undefined ? "oneOf" : "anyOf"}/${index}`;
+      if (!binding) return [this.#expression(option, optionPath)];
+      const merged = this.#flatten({ allOf: [rest, option] }, optionPath, false);
+      return merged === undefined ? [] : [this.#expression(merged, optionPath)];
+    });
+    if (expressions.length === 0) throw new SchemaError(path, "allows nothing");
+    return anyOf(expressions.map((expression) => this.grammar.rule(expression)));
+  }
+
+  /** The schema without `allOf`: everything that it asks for, in one. */
+  #flatten(schema: SchemaObject, path: string): SchemaObject;
+  #flatten(schema: SchemaObject, path: string, needed: boolean): SchemaObject | undefined;
+  #flatten(schema: SchemaObject, path: string, needed = true): SchemaObject | undefined {
+    const { allOf: _allOf, ...rest } = schema;
+    let merged: SchemaObject | undefined = rest;
+    for (const part of list(schema, "allOf", path) ?? []) {
+      this.#step(path);
+      if (part === true) continue;
+      if (!isObject(part)) throw new SchemaError(path, "allows nothing");
+      const flat = this.#deeper(path, () => this.#flatten(this.#resolved(part, path), path, needed));
+      merged = flat && mergeSchemas(merged, flat);
+      if (merged === undefined) break;
+    }
+    if (merged === undefined && needed)
+      throw new SchemaError(path, "asks for things that contradict each other");
+    return merged;
+  }
+
+  /** With what `$ref` names put in its place. */
+  #resolved(schema: SchemaObject, path: string): SchemaObject {
+    const { $ref, ...rest } = schema;
+    if ($ref === undefined) return schema;
+    const target = this.#find($ref, path);
+    return { allOf: [rest, target] };
+  }
+
+  #reference(schema: SchemaObject, path: string): string {
+    const { $ref, ...rest } = schema;
+    if (Object.keys(rest).some((keyword) => !annotations.has(keyword)))
+      return this.#expression(this.#flatten(this.#resolved(schema, path), path), path);
+    const key = String($ref);
+    const known = this.#references.get(key);
+    if (known !== undefined) {
+      if (known.depth === this.#depth) throw new SchemaError(path, "refers to itself without end");
+      return known.rule;
+    }
+    const target = this.#find($ref, path);
+    const reference = { rule: this.grammar.reserve(), depth: this.#depth };
+    this.#references.set(key, reference);
+    this.grammar.define(reference.rule, this.#expression(target, key));
+    reference.depth = -1;
+    return reference.rule;
+  }
+
+  #deeper<T>(path: string, work: () => T): T {
+    if (this.#depth >= depthLimit) throw new SchemaError(path, "is nested too deeply");
+    this.#depth++;
+    try {
+      return work();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #step(path: string): void {
+    if (++this.#steps > stepsLimit) throw new SchemaError(path, "is too large to be enforced");
+  }
+
+  #find(reference: unknown, path: string): unknown {
+    if (typeof reference !== "string" || !(reference === "#" || reference.startsWith("#/")))
+      throw new SchemaError(path, "refers to something outside of itself");
+    let target: unknown = this.#root;
+    for (const part of reference.split("/").slice(1)) {
+      const name = decode(part).replaceAll("~1", "/").replaceAll("~0", "~");
+      const next = Array.isArray(target) ? target[Number(name)] : isObject(target) ? target[name] : undefined;
+      if (next === undefined) throw new SchemaError(path, "refers to something that is not there");
+      target = next;
+    }
+    return target;
+  }
+}
+
+/** The types that a schema allows, said or implied; undefined for all. */
+function typesOf(schema: SchemaObject): unknown[] | undefined {
+  const said = schema.type ?? impliedType(schema);
+  if (said === undefined) return undefined;
+  const types = Array.isArray(said) ? said : [said];
+  return schema.nullable === true && !types.includes("null") ? [...types, "null"] : types;
+}
+
+function impliedType(schema: SchemaObject): string | undefined {
+  return Object.entries(keywordsOfTypes).find(([, keywords]) =>
+    keywords.some((keyword) => schema[keyword] !== undefined),
+  )?.[0];
+}
+
+const keywordsOfTypes: Readonly<Record<string, readonly string[]>> = {
+  object: ["properties", "additionalProperties", "required", "patternProperties"],
+  array: ["items", "prefixItems", "minItems", "maxItems"],
+  string: ["pattern", "minLength", "maxLength", "format"],
+  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+};
+
+function isOfType(value: unknown, type: unknown): boolean {
+  switch (type) {
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return isObject(value);
+    case "integer":
+      return Number.isInteger(value);
+    default:
+      return typeof value === type;
+  }
+}
+
+/** A bound of a number; in the fourth draft `exclusiveMinimum: true` changes what `minimum` means. */
+function bound(schema: SchemaObject, keyword: string, path: string): number | undefined {
+  const draft4: Readonly<Record<string, string>> = {
+    exclusiveMinimum: "minimum",
+    exclusiveMaximum: "maximum",
+  };
+  return schema[keyword] === true && draft4[keyword] !== undefined
+    ? number(schema, draft4[keyword], path)
+    : number(schema, keyword, path);
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+const depthLimit = 64;
+/** Schemas looked at; references inside of `allOf` can multiply. */
+const stepsLimit = 20_000;

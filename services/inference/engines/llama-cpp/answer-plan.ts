@@ -1,0 +1,119 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
+import type { ThinkingStart } from "./answer/thought-reader.ts";
+import type { Notation, ToolRule } from "./notations/notation.ts";
+import { parseJson } from "./prompt/parse-json.ts";
+import { type CallableTool, schemaFault, type ToolUse } from "./prompt/tools.ts";
+
+/** Which forms an answer is held to; grammars are GBNF. */
+export interface AnswerPlan {
+  /** For the whole answer, thoughts included. */
+  readonly answer: string | undefined;
+  /** For what follows an opener of a call in an answer that is free otherwise. */
+  readonly call: string | undefined;
+}
+
+/**
+ * The grammars of a generation: for JSON, for calls that must be made, and for calls that may be made once one is
+ * opened. Throws `invalid_request` for schemas that cannot be enforced.
+ */
+export function planAnswer(
+  generation: Generation,
+  tools: ToolUse,
+  notation: Notation | undefined,
+  thinking: ThinkingStart,
+): AnswerPlan {
+  const calls = tools.mode === "none" ? undefined : { tools, notation: needed(notation) };
+  const isFree = generation.outputFormat?.format.case === undefined && tools.mode !== "required";
+  if (isFree) return { answer: undefined, call: calls && callGrammar(calls) };
+  try {
+    const grammar = new GrammarBuilder();
+    const forms = calls === undefined ? [] : [callForm(grammar, calls)];
+    if (tools.mode !== "required") forms.push(jsonForm(grammar, generation));
+    return { answer: grammar.build(withThoughts(grammar, anyOf(forms), thinking)), call: undefined };
+  } catch (error) {
+    if (error instanceof SchemaError) throw tooLarge(calls === undefined ? "response_format" : "tools", error);
+    throw error;
+  }
+}
+
+interface Calls {
+  readonly tools: ToolUse;
+  readonly notation: Notation;
+}
+
+/** Thoughts are free, but for `</` that does not end them. */
+function withThoughts(grammar: GrammarBuilder, answer: string, thinking: ThinkingStart): string {
+  if (thinking === "never") return answer;
+  const thought = grammar.rule(`([^<] | "<" [^/])* "</think>" [ \\n]{0,4}`);
+  return thinking === "begun" ? `${thought} ${answer}` : `("<think>" ${thought})? ${answer}`;
+}
+
+function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string {
+  const format = outputFormat?.format;
+  if (format?.case !== "jsonSchema") return grammar.json("object");
+  const { schemaJson, strict } = format.value;
+  try {
+    return schemaExpression(grammar, parseJson(schemaJson), { strict });
+  } catch (error) {
+    if (!(error instanceof SchemaError || error instanceof SyntaxError)) throw error;
+    const reason = error instanceof SchemaError ? error.message : "it is no JSON, or nested too deeply";
+    throw new MeshError("invalid_request", `Invalid schema for response_format: ${reason}.`, {
+      param: "response_format",
+      cause: error,
+    });
+  }
+}
+
+const callForm = (grammar: GrammarBuilder, { tools, notation }: Calls): string =>
+  notation.calls(grammar, toolRules(grammar, tools.callable), tools.maxCalls);
+
+/**
+ * The form of calls that the model may make; undefined when a schema cannot be enforced and nobody asked for that
+ * strictly: then calls are taken as the model writes them.
+ */
+function callGrammar({ tools, notation }: Calls): string | undefined {
+  const grammar = new GrammarBuilder();
+  try {
+    return grammar.build(notation.afterOpener(grammar, toolRules(grammar, tools.callable), tools.maxCalls));
+  } catch (error) {
+    if (!(error instanceof SchemaError || error instanceof MeshError)) throw error;
+    if (!tools.callable.some(({ strict }) => strict)) return undefined;
+    throw error instanceof MeshError ? error : tooLarge("tools", error);
+  }
+}
+
+const toolRules = (grammar: GrammarBuilder, tools: readonly CallableTool[]): ToolRule[] =>
+  tools.map((tool) => ({ name: tool.name, argumentsRule: argumentsRule(grammar, tool) }));
+
+function argumentsRule(grammar: GrammarBuilder, tool: CallableTool): string {
+  try {
+    return grammar.rule(schemaExpression(grammar, argumentsSchema(tool), { strict: tool.strict }));
+  } catch (error) {
+    if (error instanceof SchemaError) throw schemaFault(tool, error.message, error);
+    throw error;
+  }
+}
+
+/** Arguments are an object, also where the schema leaves that out; without a schema an empty one. */
+function argumentsSchema({ parameters }: CallableTool): unknown {
+  if (parameters === undefined) return { type: "object", properties: {}, additionalProperties: false };
+  if (!isObject(parameters)) return parameters;
+  if (parameters.type !== undefined && parameters.type !== "object")
+    throw new SchemaError("", "must describe an object");
+  return { ...parameters, type: "object" };
+}
+
+const tooLarge = (param: string, cause: SchemaError): MeshError =>
+  new MeshError("invalid_request", `The schemas in '${param}' cannot be enforced: ${cause.message}.`, {
+    param,
+    cause,
+  });
+
+function needed(notation: Notation | undefined): Notation {
+  if (notation !== undefined) return notation;
+  throw new MeshError("invalid_request", "This model cannot call tools. Leave 'tools' out or choose another model.", {
+    param: "tools",
+  });
+}

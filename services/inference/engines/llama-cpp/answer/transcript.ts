@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import { Utf8Stream } from "../../text/utf8-stream.ts";
+import type { Vocabulary } from "../vocabulary.ts";
+import type { AnswerReader } from "./answer-reader.ts";
+import { type DeltaParts, toolCallDelta } from "./delta.ts";
+import { type TokenLikelihood, toLogprob } from "./logprobs.ts";
+import type { Piece } from "./pieces.ts";
+
+/**
+ * Keeps tokens, text and parts of one answer together, and says what may go out.
+ *
+ * **The rule of token ids.** A delta carries the ids of exactly the tokens whose text it completes, in order, so
+ * at every delta the parts so far are those of the ids so far. A token waits with its text: while its last
+ * character is not whole, while it may belong to a stop text or to a mark, while a call is not certain. Text
+ * never goes out without the id of its token. Another engine that is given the ids of the deltas that arrived
+ * makes the same transcript of them and goes on at the same place; nothing is lost, nothing comes twice.
+ */
+export class Transcript {
+  /** Every token of the answer, delivered or not. */
+  readonly tokens: number[] = [];
+  /** Tokens that were thoughts. */
+  reasoningTokens = 0;
+  readonly #generationId: string;
+  readonly #vocabulary: Vocabulary;
+  readonly #reader: AnswerReader;
+  readonly #utf8 = new Utf8Stream();
+  readonly #waiting: WaitingToken[] = [];
+  #pieces: Piece[] = [];
+  /** Characters of the model's text. */
+  #length = 0;
+  /** Up to where the text was delivered. */
+  #deliveredTo = 0;
+  #callIndex = -1;
+
+  constructor(generationId: string, vocabulary: Vocabulary, reader: AnswerReader) {
+    this.#generationId = generationId;
+    this.#vocabulary = vocabulary;
+    this.#reader = reader;
+  }
+
+  /** Takes the next token. */
+  push(token: number, likelihood?: TokenLikelihood): void {
+    const thought = this.#reader.thinking;
+    const bytes = this.#bytesOf(token);
+    const text = this.#utf8.push(bytes);
+    const from = this.#length;
+    this.#length += text.length;
+    // Half a character counts as one that is still to come.
+    const to = this.#utf8.pending ? this.#length + 1 : this.#length;
+    this.tokens.push(token);
+    this.#waiting.push({ token, bytes, from, to, likelihood });
+    this.#reader.push(text);
+    if (thought || this.#reader.thinking) this.reasoningTokens++;
+  }
+
+  /** Nothing follows. */
+  end(): void {
+    const rest = this.#utf8.end();
+    this.#length += rest.length;
+    this.#reader.push(rest);
+    this.#reader.end();
+  }
+
+  /** What was pushed so far came from another engine and is delivered. */
+  skip(): void {
+    this.take();
+    this.#waiting.length = 0;
+    this.#deliveredTo = this.#length;
+  }
+
+  /** What may go out now; undefined when all is held back. */
+  take(): DeltaParts | undefined {
+    this.#pieces.push(...this.#reader.take());
+    const settledTo = Math.min(this.#reader.settledTo, this.#length);
+    let count = 0;
+    while (count < this.#waiting.length && this.#waiting[count]!.to <= settledTo) count++;
+    if (count === 0) return undefined;
+    const released = this.#waiting.splice(0, count);
+    const parts: DeltaParts = {
+      text: "",
+      reasoning: "",
+      toolCalls: [],
+      tokenIds: released.map(({ token }) => token),
+      logprobs: [],
+    };
+    const shown = this.#show(released.at(-1)!.to, parts);
+    this.#tellLikelihoods(released, shown, parts);
+    return parts;
+  }
+
+  /** Moves the pieces up to a place into a delta. Returns where its text stands. */
+  #show(end: number, parts: DeltaParts): Range[] {
+    const shown: Range[] = [];
+    let piece = this.#pieces[0];
+    while (piece !== undefined && ("from" in piece ? piece.from < end : piece.to <= end)) {
+      this.#pieces.shift();
+      if (piece.to > end && "from" in piece) {
+        this.#pieces.unshift({ ...piece, text: piece.text.slice(end - piece.from), from: end });
+        piece = { ...piece, text: piece.text.slice(0, end - piece.from), to: end };
+      }
+      if (piece.kind === "call") this.#callIndex++;
+      if (piece.to > this.#deliveredTo) this.#showPiece(this.#undelivered(piece), parts, shown);
+      piece = this.#pieces[0];
+    }
+    return shown;
+  }
+
+  #undelivered(piece: Piece): Piece {
+    if (!("from" in piece) || piece.from >= this.#deliveredTo) return piece;
+    return { ...piece, from: this.#deliveredTo, text: piece.text.slice(this.#deliveredTo - piece.from) };
+  }
+
+  #showPiece(piece: Piece, parts: DeltaParts, shown: Range[]): void {
+    switch (piece.kind) {
+      case "text":
+        parts.text += piece.text;
+        shown.push(piece);
+        return;
+      case "reasoning":
+        parts.reasoning += piece.text;
+        return;
+      case "call":
+        parts.toolCalls.push(toolCallDelta(this.#callIndex, this.#callId(), piece.name, ""));
+        return;
+      default: {
+        const last = parts.toolCalls.at(-1);
+        if (last?.index === this.#callIndex) last.argumentsJson += piece.text;
+        else parts.toolCalls.push(toolCallDelta(this.#callIndex, "", "", piece.text));
+      }
+    }
+  }
+
+  /** Tells how likely the tokens were whose text shows as the answer's. */
+  #tellLikelihoods(released: readonly WaitingToken[], shown: readonly Range[], parts: DeltaParts): void {
+    for (const { token, bytes, from, to, likelihood } of released) {
+      if (likelihood === undefined || bytes.length === 0) continue;
+      const visible = shown.find((range) => range.from < to && range.to > from);
+      if (visible === undefined) continue;
+      const [first, last] = [Math.max(from, visible.from), Math.min(to, visible.to)];
+      const isWhole = first === from && last === to;
+      const text = isWhole ? undefined : new Utf8Stream().push(bytes).slice(first - from, last - from);
+      parts.logprobs.push(toLogprob(token, bytes, likelihood, this.#vocabulary, text));
+    }
+  }
+
+  /** The same on every engine that continues this answer. */
+  #callId(): string {
+    const seed = `${this.#generationId}/${this.#callIndex}`;
+    return `call_${createHash("sha256").update(seed).digest("base64url").replaceAll(/[-_]/g, "").slice(0, 24)}`;
+  }
+
+  /** SentencePiece begins every text with a space that is not meant. */
+  #bytesOf(token: number): Uint8Array {
+    const bytes = this.#vocabulary.bytesOf(token);
+    const isFirst = this.tokens.length === 0 && this.#vocabulary.leadingSpace;
+    return isFirst && bytes[0] === 0x20 ? bytes.subarray(1) : bytes;
+  }
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A token that is not delivered, and where its text stands. */
+interface WaitingToken extends Range {
+  readonly token: number;
+  readonly bytes: Uint8Array;
+  readonly likelihood: TokenLikelihood | undefined;
+}

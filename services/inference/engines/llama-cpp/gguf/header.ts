@@ -1,0 +1,128 @@
+import { ByteReader } from "./byte-reader.ts";
+import { GgufError } from "./gguf-error.ts";
+
+/** A value of GGUF's metadata; whole numbers of 64 bits are bigints only where a number cannot hold them. */
+export type MetadataValue = string | number | bigint | boolean | readonly MetadataValue[];
+
+/** A tensor as the header describes it. */
+export interface TensorInfo {
+  readonly name: string;
+  /** Elements along each axis, the innermost first. */
+  readonly dimensions: readonly number[];
+  /** ggml's number of the type. */
+  readonly type: number;
+  /** In bytes from the beginning of the tensor data. */
+  readonly offset: number;
+}
+
+/** What a GGUF file says before its tensor data. */
+export interface GgufHeader {
+  readonly metadata: ReadonlyMap<string, MetadataValue>;
+  readonly tensors: readonly TensorInfo[];
+  /** Length of the header itself, in bytes. */
+  readonly headerBytes: number;
+  /** Where the tensor data begins, in bytes. */
+  readonly dataOffset: number;
+  /** Tensors begin at multiples of so many bytes. */
+  readonly alignment: number;
+}
+
+/**
+ * Reads the header of a GGUF file (version 2 or 3) from its first bytes. Throws `GgufError` for what is no GGUF,
+ * and `NeedsMoreBytes` when the header goes on behind the bytes given.
+ */
+export function parseHeader(bytes: Uint8Array): GgufHeader {
+  const reader = new ByteReader(bytes);
+  readMagic(reader);
+  const tensorCount = reader.size("tensors", tensorsLimit);
+  const metadata = readMetadata(reader, reader.size("metadata entries", entriesLimit));
+  const tensors = Array.from({ length: tensorCount }, () => readTensor(reader));
+  const alignment = readAlignment(metadata);
+  return {
+    metadata,
+    tensors,
+    headerBytes: reader.position,
+    dataOffset: Math.ceil(reader.position / alignment) * alignment,
+    alignment,
+  };
+}
+
+function readMagic(reader: ByteReader): void {
+  const magic = reader.uint32();
+  if (magic !== 0x46554747) throw new GgufError("is not a GGUF model (it does not begin with `GGUF`)");
+  const version = reader.uint32();
+  if (version !== 2 && version !== 3)
+    throw new GgufError(`is a GGUF of version ${version}; versions 2 and 3 are known`);
+}
+
+function readMetadata(reader: ByteReader, count: number): Map<string, MetadataValue> {
+  const metadata = new Map<string, MetadataValue>();
+  for (let index = 0; index < count; index++) {
+    const key = reader.text();
+    if (metadata.has(key)) throw new GgufError("is damaged: a metadata entry is there twice");
+    metadata.set(key, readValue(reader, reader.uint32(), 0));
+  }
+  return metadata;
+}
+
+function readValue(reader: ByteReader, type: number, depth: number): MetadataValue {
+  switch (type) {
+    case 0:
+      return reader.uint8();
+    case 1:
+      return reader.int8();
+    case 2:
+      return reader.uint16();
+    case 3:
+      return reader.int16();
+    case 4:
+      return reader.uint32();
+    case 5:
+      return reader.int32();
+    case 6:
+      return reader.float32();
+    case 7:
+      return reader.uint8() !== 0;
+    case 8:
+      return reader.text();
+    case 9: {
+      const itemType = reader.uint32();
+      const length = reader.size("values in a list", valuesLimit);
+      if (depth > 2) throw new GgufError("is damaged: lists are nested too deeply");
+      const values: MetadataValue[] = [];
+      for (let index = 0; index < length; index++) values.push(readValue(reader, itemType, depth + 1));
+      return values;
+    }
+    case 10:
+      return toNumber(reader.uint64());
+    case 11:
+      return toNumber(reader.int64());
+    case 12:
+      return reader.float64();
+    default:
+      throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
+  }
+}
+
+function readTensor(reader: ByteReader): TensorInfo {
+  const name = reader.text();
+  const axes = reader.uint32();
+  if (axes < 1 || axes > 4) throw new GgufError("is damaged: a tensor has an impossible shape");
+  const dimensions = Array.from({ length: axes }, () => Number(reader.uint64()));
+  return { name, dimensions, type: reader.uint32(), offset: Number(reader.uint64()) };
+}
+
+function readAlignment(metadata: ReadonlyMap<string, MetadataValue>): number {
+  const alignment = metadata.get("general.alignment") ?? 32;
+  const isPowerOfTwo = typeof alignment === "number" && alignment > 0 && (alignment & (alignment - 1)) === 0;
+  if (!isPowerOfTwo) throw new GgufError("is damaged: its alignment is no power of two");
+  return alignment;
+}
+
+const toNumber = (value: bigint): number | bigint =>
+  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+
+/** Far above what real models have; they keep nonsense from being taken for a size. */
+const tensorsLimit = 100_000;
+const entriesLimit = 10_000;
+const valuesLimit = 10_000_000;

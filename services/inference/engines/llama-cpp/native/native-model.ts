@@ -1,0 +1,102 @@
+import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel } from "node-llama-cpp";
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../../../core/telemetry/log.ts";
+import { GrammarCache } from "./grammar-cache.ts";
+import { addonOf, assertInternals, type NativeSampler, nativeModelOf } from "./library.ts";
+import type { ContextPlan } from "./memory-plan.ts";
+import { loadModule } from "./module.ts";
+
+/** How to load. */
+export interface NativeModelOptions extends ContextPlan {
+  readonly path: string;
+  /** Threads that compute. */
+  readonly threads: number;
+  readonly log: Log;
+}
+
+/** A model in memory with one context of several sequences, all of which compute in one batch. */
+export class NativeModel {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly sequences: readonly LlamaContextSequence[];
+  readonly grammars: GrammarCache;
+
+  private constructor(llama: Llama, model: LlamaModel, context: LlamaContext) {
+    this.llama = llama;
+    this.model = model;
+    this.context = context;
+    this.sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
+    this.grammars = new GrammarCache(llama, model);
+    assertInternals(llama, context, this.sequences[0]!);
+  }
+
+  /** Loads. Throws `invalid_request` when the library or the model does not load, saying what to do. */
+  static async load(options: NativeModelOptions, signal: AbortSignal): Promise<NativeModel> {
+    const llama = await startLlama(options.log);
+    try {
+      const model = await llama.loadModel({ modelPath: options.path, loadSignal: signal });
+      const context = await model.createContext({
+        contextSize: options.contextSize,
+        sequences: options.slots,
+        threads: options.threads,
+        batchSize: batchTokens,
+        failedCreationRemedy: false,
+        createSignal: signal,
+      });
+      return new NativeModel(llama, model, context);
+    } catch (error) {
+      await llama.dispose();
+      signal.throwIfAborted();
+      throw await toLoadError(error, options.path);
+    }
+  }
+
+  /** A sampler for one generation. Dispose of it only while it is not at work. */
+  createSampler(): NativeSampler {
+    return new (addonOf(this.llama).AddonSampler)(nativeModelOf(this.model));
+  }
+
+  /** Frees the memory. Nothing may be at work. */
+  async close(): Promise<void> {
+    await this.llama.dispose();
+  }
+}
+
+async function startLlama(log: Log): Promise<Llama> {
+  const { getLlama, LlamaLogLevel } = await loadModule();
+  try {
+    return await getLlama({
+      gpu: false,
+      build: "never",
+      skipDownload: true,
+      progressLogs: false,
+      logLevel: LlamaLogLevel.error,
+      logger: (_level, message) => log.debug({ message: message.trim() }, "llama.cpp"),
+    });
+  } catch (error) {
+    throw new MeshError(
+      "invalid_request",
+      "The embedded llama-cpp engine did not start: its binaries are missing or do not fit this machine. Install again with `npm ci`, or run Ollama or llama-server beside the node and join with `--engine openai`.",
+      { cause: error },
+    );
+  }
+}
+
+async function toLoadError(error: unknown, path: string): Promise<MeshError> {
+  const { InsufficientMemoryError } = await loadModule();
+  if (error instanceof InsufficientMemoryError)
+    return new MeshError(
+      "invalid_request",
+      `Not enough memory to load ${path}. Choose a smaller model or quantization, fewer slots or a smaller context.`,
+      { cause: error },
+    );
+  return new MeshError(
+    "invalid_request",
+    `${path} cannot be loaded: llama.cpp does not understand the model. Download it again; if that does not help, its architecture may be too new for the embedded engine.`,
+    { cause: error },
+  );
+}
+
+/** Tokens that are computed together at most. */
+const batchTokens = 512;

@@ -1,0 +1,167 @@
+import type { CallPart } from "./notation.ts";
+import { JsonValueEnd } from "./json-value.ts";
+
+/**
+ * Reads one call written as a JSON object: `{"name": …, "arguments": {…}}`, or `"parameters"` instead, in any
+ * order and with any other keys. Arguments come out while they are read, where the name stands before them.
+ */
+export class CallObject {
+  readonly parts: CallPart[] = [];
+  #stage: Stage = "brace";
+  #value: JsonValueEnd | undefined;
+  #text = "";
+  #key = "";
+  #name: string | undefined;
+  #arguments: "none" | "streamed" | "seen" = "none";
+  /** Arguments that came before the name. */
+  #early: string | undefined;
+
+  /** Whether the object is whole, or can never be. */
+  get state(): "reading" | "done" | "broken" {
+    return this.#stage === "done" || this.#stage === "broken" ? this.#stage : "reading";
+  }
+
+  /** Takes the next character, which stands at `at`. */
+  push(character: string, at: number): void {
+    switch (this.#stage) {
+      case "value":
+        return this.#pushValue(character, at);
+      case "key":
+        return this.#pushKey(character);
+      case "before value":
+        if (isSpace(character)) return;
+        this.#beginValue(character);
+        return this.#pushValue(character, at);
+      default:
+        if (!isSpace(character)) this.#stage = this.#punctuation(character, at);
+    }
+  }
+
+  #punctuation(character: string, at: number): Stage {
+    switch (this.#stage) {
+      case "brace":
+        return character === "{" ? "first key" : "broken";
+      case "first key":
+      case "next key":
+        if (character === '"') return this.#beginKey(character);
+        return character === "}" && this.#stage === "first key" ? this.#end(at) : "broken";
+      case "colon":
+        return character === ":" ? "before value" : "broken";
+      case "comma":
+        if (character === ",") return "next key";
+        return character === "}" ? this.#end(at) : "broken";
+      default:
+        return "broken";
+    }
+  }
+
+  #beginKey(character: string): Stage {
+    this.#value = new JsonValueEnd();
+    this.#value.push(character);
+    this.#text = character;
+    return "key";
+  }
+
+  #pushKey(character: string): void {
+    this.#text += character;
+    if (this.#value!.push(character) !== "last") return;
+    this.#key = String(parse(this.#text));
+    const again = argumentKeys.has(this.#key) && this.#arguments !== "none";
+    this.#stage = again ? "broken" : "colon";
+  }
+
+  #beginValue(character: string): void {
+    this.#value = new JsonValueEnd();
+    this.#text = "";
+    this.#stage = "value";
+    if (argumentKeys.has(this.#key))
+      this.#arguments = character === "{" && this.#name !== undefined ? "streamed" : "seen";
+  }
+
+  #pushValue(character: string, at: number): void {
+    const result = this.#value!.push(character);
+    if (result === "bad") this.#stage = "broken";
+    if (result === "bad") return;
+    if (result !== "after") {
+      if (this.#arguments === "streamed" && argumentKeys.has(this.#key)) this.#stream(character, at);
+      else this.#text += character;
+    }
+    if (result === "more") return;
+    this.#stage = this.#endValue(at + (result === "last" ? 1 : 0)) ? "comma" : "broken";
+    if (result === "after" && this.#stage === "comma" && !isSpace(character))
+      this.#stage = this.#punctuation(character, at);
+  }
+
+  #stream(character: string, at: number): void {
+    const last = this.parts.at(-1);
+    if (last?.kind === "arguments" && last.from + last.text.length === at)
+      this.parts[this.parts.length - 1] = { ...last, text: last.text + character };
+    else this.parts.push({ kind: "arguments", from: at, text: character });
+  }
+
+  /** False when the value is not what its key asks for. */
+  #endValue(to: number): boolean {
+    if (this.#key === "name") return this.#setName(parse(this.#text), to);
+    if (!argumentKeys.has(this.#key)) return true;
+    if (this.#arguments === "streamed") {
+      this.#arguments = "seen";
+      return true;
+    }
+    const decoded = toArguments(parse(this.#text), this.#text);
+    if (decoded === undefined) return false;
+    if (this.#name === undefined) this.#early = decoded;
+    else this.parts.push({ kind: "decoded", to, text: decoded });
+    return true;
+  }
+
+  #setName(name: unknown, to: number): boolean {
+    if (typeof name !== "string" || name === "" || this.#name !== undefined) return false;
+    this.#name = name;
+    this.parts.push({ kind: "name", to, name });
+    if (this.#early !== undefined) this.parts.push({ kind: "decoded", to, text: this.#early });
+    return true;
+  }
+
+  #end(at: number): Stage {
+    if (this.#name === undefined) return "broken";
+    if (this.#arguments === "none") this.parts.push({ kind: "decoded", to: at + 1, text: "{}" });
+    this.parts.push({ kind: "end", to: at + 1 });
+    return "done";
+  }
+}
+
+type Stage =
+  | "brace"
+  | "first key"
+  | "key"
+  | "colon"
+  | "before value"
+  | "value"
+  | "comma"
+  | "next key"
+  | "done"
+  | "broken";
+
+const argumentKeys: ReadonlySet<string> = new Set(["arguments", "parameters"]);
+
+/** Some models write the arguments as a text with JSON inside, or `null` for none. */
+function toArguments(value: unknown, text: string): string | undefined {
+  if (value === null) return "{}";
+  if (typeof value === "string") return isObject(parse(value)) ? value : undefined;
+  return isObject(value) ? text : undefined;
+}
+
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** White space of JSON. */
+export const isSpace = (character: string): boolean =>
+  character === " " || character === "\n" || character === "\t" || character === "\r";

@@ -1,0 +1,77 @@
+import { createHash } from "node:crypto";
+import type { Turn } from "./turns.ts";
+
+/**
+ * The ways to put a conversation to a template, the truest first. Many templates refuse an order of roles that
+ * they were not trained on; then the next arrangement is tried, so that a conversation is never refused for its
+ * form alone.
+ */
+export const arrangements: readonly ((turns: readonly Turn[]) => Turn[])[] = [
+  (turns) => [...turns],
+  (turns) => alternate(systemFirst(turns)),
+  (turns) => alternate(singleCalls(shortIds(systemFirst(turns)))),
+  (turns) => alternate(singleCalls(shortIds(withoutSystem(turns)))),
+];
+
+/** One system turn, at the beginning. */
+function systemFirst(turns: readonly Turn[]): Turn[] {
+  const system = turns.filter(({ role }) => role === "system").map(({ content }) => content);
+  const rest = turns.filter(({ role }) => role !== "system");
+  return system.length === 0 ? rest : [{ role: "system", content: system.join("\n\n") }, ...rest];
+}
+
+/** No system turn: what it says stands at the beginning of the first question. */
+function withoutSystem(turns: readonly Turn[]): Turn[] {
+  const [first, ...rest] = systemFirst(turns);
+  if (first?.role !== "system") return [...turns];
+  return [{ role: "user", content: first.content }, ...rest];
+}
+
+/** Neighbouring turns of one speaker become one; the first speaker is the user. */
+function alternate(turns: readonly Turn[]): Turn[] {
+  const merged: Turn[] = [];
+  for (const turn of turns) {
+    const last = merged.at(-1);
+    const isFirst = last === undefined || last.role === "system";
+    if (isFirst && turn.role === "assistant") merged.push({ role: "user", content: "" });
+    if (last !== undefined && canMerge(last, turn))
+      merged[merged.length - 1] = { ...last, ...turn, content: joinContents(last.content, turn.content) };
+    else merged.push(turn);
+  }
+  return merged;
+}
+
+const canMerge = (last: Turn, turn: Turn): boolean =>
+  last.role === turn.role && (turn.role === "user" || (turn.role === "assistant" && last.tool_calls === undefined));
+
+const joinContents = (...contents: readonly string[]): string =>
+  contents.filter((content) => content !== "").join("\n\n");
+
+/** A turn for each call, directly followed by its result. */
+function singleCalls(turns: readonly Turn[]): Turn[] {
+  const results = new Map(turns.filter(({ role }) => role === "tool").map((turn) => [turn.tool_call_id, turn]));
+  const placed = new Set<Turn>();
+  return turns.flatMap((turn) => {
+    const calls = turn.tool_calls ?? [];
+    if (calls.length < 2) return placed.has(turn) ? [] : [turn];
+    return calls.flatMap((call, index): Turn[] => {
+      const result = results.get(call.id);
+      if (result !== undefined) placed.add(result);
+      const own = { ...turn, content: index === 0 ? turn.content : "", tool_calls: [call] };
+      return result === undefined ? [own] : [own, result];
+    });
+  });
+}
+
+/** Ids of exactly nine letters and digits, as Mistral's templates demand. */
+function shortIds(turns: readonly Turn[]): Turn[] {
+  return turns.map((turn) => ({
+    ...turn,
+    ...(turn.tool_calls === undefined
+      ? {}
+      : { tool_calls: turn.tool_calls.map((call) => ({ ...call, id: shortId(call.id) })) }),
+    ...(turn.tool_call_id === undefined ? {} : { tool_call_id: shortId(turn.tool_call_id) }),
+  }));
+}
+
+const shortId = (id: string): string => createHash("sha256").update(id).digest("hex").slice(0, 9);

@@ -1,0 +1,90 @@
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import { type Generation, ToolChoice_Mode } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseJson } from "./parse-json.ts";
+import type { TurnTool } from "./turns.ts";
+
+/** A tool with its schema read. */
+export interface CallableTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON schema of the arguments; undefined when it takes none. */
+  readonly parameters: unknown;
+  readonly strict: boolean;
+  /** Where the request has it, for errors. */
+  readonly param: string;
+}
+
+/** Which tools a generation offers, and how it may use them. */
+export interface ToolUse {
+  /** `none`: there are none, or they may not be called. */
+  readonly mode: "none" | "auto" | "required";
+  /** Those that the model is told of. */
+  readonly offered: readonly CallableTool[];
+  /** Those that it may call. */
+  readonly callable: readonly CallableTool[];
+  /** Calls in one answer, at most. */
+  readonly maxCalls: number;
+  /** True: the caller has forbidden calls; otherwise, in mode `none`, there is just nothing to call. */
+  readonly forbidden: boolean;
+}
+
+/** Reads tools and tool choice. Throws `invalid_request` for schemas that are no JSON and names that are unknown. */
+export function readToolUse(generation: Generation): ToolUse {
+  const { toolChoice, parallelToolCalls } = generation;
+  const offered = generation.tools.map(readTool);
+  const mode = toolChoice?.mode ?? ToolChoice_Mode.AUTO;
+  if (offered.length === 0 || mode === ToolChoice_Mode.NONE) {
+    if (mode === ToolChoice_Mode.REQUIRED) throw noTools();
+    // A model that may not call is not told of tools: it would be tempted.
+    const forbidden = mode === ToolChoice_Mode.NONE;
+    return { mode: "none", offered: [], callable: [], maxCalls: 0, forbidden };
+  }
+  const allowed = toolChoice?.allowedNames ?? [];
+  const callable = allowed.length === 0 ? offered : allowed.map((name) => find(offered, name));
+  const required = mode === ToolChoice_Mode.REQUIRED;
+  const one = parallelToolCalls === false || (required && allowed.length === 1);
+  const maxCalls = one ? 1 : callsLimit;
+  return { mode: required ? "required" : "auto", offered, callable, maxCalls, forbidden: false };
+}
+
+/** The form that templates read. */
+export const toTurnTool = ({ name, description, parameters }: CallableTool): TurnTool => ({
+  type: "function",
+  function: { name, description, parameters: parameters ?? { type: "object", properties: {} } },
+});
+
+/** The fault of a tool's schema, in OpenAI's words. */
+export const schemaFault = ({ name, param }: CallableTool, reason: string, cause?: unknown): MeshError =>
+  new MeshError("invalid_request", `Invalid schema for function '${name}': ${reason}.`, {
+    code: "invalid_function_parameters",
+    param,
+    cause,
+  });
+
+function readTool({ name, description, parametersJson, strict }: Generation["tools"][number], index: number): CallableTool {
+  const tool = { name, description, strict, param: `tools[${index}].function.parameters` };
+  if (parametersJson === "") return { ...tool, parameters: undefined };
+  try {
+    return { ...tool, parameters: parseJson(parametersJson) };
+  } catch (error) {
+    throw schemaFault({ ...tool, parameters: undefined }, "it is no JSON, or nested too deeply", error);
+  }
+}
+
+function find(tools: readonly CallableTool[], name: string): CallableTool {
+  const tool = tools.find((one) => one.name === name);
+  if (tool !== undefined) return tool;
+  throw new MeshError("invalid_request", `Tool choice names \`${name}\`, which is none of the 'tools'.`, {
+    param: "tool_choice",
+  });
+}
+
+const noTools = () =>
+  new MeshError(
+    "invalid_request",
+    "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
+    { param: "tool_choice" },
+  );
+
+/** OpenAI's SDK gives up on answers with more. */
+const callsLimit = 128;

@@ -1,0 +1,84 @@
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import { parseObject } from "./parse-json.ts";
+import { type Generation, type Message, Role } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+
+/** A turn of the conversation in the form that chat templates read (Hugging Face's). */
+export interface Turn {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+  readonly name?: string;
+  readonly reasoning_content?: string;
+  readonly tool_calls?: readonly TurnToolCall[];
+  readonly tool_call_id?: string;
+}
+
+/** A call that the assistant made. */
+export interface TurnToolCall {
+  readonly id: string;
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly arguments: unknown };
+}
+
+/** A function that may be called, as templates read it. */
+export interface TurnTool {
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly description: string; readonly parameters: unknown };
+}
+
+/** The conversation of a generation. Throws `invalid_request` for what a model of text cannot take. */
+export function toTurns(generation: Generation): Turn[] {
+  if (generation.messages.length === 0)
+    throw new MeshError(
+      "invalid_request",
+      "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+      { code: "empty_array", param: "messages" },
+    );
+  const names = new Map(
+    generation.messages.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)),
+  );
+  return generation.messages.map((message, index) => toTurn(message, index, names));
+}
+
+function toTurn(message: Message, index: number, names: ReadonlyMap<string, string>): Turn {
+  const role = roles[message.role];
+  if (role === undefined)
+    throw new MeshError("invalid_request", `Message ${index} has no role.`, { param: `messages[${index}].role` });
+  const name = message.name || (role === "tool" ? names.get(message.toolCallId) : undefined);
+  return {
+    role,
+    content: toText(message, index),
+    ...(name === undefined ? {} : { name }),
+    ...(message.reasoning === "" ? {} : { reasoning_content: message.reasoning }),
+    ...(message.toolCalls.length === 0 ? {} : { tool_calls: message.toolCalls.map(toToolCall) }),
+    ...(role === "tool" ? { tool_call_id: message.toolCallId } : {}),
+  };
+}
+
+const toText = (message: Message, index: number): string =>
+  message.parts
+    .map(({ part }) => {
+      if (part.case === "text") return part.value;
+      throw new MeshError(
+        "invalid_request",
+        "This model cannot see images. Send text only, or choose a model that sees.",
+        { param: `messages.[${index}].content` },
+      );
+    })
+    .join("");
+
+/** Templates write arguments as JSON themselves; what is no JSON object they get as the text it is. */
+function toToolCall({ id, name, argumentsJson }: Message["toolCalls"][number]): TurnToolCall {
+  return { id, type: "function", function: { name, arguments: toArguments(argumentsJson) } };
+}
+
+function toArguments(text: string): unknown {
+  return text.trim() === "" ? {} : (parseObject(text) ?? text);
+}
+
+const roles: Readonly<Record<Role, Turn["role"] | undefined>> = {
+  [Role.UNSPECIFIED]: undefined,
+  [Role.SYSTEM]: "system",
+  [Role.USER]: "user",
+  [Role.ASSISTANT]: "assistant",
+  [Role.TOOL]: "tool",
+};

@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import type { Generation, Sampling } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { NativeSamplerConfig } from "./native/library.ts";
+
+/**
+ * Draws tokens the same way on every engine: what is drawn depends on the tokens so far, on their number and on
+ * these options alone. So an answer can be continued elsewhere, and is the same alone or beside others.
+ */
+export interface TokenRule {
+  /** How to draw the token that follows these. */
+  at(tokens: readonly number[]): NativeSamplerConfig;
+}
+
+/**
+ * The rule of a generation. `banned`: tokens that must not be drawn. Throws `invalid_request` for options that
+ * are out of range or name tokens that the model does not have.
+ */
+export function toTokenRule(generation: Generation, vocabularySize: number, banned: readonly number[]): TokenRule {
+  const sampling = generation.sampling;
+  for (const [param, [low, high]] of ranges) checkRange(sampling, param, low, high);
+  const seed = toSeed(sampling?.seed ?? seedOf(generation.id));
+  const fixed = {
+    temperature: sampling?.temperature ?? defaultTemperature,
+    topK: Math.min(sampling?.topK ?? 0, vocabularySize),
+    topP: sampling?.topP ?? 1,
+    minP: sampling?.minP ?? defaultMinP,
+    ...toBias(sampling?.logitBias ?? {}, vocabularySize, banned),
+  };
+  const penalties = toPenalties(sampling);
+  return {
+    at: (tokens) => ({
+      ...fixed,
+      seed: mixSeed(seed, tokens.length),
+      // Without tokens there is nothing to punish.
+      ...(penalties === undefined || tokens.length === 0
+        ? {}
+        : {
+            ...penalties,
+            repeatPenaltyTokens: Uint32Array.from(tokens),
+            repeatPenaltyMaxTokens: tokens.length + 1,
+          }),
+    }),
+  };
+}
+
+/** A seed of 32 bits for the token at a position; neighbouring positions have unrelated seeds (murmur's mixer). */
+export function mixSeed(seed: number, position: number): number {
+  let mixed = seed ^ Math.imul(position + 1, 0x9e3779b9);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** 32 bits out of 64, in which every bit of the seed has a say (splitmix64). */
+export function toSeed(seed: bigint): number {
+  let mixed = BigInt.asUintN(64, seed + 0x9e3779b97f4a7c15n);
+  mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
+  mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn);
+  return Number((mixed ^ (mixed >> 31n)) >> 32n);
+}
+
+/** Without a seed, the generation's id is one: unlike any other's, and the same on the node that continues it. */
+const seedOf = (generationId: string): bigint =>
+  createHash("sha256").update(generationId).digest().readBigUInt64LE();
+
+/** Penalties count the tokens of the answer, not those of the prompt. */
+function toPenalties(sampling: Sampling | undefined): Partial<NativeSamplerConfig> | undefined {
+  const { repetitionPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = sampling ?? {};
+  if (repetitionPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0) return undefined;
+  return {
+    repeatPenalty: repetitionPenalty,
+    repeatPenaltyFrequencyPenalty: frequencyPenalty,
+    repeatPenaltyPresencePenalty: presencePenalty,
+  };
+}
+
+function toBias(
+  bias: Readonly<Record<number, number>>,
+  vocabularySize: number,
+  banned: readonly number[],
+): Partial<NativeSamplerConfig> {
+  const values = new Map<number, number>();
+  for (const [key, value] of Object.entries(bias)) {
+    if (Number(key) >= vocabularySize)
+      throw new MeshError(
+        "invalid_request",
+        `Invalid key in 'logit_bias': ${key}. This model has the tokens 0 to ${vocabularySize - 1}.`,
+        { param: "logit_bias" },
+      );
+    if (!(Math.abs(value) <= 100)) throw outOfRange("logit_bias", -100, 100);
+    values.set(Number(key), value);
+  }
+  for (const token of banned) values.set(token, Number.NEGATIVE_INFINITY);
+  if (values.size === 0) return {};
+  return {
+    tokenBiasKeys: Uint32Array.from(values.keys()),
+    tokenBiasValues: Float32Array.from(values.values()),
+  };
+}
+
+type NumberOption = Exclude<keyof Sampling, "$typeName" | "$unknown" | "seed" | "logitBias">;
+
+const ranges: readonly [NumberOption, readonly [number, number]][] = [
+  ["temperature", [0, 2]],
+  ["topP", [0, 1]],
+  ["minP", [0, 1]],
+  ["frequencyPenalty", [-2, 2]],
+  ["presencePenalty", [-2, 2]],
+  ["repetitionPenalty", [Number.MIN_VALUE, Number.MAX_VALUE]],
+];
+
+function checkRange(sampling: Sampling | undefined, option: NumberOption, low: number, high: number): void {
+  const value = sampling?.[option];
+  if (value === undefined || (value >= low && value <= high)) return;
+  throw outOfRange(
+    option.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    low,
+    high,
+  );
+}
+
+const outOfRange = (param: string, low: number, high: number): MeshError =>
+  new MeshError(
+    "invalid_request",
+    low === Number.MIN_VALUE
+      ? `Invalid '${param}': expected a number above 0.`
+      : `Invalid '${param}': expected a number from ${low} to ${high}.`,
+    { param },
+  );
+
+const defaultTemperature = 0.7;
+/** Keeps the long tail of hardly possible tokens out, which small models suffer from. */
+const defaultMinP = 0.05;

@@ -1,0 +1,79 @@
+import type { LlamaContextSequence } from "node-llama-cpp";
+import type { TokenLikelihood } from "./answer/logprobs.ts";
+import type { Gate } from "./native/gate.ts";
+import type { GrammarState } from "./native/grammar.ts";
+import { evaluateToken, type NativeContext, type NativeSampler, nativeContextOf } from "./native/library.ts";
+import type { NativeModel } from "./native/native-model.ts";
+import type { TokenRule } from "./sampling.ts";
+
+/** A token that was drawn. */
+export interface DrawnToken {
+  readonly token: number;
+  /** How likely the model held it; absent unless asked for. */
+  readonly likelihood: TokenLikelihood | undefined;
+}
+
+/** How to draw the tokens of one generation. */
+export interface TokenSourceOptions {
+  readonly sequence: LlamaContextSequence;
+  readonly gate: Gate;
+  readonly rule: TokenRule;
+  /** Alternatives wanted with each token's likelihood; undefined for no likelihoods. */
+  readonly alternatives: number | undefined;
+}
+
+/** Draws the tokens of one generation, one native step each. */
+export class TokenSource {
+  readonly #options: TokenSourceOptions;
+  readonly #context: NativeContext;
+  readonly #sampler: NativeSampler;
+  /** Draws without any rule, to look at what the model itself holds. */
+  readonly #bare: NativeSampler | undefined;
+
+  constructor(model: NativeModel, options: TokenSourceOptions) {
+    this.#options = options;
+    this.#context = nativeContextOf(model.context);
+    this.#sampler = model.createSampler();
+    if (options.alternatives === undefined) return;
+    this.#bare = model.createSampler();
+    this.#bare.applyConfig({ temperature: 0 });
+  }
+
+  /** Computes the latest token and draws the one that follows all of `tokens`, within the grammar if any. */
+  async next(latest: number, tokens: readonly number[], grammar: GrammarState | undefined): Promise<DrawnToken> {
+    const { sequence, gate, rule } = this.#options;
+    if (!gate.isOpen) await gate.open();
+    this.#sampler.applyConfig({
+      ...rule.at(tokens),
+      ...(grammar === undefined ? {} : { grammarEvaluationState: grammar.native }),
+    });
+    return evaluateToken(sequence, latest, 5, (place) => this.#draw(place));
+  }
+
+  /** Frees what is native. Only while nothing is drawn. */
+  dispose(): void {
+    this.#sampler.dispose();
+    this.#bare?.dispose();
+  }
+
+  async #draw(place: number): Promise<DrawnToken> {
+    const token = await this.#context.sampleToken(place, this.#sampler);
+    if (!(token >= 0)) throw new Error("no token could be drawn");
+    return { token, likelihood: await this.#likelihood(place, token) };
+  }
+
+  async #likelihood(place: number, token: number): Promise<TokenLikelihood | undefined> {
+    if (this.#bare === undefined) return undefined;
+    const best = Math.max(1, this.#options.alternatives!);
+    const filter: [number[], boolean, boolean, boolean, number] = [[token], false, false, false, best];
+    const sample = await this.#context.sampleToken(place, this.#bare, false, false, filter, true);
+    const [, , , logits, weight] = sample;
+    // The best token comes first, and `weight` is relative to it; the wanted one comes last.
+    const scale = logits[1]! + Math.log(weight);
+    const top = Array.from({ length: this.#options.alternatives! }, (_, index) => ({
+      token: logits[2 * index]!,
+      logprob: logits[2 * index + 1]! - scale,
+    }));
+    return { logprob: logits.at(-1)! - scale, top };
+  }
+}

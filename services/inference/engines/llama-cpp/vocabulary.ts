@@ -1,0 +1,122 @@
+import { decode } from "../text/utf8-stream.ts";
+import { GgufError } from "./gguf/gguf-error.ts";
+import type { Metadata } from "./gguf/metadata.ts";
+
+/** What kind of token it is, numbered as in GGUF. */
+export const TokenType = {
+  normal: 1,
+  unknown: 2,
+  control: 3,
+  userDefined: 4,
+  unused: 5,
+  byte: 6,
+} as const;
+
+/**
+ * A model's tokens and the exact bytes that each stands for. A token may be a fraction of a character, so bytes
+ * are the truth and text is made of them (`Utf8Stream`). Made from the file, not by llama.cpp's own detokenizer,
+ * which gives U+FFFD for fractions.
+ */
+export class Vocabulary {
+  /** Each token as the file has it. */
+  readonly pieces: readonly string[];
+  /** By what an answer may begin that does not belong to it: SentencePiece puts a space before every text. */
+  readonly leadingSpace: boolean;
+  readonly #types: readonly number[];
+  readonly #toBytes: (piece: string) => Uint8Array;
+  readonly #cache: (Uint8Array | undefined)[] = [];
+  readonly #visible = new Set<number>();
+
+  /** Throws `GgufError` for a vocabulary that is damaged or of an unknown kind. */
+  constructor(metadata: Metadata) {
+    const kind = metadata.text("tokenizer.ggml.model");
+    const pieces = metadata.texts("tokenizer.ggml.tokens");
+    if (kind === undefined || pieces === undefined || pieces.length === 0)
+      throw new GgufError("holds no vocabulary, so it is no language model");
+    const toBytes = toBytesOf[kind];
+    if (toBytes === undefined)
+      throw new GgufError(
+        `has a vocabulary of the kind \`${kind}\`, which the embedded engine does not know. Serve it with llama-server or Ollama beside the node`,
+      );
+    const types = metadata.numbers("tokenizer.ggml.token_type");
+    if (types !== undefined && types.length !== pieces.length)
+      throw new GgufError("is damaged: its lists of tokens have different lengths");
+    this.pieces = pieces;
+    this.#types = types ?? [];
+    this.#toBytes = toBytes;
+    this.leadingSpace = kind === "llama" && metadata.flag("tokenizer.ggml.add_space_prefix") !== false;
+  }
+
+  /** How many tokens there are; ids run from 0. */
+  get size(): number {
+    return this.pieces.length;
+  }
+
+  /** One of `TokenType`. */
+  typeOf(token: number): number {
+    return this.#types[token] ?? TokenType.normal;
+  }
+
+  /** The ids of all tokens of a kind. */
+  ofType(type: number): number[] {
+    return this.#types.flatMap((other, token) => (other === type ? [token] : []));
+  }
+
+  /** The token whose piece is exactly this and that is no ordinary text: a control or user-defined token. */
+  special(piece: string): number | undefined {
+    const token = this.pieces.indexOf(piece);
+    const type = token < 0 ? undefined : this.typeOf(token);
+    return type === TokenType.control || type === TokenType.userDefined ? token : undefined;
+  }
+
+  /** Lets a control token show as its piece: marks of tool calls are read as text. */
+  show(token: number): void {
+    this.#visible.add(token);
+    this.#cache[token] = undefined;
+  }
+
+  /** The bytes of a token's text; none for tokens that are no text. Do not change them. */
+  bytesOf(token: number): Uint8Array {
+    return (this.#cache[token] ??= this.#bytes(token));
+  }
+
+  /** A token's text; U+FFFD stands for bytes that are no whole character. */
+  textOf(token: number): string {
+    return decode(this.bytesOf(token));
+  }
+
+  #bytes(token: number): Uint8Array {
+    const piece = this.pieces[token]!;
+    switch (this.typeOf(token)) {
+      case TokenType.normal:
+        return this.#toBytes(piece);
+      case TokenType.userDefined:
+        return Buffer.from(piece);
+      case TokenType.byte:
+        return byteToken(piece);
+      default:
+        return this.#visible.has(token) ? Buffer.from(piece) : none;
+    }
+  }
+}
+
+const none = new Uint8Array(0);
+
+/** SentencePiece writes bytes that have no token of their own as `<0x0A>`. */
+function byteToken(piece: string): Uint8Array {
+  const match = /^<0x([0-9A-Fa-f]{2})>$/.exec(piece);
+  return match === null ? none : Uint8Array.of(Number.parseInt(match[1]!, 16));
+}
+
+/** How pieces become bytes, by `tokenizer.ggml.model`. */
+const toBytesOf: Readonly<Record<string, (piece: string) => Uint8Array>> = {
+  gpt2: (piece) => Buffer.concat([...piece].map((character) => gpt2Bytes.get(character) ?? Buffer.from(character))),
+  llama: (piece) => Buffer.from(piece.replaceAll("\u2581", " ")),
+};
+
+/** GPT-2 writes every byte as a printable character; this is that table, the other way round. */
+const gpt2Bytes = new Map<string, Uint8Array>();
+for (let byte = 0, stand = 256; byte < 256; byte++) {
+  const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+  gpt2Bytes.set(String.fromCodePoint(printable ? byte : stand++), Uint8Array.of(byte));
+}

@@ -1,0 +1,60 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type Fault, requestOptionsSchema } from "./options.ts";
+
+/** What is going to go wrong with one answer. */
+export interface Doom {
+  /** Whether it is refused at the door. */
+  readonly refused: boolean;
+  /** How many times as long everything takes. */
+  readonly slowness: number;
+  /** What happens once the answer has `afterTokens` tokens. */
+  readonly strike: Strike | undefined;
+}
+
+/** A fault that waits for a certain token. */
+export type Strike = Extract<Fault, { afterTokens: number }>;
+
+/**
+ * Decides what goes wrong: the engine's own faults and those that the request brings, each struck or spared by
+ * `random`. Of several that wait for a token, the earliest counts.
+ */
+export function decideDoom(faults: readonly Fault[], generation: Generation, random: () => number): Doom {
+  const own = generation.chatTemplateKwargsJson === "" ? faults : [...faults, ...readFaults(generation)];
+  if (own.length === 0) return noDoom;
+  const resumedTokens = generation.resume?.tokenIds.length ?? 0;
+  const struck = own.filter((fault) => fault.rate === 1 || random() < fault.rate);
+  const [strike] = struck
+    .filter((fault) => fault.kind === "fail" || fault.kind === "hang" || fault.kind === "die")
+    .filter(({ afterTokens }) => (afterTokens === 0 ? resumedTokens === 0 : resumedTokens < afterTokens))
+    .sort((a, b) => a.afterTokens - b.afterTokens);
+  return {
+    refused: struck.some(({ kind }) => kind === "refuse"),
+    slowness: Math.max(1, ...struck.map((fault) => (fault.kind === "slow" ? fault.factor : 1))),
+    strike,
+  };
+}
+
+const noDoom: Doom = { refused: false, slowness: 1, strike: undefined };
+
+function readFaults({ chatTemplateKwargsJson }: Generation): readonly Fault[] {
+  const parsed = requestOptionsSchema.safeParse(parseJson(chatTemplateKwargsJson));
+  if (parsed.success) return parsed.data.synthetic?.faults ?? [];
+  const [issue] = parsed.error.issues;
+  throw new MeshError(
+    "invalid_request",
+    `The synthetic engine does not understand \`chat_template_kwargs\`: ${issue?.path.join(".")}: ${issue?.message}.`,
+    { param: "chat_template_kwargs" },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new MeshError("invalid_request", "`chat_template_kwargs` must be one JSON object.", {
+      param: "chat_template_kwargs",
+      cause: error,
+    });
+  }
+}

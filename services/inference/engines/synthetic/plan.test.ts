@@ -1,0 +1,85 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type GenerationInit, generationOf } from "../../fake-engine.ts";
+import { type PlanOptions, planAnswer } from "./plan.ts";
+import { readPrompt, tokenAt, tokenTexts } from "./text.ts";
+
+const textOf = (options: PlanOptions): string => {
+  const plan = planAnswer(options);
+  return Array.from({ length: plan.tokens }, (_, index) => plan.textOf(index)).join("");
+};
+
+const base: PlanOptions = { key: 42, answerTokens: 30, maxTokens: 100, stop: [] };
+
+describe("the text", () => {
+  test("depends on messages and seed alone", () => {
+    const key = (content: string, seed?: bigint, id = "a") =>
+      readPrompt(
+        generationOf({
+          id,
+          messages: [{ role: 2, parts: [{ part: { case: "text", value: content } }] }],
+          ...(seed === undefined ? {} : { sampling: { seed } }),
+        }),
+      ).key;
+    expect(key("hello", 1n, "a")).toBe(key("hello", 1n, "b"));
+    expect(key("hello")).toBe(key("hello", 0n));
+    const keys = [key("hello"), key("hallo"), key("hello", 1n), key("hello", -1n), key("hello", 1n << 40n)];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  test("counts one token for each message and one for each word", () => {
+    const messages: GenerationInit["messages"] = [
+      { role: 1, parts: [{ part: { case: "text", value: "Be  brief.\n" } }] },
+      { role: 2, parts: [{ part: { case: "text", value: " What is\ta mesh?" } }] },
+    ];
+    expect(readPrompt(generationOf({ messages })).tokens).toBe(2 + 2 + 4);
+  });
+
+  test("is words with spaces between, each token's text told by its id", () => {
+    const words = Array.from({ length: 30 }, (_, index) => tokenTexts[tokenAt(42, index)]);
+    expect(words.join("")).toBe(words.map((word) => word?.trim()).join(" "));
+    expect(new Set(tokenTexts).size).toBe(tokenTexts.length);
+  });
+});
+
+describe("a plan", () => {
+  test.each([
+    { maxTokens: 29, tokens: 29, reason: FinishReason.LENGTH },
+    { maxTokens: 30, tokens: 30, reason: FinishReason.LENGTH },
+    { maxTokens: 31, tokens: 30, reason: FinishReason.STOP },
+  ])("of 30 tokens under a limit of $maxTokens has $tokens", ({ maxTokens, ...expected }) => {
+    expect(planAnswer({ ...base, maxTokens })).toMatchObject(expected);
+  });
+
+  test("ends with any stop text as cutting the whole text there would", () => {
+    const whole = textOf(base);
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc
+            .tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 40 }))
+            .map(([from, units]) => whole.slice(from, from + units)),
+          { minLength: 1, maxLength: 4 },
+        ),
+        (stop) => {
+          const ends = stop.map((text) => whole.indexOf(text) + text.length);
+          const plan = planAnswer({ ...base, stop });
+          let shown = 0;
+          // The token that completes the first complete stop text is the last one.
+          let tokens = 0;
+          while (shown < Math.min(...ends)) shown += tokenTexts[tokenAt(42, tokens++)]!.length;
+          const upTo = whole.slice(0, shown);
+          const starts = stop.map((text) => upTo.indexOf(text)).filter((start) => start >= 0);
+          expect(textOf({ ...base, stop })).toBe(whole.slice(0, Math.min(...starts)));
+          expect(plan).toMatchObject({ tokens, reason: FinishReason.STOP });
+        },
+      ),
+      { seed: 20261122 },
+    );
+  });
+
+  test("takes no notice of a stop text that is empty or never comes", () => {
+    expect(textOf({ ...base, stop: ["", "no such words"] })).toBe(textOf(base));
+  });
+});

@@ -1,0 +1,163 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { finishedEvent, signOfLife, startedEvent, textEvent } from "../../events.ts";
+import type { Strike } from "./faults.ts";
+import type { Paced, Pacer } from "./pacer.ts";
+import type { Plan } from "./plan.ts";
+import { tokenAt } from "./text.ts";
+
+/** What one answer is made of. */
+export interface SyntheticAnswerOptions {
+  readonly key: number;
+  readonly plan: Plan;
+  readonly promptTokens: number;
+  /** Index of the first token that is still to be given. */
+  readonly firstIndex: number;
+  readonly fingerprint: string;
+  readonly strike: Strike | undefined;
+  /** When the answer is first read, on the clock. */
+  readonly now: number;
+  /** When the first token comes, on the clock. */
+  readonly firstTokenAt: number;
+  /** Between two tokens, in milliseconds; 0 is as fast as it is read. */
+  readonly periodMs: number;
+  readonly pacer: Pacer;
+  readonly signal: AbortSignal;
+  /** Ends the process. */
+  readonly die: () => void;
+}
+
+/** Within so many milliseconds the next event comes, be it only a sign of life. */
+const signMs = 400;
+/** Tokens given without pause when there is no pace; then the event loop has a turn. */
+const burstTokens = 256;
+
+/**
+ * One answer, one event per token. Tokens fall due by the clock, whether they are read or not, so a slow reader
+ * finds several at once and the answer as a whole keeps its pace. A hand-written iterator, for this is the hot
+ * path of every load test.
+ */
+export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, undefined>, Paced {
+  readonly #options: SyntheticAnswerOptions;
+  #stage: "unread" | "open" | "hung" | "ended" = "unread";
+  /** Index of the next token to give. */
+  #index: number;
+  /** Tokens before this index are due. */
+  #dueIndex: number;
+  #nextDueAt: number;
+  #signDue = false;
+  #reader: Reader | undefined;
+  dueAt = 0;
+
+  constructor(options: SyntheticAnswerOptions) {
+    this.#options = options;
+    this.#index = options.firstIndex;
+    this.#dueIndex = options.firstIndex;
+    this.#nextDueAt = options.firstTokenAt;
+  }
+
+  next(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    try {
+      const result = this.#stage === "unread" ? this.#begin() : this.#take();
+      if (result !== undefined) return Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+    });
+  }
+
+  return(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    this.#end();
+    return Promise.resolve(done);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  onDue(now: number): void {
+    if (this.#stage !== "open") return;
+    this.#fallDue(now);
+    this.#signDue = this.#dueIndex === this.#index;
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    try {
+      const result = this.#take();
+      if (result === undefined) return;
+      this.#reader = undefined;
+      reader.resolve(result);
+    } catch (error) {
+      reader.reject(error);
+    }
+  }
+
+  #begin(): IteratorResult<GenerationEvent, undefined> {
+    const { signal, fingerprint, now } = this.#options;
+    signal.throwIfAborted();
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#stage = "open";
+    this.#fallDue(now);
+    return { value: startedEvent("", fingerprint), done: false };
+  }
+
+  /** Counts the tokens that are due, and asks to be called again while some are not. */
+  #fallDue(now: number): void {
+    const { plan, periodMs, pacer } = this.#options;
+    while (this.#nextDueAt <= now && this.#dueIndex < plan.tokens) {
+      this.#dueIndex += periodMs === 0 ? burstTokens : 1;
+      this.#nextDueAt = periodMs === 0 ? now + 1 : this.#nextDueAt + periodMs;
+    }
+    if (this.#dueIndex < plan.tokens) pacer.schedule(this, Math.min(this.#nextDueAt, now + signMs));
+  }
+
+  /** The next event, if one is due. */
+  #take(): IteratorResult<GenerationEvent, undefined> | undefined {
+    if (this.#stage === "ended") return done;
+    const { key, plan, strike } = this.#options;
+    if (strike?.afterTokens === this.#index) return this.#strike(strike);
+    if (this.#index >= plan.tokens) return this.#finish();
+    if (this.#index < this.#dueIndex) {
+      const index = this.#index++;
+      return { value: textEvent(plan.textOf(index), [tokenAt(key, index)]), done: false };
+    }
+    if (!this.#signDue) return undefined;
+    this.#signDue = false;
+    return { value: signOfLife(), done: false };
+  }
+
+  #finish(): IteratorResult<GenerationEvent, undefined> {
+    const { plan, promptTokens } = this.#options;
+    this.#end();
+    const usage = { promptTokens, completionTokens: plan.tokens, cachedTokens: 0, reasoningTokens: 0 };
+    return { value: finishedEvent(plan.reason, usage), done: false };
+  }
+
+  #strike({ kind, afterTokens }: Strike): undefined {
+    if (kind === "fail") {
+      this.#end();
+      throw new MeshError("engine_failed", `Told to fail after ${afterTokens} tokens.`);
+    }
+    this.#stage = "hung";
+    if (kind === "die") this.#options.die();
+  }
+
+  readonly #onAbort = (): void => {
+    this.#reader?.reject(this.#options.signal.reason);
+    this.#end();
+  };
+
+  #end(): void {
+    this.#stage = "ended";
+    this.#reader = undefined;
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+const done = { value: undefined, done: true } as const;
+
+interface Reader {
+  resolve(result: IteratorResult<GenerationEvent, undefined>): void;
+  reject(error: unknown): void;
+}

@@ -1,0 +1,249 @@
+import { describe, expect, test } from "vitest";
+import type { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { FakeClock } from "../../../../core/fake-clock.ts";
+import { FinishReasonSchema, type Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type GenerationInit, generationOf } from "../../fake-engine.ts";
+import { transcribe } from "../../transcript.ts";
+import { createSyntheticEngine, syntheticOptionsSchema } from "./index.ts";
+
+function makeEngine(options: Record<string, unknown> = {}) {
+  const clock = new FakeClock();
+  let deaths = 0;
+  const engine = createSyntheticEngine(syntheticOptionsSchema.parse(options), {
+    clock,
+    die: () => {
+      deaths++;
+    },
+  });
+  return { clock, engine, deaths: () => deaths };
+}
+
+type Made = ReturnType<typeof makeEngine>;
+
+/** Reads an answer; `arrivals` tells when each event came, `outcome` how it ended, if it has. */
+function read({ clock, engine }: Made, generation: Generation = generationOf()) {
+  const arrivals: string[] = [];
+  const reading: { arrivals: string[]; text: string; outcome?: string; abort(): void } = {
+    arrivals,
+    text: "",
+    abort: () => controller.abort(),
+  };
+  const controller = new AbortController();
+  transcribe(engine.generate(generation, controller.signal), ({ event }) => {
+    if (event.case === "delta") reading.text += event.value.text;
+    const shown = event.case !== "delta" ? event.case : event.value.text === "" ? "sign" : "token";
+    arrivals.push(`${shown}@${Math.round(clock.now())}`);
+  }).then(
+    ({ reason }) => {
+      reading.outcome = FinishReasonSchema.value[reason]?.localName ?? "";
+    },
+    (error: MeshError) => {
+      reading.outcome = error.kind ?? String(error);
+    },
+  );
+  return reading;
+}
+
+describe("pace", () => {
+  test("tokens come at their rate after the first, the end with the last", async () => {
+    const made = makeEngine({ tokensPerSecond: 50, firstTokenMs: 100, arrivals: "aligned" });
+    const reading = read(made, generationOf({ limits: { maxTokens: 3 } }));
+    await made.clock.advance(1000);
+    expect(reading.arrivals).toEqual(["started@0", "token@100", "token@120", "token@140", "finished@140"]);
+    expect(made.clock.pending).toBe(0);
+  });
+
+  test("aligned arrivals share one beat, whenever they began", async () => {
+    const made = makeEngine({ tokensPerSecond: 50, arrivals: "aligned" });
+    const first = read(made, generationOf({ limits: { maxTokens: 3 } }));
+    await made.clock.advance(33);
+    const second = read(made, generationOf({ limits: { maxTokens: 2 } }));
+    await made.clock.advance(100);
+    expect(first.arrivals).toEqual(["started@0", "token@0", "token@20", "token@40", "finished@40"]);
+    expect(second.arrivals).toEqual(["started@33", "token@40", "token@60", "finished@60"]);
+  });
+
+  test("random arrivals each keep their own beat", async () => {
+    const made = makeEngine({ tokensPerSecond: 50, arrivals: "random" });
+    const readings = Array.from({ length: 20 }, () => read(made, generationOf({ limits: { maxTokens: 2 } })));
+    await made.clock.advance(100);
+    const firsts = readings.map(({ arrivals }) => Number(arrivals[1]?.split("@")[1]));
+    expect(new Set(firsts).size).toBeGreaterThan(5);
+    for (const first of firsts) expect(first).toBeLessThanOrEqual(20);
+  });
+
+  test("a long wait for a token is filled with signs of life", async () => {
+    const made = makeEngine({ tokensPerSecond: 1, firstTokenMs: 1000, arrivals: "aligned" });
+    const reading = read(made, generationOf({ limits: { maxTokens: 2 } }));
+    await made.clock.advance(2000);
+    expect(reading.arrivals).toEqual([
+      "started@0",
+      "sign@400",
+      "sign@800",
+      "token@1000",
+      "sign@1400",
+      "sign@1800",
+      "token@2000",
+      "finished@2000",
+    ]);
+  });
+
+  test("a slow reader finds what has fallen due", async () => {
+    const made = makeEngine({ tokensPerSecond: 50, arrivals: "aligned" });
+    const events = made.engine.generate(generationOf(), new AbortController().signal)[Symbol.asyncIterator]();
+    await events.next();
+    await made.clock.advance(45);
+    const due: unknown[] = [];
+    for (let count = 0; count < 3; count++) due.push((await events.next()).value.event.case);
+    expect(due).toEqual(["delta", "delta", "delta"]);
+    let early = false;
+    const fourth = events.next().then(() => {
+      early = made.clock.now() < 60;
+    });
+    await made.clock.advance(20);
+    await fourth;
+    expect(early).toBe(false);
+  });
+
+  test("without pace an answer is there as soon as it is read, and long ones let others in between", async () => {
+    const made = makeEngine({ tokensPerSecond: 0, answerTokens: 600 });
+    const reading = read(made);
+    await made.clock.advance(0);
+    expect(reading.arrivals).toHaveLength(1 + 256);
+    await made.clock.advance(5);
+    expect(reading).toMatchObject({ outcome: "STOP", arrivals: { length: 1 + 600 + 1 } });
+  });
+
+  test("two hundred answers at a time need one timer", async () => {
+    const made = makeEngine({ tokensPerSecond: 50 });
+    const readings = Array.from({ length: 200 }, () => read(made));
+    await made.clock.advance(500);
+    expect(made.clock.pending).toBe(1);
+    for (const { abort } of readings) abort();
+    await made.clock.advance(500);
+    expect(made.clock.pending).toBe(0);
+    expect(readings.every(({ outcome }) => outcome !== undefined)).toBe(true);
+  });
+});
+
+describe("faults", () => {
+  const limits = { maxTokens: 6 };
+  const run = async (options: Record<string, unknown>, init: GenerationInit = {}) => {
+    const made = makeEngine({ arrivals: "aligned", ...options });
+    const reading = read(made, generationOf({ limits, ...init }));
+    await made.clock.advance(10_000);
+    return {
+      ...reading,
+      tokens: reading.arrivals.filter((arrival) => arrival.startsWith("token")).length,
+      made,
+    };
+  };
+  const kwargs = (...faults: unknown[]) => ({
+    chatTemplateKwargsJson: JSON.stringify({ synthetic: { faults } }),
+  });
+
+  test("refuse: nothing comes, not even `started`", async () => {
+    expect(await run({ faults: [{ kind: "refuse" }] })).toMatchObject({ outcome: "saturated", arrivals: [] });
+  });
+
+  test.each([0, 1, 4, 6])("fail after %i tokens", async (afterTokens) => {
+    expect(await run({ faults: [{ kind: "fail", afterTokens }] })).toMatchObject({
+      outcome: "engine_failed",
+      tokens: afterTokens,
+    });
+  });
+
+  test("a fault beyond the end never strikes", async () => {
+    expect(await run({ faults: [{ kind: "fail", afterTokens: 7 }] })).toMatchObject({ outcome: "LENGTH" });
+  });
+
+  test("hang after 2 tokens: silence, without signs of life, until aborted", async () => {
+    const { made, ...result } = await run({ faults: [{ kind: "hang", afterTokens: 2 }] });
+    expect(result).toMatchObject({ arrivals: ["started@0", "token@0", "token@20"] });
+    expect(result.outcome).toBeUndefined();
+    const reading = read(made, generationOf({ limits }));
+    await made.clock.advance(100);
+    reading.abort();
+    await made.clock.advance(0);
+    expect(reading.outcome).toBeDefined();
+  });
+
+  test("die after 3 tokens", async () => {
+    const { made, tokens } = await run({ faults: [{ kind: "die", afterTokens: 3 }] });
+    expect([tokens, made.deaths()]).toEqual([3, 1]);
+  });
+
+  test("slow: everything takes as many times as long", async () => {
+    expect(await run({ firstTokenMs: 20, faults: [{ kind: "slow", factor: 5 }] })).toMatchObject({
+      arrivals: expect.arrayContaining(["token@100", "token@200", "token@600", "finished@600"]),
+    });
+  });
+
+  test("a rate strikes that fraction, the same ones for the same seed", async () => {
+    const outcomes = async (randomSeed: number) => {
+      const made = makeEngine({
+        tokensPerSecond: 0,
+        randomSeed,
+        faults: [{ kind: "fail", rate: 0.3 }],
+      });
+      const readings = Array.from({ length: 400 }, () => read(made, generationOf({ limits })));
+      await made.clock.advance(10);
+      return readings.map(({ outcome }) => outcome);
+    };
+    const first = await outcomes(1);
+    const failed = first.filter((outcome) => outcome === "engine_failed").length;
+    expect(failed).toBeGreaterThan(80);
+    expect(failed).toBeLessThan(160);
+    expect(await outcomes(1)).toEqual(first);
+    expect(await outcomes(2)).not.toEqual(first);
+  });
+
+  test("a request may bring its own, and an answer continued from where it struck is spared", async () => {
+    const fault = kwargs({ kind: "fail", afterTokens: 4 });
+    const cut = await run({}, fault);
+    expect(cut).toMatchObject({ outcome: "engine_failed", tokens: 4 });
+    const made = makeEngine({ tokensPerSecond: 0 });
+    const whole = await transcribe(
+      made.engine.generate(generationOf({ limits }), new AbortController().signal),
+    );
+    const rest = await run(
+      {},
+      { ...fault, resume: { tokenIds: whole.tokenIds.slice(0, 4), text: cut.text } },
+    );
+    expect([rest.outcome, cut.text + rest.text]).toEqual(["LENGTH", whole.text]);
+  });
+
+  test.each([
+    { given: "{", says: "must be one JSON object" },
+    { given: '{"synthetic":{"faults":[{"kind":"explode"}]}}', says: "synthetic.faults.0.kind" },
+    { given: '{"synthetic":{"fault":[]}}', says: "synthetic" },
+  ])("a request's faults that make no sense are refused: $given", async ({ given, says }) => {
+    const made = makeEngine();
+    const answer = transcribe(
+      made.engine.generate(generationOf({ chatTemplateKwargsJson: given }), new AbortController().signal),
+    );
+    await expect(answer).rejects.toMatchObject({
+      kind: "invalid_request",
+      param: "chat_template_kwargs",
+      message: expect.stringContaining(says),
+    });
+  });
+
+  test("template variables for other engines mean nothing here", async () => {
+    expect(await run({}, { chatTemplateKwargsJson: '{"enable_thinking":false}' })).toMatchObject({
+      outcome: "LENGTH",
+    });
+  });
+});
+
+test("a resume point with tokens of another answer is refused", async () => {
+  const { engine } = makeEngine({ tokensPerSecond: 0 });
+  const answer = engine.generate(
+    generationOf({ resume: { tokenIds: [1, 2] } }),
+    new AbortController().signal,
+  );
+  await expect(transcribe(answer)).rejects.toMatchObject({
+    kind: "engine_failed",
+    message: "Token 0 of the resume point is not of this answer.",
+  });
+});

@@ -1,0 +1,69 @@
+import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+
+/** Plain words, and some that are easy to cut in the wrong place: accents, other scripts, surrogate pairs. */
+const words = `time light river stone wind paper house garden music silver morning letter bridge water cloud
+  forest mountain winter summer window island candle mirror harbour engine signal thread needle copper velvet
+  orchard meadow lantern compass anchor feather marble thunder shadow ember valley canyon desert ocean planet
+  comet circle square number answer question reason memory moment story silence whisper colour pattern rhythm
+  journey station market village kitchen library theatre museum school doctor farmer sailor painter baker
+  quiet bright narrow gentle hollow distant hidden golden frozen sudden early late north south east west
+  carries follows remembers gathers opens closes turns waits begins ends rises falls listens answers moves
+  naïve façade über señor Ångström ελπίδα мир 東京 言葉 한글 שלום नमस्ते 𝄞 🌍 🚀 👩‍👩‍👧`
+  .split(/\s+/)
+  .filter((word) => word !== "");
+
+/** Number of distinct words; ids below it are words that open an answer, ids from it on follow another word. */
+const vocabulary = words.length;
+
+/** The text of each token, by id. */
+export const tokenTexts: readonly string[] = [...words, ...words.map((word) => ` ${word}`)];
+
+/** What decides every token of an answer, and how long its prompt is. */
+export interface Prompt {
+  /** 32 bits from messages and seed. */
+  readonly key: number;
+  /** One for each message and one for each word in it. */
+  readonly tokens: number;
+}
+
+/** Reads a generation's prompt: two generations with equal messages and seed have equal answers. */
+export function readPrompt({ messages, sampling }: Generation): Prompt {
+  let hash = fnvOffset;
+  let tokens = 0;
+  for (const { role, parts } of messages) {
+    hash = Math.imul(hash ^ role, fnvPrime);
+    tokens++;
+    let inWord = false;
+    for (const { part } of parts) {
+      if (part.case !== "text") continue;
+      for (let index = 0; index < part.value.length; index++) {
+        const unit = part.value.charCodeAt(index);
+        hash = Math.imul(hash ^ unit, fnvPrime);
+        const startsWord = unit > 0x20 && !inWord;
+        inWord = unit > 0x20;
+        if (startsWord) tokens++;
+      }
+    }
+  }
+  const seed = sampling?.seed ?? 0n;
+  hash = scramble(hash ^ Number(BigInt.asUintN(32, seed)));
+  return { key: scramble(hash ^ Number(BigInt.asUintN(32, seed >> 32n))), tokens };
+}
+
+/** The id of the token at `index`, from 0, of the answer to the prompt with this key. */
+export function tokenAt(key: number, index: number): number {
+  const word = (scramble(key + Math.imul(index + 1, goldenRatio)) >>> 0) % vocabulary;
+  return index === 0 ? word : vocabulary + word;
+}
+
+/** Spreads 32 bits over 32 bits, one to one (the finalizer of MurmurHash3). */
+export function scramble(bits: number): number {
+  let value = bits | 0;
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return value ^ (value >>> 16);
+}
+
+const fnvOffset = 0x811c9dc5 | 0;
+const fnvPrime = 0x01000193;
+const goldenRatio = 0x9e3779b9 | 0;

@@ -1,0 +1,61 @@
+import type {
+  Delta,
+  FinishReason,
+  GenerationEvent,
+  Usage,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+
+// Events are made once per token, so they are object literals: `create` of @bufbuild/protobuf takes 0.24 µs for
+// a text delta, a literal 0.01 µs (Node 24).
+
+/** The first event of an answer. */
+export const startedEvent = (nodeId: string, fingerprint: string): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: {
+    case: "started",
+    value: { $typeName: "cxmpute.generation.v1.Started", nodeId, fingerprint },
+  },
+});
+
+/** More text, with the ids of the tokens that it completes. */
+export const textEvent = (text: string, tokenIds: number[]): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: {
+    case: "delta",
+    value: {
+      $typeName: "cxmpute.generation.v1.Delta",
+      text,
+      tokenIds,
+      reasoning: "",
+      toolCalls: [],
+      logprobs: [],
+    },
+  },
+});
+
+/** A sign of life: nothing to show, but something has moved. */
+export const signOfLife = (): GenerationEvent => textEvent("", []);
+
+/** The last event of an answer. */
+export const finishedEvent = (
+  reason: FinishReason,
+  usage: Omit<Usage, "$typeName" | "$unknown">,
+): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: {
+    case: "finished",
+    value: {
+      $typeName: "cxmpute.generation.v1.Finished",
+      reason,
+      usage: { $typeName: "cxmpute.generation.v1.Usage", ...usage },
+    },
+  },
+});
+
+/** Whether a delta shows nothing: only a sign of life. */
+export const isEmptyDelta = (delta: Delta): boolean =>
+  delta.text === "" &&
+  delta.tokenIds.length === 0 &&
+  delta.reasoning === "" &&
+  delta.toolCalls.length === 0 &&
+  delta.logprobs.length === 0;

@@ -1,0 +1,132 @@
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import {
+  type Delta,
+  type Finished,
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+  type ToolCallDelta,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { finishedEvent, isEmptyDelta } from "../events.ts";
+
+/** The most that one answer may hold, in UTF-16 units: text, thoughts and tool arguments together. */
+export const answerLimitUnits = 8 * 1024 * 1024;
+
+/**
+ * Holds an engine to the contract, event by event. What breaks the order or a limit throws `engine_failed`; what
+ * can be put right without guessing is put right: half surrogate pairs, and the count of tokens where ids are
+ * given, for the usage that is billed is what was handed over.
+ */
+export class AnswerCheck {
+  readonly #maxTokens: number;
+  readonly #resumedTokens: number;
+  readonly #model: string;
+  #stage: "before started" | "open" | "finished" = "before started";
+  #givenTokens = 0;
+  #units = 0;
+  #toolCalls = 0;
+  #shown = false;
+
+  constructor(generation: Generation) {
+    this.#model = generation.model;
+    this.#maxTokens = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
+    this.#resumedTokens = generation.resume?.tokenIds.length ?? 0;
+  }
+
+  /** Whether anything but signs of life has come. */
+  get shown(): boolean {
+    return this.#shown;
+  }
+
+  /** Tokens whose ids were given so far, without those of a resume point. */
+  get givenTokens(): number {
+    return this.#givenTokens;
+  }
+
+  /** The event as it may be passed on. */
+  accept(event: GenerationEvent): GenerationEvent {
+    const { event: kind } = event;
+    switch (kind.case) {
+      case "delta":
+        if (this.#stage !== "open") break;
+        return this.#acceptDelta(event, kind.value);
+      case "started":
+        if (this.#stage !== "before started") break;
+        this.#stage = "open";
+        return event;
+      case "finished":
+        if (this.#stage !== "open") break;
+        this.#stage = "finished";
+        return this.#acceptFinished(event, kind.value);
+    }
+    throw this.#broken(`sent \`${kind.case ?? "nothing"}\` ${positions[this.#stage]}`);
+  }
+
+  /** What to say of an engine that ends the iteration before `finished`. */
+  incomplete(): MeshError {
+    return this.#broken("ended its answer without `finished`");
+  }
+
+  #acceptDelta(event: GenerationEvent, delta: Delta): GenerationEvent {
+    if (isEmptyDelta(delta)) return event;
+    this.#shown = true;
+    this.#givenTokens += delta.tokenIds.length;
+    if (this.#resumedTokens + this.#givenTokens > this.#maxTokens)
+      throw this.#broken(`sent more than the ${this.#maxTokens} tokens that were asked for`);
+    this.#units += delta.text.length + delta.reasoning.length;
+    for (const piece of delta.toolCalls) this.#acceptToolCall(piece);
+    if (this.#units > answerLimitUnits) throw this.#broken("sent an answer that is too long for the mesh");
+    return isWellFormed(delta) ? event : { ...event, event: { case: "delta", value: toWellFormed(delta) } };
+  }
+
+  /** Calls come one after the other, numbered without gaps; the first piece of each carries id and name. */
+  #acceptToolCall(piece: ToolCallDelta): void {
+    this.#units += piece.argumentsJson.length;
+    if (piece.index === this.#toolCalls) {
+      if (piece.id === "" || piece.name === "") throw this.#broken("began a tool call without id or name");
+      this.#toolCalls++;
+    } else if (piece.index > this.#toolCalls) throw this.#broken("left out a tool call");
+  }
+
+  #acceptFinished(event: GenerationEvent, finished: Finished): GenerationEvent {
+    const { reason, usage } = finished;
+    if (reason === FinishReason.UNSPECIFIED) throw this.#broken("finished without a reason");
+    if (usage === undefined) throw this.#broken("finished without usage");
+    const completionTokens =
+      this.#givenTokens > 0 ? this.#resumedTokens + this.#givenTokens : usage.completionTokens;
+    if (completionTokens > this.#maxTokens)
+      throw this.#broken(`used more than the ${this.#maxTokens} tokens that were asked for`);
+    return completionTokens === usage.completionTokens
+      ? event
+      : finishedEvent(reason, { ...usage, completionTokens });
+  }
+
+  #broken(what: string): MeshError {
+    return new MeshError("engine_failed", `The engine of \`${this.#model}\` ${what}.`);
+  }
+}
+
+const positions = {
+  "before started": "before `started`",
+  open: "again after `started`",
+  finished: "after `finished`",
+};
+
+function isWellFormed(delta: Delta): boolean {
+  return (
+    delta.text.isWellFormed() &&
+    delta.reasoning.isWellFormed() &&
+    delta.toolCalls.every((piece) => piece.argumentsJson.isWellFormed() && piece.name.isWellFormed())
+  );
+}
+
+const toWellFormed = (delta: Delta): Delta => ({
+  ...delta,
+  text: delta.text.toWellFormed(),
+  reasoning: delta.reasoning.toWellFormed(),
+  toolCalls: delta.toolCalls.map((piece) => ({
+    ...piece,
+    name: piece.name.toWellFormed(),
+    argumentsJson: piece.argumentsJson.toWellFormed(),
+  })),
+});

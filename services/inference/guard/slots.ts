@@ -1,0 +1,133 @@
+import type { Clock } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+
+/** A place among the generations of a model: in the queue at first, or running. */
+export interface Place {
+  /** False while it waits. */
+  readonly running: boolean;
+  /** Gives the place up, whether it runs or waits; the next in the queue moves up at once. Harmless again. */
+  release(): void;
+}
+
+/** What a model's slots are made of. */
+export interface SlotsOptions {
+  /** For messages. */
+  readonly model: string;
+  /** Generations that may run at the same time. */
+  readonly slots: number;
+  /** Generations that may wait. */
+  readonly queueLimit: number;
+  readonly clock: Clock;
+  /** Called after each change of `running` or `waiting`. */
+  readonly onChange: () => void;
+}
+
+/**
+ * The slots of one model and the queue before them: first come, first served, bounded. Callbacks instead of
+ * promises, so that a slot passes on in the same turn in which it is given up.
+ */
+export class Slots {
+  readonly #options: SlotsOptions;
+  readonly #queue = new Set<QueuedPlace>();
+  #slots: number;
+  #running = 0;
+  #meanHoldMs = 1000;
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    this.#slots = options.slots;
+  }
+
+  /** Generations that may run at the same time. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** Generations that run. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Generations that wait. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Takes a place. When a slot is free the place runs at once, else `onRunning` is called when its turn comes.
+   * Throws `saturated` when the queue is full.
+   */
+  take(onRunning: () => void): Place {
+    if (this.#running >= this.#slots && this.#queue.size >= this.#options.queueLimit)
+      throw new MeshError(
+        "saturated",
+        `All ${this.#slots} slots for \`${this.#options.model}\` on this node are busy and ${this.#queue.size} generations wait already. Try again later.`,
+        { retryAfterMs: this.#retryAfterMs() },
+      );
+    const place = new QueuedPlace(onRunning, this.#onRelease);
+    if (this.#running < this.#slots) this.#run(place);
+    else this.#queue.add(place);
+    this.#options.onChange();
+    return place;
+  }
+
+  /** Changes the number of slots; what runs goes on. */
+  resize(slots: number): void {
+    if (slots === this.#slots) return;
+    this.#slots = slots;
+    this.#moveUp();
+    this.#options.onChange();
+  }
+
+  readonly #onRelease = (place: QueuedPlace): void => {
+    if (place.running) {
+      this.#running--;
+      this.#meanHoldMs += (this.#options.clock.now() - place.runningSince - this.#meanHoldMs) * holdWeight;
+      this.#moveUp();
+    } else this.#queue.delete(place);
+    this.#options.onChange();
+  };
+
+  #moveUp(): void {
+    while (this.#running < this.#slots) {
+      const [next] = this.#queue;
+      if (next === undefined) return;
+      this.#queue.delete(next);
+      this.#run(next);
+      next.onRunning();
+    }
+  }
+
+  #run(place: QueuedPlace): void {
+    this.#running++;
+    place.running = true;
+    place.runningSince = this.#options.clock.now();
+  }
+
+  /** About when the queue will have moved by one: OpenAI's SDKs honour 1 to 30 s without complaint. */
+  #retryAfterMs(): number {
+    return Math.min(30_000, Math.max(1000, this.#meanHoldMs / this.#slots));
+  }
+}
+
+/** How much the latest generation counts in the mean time that a slot is held. */
+const holdWeight = 0.1;
+
+class QueuedPlace implements Place {
+  readonly onRunning: () => void;
+  readonly #onRelease: (place: QueuedPlace) => void;
+  #released = false;
+  running = false;
+  runningSince = 0;
+
+  constructor(onRunning: () => void, onRelease: (place: QueuedPlace) => void) {
+    this.onRunning = onRunning;
+    this.#onRelease = onRelease;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#onRelease(this);
+  }
+}

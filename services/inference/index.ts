@@ -1,0 +1,2 @@
+export type { Engine } from "./engine.ts";
+export { createNode, type InferenceNode, type NodeOptions } from "./node/create-node.ts";

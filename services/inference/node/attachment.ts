@@ -1,0 +1,123 @@
+import { create } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { type Clock, sleep } from "../../../core/clock.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Generate } from "../../../core/generate.ts";
+import type { LoadSource } from "../../../core/relay/contract.ts";
+import { serveRelay } from "../../../core/relay/server.ts";
+import { linkSignal } from "../../../core/streams/link-signal.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import {
+  type AttachRequest,
+  AttachRequest_HelloSchema,
+  type AttachResponse,
+  RouterService,
+} from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { Backoff, reconnect } from "./backoff.ts";
+import { within } from "./within.ts";
+
+/** What attaching to one router needs. */
+export interface AttachmentOptions {
+  readonly router: Transport;
+  /** What the log calls the router. */
+  readonly name: string;
+  readonly nodeId: string;
+  /** The node's lease as it is now. */
+  readonly leaseId: () => string;
+  /** Called when the router does not know the lease: only registering anew can help. */
+  readonly onUnknownLease: () => void;
+  readonly generate: Generate;
+  readonly load: LoadSource;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** How long the router may take to accept the node, in milliseconds. */
+const acceptLimitMs = 10_000;
+
+/**
+ * Dials a router and serves a relay over that call, again and again until the signal aborts. This is how a node
+ * that nobody can dial is reached: the frames are those of `InferenceService.Relay`, only the direction of the
+ * call differs.
+ */
+export async function keepAttached(options: AttachmentOptions, signal: AbortSignal): Promise<void> {
+  const { name, clock, random, log, onUnknownLease } = options;
+  const backoff = new Backoff({ ...reconnect, random });
+  let outage = false;
+  while (!signal.aborted) {
+    try {
+      await attach(options, signal, () => {
+        backoff.reset();
+        outage = false;
+        log.info(`attached to ${name}`);
+      });
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = toMeshError(thrown);
+      if (!outage) log.warn({ err: error }, `not attached to ${name}; trying again until it accepts`);
+      outage = true;
+      if (error.kind === "unauthenticated") onUnknownLease();
+    }
+    await sleep(clock, backoff.next(), signal).catch(() => {});
+  }
+}
+
+/** Attaches once. Throws when the router refuses the node, or when the relay has ended, however it did. */
+async function attach(
+  { router, nodeId, leaseId, generate, load, clock }: AttachmentOptions,
+  outer: AbortSignal,
+  onAccepted: () => void,
+): Promise<never> {
+  const scope = linkSignal(outer);
+  const accepted = Promise.withResolvers<AsyncIterator<ClientBound> | undefined>();
+  async function* outgoing(): AsyncGenerator<AttachRequest> {
+    const hello = create(AttachRequest_HelloSchema, { nodeId, leaseId: leaseId() });
+    yield toRequest({ case: "hello", value: hello });
+    const relay = await accepted.promise;
+    if (relay === undefined) return;
+    for await (const frame of { [Symbol.asyncIterator]: () => relay })
+      yield toRequest({ case: "frame", value: frame });
+  }
+  try {
+    const client = createClient(RouterService, router);
+    const responses = client.attach(outgoing(), { signal: scope.signal })[Symbol.asyncIterator]();
+    const first = await within(clock, acceptLimitMs, scope.signal, () => responses.next());
+    if (first.done) throw new MeshError("node_lost", "The router ended the call without accepting the node.");
+    onAccepted();
+    const ended = Promise.withResolvers<never>();
+    const frames = toFrames(responses, ended.reject);
+    // Begun here and not in `outgoing`: over an in-process transport the router reads only once it is read.
+    const relay = serveRelay({ generate, load, clock, frames, signal: scope.signal });
+    accepted.resolve(relay[Symbol.asyncIterator]());
+    return await ended.promise;
+  } finally {
+    accepted.resolve(undefined);
+    scope.unlink();
+    scope.abort();
+  }
+}
+
+/** The frames in the router's messages; `onEnd` is called with the reason when there are no more. */
+async function* toFrames(
+  responses: AsyncIterator<AttachResponse>,
+  onEnd: (reason: unknown) => void,
+): AsyncGenerator<EngineBound> {
+  try {
+    for (;;) {
+      const result = await responses.next();
+      if (result.done) return;
+      if (result.value.frame !== undefined) yield result.value.frame;
+    }
+  } catch (error) {
+    onEnd(error);
+  } finally {
+    onEnd(new MeshError("node_lost", "The router ended the relay."));
+  }
+}
+
+const toRequest = (message: AttachRequest["message"]): AttachRequest => ({
+  $typeName: "cxmpute.router.v1.AttachRequest",
+  message,
+});

@@ -1,0 +1,184 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl, Transport } from "@connectrpc/connect";
+import { type Clock, sleep } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { LoadSource } from "../../../core/relay/contract.ts";
+import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
+import { type Node, NodeSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Engine } from "../engine.ts";
+import type { AnswerRecord } from "../guard/answer.ts";
+import { guardEngines } from "../guard/guard-engines.ts";
+import { keepAttached } from "./attachment.ts";
+import { Registration } from "./registration.ts";
+import { createInferenceService } from "./service.ts";
+import { orAborted } from "./within.ts";
+
+/** How to make a node. */
+export interface NodeOptions {
+  /** Unique in the mesh; a node keeps it across restarts. */
+  readonly id: string;
+  /** In order of preference: the first that serves a model has it. The node closes them. */
+  readonly engines: readonly Engine[];
+  readonly registry: Transport;
+  /** All routers; used only when the node attaches. */
+  readonly routers: readonly Transport[];
+  /** HOST:PORT where routers can dial this node; absent: it attaches to every router. */
+  readonly advertise?: string;
+  /** Of the program, for the registry. */
+  readonly version?: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1); for jitter. */
+  readonly random?: () => number;
+  /** Generations that may wait for a slot of one model. */
+  readonly queueLimit?: number;
+}
+
+/** A running inference node. */
+export interface InferenceNode {
+  /** To be served at `advertise`, when there is one. */
+  readonly implementation: ServiceImpl<typeof InferenceService>;
+  readonly load: LoadSource;
+  /**
+   * Loads the engines, registers, and attaches where it has to. Resolves once registered; waits for as long as
+   * the registry cannot be reached. Rejects when no engine can serve anything or the registry refuses the node.
+   */
+  start(signal: AbortSignal): Promise<void>;
+  /**
+   * Refuses what is new, tells registry and routers, waits for what is open but no longer than `graceMs`, then
+   * leaves the registry and detaches.
+   */
+  drain(graceMs: number): Promise<void>;
+  /** Ends everything at once and closes the engines. */
+  close(): Promise<void>;
+}
+
+/** How often the engines are asked what they serve, in milliseconds. */
+const modelPollMs = 10_000;
+/** How long relays stay open once nothing is open on them, in milliseconds: their last frames are still leaving. */
+const lingerMs = 200;
+
+/** Makes a node; nothing happens before `start`. */
+export function createNode(options: NodeOptions): InferenceNode {
+  const { id, clock, log, registry, random = Math.random } = options;
+  const lifetime = new AbortController();
+  const guard = guardEngines({
+    nodeId: id,
+    engines: options.engines,
+    clock,
+    ...(options.queueLimit === undefined ? {} : { queueLimit: options.queueLimit }),
+    onEnd: (record) => logAnswer(log, id, record),
+  });
+  const describe = (): Node =>
+    create(NodeSchema, {
+      id,
+      address: options.advertise ?? "",
+      models: [...guard.models],
+      version: options.version ?? "",
+      draining: guard.load.current().draining,
+    });
+  const registration = new Registration({ registry, describe, clock, random, log });
+  let drained: Promise<void> | undefined;
+  let closed: Promise<void> | undefined;
+
+  const loadEngines = async (signal: AbortSignal): Promise<void> => {
+    const { failures } = await guard.refresh(signal);
+    const [failure] = failures;
+    if (failure !== undefined && guard.models.length === 0) throw failure;
+    warnOf(failures);
+    if (guard.models.length === 0) log.warn("the engines serve no model yet");
+  };
+
+  const followModels = async (): Promise<void> => {
+    let failing = 0;
+    for (;;) {
+      await sleep(clock, modelPollMs, lifetime.signal);
+      const { changed, failures } = await guard.refresh(lifetime.signal);
+      if (changed) registration.announce();
+      if (failures.length !== failing) warnOf(failures);
+      failing = failures.length;
+    }
+  };
+
+  const warnOf = (failures: readonly MeshError[]): void => {
+    for (const failure of failures) log.warn({ err: failure }, "an engine serves nothing now");
+  };
+
+  const leave = async (graceMs: number): Promise<void> => {
+    const idle = guard.drain();
+    registration.announce();
+    const patience = new AbortController();
+    await Promise.race([idle, sleep(clock, graceMs, patience.signal).catch(() => {})]);
+    patience.abort();
+    await Promise.all([registration.end(), sleep(clock, lingerMs)]);
+    lifetime.abort();
+  };
+
+  const stop = async (): Promise<void> => {
+    await registration.end();
+    await guard.close(new MeshError("node_lost", "The node has stopped."));
+    lifetime.abort();
+  };
+
+  return {
+    implementation: createInferenceService({ generate: guard.generate, load: guard.load, clock }),
+    load: guard.load,
+
+    async start(signal) {
+      await loadEngines(signal);
+      await orAborted(registration.start(), signal);
+      // Both end only with the node.
+      followModels().catch(() => {});
+      if (options.advertise !== undefined) return;
+      for (const [index, router] of options.routers.entries())
+        void keepAttached(
+          {
+            router,
+            name: `router ${index + 1} of ${options.routers.length}`,
+            nodeId: id,
+            leaseId: () => registration.leaseId ?? "",
+            onUnknownLease: () => registration.announce(),
+            generate: guard.generate,
+            load: guard.load,
+            clock,
+            random,
+            log,
+          },
+          lifetime.signal,
+        );
+    },
+
+    drain(graceMs) {
+      drained ??= leave(graceMs);
+      return drained;
+    },
+
+    close() {
+      closed ??= stop();
+      return closed;
+    },
+  };
+}
+
+/** The node's line on a generation at its end, and, where the fault is the node's own, what lies beneath it. */
+function logAnswer(log: Log, nodeId: string, record: AnswerRecord): void {
+  const { generation, outcome, usage, givenTokens } = record;
+  const failure = outcome instanceof MeshError ? outcome : undefined;
+  logGeneration(log, {
+    requestId: generation.caller?.requestId ?? "",
+    generationId: generation.id,
+    model: generation.model,
+    nodeId,
+    userId: generation.caller?.userId,
+    outcome: outcome instanceof MeshError ? outcome.kind : outcome,
+    promptTokens: usage?.promptTokens,
+    completionTokens: usage?.completionTokens ?? givenTokens,
+    queuedMs: record.queuedMs,
+    firstTokenMs: record.firstTokenMs,
+    durationMs: record.durationMs,
+  });
+  if (failure?.cause !== undefined && failure.row.http >= 500)
+    log.error({ generation_id: generation.id, model: generation.model, err: failure }, "the engine failed");
+}

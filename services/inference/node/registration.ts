@@ -1,0 +1,169 @@
+import { createClient, type Transport } from "@connectrpc/connect";
+import { type Clock, sleep } from "../../../core/clock.ts";
+import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { Backoff, reconnect } from "./backoff.ts";
+import { within } from "./within.ts";
+
+/** What keeping a node registered needs. */
+export interface RegistrationOptions {
+  readonly registry: Transport;
+  /** The node's record as it is now. */
+  readonly describe: () => Node;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** How long the registry may take to answer a call, in milliseconds. */
+const callLimitMs = 5000;
+/** How long leaving politely may take, in milliseconds; the lease lapses anyway. */
+const farewellLimitMs = 1000;
+
+/**
+ * Keeps one node in the registry:
+ *
+ *     register ──▶ wait ttl/3 ──▶ renew ──▶ wait ttl/3 ──▶ …
+ *         ▲                          │ the lease has lapsed
+ *         └── the record changed ────┘
+ *
+ * While the registry cannot be reached it tries again for ever, and the node goes on serving: routers keep their
+ * last snapshot.
+ */
+export class Registration {
+  readonly #options: RegistrationOptions;
+  readonly #client;
+  readonly #backoff: Backoff;
+  readonly #lifetime = new AbortController();
+  readonly #first = Promise.withResolvers<void>();
+  /** Aborted to end a wait early. */
+  #wake = new AbortController();
+  #stale = true;
+  #ending = false;
+  #outage = false;
+  #leaseId: string | undefined;
+  #ttlMs = 0;
+  #running: Promise<void> | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+    this.#client = createClient(RegistryService, options.registry);
+    this.#backoff = new Backoff({ ...reconnect, random: options.random });
+    // Whoever is interested awaits `start`; nobody has to.
+    this.#first.promise.catch(() => {});
+  }
+
+  /** The lease that the registry gave last; undefined before the first. */
+  get leaseId(): string | undefined {
+    return this.#leaseId;
+  }
+
+  /**
+   * Begins, and resolves once the node is registered. Rejects when the registry refuses the node for good, for
+   * then trying again cannot help.
+   */
+  start(): Promise<void> {
+    this.#running ??= this.#run();
+    return this.#first.promise;
+  }
+
+  /** Registers anew as soon as possible: the record has changed, or somebody does not know the lease. */
+  announce(): void {
+    this.#stale = true;
+    this.#wake.abort();
+  }
+
+  /** Takes the node out of the registry and stops. Never rejects. */
+  end(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#ending) {
+      this.#wake = new AbortController();
+      const waitMs = await this.#attempt();
+      if (waitMs > 0) await sleep(clock, waitMs, this.#wake.signal).catch(() => {});
+    }
+  }
+
+  /** Registers or renews, and tells how long to wait afterwards. */
+  async #attempt(): Promise<number> {
+    const registering = this.#stale;
+    this.#stale = false;
+    try {
+      if (registering) await this.#register();
+      else await this.#renew();
+      this.#backoff.reset();
+      this.#outage = false;
+      if (this.#stale) return 0;
+      return Math.max(100, (this.#ttlMs / 3) * (1 - 0.2 * this.#options.random()));
+    } catch (thrown) {
+      return this.#onFailure(toMeshError(thrown), registering);
+    }
+  }
+
+  async #register(): Promise<void> {
+    const node = this.#options.describe();
+    const { leaseId, ttlMs } = await this.#call((signal) => this.#client.registerNode({ node }, { signal }));
+    this.#leaseId = leaseId;
+    this.#ttlMs = ttlMs;
+    this.#first.resolve();
+    const models = node.models.map(({ model }) => model);
+    this.#options.log.info({ node_id: node.id, models, draining: node.draining }, "registered");
+  }
+
+  async #renew(): Promise<void> {
+    const leaseId = this.#leaseId ?? "";
+    const { ttlMs } = await this.#call((signal) => this.#client.renewLease({ leaseId }, { signal }));
+    this.#ttlMs = ttlMs;
+  }
+
+  #call<T>(attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return within(this.#options.clock, callLimitMs, this.#lifetime.signal, attempt);
+  }
+
+  #onFailure(error: MeshError, registering: boolean): number {
+    const refused = refusals.has(error.kind);
+    if (registering || refused) this.#stale = true;
+    // A refused renewal means that the lease has lapsed.
+    if (refused && !registering) return 0;
+    if (refused && this.#leaseId === undefined) {
+      this.#first.reject(error);
+      this.#ending = true;
+      return 0;
+    }
+    if (!this.#outage && !this.#ending)
+      this.#options.log.warn(
+        { err: error },
+        "the registry did not take the node; trying again until it does",
+      );
+    this.#outage = true;
+    return this.#backoff.next();
+  }
+
+  async #end(): Promise<void> {
+    const { clock } = this.#options;
+    this.#ending = true;
+    this.#wake.abort();
+    // An attempt under way may bring a lease that has to be given back.
+    const farewell = async (signal: AbortSignal) => {
+      await this.#running;
+      const leaseId = this.#leaseId;
+      if (leaseId !== undefined) await this.#client.deregisterNode({ leaseId }, { signal });
+    };
+    try {
+      await within(clock, farewellLimitMs, this.#lifetime.signal, farewell);
+    } catch (error) {
+      this.#options.log.debug({ err: error }, "the registry was not told that the node leaves");
+    } finally {
+      this.#lifetime.abort();
+    }
+  }
+}
+
+/** Said of what was sent, not of the registry's own state. */
+const refusals = new Set<MeshError["kind"]>(["invalid_request", "unauthenticated", "model_not_found"]);

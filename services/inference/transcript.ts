@@ -1,0 +1,67 @@
+import {
+  type Delta,
+  FinishReason,
+  type GenerationEvent,
+  type Started,
+  type TokenLogprob,
+  type ToolCall,
+  type Usage,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+
+/** A whole answer, put together from its events. */
+export interface Transcript {
+  /** The cases of its events in order, such as `["started", "delta", "finished"]`. */
+  readonly order: readonly string[];
+  readonly started: Started | undefined;
+  readonly deltas: readonly Delta[];
+  readonly text: string;
+  readonly reasoning: string;
+  readonly tokenIds: readonly number[];
+  readonly logprobs: readonly TokenLogprob[];
+  /** Put together from their pieces, by index. */
+  readonly toolCalls: readonly Omit<ToolCall, "$typeName" | "$unknown">[];
+  /** Unspecified when there was no `finished`. */
+  readonly reason: FinishReason;
+  readonly usage: Usage | undefined;
+}
+
+/** Reads an answer to its end. `onEvent` is called with each event as it comes. */
+export async function transcribe(
+  events: AsyncIterable<GenerationEvent>,
+  onEvent: (event: GenerationEvent) => void = () => {},
+): Promise<Transcript> {
+  const order: string[] = [];
+  const deltas: Delta[] = [];
+  let started: Started | undefined;
+  let reason = FinishReason.UNSPECIFIED as FinishReason;
+  let usage: Usage | undefined;
+  for await (const event of events) {
+    onEvent(event);
+    order.push(event.event.case ?? "nothing");
+    if (event.event.case === "started") started ??= event.event.value;
+    if (event.event.case === "delta") deltas.push(event.event.value);
+    if (event.event.case === "finished") ({ reason, usage } = event.event.value);
+  }
+  return {
+    order,
+    started,
+    deltas,
+    text: deltas.map(({ text }) => text).join(""),
+    reasoning: deltas.map(({ reasoning }) => reasoning).join(""),
+    tokenIds: deltas.flatMap(({ tokenIds }) => tokenIds),
+    logprobs: deltas.flatMap(({ logprobs }) => logprobs),
+    toolCalls: joinToolCalls(deltas),
+    reason,
+    usage,
+  };
+}
+
+function joinToolCalls(deltas: readonly Delta[]): Transcript["toolCalls"] {
+  const calls: { id: string; name: string; argumentsJson: string }[] = [];
+  for (const { index, id, name, argumentsJson } of deltas.flatMap(({ toolCalls }) => toolCalls)) {
+    const call = calls[index];
+    if (call === undefined) calls[index] = { id, name, argumentsJson };
+    else call.argumentsJson += argumentsJson;
+  }
+  return calls;
+}

@@ -1,0 +1,71 @@
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import type { Node, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+
+/** The most models that one node may serve. */
+const modelLimit = 512;
+/** The most generations that one model of one node may run at the same time. */
+const slotLimit = 65_536;
+
+/** Returns the record that a node gave of itself, or throws `invalid_request` at its first fault. */
+export function checkNode(node: Node | undefined): Node {
+  if (node === undefined) throw fault("node", "Missing required field", "send the node's record");
+  if (!nodeId.test(node.id))
+    throw fault(
+      "node.id",
+      "Invalid node id",
+      "use 1 to 128 letters, digits and . _ : @ / -, a letter or digit first",
+    );
+  if (node.address !== "" && !isAddress(node.address))
+    throw fault(
+      "node.address",
+      "Invalid address",
+      "use HOST:PORT with a port from 1 to 65535, such as 10.0.0.7:50053 or [::1]:50053, or leave it empty to attach",
+    );
+  checkText(node.version, "node.version", 0, 64);
+  if (node.models.length > modelLimit)
+    throw fault("node.models", `Too many models (${node.models.length})`, `serve at most ${modelLimit}`);
+  const seen = new Map<string, number>();
+  node.models.forEach((served, index) => {
+    checkServedModel(served, `node.models[${index}]`);
+    const first = seen.get(served.model);
+    if (first !== undefined)
+      throw fault(
+        `node.models[${index}].model`,
+        `The same model as node.models[${first}]`,
+        "a node serves each model once",
+      );
+    seen.set(served.model, index);
+  });
+  return node;
+}
+
+function checkServedModel(served: ServedModel, path: string): void {
+  checkText(served.model, `${path}.model`, 1, 256);
+  checkText(served.engineName, `${path}.engine_name`, 0, 1024);
+  checkText(served.engine, `${path}.engine`, 1, 64);
+  checkText(served.fingerprint, `${path}.fingerprint`, 0, 256);
+  if (served.slots < 1 || served.slots > slotLimit)
+    throw fault(`${path}.slots`, `Invalid number of slots (${served.slots})`, `offer 1 to ${slotLimit}`);
+}
+
+const nodeId = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/;
+const blank = /^\s|\s$|\p{Cc}/u;
+
+function checkText(text: string, path: string, shortest: number, longest: number): void {
+  if (text.length < shortest || text.length > longest)
+    throw fault(path, `Invalid length (${text.length})`, `use ${shortest} to ${longest} characters`);
+  if (blank.test(text))
+    throw fault(path, "Invalid text", "use no control character and no space at either end");
+}
+
+/** Whether a text is HOST:PORT: a name, an IPv4 address or an IPv6 address in brackets. */
+function isAddress(text: string): boolean {
+  const parts =
+    /^(?:\[(?<v6>[0-9A-Fa-f:.%a-z]{2,64})\]|(?<host>[A-Za-z0-9_.-]{1,253})):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(parts?.groups?.port);
+  return parts !== null && port >= 1 && port <= 65_535;
+}
+
+function fault(param: string, what: string, cure: string): MeshError {
+  return new MeshError("invalid_request", `${what} at '${param}': ${cure}.`, { param });
+}

@@ -1,0 +1,86 @@
+import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import type { Finished, Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type Needs, needsOf } from "./routing/needs.ts";
+
+/** An answer whose first token has come. */
+export interface Begun {
+  /** `started`, then the first delta that shows something or `finished`. */
+  readonly head: readonly GenerationEvent[];
+  /** Everything after the head. */
+  readonly rest: AsyncIterator<GenerationEvent>;
+}
+
+/**
+ * Begins one generation: resolves at its first token, rejects with a MeshError when there will be none. Layers
+ * around it act before the first token and at the end (`Call.onEnd`); none of them touches a delta, which keeps
+ * the router's cost per token flat. A layer that must follow the tokens wraps `rest`.
+ */
+export type Begin = (call: Call) => Promise<Begun>;
+
+/** How a generation ended. */
+export type Ending =
+  | { readonly finished: Finished; readonly error?: undefined }
+  | { readonly finished?: undefined; readonly error: MeshError };
+
+/** One generation on its way through the router. */
+export class Call {
+  readonly generation: Generation;
+  /** Which capabilities a node must have for it. */
+  readonly needs: Needs;
+  /** When it came, on the clock. */
+  readonly receivedAt: number;
+  /** Nodes that were asked, in order. */
+  readonly attempts: string[] = [];
+  /** Milliseconds spent waiting for a slot. */
+  queuedMs = 0;
+  /** From receipt to the first token, in milliseconds; undefined before it. */
+  firstTokenMs: number | undefined;
+  readonly #controller = new AbortController();
+  readonly #listeners: ((ending: Ending) => void)[] = [];
+  #ending: Ending | undefined;
+
+  constructor(generation: Generation, receivedAt: number) {
+    this.generation = generation;
+    this.needs = needsOf(generation);
+    this.receivedAt = receivedAt;
+  }
+
+  /** Aborts when the caller leaves or its time is over. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Who queues and pays. */
+  get userId(): string {
+    return this.generation.caller?.userId ?? "";
+  }
+
+  /** How it ended; undefined while it runs. */
+  get ending(): Ending | undefined {
+    return this.#ending;
+  }
+
+  /** Gives the generation up; it ends with `reason`, and whatever holds something for it lets go. */
+  abort(reason: unknown): void {
+    this.end({ error: toMeshError(reason) });
+  }
+
+  /** Calls back once, at the end, last registered first; at once when it has already ended. */
+  onEnd(listener: (ending: Ending) => void): void {
+    if (this.#ending === undefined) this.#listeners.push(listener);
+    else listener(this.#ending);
+  }
+
+  /** Says how it ended; only the first word counts. */
+  end(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    if (ending.error !== undefined) this.#controller.abort(ending.error);
+    for (const listener of this.#listeners.reverse()) listener(ending);
+    this.#listeners.length = 0;
+  }
+}
+
+/** What a generation fails with when its caller no longer reads. */
+export const callerLeft = (cause?: unknown): MeshError =>
+  new MeshError("cancelled", "The caller left.", { cause });

@@ -1,0 +1,213 @@
+import type { Clock } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { RelayClient } from "../../../core/relay/contract.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type { Candidate } from "../routing/candidate.ts";
+import { Member } from "./member.ts";
+import type { Moment, Place } from "./place.ts";
+import { Seat } from "./seat.ts";
+
+/**
+ * All nodes that this router knows: who is there by the registry's word, how they are by their relays' word. The
+ * lists it gives out are never changed, but replaced.
+ */
+export class Fleet {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #moment: Moment;
+  readonly #members = new Map<string, Member>();
+  /** When each model was first seen, in milliseconds since 1970. Models are never forgotten. */
+  readonly #seen = new Map<string, number>();
+  #places: ReadonlyMap<string, readonly Place[]> = new Map();
+  #informed = false;
+  #listener: () => void = () => {};
+
+  constructor({ clock, log }: { clock: Clock; log: Log }) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#moment = { now: clock.now() };
+  }
+
+  /** Whether the registry has been heard at all. */
+  get informed(): boolean {
+    return this.#informed;
+  }
+
+  /** Calls back whenever a generation may have got room, or has lost its last hope of it. */
+  onChange(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  /** Takes the registry's word on who is there. */
+  list(nodes: ReadonlyMap<string, Node>): void {
+    this.#informed = true;
+    for (const node of nodes.values()) {
+      const member = this.#member(node.id);
+      member.registration = "alive";
+      if (member.node !== node) {
+        member.describe(node);
+        for (const { model } of node.models)
+          if (!this.#seen.has(model)) this.#seen.set(model, this.#clock.wallTime());
+      }
+    }
+    for (const member of this.#members.values())
+      if (member.registration === "alive" && !nodes.has(member.id)) member.registration = "gone";
+    this.#settle();
+  }
+
+  /** A relay to a node stands and has spoken: it carries new generations. A former one only finishes its own. */
+  connect(nodeId: string, relay: RelayClient): void {
+    const member = this.#member(nodeId);
+    const former = member.relay;
+    member.relay = relay;
+    member.tell(relay.load);
+    if (former?.open === 0) former.close(replaced(nodeId));
+    this.#log.info({ node_id: nodeId }, "node connected");
+    this.#settle();
+    void relay.closed.then((reason) => {
+      if (member.relay !== relay) return;
+      member.relay = undefined;
+      member.tell(undefined);
+      this.#log.warn({ node_id: nodeId, reason: reason.message }, "relay to node ended");
+      this.#settle();
+    });
+  }
+
+  /** A relay tells its node's load. */
+  tell(nodeId: string, relay: RelayClient, load: Load): void {
+    const member = this.#members.get(nodeId);
+    if (member?.relay !== relay) return;
+    member.tell(load);
+    this.#listener();
+  }
+
+  /** Whether a node may be picked as far as the registry is concerned. */
+  isListed(nodeId: string): boolean {
+    return this.#members.get(nodeId)?.listed === true;
+  }
+
+  /** Whether a relay to a node stands and has spoken. */
+  isConnected(nodeId: string): boolean {
+    return this.#members.get(nodeId)?.connected === true;
+  }
+
+  /** Every node that serves a model, ready or not. */
+  candidates(model: string): readonly Candidate[] {
+    this.#moment.now = this.#clock.now();
+    return this.#places.get(model) ?? [];
+  }
+
+  /** Every node, whether it serves the model or not. */
+  everyone(model: string): readonly Candidate[] {
+    this.#moment.now = this.#clock.now();
+    return [...this.#members.values()].map((member) => member.places.get(model) ?? toBystander(member));
+  }
+
+  /** Whether some node has served the model in this router's life. */
+  knows(model: string): boolean {
+    return this.#seen.has(model);
+  }
+
+  /** When a model was first seen, in milliseconds since 1970. */
+  seenSince(model: string): number {
+    return this.#seen.get(model) ?? this.#clock.wallTime();
+  }
+
+  /** Models that some listed node serves, in order of name. */
+  get models(): readonly string[] {
+    return [...this.#places.keys()].sort();
+  }
+
+  /** Takes a seat for a generation of `model` on a node, which counts at once. */
+  take(nodeId: string, model: string): Seat {
+    const member = this.#members.get(nodeId);
+    const place = member?.places.get(model);
+    const relay = member?.relay;
+    if (member === undefined || place === undefined || relay === undefined)
+      throw new MeshError("node_lost", `Node \`${nodeId}\` went away.`);
+    return new Seat({
+      place,
+      relay,
+      clock: this.#clock,
+      mayRest: () => this.#mayRest(model),
+      onRest: () => this.#log.warn({ node_id: nodeId, model }, "node ejected after failures in a row"),
+      onLeave: () => {
+        if (member.relay !== relay && relay.open === 0) relay.close(replaced(nodeId));
+        this.#listener();
+      },
+    });
+  }
+
+  /** Ends all relays. */
+  close(reason: MeshError): void {
+    for (const { relay } of this.#members.values()) relay?.close(reason);
+  }
+
+  #member(id: string): Member {
+    let member = this.#members.get(id);
+    if (member === undefined) {
+      member = new Member(id, this.#moment);
+      this.#members.set(id, member);
+    }
+    return member;
+  }
+
+  /**
+   * Decides who may be picked, and forgets who is gone. The registry may have lost its memory or its sight: when by
+   * its word more than half of the fleet is gone, those whose relay stands stay.
+   */
+  #settle(): void {
+    const members = [...this.#members.values()];
+    const connected = members.filter(({ relay }) => relay !== undefined);
+    const alive = connected.filter(({ registration }) => registration === "alive").length;
+    const doubtful = connected.filter(({ registration }) => registration === "gone");
+    const disbelieved = doubtful.length > alive;
+    for (const member of members) {
+      const listed = member.registration === "alive" || (disbelieved && doubtful.includes(member));
+      if (member.listed && !listed) this.#log.info({ node_id: member.id }, "node left");
+      member.listed = listed;
+      if (member.registration !== "alive" && member.relay === undefined) this.#members.delete(member.id);
+    }
+    const places = new Map<string, Place[]>();
+    for (const member of this.#members.values())
+      for (const [model, place] of member.places) {
+        const row = places.get(model);
+        if (row === undefined) places.set(model, [place]);
+        else row.push(place);
+      }
+    this.#places = places;
+    this.#listener();
+  }
+
+  /** At most half of the nodes that serve a model rest at the same time. */
+  #mayRest(model: string): boolean {
+    const places = this.candidates(model);
+    const resting = places.filter(({ ejectedMs }) => ejectedMs > 0).length;
+    return 2 * (resting + 1) <= places.length;
+  }
+}
+
+const replaced = (nodeId: string): MeshError =>
+  new MeshError("node_lost", `A newer relay to node \`${nodeId}\` took over.`);
+
+/** A node that does not serve the model in question. */
+function toBystander({ node, listed, connected, draining }: Member): Candidate {
+  return {
+    node,
+    served: undefined,
+    offers: 0,
+    listed,
+    connected,
+    draining,
+    ejectedMs: 0,
+    slots: 0,
+    running: 0,
+    waiting: 0,
+    occupied: 0,
+    firstTokenMs: undefined,
+    tokenMs: undefined,
+    serviceMs: undefined,
+  };
+}

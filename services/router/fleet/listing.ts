@@ -1,0 +1,35 @@
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { Node, WatchNodesResponse } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+
+/** Who is registered, at one revision. */
+export interface Listing {
+  readonly epoch: string;
+  readonly revision: bigint;
+  readonly nodes: ReadonlyMap<string, Node>;
+}
+
+/**
+ * The listing after one more word of the registry. Throws when that word does not follow: a gap, or a snapshot
+ * that is older than what is known; then what is known stands, and the caller watches again.
+ */
+export function follow(listing: Listing | undefined, { event }: WatchNodesResponse): Listing {
+  if (event.case === "snapshot") {
+    const { epoch, revision, nodes } = event.value;
+    if (listing !== undefined && listing.epoch === epoch && revision < listing.revision)
+      throw outOfOrder(`a snapshot of revision ${revision} after revision ${listing.revision}`);
+    return { epoch, revision, nodes: new Map(nodes.map((node) => [node.id, node])) };
+  }
+  if (event.case !== "change") throw outOfOrder("an event of an unknown kind");
+  if (listing === undefined) throw outOfOrder("a change before the snapshot");
+  const { revision, change } = event.value;
+  if (revision !== listing.revision + 1n)
+    throw outOfOrder(`revision ${revision} after revision ${listing.revision}`);
+  const nodes = new Map(listing.nodes);
+  if (change.case === "upserted") nodes.set(change.value.id, change.value);
+  else if (change.case === "removed") nodes.delete(change.value);
+  return { epoch: listing.epoch, revision, nodes };
+}
+
+function outOfOrder(what: string): MeshError {
+  return new MeshError("internal", `The registry sent ${what}.`);
+}

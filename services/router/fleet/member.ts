@@ -1,0 +1,62 @@
+import { create } from "@bufbuild/protobuf";
+import type { RelayClient } from "../../../core/relay/contract.ts";
+import { type Node, NodeSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Load, ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { type Moment, Place, type Standing } from "./place.ts";
+
+/** One node: what the registry says of it, what its relay says, and its place for each model. */
+export class Member implements Standing {
+  readonly id: string;
+  /** Its record, as last listed; empty before. */
+  node: Node;
+  /** What the registry says. `unheard` is a node that attached before the registry told of it. */
+  registration: "unheard" | "alive" | "gone" = "unheard";
+  /** Whether it may be picked: the registry's word, tempered by the fleet. */
+  listed = false;
+  /** The relay that new generations ride, which stands and has spoken; undefined when there is none. */
+  relay: RelayClient | undefined;
+  /** Its place for each model, by name. */
+  places: ReadonlyMap<string, Place> = new Map();
+  readonly #moment: Moment;
+  #toldDraining = false;
+
+  constructor(id: string, moment: Moment) {
+    this.id = id;
+    this.node = create(NodeSchema, { id });
+    this.#moment = moment;
+  }
+
+  get connected(): boolean {
+    return this.relay !== undefined;
+  }
+
+  /** True once it takes no new generations, by the word of registry or relay, whichever knows first. */
+  get draining(): boolean {
+    return this.node.draining || this.#toldDraining;
+  }
+
+  /** Takes a record; what was learned of models that it still serves is kept. */
+  describe(node: Node): void {
+    const former = this.places;
+    this.node = node;
+    this.places = new Map(
+      node.models.map((served) => {
+        const kept = former.get(served.model);
+        kept?.describe(served);
+        const place = kept ?? new Place(this, served, this.#moment);
+        if (kept === undefined) place.tell(findLoad(this.relay?.load, served.model));
+        return [served.model, place];
+      }),
+    );
+  }
+
+  /** Takes what the relay tells; undefined when the relay is gone. */
+  tell(load: Load | undefined): void {
+    this.#toldDraining = load?.draining ?? false;
+    for (const [model, place] of this.places) place.tell(findLoad(load, model));
+  }
+}
+
+function findLoad(load: Load | undefined, model: string): ModelLoad | undefined {
+  return load?.models.find((told) => told.model === model);
+}

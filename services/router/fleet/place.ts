@@ -1,0 +1,121 @@
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type { Candidate } from "../routing/candidate.ts";
+import { type Needs, offersOf } from "../routing/needs.ts";
+import { Average } from "./average.ts";
+import { Outlier } from "./outlier.ts";
+
+/** What a place reads of its node. */
+export type Standing = Pick<Candidate, "node" | "listed" | "connected" | "draining">;
+
+/** The moment at which the numbers of all places are read; the fleet moves it, so that they belong together. */
+export interface Moment {
+  /** On the clock, in milliseconds. */
+  now: number;
+}
+
+/** One model on one node: its load, what was learned of its speed, and its failures. */
+export class Place implements Candidate {
+  readonly #standing: Standing;
+  readonly #moment: Moment;
+  readonly #firstToken = new Average();
+  readonly #token = new Average();
+  readonly #service = new Average();
+  readonly #outlier = new Outlier();
+  #served: ServedModel;
+  #offers: Needs;
+  #told: ModelLoad | undefined;
+  #open = 0;
+  #openWhenTold = 0;
+
+  constructor(standing: Standing, served: ServedModel, moment: Moment) {
+    this.#standing = standing;
+    this.#moment = moment;
+    this.#served = served;
+    this.#offers = offersOf(served.capabilities);
+  }
+
+  get node(): Node {
+    return this.#standing.node;
+  }
+  get served(): ServedModel {
+    return this.#served;
+  }
+  get offers(): Needs {
+    return this.#offers;
+  }
+  get listed(): boolean {
+    return this.#standing.listed;
+  }
+  get connected(): boolean {
+    return this.#standing.connected;
+  }
+  get draining(): boolean {
+    return this.#standing.draining;
+  }
+  get ejectedMs(): number {
+    return this.#outlier.restsForMs(this.#moment.now);
+  }
+  get slots(): number {
+    return this.#told?.slots ?? this.#served.slots;
+  }
+  get running(): number {
+    return this.#told?.running ?? 0;
+  }
+  get waiting(): number {
+    return this.#told?.waiting ?? 0;
+  }
+  /** What the node said, and what this router has sent or got back since; never less than what it has open. */
+  get occupied(): number {
+    return Math.max(this.#open, this.running + this.waiting + this.#open - this.#openWhenTold);
+  }
+  get firstTokenMs(): number | undefined {
+    return this.#firstToken.read(this.#moment.now);
+  }
+  get tokenMs(): number | undefined {
+    return this.#token.read(this.#moment.now);
+  }
+  get serviceMs(): number | undefined {
+    return this.#service.read(this.#moment.now);
+  }
+
+  /** The node describes the model anew. */
+  describe(served: ServedModel): void {
+    this.#served = served;
+    this.#offers = offersOf(served.capabilities);
+  }
+
+  /** The node tells its load; undefined when it has gone and nothing is known. */
+  tell(load: ModelLoad | undefined): void {
+    this.#told = load;
+    this.#openWhenTold = this.#open;
+  }
+
+  /** A generation goes there. */
+  open(): void {
+    this.#open += 1;
+  }
+
+  /** A generation is over there. */
+  close(): void {
+    this.#open -= 1;
+  }
+
+  /** Learns from a first token; only from generations that found a free slot, so that queues are not counted twice. */
+  learnFirstToken(ms: number, now: number): void {
+    this.#firstToken.add(ms, now);
+  }
+
+  /** Learns from an answer that finished. */
+  learnFinish(serviceMs: number, tokenMs: number | undefined, now: number): void {
+    this.#service.add(serviceMs, now);
+    if (tokenMs !== undefined) this.#token.add(tokenMs, now);
+    this.#outlier.succeed(now);
+  }
+
+  /** Learns from a failure that is the node's fault. True when it rests from now on. */
+  learnFailure(error: MeshError, mayRest: () => boolean, now: number): boolean {
+    return this.#outlier.fail(error, now, mayRest);
+  }
+}

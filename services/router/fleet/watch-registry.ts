@@ -1,0 +1,52 @@
+import { createClient, type Transport } from "@connectrpc/connect";
+import { type Clock, sleep } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { scoped } from "../../../core/streams/scoped.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { Backoff } from "../backoff.ts";
+import { follow, type Listing } from "./listing.ts";
+
+/** What the watch needs. */
+export interface WatchOptions {
+  readonly registry: Transport;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Called with each new listing; the listing it replaces was given before. */
+  readonly onListing: (listing: Listing) => void;
+}
+
+/**
+ * Follows the registry until the signal aborts. While the registry is away the last listing stands; it is asked
+ * again after waits of up to 5 s. Never rejects.
+ */
+export async function watchRegistry(options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { registry, clock, random, log, onListing } = options;
+  const client = createClient(RegistryService, registry);
+  const backoff = new Backoff({ firstMs: 100, longestMs: 5000, random });
+  let listing: Listing | undefined;
+  let away = false;
+  while (!signal.aborted) {
+    let reason: unknown = new MeshError("no_nodes", "The registry ended the watch.");
+    try {
+      // Each watch begins anew with a snapshot; changes follow that one, not what was known before it.
+      let heard: Listing | undefined;
+      for await (const word of scoped(signal, (scope) => client.watchNodes({}, { signal: scope }))) {
+        heard = follow(word.event.case === "snapshot" ? listing : heard, word);
+        listing = heard;
+        backoff.reset();
+        if (away)
+          log.info({ epoch: listing.epoch, revision: listing.revision.toString() }, "registry is back");
+        away = false;
+        onListing(listing);
+      }
+    } catch (error) {
+      reason = error;
+    }
+    if (signal.aborted) return;
+    if (!away) log.warn({ err: reason }, "registry is away; the last listing stands");
+    away = true;
+    await sleep(clock, backoff.next(), signal).catch(() => {});
+  }
+}

@@ -1,0 +1,132 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl, Transport } from "@connectrpc/connect";
+import type { Clock } from "../../core/clock.ts";
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import type { LoadSource } from "../../core/relay/contract.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import { LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { watchRegistry } from "./fleet/watch-registry.ts";
+import type { QueueLimits } from "./layers/admission.ts";
+import { listModels } from "./models.ts";
+import { createPipeline } from "./pipeline.ts";
+import { Attachments } from "./relays/attach.ts";
+import { Dialler, type NodeTransport } from "./relays/dialler.ts";
+import { profiles } from "./routing/profile.ts";
+import { createRouterService } from "./service.ts";
+
+/** How to make a router. */
+export interface RouterOptions extends Partial<QueueLimits> {
+  /** The way to the registry. */
+  readonly registry: Transport;
+  /** Makes a way to a node that gave its address, HOST:PORT. */
+  readonly dial: (address: string) => NodeTransport;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1); spreads waits. */
+  readonly random?: () => number;
+  /** The most nodes that one generation is tried on before its first token. */
+  readonly attemptLimit?: number;
+  /** What counts how much when nodes are ranked. */
+  readonly profile?: keyof typeof profiles;
+}
+
+/** A router, to be served or called in process. */
+export interface Router {
+  readonly implementation: ServiceImpl<typeof RouterService>;
+  /** Whether some model can be served. */
+  readonly ready: boolean;
+  /** Takes nothing new, and resolves when all is answered or `graceMs` have passed. */
+  drain(graceMs: number): Promise<void>;
+  /** Ends what is open, and lets go of everything. */
+  close(): void;
+}
+
+/** What waits how long, unless told otherwise. */
+export const defaultQueueLimits: QueueLimits = {
+  callerQueueLimit: 64,
+  queueLimit: 1024,
+  queueTimeoutMs: 30_000,
+  connectTimeoutMs: 1000,
+};
+
+/** Makes a router, which begins to follow the registry and to connect to nodes at once. */
+export function createRouter(options: RouterOptions): Router {
+  const {
+    registry,
+    dial,
+    clock,
+    log,
+    random = Math.random,
+    attemptLimit = 4,
+    profile: name,
+    ...limits
+  } = options;
+  const profile = profiles[name ?? "interactive"];
+  const lifetime = new AbortController();
+  const listeners = new Set<() => void>();
+
+  const fleet = new Fleet({ clock, log });
+  const dialler = new Dialler({ dial, fleet, clock, random, log });
+  const attachments = new Attachments({ registry, fleet, clock });
+  const pipeline = createPipeline({
+    ...defaultQueueLimits,
+    ...limits,
+    fleet,
+    clock,
+    log,
+    profile,
+    attemptLimit,
+  });
+
+  const load: LoadSource = {
+    current: () => create(LoadSchema, { draining: pipeline.draining }),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+
+  void watchRegistry(
+    {
+      registry,
+      clock,
+      random,
+      log,
+      onListing: ({ nodes }) => {
+        fleet.list(nodes);
+        dialler.follow(nodes);
+      },
+    },
+    lifetime.signal,
+  );
+
+  return {
+    implementation: createRouterService({
+      generate: pipeline.generate,
+      fleet,
+      attachments,
+      profile,
+      clock,
+      load,
+      lifetime: lifetime.signal,
+    }),
+    get ready() {
+      return !pipeline.draining && listModels(fleet).length > 0;
+    },
+    async drain(graceMs) {
+      pipeline.refuseNew();
+      for (const listener of [...listeners]) listener();
+      await pipeline.open.whenIdle(graceMs, clock);
+    },
+    close() {
+      pipeline.refuseNew();
+      const stopped = new MeshError("node_lost", "The router was stopped.");
+      dialler.close();
+      pipeline.open.abort(stopped);
+      fleet.close(stopped);
+      lifetime.abort(stopped);
+    },
+  };
+}

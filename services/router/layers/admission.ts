@@ -1,0 +1,210 @@
+import type { Clock, Timer } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { Layer } from "../../../core/layers.ts";
+import type { Begin, Call } from "../call.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { RouteRequest } from "../routing/filters.ts";
+import { refuse } from "../routing/refuse.ts";
+import { findRoom, workRate } from "../routing/room.ts";
+import { FairQueue } from "./fair-queue.ts";
+
+/** How long and how many may wait. */
+export interface QueueLimits {
+  /** Generations of one caller that may wait. */
+  readonly callerQueueLimit: number;
+  /** Generations that may wait altogether. */
+  readonly queueLimit: number;
+  /** How long one may wait for a slot, in milliseconds. */
+  readonly queueTimeoutMs: number;
+  /** How long one may wait for a node that is known but not connected, in milliseconds. */
+  readonly connectTimeoutMs: number;
+}
+
+/** What admission needs. */
+export interface AdmissionOptions extends QueueLimits {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+}
+
+/** A generation that waits for a slot. */
+interface Waiter {
+  readonly call: Call;
+  readonly since: number;
+  /** Goes on to the next layer, synchronously up to the point where its slot is taken. */
+  admit(): void;
+  refuse(error: MeshError): void;
+}
+
+/** While somebody waits, room is looked for at least this often: an ejected node's rest ends without a word. */
+const lookMs = 250;
+
+/**
+ * Lets a generation in when some node that can have it has a free slot. The others wait, first come first served
+ * within a caller, callers in turn; one that would wait for too long is refused when it comes.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  /** One queue for each model and set of needs: a generation that only few nodes can have blocks no other. */
+  readonly #lanes = new Map<string, FairQueue<Waiter>>();
+  readonly #waitingOf = new Map<string, number>();
+  #waiting = 0;
+  #looking: Timer | undefined;
+  #admitting = false;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** The layer. */
+  readonly layer: Layer<Begin> = (next) => (call) => {
+    const queued = this.#lanes.has(toLaneKey(call));
+    const { room, error } = this.#look(call);
+    if (error !== undefined) return Promise.reject(error);
+    if (room === "free" && !queued) return next(call);
+    const shed = this.#shed(call);
+    if (shed !== undefined) return Promise.reject(shed);
+    return new Promise((resolve, reject) => {
+      this.#enqueue(call, () => next(call).then(resolve, reject), reject, room === "unconnected");
+      if (room === "free") this.admit();
+    });
+  };
+
+  /** Admits who can be admitted now. Called whenever the fleet has changed. */
+  admit(): void {
+    if (this.#waiting === 0 || this.#admitting) return;
+    this.#admitting = true;
+    try {
+      // One of each lane in turn, so that lanes which share nodes share them evenly.
+      for (let lanes = [...this.#lanes.values()]; lanes.length > 0; )
+        lanes = lanes.filter((lane) => this.#admitOne(lane));
+    } finally {
+      this.#admitting = false;
+    }
+  }
+
+  /** True when one was taken out of the lane and another may follow. */
+  #admitOne(lane: FairQueue<Waiter>): boolean {
+    const waiter = lane.peek();
+    if (waiter === undefined) return false;
+    const { room, error } = this.#look(waiter.call);
+    if (error === undefined && room !== "free") return false;
+    lane.take();
+    if (error === undefined) waiter.admit();
+    else waiter.refuse(error);
+    return true;
+  }
+
+  #look(call: Call) {
+    const { fleet } = this.#options;
+    const { model } = call.generation;
+    const request: RouteRequest = { generation: call.generation, needs: call.needs, tried: [] };
+    const candidates = fleet.candidates(model);
+    const room = findRoom(request, candidates);
+    if (room !== "none") return { room, error: undefined };
+    const error = refuse(request, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+    return { room, error };
+  }
+
+  /** Why a generation may not wait; undefined when it may. */
+  #shed(call: Call): MeshError | undefined {
+    const { callerQueueLimit, queueLimit, queueTimeoutMs, clock } = this.#options;
+    const waitMs = this.#expectedWaitMs(call);
+    const retryAfterMs = Math.min(30_000, Math.max(1000, waitMs ?? 0));
+    if ((this.#waitingOf.get(call.userId) ?? 0) >= callerQueueLimit)
+      return new MeshError(
+        "caller_queue_full",
+        `You have ${callerQueueLimit} requests waiting already, which is the most: wait for some to finish.`,
+        { retryAfterMs },
+      );
+    const givenMs = call.generation.limits?.timeoutMs;
+    const leftMs = givenMs === undefined ? queueTimeoutMs : call.receivedAt + givenMs - clock.now();
+    if (this.#waiting < queueLimit && (waitMs ?? 0) <= Math.min(queueTimeoutMs, leftMs)) return undefined;
+    return new MeshError(
+      "saturated",
+      "The engine is currently overloaded, please try again later: all slots for this model are taken, and too " +
+        "much waits for them.",
+      { retryAfterMs },
+    );
+  }
+
+  /** How long a newcomer would wait, at the speed learned so far; undefined when nothing was learned. */
+  #expectedWaitMs(call: Call): number | undefined {
+    const request: RouteRequest = { generation: call.generation, needs: call.needs, tried: [] };
+    const perMs = workRate(request, this.#options.fleet.candidates(call.generation.model));
+    if (perMs === undefined) return undefined;
+    const ahead = this.#lanes.get(toLaneKey(call))?.aheadOf(call.userId) ?? 0;
+    return (ahead + 1) / perMs;
+  }
+
+  #enqueue(call: Call, start: () => void, reject: (error: MeshError) => void, unconnected: boolean): void {
+    const { clock, queueTimeoutMs, connectTimeoutMs } = this.#options;
+    const key = toLaneKey(call);
+    const lane = this.#lanes.get(key) ?? new FairQueue<Waiter>();
+    this.#lanes.set(key, lane);
+    let timer: Timer;
+    let waits = true;
+    const leave = (): boolean => {
+      if (!waits) return false;
+      waits = false;
+      timer.cancel();
+      lane.remove(call.userId, waiter);
+      call.queuedMs = clock.now() - waiter.since;
+      this.#count(call.userId, -1);
+      if (lane.size === 0) this.#lanes.delete(key);
+      return true;
+    };
+    const waiter: Waiter = {
+      call,
+      since: clock.now(),
+      admit: () => leave() && start(),
+      refuse: (error) => leave() && reject(error),
+    };
+    const expire = () => {
+      const { room, error } = this.#look(call);
+      const leftMs = waiter.since + queueTimeoutMs - clock.now();
+      if (error !== undefined) waiter.refuse(error);
+      else if (room === "unconnected") waiter.refuse(unreachable(call));
+      else if (leftMs > 0) timer = clock.after(leftMs, expire);
+      else waiter.refuse(expired(queueTimeoutMs));
+    };
+    timer = clock.after(unconnected ? Math.min(connectTimeoutMs, queueTimeoutMs) : queueTimeoutMs, expire);
+    call.onEnd(({ error }) => error !== undefined && waiter.refuse(error));
+    lane.push(call.userId, waiter);
+    this.#count(call.userId, 1);
+  }
+
+  #count(userId: string, by: 1 | -1): void {
+    this.#waiting += by;
+    const own = (this.#waitingOf.get(userId) ?? 0) + by;
+    if (own === 0) this.#waitingOf.delete(userId);
+    else this.#waitingOf.set(userId, own);
+    if (this.#waiting > 0) this.#looking ??= this.#options.clock.every(lookMs, () => this.admit());
+    else {
+      this.#looking?.cancel();
+      this.#looking = undefined;
+    }
+  }
+}
+
+const toLaneKey = ({ generation: { model }, needs }: Call): string => `${needs} ${model}`;
+
+function expired(queueTimeoutMs: number): MeshError {
+  return new MeshError(
+    "queue_expired",
+    `The engine is currently overloaded, please try again later: no slot became free within ${queueTimeoutMs} ms.`,
+    { retryAfterMs: 5000 },
+  );
+}
+
+function unreachable({ generation: { model } }: Call): MeshError {
+  return new MeshError(
+    "no_nodes",
+    `The nodes that serve the model \`${model}\` cannot be reached right now: try again soon.`,
+    { retryAfterMs: 5000 },
+  );
+}

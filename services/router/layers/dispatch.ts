@@ -1,0 +1,96 @@
+import { create } from "@bufbuild/protobuf";
+import type { Clock } from "../../../core/clock.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import {
+  type Delta,
+  type GenerationEvent,
+  GenerationEventSchema,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Begin, Begun, Call } from "../call.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { Seat } from "../fleet/seat.ts";
+import type { Profile } from "../routing/profile.ts";
+import { rank } from "../routing/rank.ts";
+import { refuse } from "../routing/refuse.ts";
+
+/** What dispatch needs. */
+export interface DispatchOptions {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly profile: Profile;
+}
+
+/**
+ * Sends a generation to the best node that has not failed it, and reads up to the first token. It takes its seat
+ * before it waits for anything, so that whoever looks at the fleet next already counts it.
+ */
+export const dispatch =
+  ({ fleet, clock, profile }: DispatchOptions): Begin =>
+  async (call) => {
+    const { generation, needs, attempts } = call;
+    const { model } = generation;
+    const request = { generation, needs, tried: attempts };
+    const candidates = fleet.candidates(model);
+    const best = rank(request, candidates, profile).ranked[0];
+    if (best === undefined)
+      throw refuse(request, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+    const nodeId = best.candidate.node.id;
+    const seat = fleet.take(nodeId, model);
+    attempts.push(nodeId);
+    try {
+      const begun = await readHead(seat, call, nodeId);
+      seat.markFirstToken();
+      call.firstTokenMs = clock.now() - call.receivedAt;
+      call.onEnd((ending) => seat.leave(ending));
+      return begun;
+    } catch (thrown) {
+      const error = call.ending?.error ?? toNodeFailure(thrown, nodeId);
+      seat.leave({ error });
+      throw error;
+    }
+  };
+
+/**
+ * Reads until there is something to show. What comes before is kept back, so that a generation that moves shows
+ * neither two beginnings nor the signs of life of an attempt that came to nothing.
+ */
+async function readHead(seat: Seat, call: Call, nodeId: string): Promise<Begun> {
+  const rest = seat.generate(call.generation, call.signal)[Symbol.asyncIterator]();
+  const head: GenerationEvent[] = [];
+  for (;;) {
+    const { value, done } = await rest.next();
+    if (done === true) throw new MeshError("engine_failed", "The node ended its answer before it began.");
+    const { event } = value as GenerationEvent;
+    const first = head.length === 0;
+    if (first !== (event.case === "started")) {
+      await rest.return?.();
+      throw new MeshError("engine_failed", "The node's answer did not begin with exactly one `started`.");
+    }
+    if (first) head.push(signed(value, nodeId));
+    else if (event.case === "finished" || (event.case === "delta" && showsSomething(event.value))) {
+      head.push(value);
+      return { head, rest };
+    }
+  }
+}
+
+/** The beginning under the name by which the mesh knows the node, whatever the node calls itself. */
+function signed(event: GenerationEvent, nodeId: string): GenerationEvent {
+  if (event.event.case !== "started" || event.event.value.nodeId === nodeId) return event;
+  return create(GenerationEventSchema, {
+    event: { case: "started", value: { ...event.event.value, nodeId } },
+  });
+}
+
+const showsSomething = ({ text, reasoning, toolCalls, tokenIds, logprobs }: Delta): boolean =>
+  text !== "" || reasoning !== "" || toolCalls.length > 0 || tokenIds.length > 0 || logprobs.length > 0;
+
+/** A node's failure as it counts for the mesh: what the caller did not cause is not put down to the caller. */
+function toNodeFailure(thrown: unknown, nodeId: string): MeshError {
+  const error = toMeshError(thrown);
+  if (error.kind === "model_not_found")
+    return new MeshError("no_nodes", `Node \`${nodeId}\` no longer serves the model.`, { cause: error });
+  if (error.kind === "cancelled")
+    return new MeshError("node_lost", `Node \`${nodeId}\` gave the answer up.`, { cause: error });
+  return error;
+}

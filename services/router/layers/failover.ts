@@ -1,0 +1,42 @@
+import type { Kind } from "../../../core/errors/kinds.ts";
+import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Layer } from "../../../core/layers.ts";
+import type { Begin } from "../call.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+
+/** How far failover goes. */
+export interface FailoverOptions {
+  readonly budget: RetryBudget;
+  /** The most nodes that one generation is tried on: one that breaks engines must not break them all. */
+  readonly attemptLimit: number;
+}
+
+/**
+ * Before the first token, moves a generation that failed on one node to the next, within the retry budget. Nothing
+ * but this layer retries. The core below records each attempt in `call.attempts` and never takes a node twice.
+ */
+export const failover =
+  ({ budget, attemptLimit }: FailoverOptions): Layer<Begin> =>
+  (next) =>
+  async (call) => {
+    budget.deposit();
+    let failure: MeshError | undefined;
+    for (;;) {
+      const attempts = call.attempts.length;
+      try {
+        return await next(call);
+      } catch (error) {
+        const nobodyLeft = call.attempts.length === attempts;
+        if (nobodyLeft) throw failure ?? error;
+        failure = toMeshError(error);
+        if (call.ending !== undefined || !isMovable(failure)) throw failure;
+        if (call.attempts.length >= attemptLimit || !budget.withdraw()) throw failure;
+      }
+    }
+  };
+
+/** What one node says of itself, or of its engine, and another need not. */
+const oneNodesTrouble: ReadonlySet<Kind> = new Set(["saturated", "queue_expired", "no_nodes"]);
+
+const isMovable = ({ kind, row }: MeshError): boolean =>
+  row.retry === "elsewhere" || oneNodesTrouble.has(kind);

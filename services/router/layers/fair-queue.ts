@@ -1,0 +1,56 @@
+/** A queue for many callers: each has its own line, and the lines are served in turn. */
+export class FairQueue<T> {
+  /** Lines that have someone in them, in the order in which they are served. */
+  readonly #lines = new Map<string, T[]>();
+  #size = 0;
+
+  /** How many wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Who would be taken next; undefined when nobody waits. */
+  peek(): T | undefined {
+    for (const line of this.#lines.values()) return line[0];
+    return undefined;
+  }
+
+  /** How many would be served before someone who joined this caller's line now. */
+  aheadOf(caller: string): number {
+    const own = this.#lines.get(caller)?.length ?? 0;
+    let ahead = own;
+    for (const [other, line] of this.#lines) if (other !== caller) ahead += Math.min(line.length, own + 1);
+    return ahead;
+  }
+
+  /** Joins the end of a caller's line. */
+  push(caller: string, value: T): void {
+    const line = this.#lines.get(caller);
+    if (line === undefined) this.#lines.set(caller, [value]);
+    else line.push(value);
+    this.#size += 1;
+  }
+
+  /** Takes the first of the line whose turn it is; undefined when nobody waits. */
+  take(): T | undefined {
+    const [turn] = this.#lines;
+    if (turn === undefined) return undefined;
+    const [caller, line] = turn;
+    const value = line.shift();
+    this.#lines.delete(caller);
+    if (line.length > 0) this.#lines.set(caller, line);
+    this.#size -= 1;
+    return value;
+  }
+
+  /** Leaves a caller's line from wherever it stands; false when it is not there. */
+  remove(caller: string, value: T): boolean {
+    const line = this.#lines.get(caller);
+    const index = line?.indexOf(value) ?? -1;
+    if (line === undefined || index < 0) return false;
+    line.splice(index, 1);
+    if (line.length === 0) this.#lines.delete(caller);
+    this.#size -= 1;
+    return true;
+  }
+}

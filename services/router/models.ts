@@ -1,0 +1,25 @@
+import { create } from "@bufbuild/protobuf";
+import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type Model, ModelSchema } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { filters, findRejection, type RouteRequest } from "./routing/filters.ts";
+
+/** Asks for nothing in particular: any node that is ready can have it. */
+const anything: RouteRequest = { generation: create(GenerationSchema), needs: 0, tried: [] };
+
+/** Models that a ready node serves, in order of name. */
+export function listModels(fleet: Fleet): Model[] {
+  return fleet.models.flatMap((name) => {
+    const ready = fleet
+      .candidates(name)
+      .filter((candidate) => findRejection(filters, candidate, anything) === undefined);
+    if (ready.length === 0) return [];
+    return create(ModelSchema, {
+      name,
+      nodes: ready.length,
+      slots: ready.reduce((sum, { slots }) => sum + slots, 0),
+      contextLength: Math.max(...ready.map(({ served }) => served?.contextLength ?? 0)),
+      since: BigInt(Math.floor(fleet.seenSince(name) / 1000)),
+    });
+  });
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../../core/clock.ts";
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import type { Generate } from "../../core/generate.ts";
+import { stack } from "../../core/layers.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import { Answer } from "./answer.ts";
+import { type Begin, Call } from "./call.ts";
+import { checkGeneration } from "./check-generation.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { Admission, type QueueLimits } from "./layers/admission.ts";
+import { deadline } from "./layers/deadline.ts";
+import { dispatch } from "./layers/dispatch.ts";
+import { failover } from "./layers/failover.ts";
+import { RetryBudget } from "./layers/retry-budget.ts";
+import { OpenCalls } from "./open-calls.ts";
+import type { Profile } from "./routing/profile.ts";
+import { summarize } from "./summary.ts";
+
+/** What the pipeline needs. */
+export interface PipelineOptions extends QueueLimits {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly profile: Profile;
+  /** The most nodes that one generation is tried on before its first token. */
+  readonly attemptLimit: number;
+}
+
+/** How generations get from callers to nodes. */
+export interface Pipeline {
+  readonly generate: Generate;
+  /** What is open now. */
+  readonly open: OpenCalls;
+  /** True once nothing new is taken. */
+  readonly draining: boolean;
+  /** Takes nothing new from now on; what is open goes on. */
+  refuseNew(): void;
+}
+
+/** Builds the way of a generation: layers in call order around the core. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { fleet, clock, log, attemptLimit } = options;
+  const open = new OpenCalls();
+  const admission = new Admission(options);
+  const budget = new RetryBudget(clock);
+  let draining = false;
+  fleet.onChange(() => admission.admit());
+
+  const route = stack<Begin>(
+    [
+      // Outermost, so that time spent in the queue counts.
+      deadline({ clock }),
+      // Around failover: a generation that moves keeps its turn.
+      admission.layer,
+      failover({ budget, attemptLimit }),
+    ],
+    dispatch(options),
+  );
+
+  const begin: Begin = async (call) => {
+    call.onEnd((ending) => summarize(call, ending, clock, log));
+    open.add(call);
+    checkGeneration(call.generation);
+    if (draining)
+      throw new MeshError("saturated", "This router is shutting down: ask another one.", {
+        retryAfterMs: 1000,
+      });
+    return route(call);
+  };
+
+  return {
+    generate(generation, signal) {
+      const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
+      return new Answer(new Call(named, clock.now()), signal, begin);
+    },
+    open,
+    get draining() {
+      return draining;
+    },
+    refuseNew() {
+      draining = true;
+    },
+  };
+}

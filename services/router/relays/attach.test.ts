@@ -1,0 +1,202 @@
+import { create } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Clock } from "../../../core/clock.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { FakeClock } from "../../../core/fake-clock.ts";
+import type { Generate } from "../../../core/generate.ts";
+import { serveRelay } from "../../../core/relay/server.ts";
+import { register } from "../../../core/rpc/contract.ts";
+import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
+import { Channel } from "../../../core/streams/channel.ts";
+import { silentLog } from "../../../core/telemetry/log.ts";
+import { type EngineBound, LoadSchema } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import {
+  type AttachRequest,
+  AttachRequestSchema,
+  RouterService,
+} from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { delta, finished, generationOf, nodeOf, settled, started, textOf } from "../testing.ts";
+import { FakeRegistry } from "../testing-mesh.ts";
+import { Attachments } from "./attach.ts";
+
+let clock: FakeClock;
+let registry: FakeRegistry;
+let fleet: Fleet;
+let client: ReturnType<typeof createClient<typeof RouterService>>;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  registry = new FakeRegistry();
+  registry.leases.set("lease-a", "a").set("lease-b", "b");
+  fleet = new Fleet({ clock, log: silentLog });
+  fleet.list(new Map([["a", nodeOf("a")]]));
+  const attachments = new Attachments({ registry: registry.transport, fleet, clock });
+  const service = {
+    attach: (requests: AsyncIterable<AttachRequest>, { signal }: { signal: AbortSignal }) =>
+      attachments.attach(requests, signal),
+  };
+  client = createClient(RouterService, createInProcessTransport([register(RouterService, service as never)]));
+});
+afterEach(async () => {
+  fleet.close(new MeshError("node_lost", "The test is over."));
+  await clock.advance(10_000);
+  expect(clock.pending).toBe(0);
+});
+
+interface NodeEnd {
+  accepted: boolean;
+  /** Why it was refused, or why the relay ended. */
+  error: MeshError | undefined;
+  readonly leave: AbortController;
+}
+
+/** Attaches as a node does: Hello first, then the engine's end of a relay over what the router sends. */
+function attach(
+  hello: { nodeId: string; leaseId: string } | undefined,
+  generate: Generate = answer,
+  nodeClock: Clock = clock,
+): NodeEnd {
+  const leave = new AbortController();
+  const end: NodeEnd = { accepted: false, error: undefined, leave };
+  const frames = new Channel<EngineBound>({ capacity: 1000 });
+  async function* requests() {
+    if (hello !== undefined) yield create(AttachRequestSchema, { message: { case: "hello", value: hello } });
+    const load = { current: () => create(LoadSchema), subscribe: () => () => {} };
+    for await (const frame of serveRelay({ generate, frames, signal: leave.signal, clock: nodeClock, load }))
+      yield create(AttachRequestSchema, { message: { case: "frame", value: frame } });
+  }
+  void (async () => {
+    for await (const { frame } of client.attach(requests(), { signal: leave.signal })) {
+      if (end.accepted) frames.push(frame!);
+      end.accepted = true;
+    }
+  })()
+    .catch((error) => {
+      end.error = toMeshError(error);
+    })
+    .finally(() => frames.close());
+  return end;
+}
+
+async function* answer() {
+  yield started();
+  yield delta("from behind NAT");
+  yield finished();
+}
+const ask = () =>
+  Array.fromAsync(fleet.take("a", "m").generate(generationOf(), new AbortController().signal));
+
+test("accepts a node whose lease the registry vouches for, and generates over it", async () => {
+  const node = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(node).toMatchObject({ accepted: true, error: undefined });
+  expect(fleet.isConnected("a")).toBe(true);
+  expect(textOf(await ask())).toBe("from behind NAT");
+});
+
+test("accepts a node before the registry's watch tells of it, and picks it afterwards", async () => {
+  registry.leases.set("lease-new", "new");
+  attach({ nodeId: "new", leaseId: "lease-new" });
+  await settled();
+  expect(fleet.isConnected("new")).toBe(true);
+  expect(fleet.isListed("new")).toBe(false);
+  fleet.list(new Map([["new", nodeOf("new")]]));
+  expect(fleet.candidates("m")).toMatchObject([{ node: { id: "new" }, listed: true, connected: true }]);
+});
+
+test.each([
+  ["an unknown lease", { nodeId: "a", leaseId: "made-up" }],
+  ["another node's lease", { nodeId: "b", leaseId: "lease-a" }],
+  ["no lease", { nodeId: "a", leaseId: "" }],
+])("refuses %s and says what to do", async (_, hello) => {
+  const node = attach(hello);
+  await settled();
+  expect(node).toMatchObject({
+    accepted: false,
+    error: { kind: "unauthenticated", code: "lease_lapsed", message: expect.stringContaining("register") },
+  });
+  expect(fleet.isConnected(hello.nodeId)).toBe(false);
+});
+
+test("refuses who does not begin with a Hello", async () => {
+  const node = attach(undefined);
+  await settled();
+  expect(node.error).toMatchObject({ kind: "invalid_request" });
+});
+
+test("refuses who says nothing at all, after five seconds", async () => {
+  let error: unknown;
+  const silent = new Channel<AttachRequest>({ capacity: 1 });
+  void Array.fromAsync(client.attach(silent)).catch((thrown) => {
+    error = thrown;
+  });
+  await clock.advance(5000);
+  await settled();
+  expect(error).toMatchObject({ kind: "unauthenticated" });
+});
+
+test("notices at once that an attached node has gone, and takes it back", async () => {
+  const node = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  node.leave.abort();
+  await settled();
+  expect(fleet.isConnected("a")).toBe(false);
+  attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(textOf(await ask())).toBe("from behind NAT");
+});
+
+test("notices that an attached node is silent", async () => {
+  const frozen = attach({ nodeId: "a", leaseId: "lease-a" }, answer, new FakeClock());
+  const alive = attach({ nodeId: "b", leaseId: "lease-b" });
+  await clock.advance(1500);
+  expect([fleet.isConnected("a"), fleet.isConnected("b")]).toEqual([true, true]);
+  await clock.advance(500);
+  await settled();
+  expect([fleet.isConnected("a"), fleet.isConnected("b")]).toEqual([false, true]);
+  expect(frozen.error).toMatchObject({ kind: "node_lost" });
+  expect(alive.error).toBeUndefined();
+});
+
+test("lets a newer attachment of a node replace the former", async () => {
+  const former = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(former.error).toMatchObject({ kind: "node_lost" });
+  expect(textOf(await ask())).toBe("from behind NAT");
+});
+
+test("takes back, while the registry is away, who was here with the same lease, and nobody else", async () => {
+  const node = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  node.leave.abort();
+  registry.goDown();
+  const back = attach({ nodeId: "a", leaseId: "lease-a" });
+  const stranger = attach({ nodeId: "a", leaseId: "lease-x" });
+  await settled();
+  expect(back).toMatchObject({ accepted: true, error: undefined });
+  expect(stranger).toMatchObject({ accepted: false, error: { kind: "no_nodes", retryAfterMs: 1000 } });
+});
+
+test("cancels at the node when the caller leaves", async () => {
+  let cancelled = false;
+  attach({ nodeId: "a", leaseId: "lease-a" }, async function* (_generation, signal) {
+    yield started();
+    await new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        cancelled = true;
+        reject(signal.reason);
+      }),
+    );
+  });
+  await settled();
+  const leave = new AbortController();
+  const events = fleet.take("a", "m").generate(generationOf(), leave.signal)[Symbol.asyncIterator]();
+  await events.next();
+  leave.abort();
+  await settled();
+  expect(cancelled).toBe(true);
+});

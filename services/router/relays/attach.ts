@@ -1,0 +1,149 @@
+import { create } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
+import type { Clock } from "../../../core/clock.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { linkSignal } from "../../../core/streams/link-signal.ts";
+import { untilAborted } from "../../../core/streams/until-aborted.ts";
+import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  type ClientBound,
+  type EngineBound,
+  EngineBoundSchema,
+} from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type {
+  AttachRequest,
+  AttachRequest_Hello,
+  AttachResponse,
+} from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { AttachResponseSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { openNodeRelay } from "./node-relay.ts";
+
+/** What accepting nodes needs. */
+export interface AttachOptions {
+  readonly registry: Transport;
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+}
+
+/** How long a node may take to say who it is, and the registry to vouch for it, in milliseconds. */
+const helloTimeoutMs = 5000;
+/** So many leases are remembered before those of nodes that left are forgotten. */
+const leaseLimit = 1024;
+
+/** Accepts nodes that dial in: the frames of a relay, but the router is the one that was dialled. */
+export class Attachments {
+  readonly #options: AttachOptions;
+  /** The lease that each node was last accepted with, which stands while the registry is away. */
+  readonly #leases = new Map<string, string>();
+
+  constructor(options: AttachOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one Attach call. Ends when the relay does; throws when the node is refused. */
+  async *attach(requests: AsyncIterable<AttachRequest>, signal: AbortSignal): AsyncGenerator<AttachResponse> {
+    const { fleet, clock } = this.#options;
+    const messages = requests[Symbol.asyncIterator]();
+    const nodeId = await this.#accept(messages, signal);
+    yield toResponse(create(EngineBoundSchema));
+
+    const outgoing = Promise.withResolvers<AsyncIterable<EngineBound>>();
+    const relay = openNodeRelay({
+      nodeId,
+      exchange: (frames, relaySignal) => {
+        outgoing.resolve(frames);
+        return untilAborted(fromNode(messages), relaySignal);
+      },
+      fleet,
+      clock,
+    });
+    const leave = () => relay.close(new MeshError("node_lost", `Node \`${nodeId}\` went away.`));
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      if (signal.aborted) leave();
+      for await (const frame of await outgoing.promise) yield toResponse(frame);
+      throw await relay.closed;
+    } finally {
+      signal.removeEventListener("abort", leave);
+      leave();
+    }
+  }
+
+  /** Reads the Hello and has the registry vouch for it; tells the node's id. */
+  async #accept(messages: AsyncIterator<AttachRequest>, signal: AbortSignal): Promise<string> {
+    const limit = linkSignal(signal);
+    const timer = this.#options.clock.after(helloTimeoutMs, () =>
+      limit.abort(
+        new MeshError("unauthenticated", "The node did not say who it is in time: send a Hello first."),
+      ),
+    );
+    try {
+      const first = await orAborted(messages.next(), limit.signal);
+      const message = first.done === true ? undefined : first.value.message;
+      if (message?.case !== "hello")
+        throw new MeshError("invalid_request", "The first message of Attach must be a Hello.");
+      await this.#vouch(message.value, limit.signal);
+      return message.value.nodeId;
+    } finally {
+      timer.cancel();
+      limit.unlink();
+    }
+  }
+
+  /** Only the registry knows leases: it is asked whose this one is. */
+  async #vouch({ nodeId, leaseId }: AttachRequest_Hello, signal: AbortSignal): Promise<void> {
+    const { registry, fleet } = this.#options;
+    let holder: string;
+    try {
+      holder = (await createClient(RegistryService, registry).renewLease({ leaseId }, { signal })).nodeId;
+    } catch (error) {
+      const failure = toMeshError(error);
+      if (failure.kind === "invalid_request") throw stranger(nodeId, failure);
+      // The registry is away: who was here with the same lease may come back, everybody else must wait for it.
+      if (fleet.isListed(nodeId) && this.#leases.get(nodeId) === leaseId) return;
+      throw new MeshError(
+        "no_nodes",
+        "The registry cannot be asked about the lease now: attach again soon.",
+        {
+          retryAfterMs: 1000,
+          cause: error,
+        },
+      );
+    }
+    if (holder !== nodeId) throw stranger(nodeId);
+    if (this.#leases.size >= leaseLimit)
+      for (const id of this.#leases.keys()) if (!fleet.isListed(id)) this.#leases.delete(id);
+    this.#leases.set(nodeId, leaseId);
+  }
+}
+
+function stranger(nodeId: string, cause?: unknown): MeshError {
+  return new MeshError(
+    "unauthenticated",
+    `Node \`${nodeId}\` does not hold this lease: register with the registry, then attach with the lease it gives.`,
+    { cause, code: "lease_lapsed" },
+  );
+}
+
+/** Waits for a promise, but not beyond an abort. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+async function* fromNode(messages: AsyncIterator<AttachRequest>): AsyncGenerator<ClientBound> {
+  for (;;) {
+    const { value, done } = await messages.next();
+    if (done === true) return;
+    if (value.message.case !== "frame")
+      throw new MeshError("invalid_request", "After the Hello only frames may follow.");
+    yield value.message.value;
+  }
+}
+
+const toResponse = (frame: EngineBound): AttachResponse => create(AttachResponseSchema, { frame });

@@ -1,0 +1,86 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import {
+  type GenerationSchema,
+  Role,
+  ToolChoice_Mode,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { candidateOf, generationOf } from "../testing.ts";
+import type { Candidate } from "./candidate.ts";
+import { needsOf } from "./needs.ts";
+import { refuse } from "./refuse.ts";
+
+const refusal = (
+  fields: MessageInitShape<typeof GenerationSchema>,
+  candidates: Candidate[],
+  knowledge = { informed: true, known: true },
+) => {
+  const generation = generationOf(fields);
+  return refuse({ generation, needs: needsOf(generation), tried: [] }, candidates, knowledge);
+};
+
+test("says in OpenAI's words that a model was never heard of", () => {
+  expect(refusal({ model: "gpt-9" }, [], { informed: true, known: false })).toMatchObject({
+    kind: "model_not_found",
+    message: "The model `gpt-9` does not exist or you do not have access to it.",
+    param: "model",
+  });
+});
+
+test("asks for patience when nobody serves a known model now", () => {
+  expect(refusal({}, [])).toMatchObject({ kind: "no_nodes", retryAfterMs: 5000 });
+});
+
+test("calls no model unknown before the registry has been heard", () => {
+  expect(refusal({}, [], { informed: false, known: false })).toMatchObject({ kind: "no_nodes" });
+});
+
+test("asks for patience when a node that could do it is only unreachable", () => {
+  const nodes = [candidateOf("able", { connected: false }), candidateOf("unable", { offers: 0 })];
+  expect(refusal({ tools: [{ name: "f" }] }, nodes)).toMatchObject({ kind: "no_nodes" });
+});
+
+const image = { part: { case: "image" as const, value: { data: new Uint8Array(), mimeType: "image/png" } } };
+
+test.each<[string, string, string, MessageInitShape<typeof GenerationSchema>]>([
+  ["tools", "unsupported_parameter", "call tools", { tools: [{ name: "f" }] }],
+  [
+    "response_format",
+    "unsupported_value",
+    "JSON on request",
+    { outputFormat: { format: { case: "jsonObject", value: {} } } },
+  ],
+  [
+    "response_format",
+    "unsupported_value",
+    "JSON schema",
+    { outputFormat: { format: { case: "jsonSchema", value: {} } } },
+  ],
+  ["logprobs", "unsupported_parameter", "log probabilities", { logprobs: { top: 0 } }],
+  ["messages", "unsupported_value", "pictures", { messages: [{ role: Role.USER, parts: [image] }] }],
+  ["logit_bias", "unsupported_parameter", "bias tokens", { sampling: { logitBias: { 7: 1 } } }],
+])("names %s (%s) when no node can %s", (param, code, words, fields) => {
+  const error = refusal(fields, [candidateOf("a", { offers: 0 })]);
+  expect(error).toMatchObject({ kind: "invalid_request", param, code });
+  expect(error.message).toContain(words);
+});
+
+test("names a forced call when tools alone would be possible", () => {
+  const fields = { tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.REQUIRED } };
+  expect(refusal(fields, [candidateOf("a", { offers: 1 })])).toMatchObject({ param: "tool_choice" });
+});
+
+test("needs no tools when calls are forbidden", () => {
+  expect(needsOf(generationOf({ tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.NONE } }))).toBe(
+    0,
+  );
+});
+
+test("says so when each thing can be had, but not together", () => {
+  const error = refusal({ tools: [{ name: "f" }], logprobs: { top: 0 } }, [
+    candidateOf("a", { offers: 1 }),
+    candidateOf("b", { offers: 16 }),
+  ]);
+  expect(error.kind).toBe("invalid_request");
+  expect(error.message).toContain("no single node can call tools and tell log probabilities");
+});

@@ -1,0 +1,81 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Clock } from "../../core/clock.ts";
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import type { Generate } from "../../core/generate.ts";
+import type { LoadSource } from "../../core/relay/contract.ts";
+import { serveRelay } from "../../core/relay/server.ts";
+import { linkSignal } from "../../core/streams/link-signal.ts";
+import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { EngineBound } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import {
+  GenerateResponseSchema,
+  type RelayRequest,
+  RelayResponseSchema,
+  type RouterService,
+} from "../../gen/cxmpute/router/v1/router_pb.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { listModels } from "./models.ts";
+import type { Attachments } from "./relays/attach.ts";
+import { explain } from "./routing/explain.ts";
+import { needsOf } from "./routing/needs.ts";
+import type { Profile } from "./routing/profile.ts";
+import { rank } from "./routing/rank.ts";
+
+/** What the service answers from. */
+export interface RouterParts {
+  readonly generate: Generate;
+  readonly fleet: Fleet;
+  readonly attachments: Attachments;
+  readonly profile: Profile;
+  readonly clock: Clock;
+  /** What translators are told: only whether this router is draining. */
+  readonly load: LoadSource;
+  /** Aborts when the router closes: relays end. */
+  readonly lifetime: AbortSignal;
+}
+
+/** Answers RouterService. */
+export function createRouterService(parts: RouterParts): ServiceImpl<typeof RouterService> {
+  const { generate, fleet, attachments, profile, clock, load, lifetime } = parts;
+  return {
+    async *generate({ generation }, { signal }) {
+      for await (const event of generate(present(generation), signal))
+        yield create(GenerateResponseSchema, { event });
+    },
+
+    async *relay(requests, context) {
+      const scope = linkSignal(context.signal);
+      const end = () => scope.abort(lifetime.reason);
+      lifetime.addEventListener("abort", end, { once: true });
+      if (lifetime.aborted) end();
+      try {
+        const frames = toFrames(requests);
+        for await (const frame of serveRelay({ generate, frames, signal: scope.signal, clock, load }))
+          yield create(RelayResponseSchema, { frame });
+      } finally {
+        lifetime.removeEventListener("abort", end);
+        scope.unlink();
+      }
+    },
+
+    attach: (requests, { signal }) => attachments.attach(requests, signal),
+
+    listModels: () => ({ models: listModels(fleet) }),
+
+    explainRoute({ generation: asked }) {
+      const generation = present(asked);
+      const request = { generation, needs: needsOf(generation), tried: [] };
+      return explain(rank(request, fleet.everyone(generation.model), profile), generation.model, profile);
+    },
+  };
+}
+
+function present(generation: Generation | undefined): Generation {
+  if (generation !== undefined) return generation;
+  throw new MeshError("invalid_request", "The request carries no generation.", { param: "generation" });
+}
+
+async function* toFrames(requests: AsyncIterable<RelayRequest>): AsyncGenerator<EngineBound> {
+  for await (const { frame } of requests) if (frame !== undefined) yield frame;
+}

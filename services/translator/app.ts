@@ -1,0 +1,156 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Clock } from "../../core/clock.ts";
+import type { MeshError } from "../../core/errors/mesh-error.ts";
+import type { Generate } from "../../core/generate.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import type { Authenticate } from "./auth/keys.ts";
+import { createChatRoute } from "./chat/route.ts";
+import { toErrorAnswer } from "./errors/envelope.ts";
+import { fromFastify, pathOf } from "./errors/from-fastify.ts";
+import { unknownUrl, wrongContentEncoding, wrongMethod } from "./errors/http-faults.ts";
+import { reportBug } from "./errors/report-bug.ts";
+import { registerHealth } from "./health.ts";
+import { answerClientError } from "./http/client-error.ts";
+import { allowOrigin, answerPreflight } from "./http/cors.ts";
+import { parseJsonBody } from "./http/json-body.ts";
+import type { OpenRequests } from "./http/open-requests.ts";
+import { decorateRequests, processingMs } from "./http/request-context.ts";
+import { requestIdOf } from "./http/request-id.ts";
+import type { SseStreams } from "./http/sse-streams.ts";
+import type { ListModels } from "./models/model-list.ts";
+import { createModelRoute, createModelsRoute } from "./models/routes.ts";
+
+/** What the HTTP surface is made of. */
+export interface AppOptions {
+  readonly generate: Generate;
+  readonly listModels: ListModels;
+  readonly authenticate: Authenticate;
+  readonly openRequests: OpenRequests;
+  readonly sseStreams: SseStreams;
+  readonly bodyLimitBytes: number;
+  /** Whether the server takes no more work. */
+  readonly isDraining: () => boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A request's headers must have come within this time, in milliseconds. */
+const headersTimeoutMs = 10_000;
+/** A whole request must have come within this time; how long its answer takes does not count. */
+const requestTimeoutMs = 30_000;
+/** How often Node looks for requests that are late. */
+const lateCheckMs = 2000;
+/** An idle connection is kept so long: longer than a load balancer does (60 s), so that it is the one to close. */
+const keepAliveTimeoutMs = 72_000;
+/** Of the name of a model in a path. */
+const maxParamLength = 512;
+
+/**
+ * The HTTP surface. The way of a request, and the status it can fail with at each step:
+ *
+ *     socket ─ 400 408 431 ─▶ route ─ 404 ─▶ key ─ 401 ─▶ method ─ 405 ─▶ encoding, type ─ 415 ─▶ size ─ 413
+ *       ─▶ JSON, parameters ─ 400 ─▶ generation ─ 400 404 429 499 5xx ─▶ first delta ─ 200 ─▶ the end, or an error event
+ */
+export function createApp(options: AppOptions): FastifyInstance {
+  const { bodyLimitBytes, isDraining, clock, log } = options;
+  const app = Fastify({
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs },
+    routerOptions: { maxParamLength },
+    genReqId: ({ headers }) => requestIdOf(headers),
+    // Its own answers lack the envelope.
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) =>
+      sendError(error, request as FastifyRequest, reply as FastifyReply),
+    return503OnClosing: false,
+    forceCloseConnections: true,
+  });
+  // A client may have many requests under way on one connection, and each listens for its end.
+  app.server.on("connection", (socket) => socket.setMaxListeners(0));
+
+  const sendError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const error = fromFastify(thrown, request, bodyLimitBytes);
+    reportBug(log, error, request.id);
+    // Fastify would close the connection under a body that is refused: the client would see it break instead of
+    // the answer. Node reads such a body to its end, or to the request timeout, and drops it.
+    if (!isDraining() && reply.hasHeader("connection")) reply.removeHeader("connection");
+    // Where Fastify gives up before its hooks have run, nobody has set it yet.
+    reply.header("x-request-id", request.id);
+    sendAnswer(error, reply);
+  };
+
+  decorateRequests(app);
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => sendAnswer(unknownUrl(request.method, pathOf(request)), reply));
+  app.addHook("onRequest", (request, reply, next) => {
+    request.receivedAt = clock.now();
+    reply.header("x-request-id", request.id);
+    if (isDraining()) reply.header("connection", "close");
+    if (request.method === "OPTIONS") return answerPreflight(request, reply);
+    allowOrigin(request, reply);
+    next();
+  });
+  app.addHook("onSend", (request, reply, payload, next) => {
+    reply.header("openai-processing-ms", processingMs(request, clock));
+    next(null, payload);
+  });
+
+  registerHealth(app, options);
+  for (const prefix of ["/v1", "/api/v1"])
+    app.register(
+      (scope, _options, done) => {
+        registerOpenAiRoutes(scope, options);
+        done();
+      },
+      { prefix },
+    );
+  return app;
+}
+
+function sendAnswer(error: MeshError, reply: FastifyReply): void {
+  const { status, headers, body } = toErrorAnswer(error);
+  void reply
+    .code(status)
+    .headers({ ...headers, "content-type": "application/json; charset=utf-8" })
+    .send(body);
+}
+
+/** OpenAI's routes, behind a key. */
+function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
+  const { authenticate, listModels } = options;
+  scope.addHook("onRequest", (request, _reply, next) => {
+    const { authorization, "x-user-id": userId } = request.headers;
+    request.userId = authenticate({ authorization, userId: userId as string | undefined });
+    next();
+  });
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
+    done(null, parseJsonBody(body as Buffer)),
+  );
+
+  const routes = [
+    { method: "POST", url: "/chat/completions", handler: createChatRoute(options) },
+    { method: "GET", url: "/models", handler: createModelsRoute(listModels) },
+    { method: "GET", url: "/models/*", handler: createModelRoute(listModels) },
+  ];
+  for (const { method, url, handler } of routes) {
+    scope.route({ method, url, handler, onRequest: refuseEncoding });
+    scope.route({
+      method: ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => other !== method),
+      url,
+      exposeHeadRoute: false,
+      onRequest: (request) => {
+        throw wrongMethod(request.method, pathOf(request), method);
+      },
+      handler: async () => undefined,
+    });
+  }
+}
+
+/** Nobody sends a compressed prompt, and a small body that unfolds to gigabytes is an attack. */
+async function refuseEncoding({ headers }: FastifyRequest): Promise<void> {
+  const encoding = headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") throw wrongContentEncoding(encoding);
+}

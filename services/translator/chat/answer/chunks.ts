@@ -1,0 +1,148 @@
+import type {
+  Delta,
+  GenerationEvent,
+  ToolCallDelta,
+  Usage,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { newId } from "../../http/request-id.ts";
+import type { ChatRequest } from "../request/index.ts";
+import { escapeJson, quoteJson } from "./escape.ts";
+import { type AnswerHead, serviceTier, toFingerprint, toFinishReason, toLogprobs, toUsage } from "./wire.ts";
+
+/** How every stream that succeeds ends. */
+export const doneEvent = "data: [DONE]\n\n";
+
+/** One message of a stream. */
+export const toDataEvent = (json: string): string => `data: ${json}\n\n`;
+
+/** The beginning of each chunk of a stream. */
+const toPrefix = (head: AnswerHead, fingerprint: string): string =>
+  `{"id":${quoteJson(head.id)},"object":"chat.completion.chunk","created":${head.created},` +
+  `"model":${quoteJson(head.model)},"service_tier":"${serviceTier}",` +
+  `"system_fingerprint":${JSON.stringify(toFingerprint(fingerprint))},"choices":[`;
+
+/** The chunk without choices that tells the usage of the whole request. */
+export const toUsageChunk = (head: AnswerHead, fingerprint: string, usages: readonly (Usage | undefined)[]) =>
+  toDataEvent(`${toPrefix(head, fingerprint)}],"usage":${JSON.stringify(toUsage(usages))}}`);
+
+/**
+ * Turns the events of one answer into the chunks of one choice: first its role, then what comes, then its finish
+ * reason. What does not change between chunks is put together once, and a token costs an escape and two
+ * concatenations.
+ */
+export class ChunkEncoder {
+  readonly #head: AnswerHead;
+  readonly #index: number;
+  readonly #request: ChatRequest;
+  /** From `data:` to where the delta begins. */
+  #beforeDelta = "";
+  /** The same, to where the text of a content delta begins. */
+  #beforeText = "";
+  /** From the end of a text to the end of the event. */
+  readonly #afterText: string;
+  /** What closes a chunk behind its choice. */
+  readonly #afterChoice: string;
+  #begun = false;
+  #calls = 0;
+  #fingerprint = "";
+  #usage: Usage | undefined;
+
+  constructor(head: AnswerHead, index: number, request: ChatRequest) {
+    this.#head = head;
+    this.#index = index;
+    this.#request = request;
+    this.#afterChoice = request.includeUsage ? '],"usage":null}\n\n' : "]}\n\n";
+    this.#afterText = `"},"logprobs":null,"finish_reason":null}${this.#afterChoice}`;
+  }
+
+  /** What the answer took; undefined before its end. */
+  get usage(): Usage | undefined {
+    return this.#usage;
+  }
+
+  /** As the node said it; empty when it did not. */
+  get fingerprint(): string {
+    return this.#fingerprint;
+  }
+
+  /** The event as text of the stream; empty while there is nothing to show. */
+  encode({ event }: GenerationEvent): string {
+    switch (event.case) {
+      case "delta": {
+        const delta = this.#encodeDelta(event.value);
+        return delta === "" ? "" : this.#begin() + delta;
+      }
+      case "started":
+        this.#fingerprint = event.value.fingerprint;
+        return "";
+      case "finished": {
+        this.#usage = event.value.usage;
+        const reason = toFinishReason(event.value.reason, this.#request.legacyFunctions);
+        return this.#begin() + this.#toChunk("{}", "null", `"${reason}"`);
+      }
+      default:
+        return "";
+    }
+  }
+
+  /** The chunk with the role, once. */
+  #begin(): string {
+    if (this.#begun) return "";
+    this.#begun = true;
+    return this.#toChunk('{"role":"assistant","content":"","refusal":null}');
+  }
+
+  #encodeDelta({ text, reasoning, toolCalls, logprobs }: Delta): string {
+    let chunks = "";
+    if (reasoning !== "" && this.#request.includeReasoning) {
+      const thought = quoteJson(reasoning);
+      // Two names, because half of the clients read the one and half the other.
+      chunks += this.#toChunk(`{"reasoning":${thought},"reasoning_content":${thought}}`);
+    }
+    if (logprobs.length > 0)
+      chunks += this.#toChunk(`{"content":${quoteJson(text)}}`, JSON.stringify(toLogprobs(logprobs)));
+    else if (text !== "") {
+      if (this.#beforeText === "") this.#beforeText = `${this.#openChoice()}{"content":"`;
+      chunks += this.#beforeText + escapeJson(text) + this.#afterText;
+    }
+    for (const piece of toolCalls) chunks += this.#encodeCall(piece);
+    return chunks;
+  }
+
+  /** A call's first piece tells what it calls, without arguments; all others are nothing but arguments. */
+  #encodeCall({ index, id, name, argumentsJson }: ToolCallDelta): string {
+    const { legacyFunctions } = this.#request;
+    // The legacy form has room for one call.
+    if (legacyFunctions && index > 0) return "";
+    let chunks = "";
+    if (index === this.#calls) {
+      this.#calls++;
+      const called = `{"name":${quoteJson(name)},"arguments":""}`;
+      chunks = this.#toChunk(
+        legacyFunctions
+          ? `{"function_call":${called}}`
+          : `{"tool_calls":[{"index":${index},"id":${quoteJson(id || newId("call_"))},"type":"function","function":${called}}]}`,
+      );
+    }
+    if (argumentsJson === "") return chunks;
+    const more = `{"arguments":${quoteJson(argumentsJson)}}`;
+    return (
+      chunks +
+      this.#toChunk(
+        legacyFunctions
+          ? `{"function_call":${more}}`
+          : `{"tool_calls":[{"index":${index},"function":${more}}]}`,
+      )
+    );
+  }
+
+  #toChunk(delta: string, logprobs = "null", finishReason = "null"): string {
+    return `${this.#openChoice()}${delta},"logprobs":${logprobs},"finish_reason":${finishReason}}${this.#afterChoice}`;
+  }
+
+  #openChoice(): string {
+    if (this.#beforeDelta === "")
+      this.#beforeDelta = `data: ${toPrefix(this.#head, this.#fingerprint)}{"index":${this.#index},"delta":`;
+    return this.#beforeDelta;
+  }
+}

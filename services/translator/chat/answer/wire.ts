@@ -1,0 +1,92 @@
+import { hash } from "node:crypto";
+import {
+  FinishReason,
+  type TokenChoice,
+  type TokenLogprob,
+  type Usage,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+
+// Parts of OpenAI's answer that its two forms, object and stream, have in common.
+
+/** What all of one completion's choices and chunks share. */
+export interface AnswerHead {
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** As the caller named it. */
+  readonly model: string;
+}
+
+/** Every answer is served alike, whatever tier was asked for. */
+export const serviceTier = "default";
+
+/** Equal for engines that would continue each other's answers exactly; null when the engine does not say. */
+export function toFingerprint(fingerprint: string): string | null {
+  if (fingerprint === "") return null;
+  let short = fingerprints.get(fingerprint);
+  if (short === undefined) {
+    short = `fp_${hash("sha256", fingerprint, "hex").slice(0, 10)}`;
+    if (fingerprints.size >= mostFingerprints) fingerprints.clear();
+    fingerprints.set(fingerprint, short);
+  }
+  return short;
+}
+
+/** Short forms of those that were seen lately: a mesh has a few, and every answer needs one. */
+const fingerprints = new Map<string, string>();
+const mostFingerprints = 256;
+
+/** OpenAI's word for why an answer ended. */
+export function toFinishReason(reason: FinishReason, legacyFunctions: boolean): string {
+  switch (reason) {
+    case FinishReason.LENGTH:
+      return "length";
+    case FinishReason.TOOL_CALLS:
+      return legacyFunctions ? "function_call" : "tool_calls";
+    case FinishReason.CONTENT_FILTER:
+      return "content_filter";
+    default:
+      return "stop";
+  }
+}
+
+/** The usage of a request: its prompt once, however many answers it has, and all of the answers. */
+export function toUsage(usages: readonly (Usage | undefined)[]): object {
+  const sum = (count: (usage: Usage) => number) =>
+    usages.reduce((total, usage) => total + (usage === undefined ? 0 : count(usage)), 0);
+  const promptTokens = usages[0]?.promptTokens ?? 0;
+  const completionTokens = sum((usage) => usage.completionTokens);
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: usages[0]?.cachedTokens ?? 0, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: sum((usage) => usage.reasoningTokens),
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  };
+}
+
+/** The log probabilities of a choice, or of one chunk of it. */
+export const toLogprobs = (logprobs: readonly TokenLogprob[]): object => ({
+  content: logprobs.map(({ token, top }) => ({
+    ...toTokenLogprob(token),
+    top_logprobs: top.map(toTokenLogprob),
+  })),
+  refusal: null,
+});
+
+function toTokenLogprob(choice: TokenChoice | undefined) {
+  const { text = "", bytes, logprob = lowestLogprob } = choice ?? {};
+  return {
+    token: text,
+    logprob: Math.max(logprob, lowestLogprob),
+    bytes: bytes === undefined ? null : Array.from(bytes),
+  };
+}
+
+/** Stands for minus infinity, which JSON cannot say; vLLM has the same. */
+const lowestLogprob = -9999;

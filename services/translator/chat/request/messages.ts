@@ -1,0 +1,162 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Message,
+  MessageSchema,
+  type Part,
+  PartSchema,
+  Role,
+  type ToolCall,
+  ToolCallSchema,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  emptyArray,
+  missing,
+  unknownValue,
+  unsupportedParameter,
+  wrongMeaning,
+  wrongValue,
+} from "../../errors/param-faults.ts";
+import { parseImage } from "./images.ts";
+import type { ChatMessage, ContentPart } from "./message-schema.ts";
+
+/** The conversation as the mesh has it. Throws the first thing that does not add up. */
+export function parseMessages(messages: readonly ChatMessage[]): Message[] {
+  const calls = new KnownCalls();
+  return messages.map((message, index) => parseMessage(message, index, calls));
+}
+
+function parseMessage(message: ChatMessage, index: number, calls: KnownCalls): Message {
+  switch (message.role) {
+    case "system":
+    case "developer":
+      return toMessage(Role.SYSTEM, message, parseParts(message, index, textOnly));
+    case "user":
+      return toMessage(Role.USER, message, parseParts(message, index, textAndImages));
+    case "assistant":
+      return parseAssistant(message, index, calls);
+    case "tool":
+      return parseResult(message, index, findCall(message, index, calls));
+    case "function":
+      return parseResult(message, index, findLegacyCall(message, index, calls));
+  }
+}
+
+const parseResult = (message: ChatMessage, index: number, toolCallId: string): Message =>
+  toMessage(Role.TOOL, message, parseParts(message, index, textOnly), { toolCallId });
+
+function findCall({ tool_call_id: id }: ChatMessage, index: number, calls: KnownCalls): string {
+  if (typeof id !== "string") throw missing(`messages[${index}].tool_call_id`);
+  if (!calls.has(id)) throw orphan(index, "tool", "tool_calls");
+  return id;
+}
+
+function findLegacyCall({ name }: ChatMessage, index: number, calls: KnownCalls): string {
+  if (!name) throw missing(`messages[${index}].name`);
+  const id = calls.lastOf(name);
+  if (id === undefined) throw orphan(index, "function", "function_call");
+  return id;
+}
+
+/** The calls that the conversation has seen so far. */
+class KnownCalls {
+  readonly #ids = new Set<string>();
+  /** By the name of the function; legacy answers know nothing else. */
+  readonly #lastByName = new Map<string, string>();
+
+  add({ id, name }: ToolCall): void {
+    this.#ids.add(id);
+    this.#lastByName.set(name, id);
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  lastOf(name: string): string | undefined {
+    return this.#lastByName.get(name);
+  }
+}
+
+function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls): Message {
+  const path = `messages[${index}]`;
+  const content = message.content ?? message.refusal ?? undefined;
+  const toolCalls = parseToolCalls(message, index);
+  if (content === undefined && toolCalls.length === 0) {
+    if (message.tool_calls) throw emptyArray(`${path}.tool_calls`);
+    // A spoken answer of an earlier turn exists only where it was spoken.
+    if (message.audio) throw unsupportedParameter(`${path}.audio`);
+    throw nullContent(index);
+  }
+  for (const call of toolCalls) calls.add(call);
+  const parts = content === undefined ? [] : parseParts({ ...message, content }, index, textAndRefusals);
+  const reasoning = message.reasoning ?? message.reasoning_content ?? "";
+  return toMessage(Role.ASSISTANT, message, parts, { toolCalls, reasoning });
+}
+
+function parseToolCalls({ tool_calls, function_call }: ChatMessage, index: number): ToolCall[] {
+  if (tool_calls && tool_calls.length > 0)
+    return tool_calls.map((call) => toToolCall(call.id, call.function));
+  return function_call ? [toToolCall(`call_of_message_${index}`, function_call)] : [];
+}
+
+/** A call without arguments is often written as no text at all, which is no JSON. */
+const toToolCall = (id: string, { name, arguments: text }: { name: string; arguments: string }): ToolCall =>
+  create(ToolCallSchema, { id, name, argumentsJson: text === "" ? "{}" : text });
+
+const toMessage = (
+  role: Role,
+  { name }: ChatMessage,
+  parts: Part[],
+  more: Partial<Pick<Message, "toolCallId" | "toolCalls" | "reasoning">> = {},
+): Message => create(MessageSchema, { role, parts, name: name ?? "", ...more });
+
+/** What a turn's content may consist of. */
+type Allowed = readonly ContentPart["type"][];
+const textOnly: Allowed = ["text"];
+const textAndImages: Allowed = ["text", "image_url"];
+const textAndRefusals: Allowed = ["text", "refusal"];
+
+/** The content in order; neighbouring texts become one, without anything in between. */
+function parseParts({ role, content }: ChatMessage, index: number, allowed: Allowed): Part[] {
+  if (content === undefined || content === null) throw nullContent(index);
+  if (typeof content === "string") return content === "" ? [] : [toTextPart(content)];
+  const parts: Part[] = [];
+  for (const [partIndex, piece] of content.entries()) {
+    const path = `messages[${index}].content[${partIndex}]`;
+    if (!allowed.includes(piece.type)) {
+      if (piece.type === "image_url") throw strayImage(index, role);
+      throw unknownValue(`${path}.type`, piece.type, allowed);
+    }
+    if (piece.type === "image_url") {
+      const image =
+        typeof piece.image_url === "string"
+          ? parseImage(piece.image_url, "", `${path}.image_url`)
+          : parseImage(piece.image_url.url, piece.image_url.detail ?? "", `${path}.image_url.url`);
+      parts.push(create(PartSchema, { part: { case: "image", value: image } }));
+      continue;
+    }
+    const text = piece.type === "text" ? piece.text : piece.refusal;
+    const last = parts.at(-1)?.part;
+    if (last?.case === "text") last.value += text;
+    else parts.push(toTextPart(text));
+  }
+  return parts;
+}
+
+const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
+
+const nullContent = (index: number) =>
+  wrongMeaning(`messages.[${index}].content`, "Invalid value for 'content': expected a string, got null.");
+
+/** OpenAI's own spelling, which clients may match on. */
+const orphan = (index: number, role: string, calls: string) =>
+  wrongMeaning(
+    `messages.[${index}].role`,
+    `Invalid parameter: messages with role '${role}' must be a response to a preceeding message with '${calls}'.`,
+  );
+
+const strayImage = (index: number, role: string) =>
+  wrongValue(
+    `messages[${index}]`,
+    `Invalid 'messages[${index}]'. Image URLs are only allowed for messages with role 'user', but this message with role '${role}' contains an image URL.`,
+  );

@@ -1,0 +1,50 @@
+import {
+  tooManyProperties,
+  unsupportedParameter,
+  unsupportedValue,
+  wrongMeaning,
+} from "../../errors/param-faults.ts";
+import type { JsonObject } from "../../http/json-body.ts";
+import type { ChatRequestBody } from "./schema.ts";
+
+/**
+ * Parameters that change the shape or the meaning of the answer and that nobody here honours. Unknown keys are
+ * ignored; these are known, and silence about them would be a wrong answer.
+ */
+const refused = [
+  // OpenAI's.
+  "audio",
+  "web_search_options",
+  "moderation",
+  // Of open servers: other ways to force the form of an answer.
+  "guided_json",
+  "guided_regex",
+  "guided_choice",
+  "guided_grammar",
+  "structured_outputs",
+  "grammar",
+];
+
+const mostMetadata = 16;
+
+/** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
+export function refuse(raw: JsonObject, body: ChatRequestBody): void {
+  for (const name of refused)
+    if (raw[name] !== undefined && raw[name] !== null) throw unsupportedParameter(name);
+  if (raw.continue_final_message === true) throw unsupportedParameter("continue_final_message");
+  if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
+  if (body.metadata) {
+    const count = Object.keys(body.metadata).length;
+    if (count > mostMetadata) throw tooManyProperties("metadata", mostMetadata, count);
+  }
+  if (body.stream_options && body.stream !== true)
+    throw wrongMeaning(
+      "stream_options",
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+    );
+  if (typeof body.top_logprobs === "number" && body.logprobs !== true)
+    throw wrongMeaning(
+      "top_logprobs",
+      "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+    );
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import type { NumberNoun } from "../../errors/param-faults.ts";
+
+// The words that request schemas are written in. A schema's `error` is not a sentence: it is the noun phrase of
+// what the schema expects (`a string`), from which `toFault` makes OpenAI's sentence. A bound's is OpenAI's noun
+// for the number (`integer`, `decimal`).
+
+export const text = z.string({ error: "a string" });
+
+export const nonEmptyText = text.min(1);
+
+export const flag = z.boolean({ error: "a boolean" });
+
+/** A whole number within bounds. */
+export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  z
+    .number({ error: "an integer" })
+    .refine(Number.isInteger, { error: "an integer" })
+    .gte(least, { error: wholes })
+    .lte(most, { error: wholes });
+
+/** A number within bounds, both included. */
+export const decimal = (least: number, most: number) =>
+  z.number({ error: "a decimal" }).gte(least, { error: decimals }).lte(most, { error: decimals });
+
+/** A number above a bound. */
+export const decimalAbove = (bound: number) =>
+  z.number({ error: "a decimal" }).gt(bound, { error: decimals });
+
+/** One of some words. */
+export const word = <const Words extends readonly [string, ...string[]]>(...words: Words) => z.enum(words);
+
+/** An array; `elements` is a plural such as `objects`. */
+export const arrayOf = <Element extends z.ZodType>(element: Element, elements: string) =>
+  z.array(element, { error: `an array of ${elements}` });
+
+/** An object with known keys; others are ignored. */
+export const object = <Shape extends z.ZodRawShape>(shape: Shape) => z.object(shape, { error: "an object" });
+
+/** Any object; passed on as it came, so that the order of its keys survives. */
+export const anyObject = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  { error: "an object" },
+);
+
+/** A parameter that may be left out; null is the same as absent, everywhere. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish();
+
+const wholes: NumberNoun = "integer";
+const decimals: NumberNoun = "decimal";

@@ -1,0 +1,126 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { toErrorBody } from "../errors/envelope.ts";
+import { badJson } from "../errors/http-faults.ts";
+import { modelNotFound } from "../errors/param-faults.ts";
+import { reportBug } from "../errors/report-bug.ts";
+import type { JsonObject } from "../http/json-body.ts";
+import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
+import { processingMs } from "../http/request-context.ts";
+import { newId } from "../http/request-id.ts";
+import type { SseStream } from "../http/sse-stream.ts";
+import type { SseStreams } from "../http/sse-streams.ts";
+import { ChunkEncoder, doneEvent, toDataEvent, toUsageChunk } from "./answer/chunks.ts";
+import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
+import type { AnswerHead } from "./answer/wire.ts";
+import { type AnswerReader, readAnswer } from "./read-answer.ts";
+import { fanOut } from "./request/fan-out.ts";
+import { type ChatRequest, parseChatRequest } from "./request/index.ts";
+
+/** What the route works with. */
+export interface ChatOptions extends AnswerReader {
+  readonly openRequests: OpenRequests;
+  readonly sseStreams: SseStreams;
+}
+
+/** One request on its way to its answer. */
+interface Exchange {
+  readonly chat: ChatRequest;
+  readonly head: AnswerHead;
+  readonly generations: readonly Generation[];
+  readonly open: OpenRequest;
+}
+
+/** `POST /chat/completions`: as one object, or as a stream. */
+export function createChatRoute(options: ChatOptions) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    if (request.body === undefined) throw badJson("The request has no body.");
+    const chat = parseChatRequest(request.body as JsonObject);
+    const head: AnswerHead = {
+      id: newId("chatcmpl-"),
+      created: Math.floor(options.clock.wallTime() / 1000),
+      model: chat.generation.model,
+    };
+    const { userId, id: requestId } = request;
+    const generations = fanOut(chat, { completionId: head.id, userId, requestId });
+    const open = options.openRequests.begin(request.raw);
+    try {
+      const exchange = { chat, head, generations, open };
+      return await (chat.stream ? stream(options, exchange, reply) : complete(options, exchange, reply));
+    } catch (thrown) {
+      // Nobody is there to be told.
+      if (open.clientGone) return reply.hijack();
+      const error = toMeshError(thrown);
+      throw error.kind === "model_not_found" ? modelNotFound(head.model) : error;
+    } finally {
+      open.end();
+    }
+  };
+}
+
+/** Answers with the completion object. */
+async function complete(options: ChatOptions, exchange: Exchange, reply: FastifyReply): Promise<string> {
+  const collectors = exchange.generations.map(() => new ChoiceCollector(exchange.chat));
+  await readAll(options, exchange, (index, event) => {
+    collectors[index]!.accept(event);
+    return undefined;
+  });
+  reply.header("content-type", "application/json; charset=utf-8");
+  return toCompletion(exchange.head, collectors);
+}
+
+/**
+ * Answers with a stream. It begins, and status 200 with it, when the first event comes that shows something, so
+ * whatever goes wrong before that is an error with its own status. Afterwards an error is the last event, and no
+ * `[DONE]` follows.
+ */
+async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyReply): Promise<FastifyReply> {
+  const { chat, head } = exchange;
+  const encoders = exchange.generations.map((_, index) => new ChunkEncoder(head, index, chat));
+  let sse: SseStream | undefined;
+  const begin = (): SseStream => {
+    reply.hijack();
+    return options.sseStreams.open(reply.raw, {
+      ...(reply.getHeaders() as OutgoingHttpHeaders),
+      "openai-processing-ms": processingMs(reply.request, options.clock),
+    });
+  };
+  try {
+    await readAll(options, exchange, (index, event) => {
+      const chunks = encoders[index]!.encode(event);
+      if (chunks === "") return undefined;
+      sse ??= begin();
+      sse.write(chunks);
+      return sse.drained();
+    });
+  } catch (error) {
+    if (sse === undefined) throw error;
+    reportBug(options.log, error, reply.request.id);
+    sse.end(toDataEvent(toErrorBody(toMeshError(error))));
+    return reply;
+  }
+  const usages = encoders.map(({ usage }) => usage);
+  const usage = chat.includeUsage ? toUsageChunk(head, encoders[0]!.fingerprint, usages) : "";
+  sse!.end(usage + doneEvent);
+  return reply;
+}
+
+/** Reads all answers side by side; when one fails, the others are not needed any more. */
+async function readAll(
+  options: ChatOptions,
+  { generations, open }: Exchange,
+  accept: (index: number, event: GenerationEvent) => Promise<void> | undefined,
+): Promise<void> {
+  try {
+    await Promise.all(
+      generations.map((generation, index) =>
+        readAnswer(options, generation, open.signal, (event) => accept(index, event)),
+      ),
+    );
+  } catch (error) {
+    open.abort(new MeshError("cancelled", "Another answer to the same request failed."));
+    throw error;
+  }
+}

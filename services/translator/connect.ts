@@ -1,0 +1,117 @@
+import {
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+  type ServiceImpl,
+} from "@connectrpc/connect";
+import { errorToJson } from "@connectrpc/connect/protocol-connect";
+import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
+import type { FastifyInstance } from "fastify";
+import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import { toConnectError } from "../../core/rpc/status.ts";
+import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import type { Authenticate } from "./auth/keys.ts";
+import { AnswerWatch } from "./chat/answer-watch.ts";
+import type { AnswerReader } from "./chat/read-answer.ts";
+import { reportBug } from "./errors/report-bug.ts";
+import { newId } from "./http/request-id.ts";
+import type { RouterPool } from "./routers/router-pool.ts";
+
+/** What the Connect surface works with. */
+export interface ConnectOptions extends AnswerReader, Pick<RouterPool, "listModels" | "explainRoute"> {
+  readonly authenticate: Authenticate;
+  readonly bodyLimitBytes: number;
+  /** Aborts what is still open when the server ends. */
+  readonly shutdownSignal: AbortSignal;
+}
+
+/** Who sends a call. */
+const callerKey = createContextKey({ userId: "", requestId: "" });
+
+/**
+ * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and
+ * `Attach` are for the mesh's own processes and answer "unimplemented" here.
+ */
+export function registerConnect(app: FastifyInstance, options: ConnectOptions): void {
+  const { authenticate, bodyLimitBytes, shutdownSignal } = options;
+  app.register((scope, _options, done) => {
+    // Before the call is even read; Connect's own interceptors run after that.
+    scope.addHook("onRequest", (request, _reply, next) => {
+      const { authorization, "x-user-id": userId } = request.headers;
+      request.userId = authenticate({ authorization, userId: userId as string | undefined });
+      next();
+    });
+    scope.setErrorHandler((thrown, request, reply) => {
+      const error = toMeshError(thrown);
+      reportBug(options.log, error, request.id);
+      void reply.code(error.row.http).send(errorToJson(toConnectError(error), undefined));
+    });
+    scope.register(fastifyConnectPlugin, {
+      routes: (router) => router.service(RouterService, implement(options)),
+      contextValues: ({ userId, id }) => createContextValues().set(callerKey, { userId, requestId: id }),
+      readMaxBytes: bodyLimitBytes,
+      shutdownSignal,
+    });
+    done();
+  });
+}
+
+function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterService>> {
+  const { generate, clock, log } = options;
+  /** What a failed call says; bugs leave masked. */
+  const toError = (thrown: unknown, context: HandlerContext) => {
+    reportBug(log, thrown, context.values.get(callerKey).requestId);
+    return toConnectError(toMeshError(thrown));
+  };
+  return {
+    async *generate({ generation: asked }, context) {
+      try {
+        const generation = toOwned(asked, context);
+        const watch = new AnswerWatch(generation, clock, log);
+        let outcome: unknown = new MeshError("cancelled", "The caller left.");
+        try {
+          for await (const event of generate(generation, context.signal)) {
+            watch.see(event);
+            yield { event };
+          }
+          watch.end();
+          outcome = undefined;
+        } catch (thrown) {
+          outcome = thrown;
+          throw thrown;
+        } finally {
+          // Also when the caller leaves in the middle, which throws nothing.
+          if (outcome !== undefined) watch.fail(outcome);
+        }
+      } catch (thrown) {
+        throw toError(thrown, context);
+      }
+    },
+    async listModels(_request, context) {
+      try {
+        return { models: [...(await options.listModels())] };
+      } catch (thrown) {
+        throw toError(thrown, context);
+      }
+    },
+    async explainRoute({ generation }, context) {
+      try {
+        return await options.explainRoute(toOwned(generation, context), context.signal);
+      } catch (thrown) {
+        throw toError(thrown, context);
+      }
+    },
+  };
+}
+
+/** A generation under this service's own id and its caller's name, whatever the call claims; routers check the rest. */
+function toOwned(generation: Generation | undefined, context: HandlerContext): Generation {
+  if (generation === undefined)
+    throw new MeshError("invalid_request", "The request carries no generation.", { param: "generation" });
+  return {
+    ...generation,
+    id: newId("gen-"),
+    caller: { $typeName: "cxmpute.generation.v1.Caller", ...context.values.get(callerKey) },
+  };
+}

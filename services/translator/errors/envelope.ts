@@ -1,0 +1,52 @@
+import { internalMessage, type MeshError } from "../../../core/errors/mesh-error.ts";
+import { isErrorCode } from "./codes.ts";
+import { HttpError } from "./http-error.ts";
+
+/** A failure as HTTP sends it. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** OpenAI's envelope as JSON text. */
+  readonly body: string;
+}
+
+/** A failure before the answer has begun: status, headers for retrying, envelope. */
+export function toErrorAnswer(error: MeshError): ErrorAnswer {
+  const { http, retry } = error.row;
+  return {
+    status: http,
+    headers: {
+      ...(error instanceof HttpError ? error.headers : {}),
+      ...(waits.has(http) && retry === "after" ? retryAfter(error.retryAfterMs ?? defaultRetryMs) : {}),
+      ...(retry === "never" && isRetriedUnasked(http) ? { "x-should-retry": "false" } : {}),
+    },
+    body: toErrorBody(error),
+  };
+}
+
+/** OpenAI's envelope; also what a stream says when it fails after its 200. */
+export function toErrorBody(error: MeshError): string {
+  const { row, code } = error;
+  return JSON.stringify({
+    error: {
+      message: error.kind === "internal" ? internalMessage : error.message,
+      type: row.type,
+      param: error.param ?? null,
+      code: code !== undefined && isErrorCode(code) ? code : row.code,
+    },
+  });
+}
+
+const waits = new Set([429, 503]);
+
+/** Statuses that OpenAI's SDKs retry unless `x-should-retry` says otherwise. */
+const isRetriedUnasked = (status: number): boolean => status === 409 || status === 429 || status >= 500;
+
+const defaultRetryMs = 1000;
+const longestRetryMs = 30_000;
+
+/** `openai` 6 for Node sleeps for any time that it is told, so never tell it more than half a minute. */
+function retryAfter(milliseconds: number): Record<string, string> {
+  const bounded = Math.min(longestRetryMs, Math.max(1, Math.ceil(milliseconds)));
+  return { "retry-after": String(Math.ceil(bounded / 1000)), "retry-after-ms": String(bounded) };
+}

@@ -1,0 +1,32 @@
+import type { FastifyError, FastifyRequest } from "fastify";
+import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { badRequest, badUrl, bodyTooLarge, unknownUrl, urlTooLong, wrongContentType } from "./http-faults.ts";
+
+/** Whatever a request failed with, Fastify's own errors included, as the error to send. */
+export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): MeshError {
+  switch ((thrown as FastifyError | undefined)?.code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return bodyTooLarge(bodyLimitBytes);
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+    case "FST_ERR_ROUTE_MISSING_CONTENT_TYPE":
+      return wrongContentType(request.headers["content-type"]);
+    case "FST_ERR_BAD_URL":
+      return badUrl();
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return urlTooLong();
+    case "FST_ERR_NOT_FOUND":
+      return unknownUrl(request.method, pathOf(request));
+    // The body is shorter or longer than announced, or its connection broke.
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+    case "ECONNRESET":
+      return badRequest();
+    default:
+      return toMeshError(thrown);
+  }
+}
+
+/** The address without its query, which may hold secrets. */
+export function pathOf(request: FastifyRequest): string {
+  const { url } = request.raw;
+  return (url ?? "/").split("?", 1)[0]!;
+}

@@ -1,0 +1,96 @@
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { HttpError } from "./http-error.ts";
+
+// What is wrong with a request as HTTP, in OpenAI's words where it has words for it.
+
+/** No bearer key came. */
+export const missingKey = () =>
+  new HttpError(
+    "missing_key",
+    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+    { headers: challenge },
+  );
+
+/** A key came that nobody holds; it is shown masked. */
+export const wrongKey = (key: string) =>
+  new MeshError(
+    "unauthenticated",
+    `Incorrect API key provided: ${maskKey(key)}. Check it for missing characters, or ask whoever runs this service for one.`,
+  );
+
+/** The key is right, the `X-User-Id` beside it is somebody else's. */
+export const wrongUser = () =>
+  new MeshError(
+    "unauthenticated",
+    "The X-User-Id header does not belong to this API key. Send the key's own user id, or leave the header out.",
+  );
+
+/** Nothing is at this address. */
+export const unknownUrl = (method: string, path: string) =>
+  new HttpError("unknown_url", `Invalid URL (${method} ${path})`);
+
+/** Something is at this address, for other methods. */
+export const wrongMethod = (method: string, path: string, allowed: string) =>
+  new HttpError(
+    "wrong_method",
+    `Not allowed to ${method} on ${path}. Only ${allowed} requests are accepted.`,
+    { headers: { allow: allowed } },
+  );
+
+/** The body is larger than the limit. */
+export const bodyTooLarge = (limitBytes: number) =>
+  new HttpError(
+    "body_too_large",
+    `The request body is too large: at most ${limitBytes} bytes (${Math.floor(limitBytes / 1024 / 1024)} MiB) are accepted.`,
+  );
+
+/** The body is not said to be JSON. */
+export const wrongContentType = (type: string | undefined) =>
+  new HttpError(
+    "content_type",
+    type === undefined
+      ? "Missing content type. This API method only accepts 'application/json' requests: add the header 'Content-Type: application/json'."
+      : `Unsupported content type: '${type}'. This API method only accepts 'application/json' requests, but you specified the header 'Content-Type: ${type}'.`,
+  );
+
+/** The body is compressed. */
+export const wrongContentEncoding = (encoding: string) =>
+  new HttpError(
+    "content_encoding",
+    `Unsupported content encoding: '${encoding}'. Send the body uncompressed, without a Content-Encoding header.`,
+  );
+
+/** The body is not JSON; `hint` says more. */
+export const badJson = (hint: string) =>
+  new MeshError("invalid_request", `We could not parse the JSON body of your request. (HINT: ${hint})`);
+
+/** The path, or a part of it, is longer than any that means something here. */
+export const urlTooLong = () => new HttpError("url_too_long", "The URL is too long.");
+
+/** The path holds a broken percent-encoding. */
+export const badUrl = () =>
+  new MeshError("invalid_request", "The URL holds a percent-encoding that is not valid.");
+
+/** The request did not arrive in time. */
+export const requestTimeout = () =>
+  new HttpError("request_timeout", "The request did not arrive in full in time. Send it again.");
+
+/** The headers are larger than the limit. */
+export const headersTooLarge = () =>
+  new HttpError("headers_too_large", "The request's headers are too large.");
+
+/** What arrived is not HTTP/1.1, or breaks off. */
+export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
+
+/** The service ends before the answer does. */
+export const shuttingDown = () =>
+  new HttpError("shutting_down", "The service is shutting down. Send the request again.", {
+    retryAfterMs: 1000,
+  });
+
+const challenge = { "www-authenticate": "Bearer" };
+
+/** Enough to recognise one's own key, too little to use it. */
+function maskKey(key: string): string {
+  return key.length < 12 ? "***" : `${key.slice(0, 5)}***${key.slice(-4)}`;
+}

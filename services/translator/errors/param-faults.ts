@@ -1,0 +1,165 @@
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { ErrorCode } from "./codes.ts";
+
+// What is wrong with a parameter, in OpenAI's words. `param` is its path: `messages[0].role`.
+
+/** A parameter that must be there is not. */
+export const missing = (param: string) =>
+  fault("missing_required_parameter", param, `Missing required parameter: '${param}'.`);
+
+/** A value of another type; `expected` is a noun phrase such as `a decimal`. */
+export const wrongType = (param: string, expected: string, value: unknown) =>
+  fault(
+    "invalid_type",
+    param,
+    `Invalid type for '${param}': expected ${expected}, but got ${describeType(value)} instead.`,
+  );
+
+/** A word that is none of those supported. */
+export const unknownValue = (param: string, value: string, supported: readonly string[]) =>
+  fault(
+    "invalid_value",
+    param,
+    `Invalid value: '${shorten(value)}'. Supported values are: ${list(supported.map(quote), "and")}.`,
+  );
+
+/** A value that is wrong in a way of its own; `message` is the whole sentence. */
+export const wrongValue = (param: string, message: string) => fault("invalid_value", param, message);
+
+/** A number below its bound. */
+export const belowMinimum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
+  fault(
+    `${noun}_below_min_value`,
+    param,
+    `Invalid '${param}': ${noun} below minimum value. Expected a value ${bound}, but got ${value} instead.`,
+  );
+
+/** A number above its bound. */
+export const aboveMaximum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
+  fault(
+    `${noun}_above_max_value`,
+    param,
+    `Invalid '${param}': ${noun} above maximum value. Expected a value ${bound}, but got ${value} instead.`,
+  );
+
+/** OpenAI tells whole numbers from others by the parameter's type, not by the value. */
+export type NumberNoun = "integer" | "decimal";
+
+/** An array without elements. */
+export const emptyArray = (param: string) =>
+  fault(
+    "empty_array",
+    param,
+    `Invalid '${param}': empty array. Expected an array with minimum length 1, but got an empty array instead.`,
+  );
+
+/** An array with too many elements. */
+export const arrayTooLong = (param: string, limit: number, length: number) =>
+  fault(
+    "array_above_max_length",
+    param,
+    `Invalid '${param}': array too long. Expected an array with maximum length ${limit}, but got an array with length ${length} instead.`,
+  );
+
+/** A text without characters. */
+export const emptyString = (param: string) =>
+  fault(
+    "empty_string",
+    param,
+    `Invalid '${param}': empty string. Expected a string with minimum length 1, but got an empty string instead.`,
+  );
+
+/** A text with too many characters. */
+export const stringTooLong = (param: string, limit: number, length: number) =>
+  fault(
+    "string_above_max_length",
+    param,
+    `Invalid '${param}': string too long. Expected a string with maximum length ${limit}, but got a string with length ${length} instead.`,
+  );
+
+/** An object with too many keys. */
+export const tooManyProperties = (param: string, limit: number, count: number) =>
+  fault(
+    "object_above_max_properties",
+    param,
+    `Invalid '${param}': too many properties. Expected an object with at most ${limit} properties, but got an object with ${count} properties instead.`,
+  );
+
+/** A text that does not have the form it must have. */
+export const wrongPattern = (param: string, pattern: string) =>
+  fault(
+    "invalid_value",
+    param,
+    `Invalid '${param}': string does not match pattern. Expected a string that matches the pattern '${pattern}'.`,
+  );
+
+/** A parameter that nobody here can honour. */
+export const unsupportedParameter = (param: string) =>
+  fault(
+    "unsupported_parameter",
+    param,
+    `Unsupported parameter: '${param}' is not supported with this model.`,
+  );
+
+/** A value that nobody here can honour, of a parameter that has others. */
+export const unsupportedValue = (param: string, value: string, supported: string) =>
+  fault(
+    "unsupported_value",
+    param,
+    `Unsupported value: '${param}' does not support '${value}' with this model. Only ${supported} is supported.`,
+  );
+
+/** A function's parameters that are no schema; `problem` completes the sentence. */
+export const wrongFunctionSchema = (param: string, name: string, problem: string) =>
+  fault("invalid_function_parameters", param, `Invalid schema for function '${name}': ${problem}`);
+
+/** A picture that cannot be read. */
+export const wrongImageUrl = (param: string, message: string) => fault("invalid_image_url", param, message);
+
+/** A picture of a kind that models do not take. */
+export const wrongImageFormat = (param: string) =>
+  fault(
+    "invalid_image_format",
+    param,
+    "You uploaded an unsupported image. Please make sure that it has one of the following formats: ['png', 'jpeg', 'gif', 'webp'].",
+  );
+
+/** No node serves a model of this name. */
+export const modelNotFound = (model: string) =>
+  new MeshError(
+    "model_not_found",
+    `The model \`${shorten(model)}\` does not exist or you do not have access to it.`,
+  );
+
+/** A fault of meaning between parameters, to which OpenAI gives no code. */
+export const wrongMeaning = (param: string, message: string) =>
+  new MeshError("invalid_request", message, { param });
+
+const fault = (code: ErrorCode, param: string, message: string) =>
+  new MeshError("invalid_request", message, { code, param });
+
+/** A JSON value's type as OpenAI's messages say it. */
+export function describeType(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
+  switch (typeof value) {
+    case "number":
+      return Number.isInteger(value) ? "an integer" : "a decimal number";
+    case "object":
+      return "an object";
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+/** `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`. */
+export function list(words: readonly string[], conjunction: "and" | "or"): string {
+  if (words.length < 3) return words.join(` ${conjunction} `);
+  return `${words.slice(0, -1).join(", ")}, ${conjunction} ${words.at(-1)}`;
+}
+
+/** A word in the quotes of OpenAI's messages. */
+export const quote = (word: string): string => `'${word}'`;
+
+/** What the caller sent goes back to it, but not by the megabyte. */
+const shorten = (value: string): string => (value.length > 100 ? `${value.slice(0, 100)}…` : value);

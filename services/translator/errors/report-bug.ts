@@ -1,0 +1,9 @@
+import { toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+
+/** Logs what the caller is not told: an error that nobody threw on purpose. Others are not logged here. */
+export function reportBug(log: Log, thrown: unknown, requestId: string): void {
+  const error = toMeshError(thrown);
+  if (error.kind === "internal")
+    log.error({ err: error.cause ?? error, request_id: requestId }, "request failed");
+}

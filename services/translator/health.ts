@@ -1,0 +1,30 @@
+import type { FastifyInstance } from "fastify";
+import { toMeshError } from "../../core/errors/mesh-error.ts";
+import type { ListModels } from "./models/model-list.ts";
+
+/** What probes ask for. */
+export interface HealthOptions {
+  readonly listModels: ListModels;
+  /** Whether the server takes no more work. */
+  readonly isDraining: () => boolean;
+}
+
+/**
+ * `/healthz`: the process answers. `/readyz`: some model can be served; when not, why. Neither asks for a key.
+ */
+export function registerHealth(app: FastifyInstance, { listModels, isDraining }: HealthOptions): void {
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => {
+    const reason = isDraining() ? "The service is shutting down." : await whyNotReady(listModels);
+    return reason === undefined ? { status: "ready" } : reply.code(503).send({ status: "not ready", reason });
+  });
+}
+
+async function whyNotReady(listModels: ListModels): Promise<string | undefined> {
+  try {
+    const models = await listModels();
+    return models.length > 0 ? undefined : "No node serves a model yet.";
+  } catch (error) {
+    return `Which models can be served is not known: ${toMeshError(error).message}`;
+  }
+}

@@ -1,0 +1,21 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Clock } from "../../../core/clock.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** When its head had arrived, in milliseconds on the clock. */
+    receivedAt: number;
+    /** The account that it speaks for; empty where no key is asked for. */
+    userId: string;
+  }
+}
+
+/** Gives every request its fields. */
+export function decorateRequests(app: FastifyInstance): void {
+  app.decorateRequest("receivedAt", 0);
+  app.decorateRequest("userId", "");
+}
+
+/** What `openai-processing-ms` says: from the head of the request to that of the response. */
+export const processingMs = (request: FastifyRequest, clock: Clock): number =>
+  Math.max(0, Math.round(clock.now() - request.receivedAt));

@@ -1,0 +1,138 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Clock } from "../../../core/clock.ts";
+
+/** Text that is written without waiting for the end of the turn, in UTF-16 units. */
+const flushNowUnits = 64 * 1024;
+
+/** What a stream needs from those that it is one of. */
+export interface SseStreamOptions {
+  readonly clock: Clock;
+  /** Calls `flush` once, at the end of this turn of the event loop. */
+  readonly flushSoon: (stream: SseStream) => void;
+  /** Called when the stream has ended or its client is gone. */
+  readonly onEnd: (stream: SseStream) => void;
+  /** A client that takes nothing for so long is cut, in milliseconds. */
+  readonly stallTimeoutMs: number;
+}
+
+/**
+ * A response of server-sent events. Everything that is written in one turn of the event loop leaves in one write.
+ *
+ * Past the first write, chunks go to the socket framed for HTTP/1.1 by hand: Node's own `response.write` makes
+ * three buffers and a callback of each, which costs 6 µs a chunk instead of 2 (Node 24).
+ */
+export class SseStream {
+  readonly #response: ServerResponse;
+  readonly #options: SseStreamOptions;
+  #pending = "";
+  /** Where chunks go directly; undefined while they must go by way of the response. */
+  #socket: Socket | undefined;
+  #ended = false;
+  #full = false;
+  #whenDrained: Promise<void> | undefined;
+  /** When something last left, on the clock. */
+  #lastWriteAt: number;
+
+  /** Sets status 200 and the headers; they leave together with the first text. */
+  constructor(response: ServerResponse, headers: OutgoingHttpHeaders, options: SseStreamOptions) {
+    this.#response = response;
+    this.#options = options;
+    this.#lastWriteAt = options.clock.now();
+    response.writeHead(200, {
+      ...headers,
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no",
+    });
+    response.once("close", this.#onClose);
+  }
+
+  /** When something last left, in milliseconds on the clock. */
+  get lastWriteAt(): number {
+    return this.#lastWriteAt;
+  }
+
+  /** Adds whole events. After the end, or when the client is gone, nothing happens. */
+  write(text: string): void {
+    if (this.#ended || text === "") return;
+    if (this.#pending === "") this.#options.flushSoon(this);
+    this.#pending += text;
+    if (this.#pending.length > flushNowUnits) this.flush(this.#options.clock.now());
+  }
+
+  /** Writes what has been added; `now` is the time on the clock. */
+  flush(now: number): void {
+    if (this.#pending === "") return;
+    const text = this.#pending;
+    this.#pending = "";
+    this.#lastWriteAt = now;
+    const byteLength = Buffer.byteLength(text);
+    // Pure ASCII is the rule, and the cheaper way to the socket.
+    const encoding = byteLength === text.length ? "latin1" : "utf8";
+    const taken =
+      this.#socket === undefined
+        ? this.#writeResponse(text, encoding)
+        : this.#socket.write(`${byteLength.toString(16)}\r\n${text}\r\n`, encoding);
+    if (!taken) this.#full = true;
+  }
+
+  /** Resolves when the client has taken enough, or is gone; undefined when there is no need to wait. */
+  drained(): Promise<void> | undefined {
+    if (!this.#full) return undefined;
+    this.#whenDrained ??= new Promise((resolve) => {
+      const source = this.#socket ?? this.#response;
+      const stall = this.#cutWhenStalled();
+      const done = () => {
+        stall.cancel();
+        source.off("drain", done);
+        this.#response.off("close", done);
+        this.#full = false;
+        this.#whenDrained = undefined;
+        resolve();
+      };
+      source.once("drain", done);
+      this.#response.once("close", done);
+    });
+    return this.#whenDrained;
+  }
+
+  /** Adds the last events and ends the response. */
+  end(text: string): void {
+    if (this.#ended) return;
+    this.#pending += text;
+    this.#ended = true;
+    this.#options.onEnd(this);
+    // Corked, so that the last events and the end of the response leave together; `end` uncorks.
+    this.#socket?.cork();
+    this.flush(this.#options.clock.now());
+    this.#response.end();
+    if (this.#response.writableFinished || this.#response.destroyed) return;
+    const stall = this.#cutWhenStalled();
+    this.#response.once("close", () => stall.cancel());
+  }
+
+  /**
+   * Writes by way of the response, which puts the head before the first chunk. Later chunks go to the socket, once
+   * the response is first in line on its connection and if HTTP/1.1 chunks frame the body.
+   */
+  #writeResponse(text: string, encoding: BufferEncoding): boolean {
+    const response = this.#response;
+    const taken = response.write(text, encoding);
+    if (response.chunkedEncoding && response.socket instanceof Socket) this.#socket = response.socket;
+    return taken;
+  }
+
+  #cutWhenStalled() {
+    const { clock, stallTimeoutMs } = this.#options;
+    return clock.after(stallTimeoutMs, () => this.#response.destroy());
+  }
+
+  readonly #onClose = (): void => {
+    this.#pending = "";
+    this.#full = false;
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.onEnd(this);
+  };
+}

@@ -1,0 +1,96 @@
+import type { AddressInfo } from "node:net";
+import type { Transport } from "@connectrpc/connect";
+import type { Clock } from "../../core/clock.ts";
+import { parseHostPort } from "../../core/config/host-port.ts";
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import { createApp } from "./app.ts";
+import { createAuthenticate } from "./auth/keys.ts";
+import { defaultBodyLimitBytes, defaultStallTimeoutMs, type TranslatorConfig } from "./config.ts";
+import { registerConnect } from "./connect.ts";
+import { drain } from "./drain.ts";
+import { OpenRequests } from "./http/open-requests.ts";
+import { SseStreams } from "./http/sse-streams.ts";
+import { cacheModels } from "./models/model-list.ts";
+import { RouterLink } from "./routers/router-link.ts";
+import { createRouterPool } from "./routers/router-pool.ts";
+
+export type { ApiKey } from "./auth/keys.ts";
+export type { TranslatorConfig } from "./config.ts";
+
+/** What a translator is made of. */
+export interface TranslatorOptions {
+  /** At least one. */
+  readonly routers: readonly Transport[];
+  readonly config: TranslatorConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1); spreads reconnects. */
+  readonly random?: () => number;
+}
+
+/** The HTTP service in front of the mesh. */
+export interface Translator {
+  /** Begins to serve. Resolves with the URL of its root. Throws what to do about it when it cannot listen. */
+  listen(): Promise<string>;
+  /**
+   * Says not ready, takes no new connections, lets open answers finish for up to `graceMs`, then ends them with an
+   * error. Resolves when nothing is left open.
+   */
+  drain(graceMs: number): Promise<void>;
+  /** Ends everything now. */
+  close(): Promise<void>;
+}
+
+/** Makes a translator. Its relays to the routers open at once; it serves nobody before `listen`. */
+export async function createTranslator(options: TranslatorOptions): Promise<Translator> {
+  const { routers, config, clock, log, random = Math.random } = options;
+  const { bodyLimitBytes = defaultBodyLimitBytes, stallTimeoutMs = defaultStallTimeoutMs } = config;
+  const links = routers.map(
+    (transport, index) => new RouterLink({ transport, name: `router ${index + 1}`, clock, log, random }),
+  );
+  const pool = createRouterPool(links);
+  const listModels = cacheModels(pool.listModels, clock);
+  const openRequests = new OpenRequests();
+  const authenticate = createAuthenticate(config.keys);
+  const shutdown = new AbortController();
+  const surface = { generate: pool.generate, listModels, authenticate, bodyLimitBytes, clock, log };
+  let draining = false;
+
+  const app = createApp({
+    ...surface,
+    openRequests,
+    sseStreams: new SseStreams(clock, stallTimeoutMs),
+    isDraining: () => draining,
+  });
+  registerConnect(app, { ...surface, explainRoute: pool.explainRoute, shutdownSignal: shutdown.signal });
+  await app.ready();
+
+  const end = async (graceMs: number) => {
+    draining = true;
+    await drain({ server: app.server, openRequests, shutdown, clock }, graceMs);
+    await app.close();
+    for (const link of links) link.close(new MeshError("cancelled", "The translator has ended."));
+  };
+  return {
+    async listen() {
+      const address = parseHostPort(config.listen);
+      if (address === undefined)
+        throw new MeshError("invalid_request", `Cannot listen on ${config.listen}: it is not HOST:PORT.`);
+      await app.listen(address).catch((error: unknown) => {
+        throw toListenFault(error, config.listen);
+      });
+      return baseUrl(address.host, (app.server.address() as AddressInfo).port);
+    },
+    drain: end,
+    close: () => end(0),
+  };
+}
+
+/** Where clients find it; a server on all addresses is shown as this machine. */
+function baseUrl(host: string, port: number): string {
+  const name =
+    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}

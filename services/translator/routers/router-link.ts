@@ -1,0 +1,112 @@
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import type { Clock, Timer } from "../../../core/clock.ts";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import { openRelay } from "../../../core/relay/client.ts";
+import type { RelayClient } from "../../../core/relay/contract.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+
+/** What a link needs. */
+export interface RouterLinkOptions {
+  readonly transport: Transport;
+  /** Which router, in logs. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1); spreads the attempts of many translators. */
+  readonly random: () => number;
+}
+
+/** Bounds of the wait before the next attempt, in milliseconds; it doubles in between. */
+const firstBackoffMs = 100;
+const longestBackoffMs = 5000;
+
+/**
+ * The way to one router: its calls, and a relay that is opened again whenever it ends.
+ *
+ *     opening ──first frame──▶ connected ──relay ends──▶ waiting ──jittered back-off──▶ opening …
+ */
+export class RouterLink {
+  /** The router's plain calls. */
+  readonly client: Client<typeof RouterService>;
+  readonly #options: RouterLinkOptions;
+  #relay: RelayClient | undefined;
+  #connected = false;
+  #failures = 0;
+  #retry: Timer | undefined;
+  #closed = false;
+
+  constructor(options: RouterLinkOptions) {
+    this.#options = options;
+    this.client = createClient(RouterService, options.transport);
+    this.#open();
+  }
+
+  /** The relay, while there is one; undefined between attempts. */
+  get relay(): RelayClient | undefined {
+    return this.#relay;
+  }
+
+  /** Whether the router has answered on the relay. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Whether the router asks for no more generations. */
+  get draining(): boolean {
+    return this.#relay?.load?.draining === true;
+  }
+
+  /** Ends the relay for good. */
+  close(reason: MeshError): void {
+    this.#closed = true;
+    this.#retry?.cancel();
+    this.#relay?.close(reason);
+  }
+
+  #open(): void {
+    const { clock } = this.#options;
+    const relay = openRelay({ clock, exchange: this.#exchange });
+    this.#relay = relay;
+    void relay.closed.then(this.#onEnd);
+  }
+
+  readonly #exchange = async function* (
+    this: RouterLink,
+    frames: AsyncIterable<EngineBound>,
+    signal: AbortSignal,
+  ): AsyncGenerator<ClientBound> {
+    for await (const { frame } of this.client.relay(toRequests(frames), { signal })) {
+      if (!this.#connected) this.#onConnected();
+      if (frame !== undefined) yield frame;
+    }
+  }.bind(this);
+
+  #onConnected(): void {
+    this.#connected = true;
+    this.#failures = 0;
+    this.#options.log.info({ router: this.#options.name }, "connected to router");
+  }
+
+  readonly #onEnd = (reason: MeshError): void => {
+    const { clock, log, name, random } = this.#options;
+    const wasConnected = this.#connected;
+    this.#relay = undefined;
+    this.#connected = false;
+    if (this.#closed) return;
+    const ceilingMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** this.#failures++);
+    const delayMs = ceilingMs * (0.5 + random() / 2);
+    // A router that is away for long is not worth a line for each attempt.
+    const level = wasConnected || this.#failures === 1 ? "warn" : "debug";
+    log[level](
+      { router: name, reason: reason.message, retry_ms: Math.round(delayMs) },
+      "router out of reach",
+    );
+    this.#retry = clock.after(delayMs, () => this.#open());
+  };
+}
+
+async function* toRequests(frames: AsyncIterable<EngineBound>): AsyncGenerator<RelayRequest> {
+  for await (const frame of frames) yield { $typeName: "cxmpute.router.v1.RelayRequest", frame };
+}

@@ -1,0 +1,149 @@
+import type { Kind } from "../../../core/errors/kinds.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Generate } from "../../../core/generate.ts";
+import type { RelayClient } from "../../../core/relay/contract.ts";
+import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import type { RouterLink } from "./router-link.ts";
+
+/** What the pool uses of a way to a router. */
+export type Link = Pick<RouterLink, "relay" | "connected" | "draining" | "client">;
+
+/** All routers as one. */
+export interface RouterPool {
+  /** Answers over the relay that is least busy; a router that is lost before the first event is replaced. */
+  readonly generate: Generate;
+  /** What any of the routers serves now. */
+  listModels(): Promise<readonly Model[]>;
+  /** What a router would do with a generation. */
+  explainRoute(generation: Generation, signal: AbortSignal): Promise<ExplainRouteResponse>;
+}
+
+/** A router that does not answer a plain call within this time is asked no longer, in milliseconds. */
+const callTimeoutMs = 2000;
+
+/** Makes one of several. Routers know the same fleet, so any of them can answer anything. */
+export function createRouterPool(links: readonly Link[]): RouterPool {
+  const call = async <T>(ask: (client: Link["client"]) => Promise<T>): Promise<T> => {
+    let failure: unknown;
+    for (const { client } of byPreference(links))
+      try {
+        return await ask(client);
+      } catch (error) {
+        failure = error;
+        if (!isUnreachable(error)) break;
+      }
+    throw failure ?? unreachable();
+  };
+  return {
+    generate: (generation, signal) => ({
+      [Symbol.asyncIterator]: () => new PooledAnswer(links, generation, signal),
+    }),
+    async listModels() {
+      return (await call((client) => client.listModels({}, { timeoutMs: callTimeoutMs }))).models;
+    },
+    explainRoute: (generation, signal) =>
+      call((client) => client.explainRoute({ generation }, { signal, timeoutMs: callTimeoutMs })),
+  };
+}
+
+/**
+ * One generation, on one router after another until its first event has come; from then on its events are that
+ * router's, passed through without a layer in between, because each costs half a microsecond per token.
+ */
+class PooledAnswer implements AsyncIterator<GenerationEvent> {
+  readonly #links: readonly Link[];
+  readonly #generation: Generation;
+  readonly #signal: AbortSignal;
+  #events: AsyncIterator<GenerationEvent> | undefined;
+  #left = false;
+
+  constructor(links: readonly Link[], generation: Generation, signal: AbortSignal) {
+    this.#links = links;
+    this.#generation = generation;
+    this.#signal = signal;
+  }
+
+  next(): Promise<IteratorResult<GenerationEvent>> {
+    return this.#events === undefined ? this.#begin() : this.#events.next();
+  }
+
+  async return(): Promise<IteratorResult<GenerationEvent>> {
+    this.#left = true;
+    await this.#events?.return?.();
+    return { value: undefined, done: true };
+  }
+
+  async #begin(): Promise<IteratorResult<GenerationEvent>> {
+    const tried = new Set<Link>();
+    let failure: unknown;
+    while (!this.#left) {
+      const link = byPreference(this.#links).find((candidate) => candidate.relay && !tried.has(candidate));
+      const relay = link?.relay;
+      if (link === undefined || relay === undefined) throw failure ?? unreachable();
+      tried.add(link);
+      try {
+        this.#events = relay.generate(this.#generation, this.#signal)[Symbol.asyncIterator]();
+        return await this.#events.next();
+      } catch (error) {
+        this.#events = undefined;
+        const { kind } = toMeshError(error);
+        // What a router that answers has said tells the caller more than that another one is gone.
+        if (failure === undefined || kind !== "node_lost") failure = error;
+        if (this.#signal.aborted || !(await mayBeBetterElsewhere(kind, link, relay))) throw error;
+      }
+    }
+    return { value: undefined, done: true };
+  }
+}
+
+/**
+ * Whether another router may answer what this one did not. Its failures after it has asked a node are its last
+ * word: to repeat the request would only multiply the load.
+ */
+async function mayBeBetterElsewhere(kind: Kind, link: Link, relay: RelayClient): Promise<boolean> {
+  switch (kind) {
+    // No node was asked. A router that has just started knows fewer nodes than its neighbour.
+    case "no_nodes":
+    case "model_not_found":
+      return true;
+    case "saturated":
+      return link.draining;
+    case "node_lost":
+      return isOver(relay);
+    default:
+      return false;
+  }
+}
+
+/** Whether a relay has ended, in which case `node_lost` is about the router itself. */
+const isOver = (relay: RelayClient): Promise<boolean> =>
+  new Promise((resolve) => {
+    void relay.closed.then(() => resolve(true));
+    // The relay fails its generations and resolves `closed` in the same turn.
+    setImmediate(() => resolve(false));
+  });
+
+/** Connected routers first, those that go last, and among equals the one with the fewest open generations. */
+function byPreference(links: readonly Link[]): Link[] {
+  if (links.length === 1) return [...links];
+  return [...links].sort((a, b) => rank(a) - rank(b) || openOf(a) - openOf(b));
+}
+
+const rank = ({ connected, draining }: Link): number => (connected ? 0 : 2) + (draining ? 1 : 0);
+
+const openOf = ({ relay }: Link): number => relay?.open ?? Number.POSITIVE_INFINITY;
+
+/** Whether a plain call failed because of the router and not because of the question. */
+function isUnreachable(error: unknown): boolean {
+  const { kind } = toMeshError(error);
+  return kind === "node_lost" || kind === "deadline" || kind === "internal";
+}
+
+/** OpenAI's own words, which its callers wait for, and the reason. */
+const unreachable = () =>
+  new MeshError(
+    "no_nodes",
+    "The engine is currently overloaded, please try again later. (No router can be reached.)",
+    { retryAfterMs: 1000 },
+  );

@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Mesh, startMesh } from "../support/mesh.ts";
+import { root } from "../support/program.ts";
+
+const packages = ["openai==3.54.0", "requests==2.34.2"];
+const environment = prepare();
+
+describe.skipIf(environment.missing !== undefined)(
+  `Python clients${environment.missing === undefined ? "" : ` (skipped: ${environment.missing})`}`,
+  () => {
+    let mesh: Mesh;
+    beforeAll(async () => {
+      mesh = await startMesh("in one process");
+    }, 60_000);
+    afterAll(() => mesh?.stop());
+
+    test("complete, stream line by line, and use the openai library with X-User-Id", () => {
+      const { status, stdout, stderr } = spawnSync(environment.python, ["test/e2e/python/examples.py"], {
+        cwd: root,
+        encoding: "utf8",
+        timeout: 60_000,
+        env: {
+          PATH: process.env.PATH,
+          BASE_URL: `${mesh.url}/api/v1`,
+          API_KEY: mesh.apiKey,
+          USER_ID: mesh.userId,
+          MODEL: mesh.model,
+        },
+      });
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+      const results = JSON.parse(stdout);
+      expect(results).toMatchObject({ done: true, same: true, unknown_model: "model_not_found" });
+      for (const answer of ["plain", "streamed", "library"])
+        expect(results[answer].length).toBeGreaterThan(20);
+    });
+  },
+);
+
+/** A virtual environment with the packages, made once; or what is missing for it. */
+function prepare(): { python: string; missing?: string } {
+  const folder = join(root, ".cache", "python", packages.join("-"));
+  const python = join(folder, "bin", "python");
+  if (existsSync(python)) return { python };
+  const building = `${folder}.${process.pid}`;
+  const steps = [
+    ["python3", "-m", "venv", building],
+    [
+      join(building, "bin", "python"),
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      ...packages,
+    ],
+  ] as const;
+  mkdirSync(join(root, ".cache", "python"), { recursive: true });
+  for (const [command, ...args] of steps) {
+    const { status } = spawnSync(command, args, { stdio: "ignore", timeout: 120_000 });
+    if (status === 0) continue;
+    rmSync(building, { recursive: true, force: true });
+    return { python, missing: args[1] === "venv" ? "no python3 with venv" : "PyPI cannot be reached" };
+  }
+  renameSync(building, folder);
+  return { python };
+}

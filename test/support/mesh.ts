@@ -1,0 +1,134 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cxmpute, type Program } from "./program.ts";
+
+/** A whole mesh of real processes, ready to answer. */
+export interface Mesh {
+  /** Such as `http://127.0.0.1:40123`, without a path. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly userId: string;
+  /** The model that its nodes serve. */
+  readonly model: string;
+  /** Where gRPC is served; empty in one process. */
+  readonly registry: string;
+  readonly routers: readonly string[];
+  /** The processes by name: `up`, or `registry`, `router-1`, `router-2`, `translator`, `dialled`, `attached`. */
+  readonly programs: ReadonlyMap<string, Program>;
+  /** Adds an inference node and waits until a router can use it. */
+  join(name: string, args?: readonly string[], options?: { dialled?: boolean }): Promise<Program>;
+  /** Headers of a request that is allowed. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends every process and removes what they wrote. */
+  stop(): Promise<void>;
+}
+
+/** The two shapes in which the same services run. */
+export const shapes = ["in one process", "in many processes"] as const;
+export type Shape = (typeof shapes)[number];
+
+const apiKey = "sk-cx-test-0123456789abcdef0123456789abcdef";
+const userId = "user-test";
+const environment = { CXMPUTE_API_KEY: apiKey, CXMPUTE_USER_ID: userId };
+
+/** What the nodes run: the real engine with the starter model. */
+export const realEngine = ["--engine", "llama-cpp", "--model", "models/starter.gguf"];
+
+/** Starts a mesh in a shape, with these engine options on each node, and waits until it is ready. */
+export async function startMesh(
+  shape: Shape,
+  options: { engine?: readonly string[]; model?: string; nodes?: readonly ("dialled" | "attached")[] } = {},
+): Promise<Mesh> {
+  const engine = options.engine ?? realEngine;
+  const model = options.model ?? (engine.includes("synthetic") ? "synthetic" : "starter");
+  const data = await mkdtemp(join(tmpdir(), "cxmpute-test-"));
+  const programs = new Map<string, Program>();
+  const start = (name: string, args: readonly string[]): Program => {
+    const program = cxmpute([...args, "--data", join(data, name)], environment);
+    programs.set(name, program);
+    return program;
+  };
+  const stop = async () => {
+    await Promise.all([...programs.values()].map((program) => program.stop("SIGKILL")));
+    await rm(data, { recursive: true, force: true });
+  };
+  try {
+    const http = await freeAddress();
+    let registry = "";
+    let routers: string[] = [];
+    const join = async (name: string, args = engine, { dialled = false } = {}): Promise<Program> => {
+      const flags = ["--registry", registry, ...routers.flatMap((router) => ["--router", router])];
+      const advertise = dialled ? ["--advertise", await freeAddress()] : [];
+      const node = start(name, ["join", "--node-id", name, ...flags, ...advertise, ...args]);
+      await Promise.all(
+        routers.map((_, index) =>
+          programs
+            .get(`router-${index + 1}`)
+            ?.logged((line) => line.msg === "node connected" && line.node_id === name),
+        ),
+      );
+      return node;
+    };
+    if (shape === "in one process") start("up", ["up", "--listen", http, ...engine]);
+    else {
+      registry = await freeAddress();
+      routers = [await freeAddress(), await freeAddress()];
+      start("registry", ["registry", "--listen", registry]);
+      for (const [index, router] of routers.entries())
+        start(`router-${index + 1}`, ["router", "--listen", router, "--registry", registry]);
+      start("translator", [
+        "translator",
+        "--listen",
+        http,
+        ...routers.flatMap((router) => ["--router", router]),
+      ]);
+      await Promise.all(
+        (options.nodes ?? ["dialled", "attached"]).map((name) =>
+          join(name, engine, { dialled: name === "dialled" }),
+        ),
+      );
+    }
+    const url = `http://${http}`;
+    await ready(url, programs);
+    const headers = {
+      authorization: `Bearer ${apiKey}`,
+      "x-user-id": userId,
+      "content-type": "application/json",
+    };
+    return { url, apiKey, userId, model, registry, routers, programs, join, headers, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Polls `/readyz`, as a load balancer would, until it answers 200. */
+async function ready(url: string, programs: ReadonlyMap<string, Program>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const status = await fetch(`${url}/readyz`).then(
+      (response) => response.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    const dead = [...programs].find(([, { child }]) => child.exitCode !== null);
+    if (dead !== undefined || Date.now() > deadline) {
+      const said = [...programs].map(
+        ([name, program]) => `${name}:\n${program.stdout()}\n${program.stderr()}`,
+      );
+      throw new Error(`The mesh did not get ready (${dead?.[0] ?? "time is over"}).\n${said.join("\n\n")}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A loopback address that nobody listens on now. */
+export async function freeAddress(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return `127.0.0.1:${port}`;
+}

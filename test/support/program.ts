@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { Channel } from "../../core/streams/channel.ts";
+
+/** The root of the checkout. */
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** One line of a program's JSON log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly time: string };
+
+/** A program that a test runs: what it prints, what it logs, and how it ends. */
+export interface Program {
+  readonly child: ChildProcess;
+  /** Everything on standard output so far. */
+  stdout(): string;
+  /** Everything on standard error so far. */
+  stderr(): string;
+  /** The first line of standard output that matches, past or future. Rejects when the program ends before. */
+  output(pattern: RegExp): Promise<RegExpExecArray>;
+  /** The first line of the log that the predicate accepts, past or future. Rejects when the program ends before. */
+  logged(predicate: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Resolves with how it ended. */
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** Runs a program with the Node that runs the test. Nothing of the surrounding environment but PATH and HOME crosses. */
+export function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = collect(child.stdout);
+  const errors = collect(child.stderr);
+  const ended = once(child, "close").then(([code, signal]) => {
+    output.close();
+    errors.close();
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+  });
+  const missing = (what: string) =>
+    new Error(`${args.join(" ")} ended without ${what}; it said:\n${output.text()}\n${errors.text()}`);
+  return {
+    child,
+    stdout: output.text,
+    stderr: errors.text,
+    async output(pattern) {
+      for await (const line of output.follow()) {
+        const match = pattern.exec(line);
+        if (match !== null) return match;
+      }
+      throw missing(`printing ${pattern}`);
+    },
+    async logged(predicate) {
+      for await (const line of errors.follow()) {
+        const entry = parseLogLine(line);
+        if (entry !== undefined && predicate(entry)) return entry;
+      }
+      throw missing(`logging what was waited for (${predicate})`);
+    },
+    ended,
+    stop(signal = "SIGTERM") {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** Runs `cxmpute` with JSON logs. */
+export const cxmpute = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Program =>
+  run(["services/main.ts", ...args], { CXMPUTE_LOG_FORMAT: "json", ...env });
+
+/** Keeps the lines of a stream; any number of readers follow it from its beginning. */
+function collect(stream: NodeJS.ReadableStream) {
+  const lines: string[] = [];
+  const readers = new Set<Channel<string>>();
+  let closed = false;
+  createInterface({ input: stream }).on("line", (line) => {
+    lines.push(line);
+    for (const reader of readers) reader.push(line);
+  });
+  return {
+    text: () => lines.join("\n"),
+    close() {
+      closed = true;
+      for (const reader of readers) reader.close();
+    },
+    follow() {
+      const reader = new Channel<string>({
+        capacity: Number.POSITIVE_INFINITY,
+        onLeave: () => readers.delete(reader),
+      });
+      for (const line of lines) reader.push(line);
+      if (closed) reader.close();
+      else readers.add(reader);
+      return reader;
+    },
+  };
+}
+
+function parseLogLine(line: string): LogLine | undefined {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return undefined;
+  }
+}
