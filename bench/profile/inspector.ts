@@ -29,7 +29,7 @@ export interface ProfileNode {
   readonly children?: readonly number[];
 }
 
-const samplingIntervalMicros = 200;
+const samplingIntervalMicros = 500;
 
 /** An answer of the inspector; without an id it is news that nobody asked for. */
 interface Reply {

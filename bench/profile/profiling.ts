@@ -18,6 +18,9 @@ export interface Profiling {
   close(): void;
 }
 
+/** Profiles nothing. */
+export const noProfiling: Profiling = { start: async () => {}, stop: async () => {}, close: () => {} };
+
 /** Makes one that prints with `print`. */
 export function createProfiling(print: (text: string) => void): Profiling {
   const inspectors = new Map<string, Inspector>();

@@ -10,7 +10,7 @@ import { modelOf, shortConnections, shortTokens, type Workload } from "./workloa
 /** How long short requests are made before and while they are measured. */
 const shortWarmUpMs = 1000;
 const shortMs = 3000;
-/** Tokens of each stream before the measurement: enough to compile what runs hot. */
+/** Tokens of each stream before the measurement, on the same connections. */
 const warmUpTokens = 20;
 /** What may still be under way when the last byte is in ends before the next cell begins. */
 const settleMs = 300;

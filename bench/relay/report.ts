@@ -11,12 +11,13 @@ import { shortConnections, shortTokens, type Workload } from "./workload.ts";
 /** The whole report of one run. */
 export function report(
   options: Options,
+  priority: string,
   entrants: readonly Entrant[],
   measurements: readonly Measurement[],
 ): string {
-  const machine = `${availableParallelism()} shared cores, Node ${process.versions.node}`;
+  const machine = `${availableParallelism()} shared cores, ${priority}, Node ${process.versions.node}`;
   const tables = options.workloads.map((workload) => table(options, workload, entrants, measurements));
-  return `\nrelay benchmark: ${machine}, ${options.rounds} rounds, median (min–max)\n${tables.join("")}${targets(measurements)}`;
+  return `\nrelay benchmark: ${machine}, rounds: ${options.rounds}, median (min–max)\n${tables.join("")}${targets(measurements)}`;
 }
 
 function table(

@@ -28,7 +28,7 @@ function factsOf(name: string, setting: Setting): string[] {
     ...(isEmpty ? [] : [`default ${shown}`]),
     ...(shapeOf(setting.schema).kind === "list" ? ["can be repeated"] : []),
     toVariable(name),
-  ];
+  ].map((fact) => fact.replaceAll(" ", unbroken));
 }
 
 /** The resolved configuration as YAML that can be used again, each value with its origin, secrets masked. */
@@ -54,6 +54,8 @@ export function describeConfig(settings: Settings, { values, origins }: Config):
 }
 
 const columns = 100;
+/** Stands for a space at which no line ends. */
+const unbroken = "\u00a0";
 
 /** Text after a lead, broken into lines that stand below each other. */
 function wrap(lead: string, text: string): string {
@@ -66,5 +68,6 @@ function wrap(lead: string, text: string): string {
     }
     line = line === "" ? word : `${line} ${word}`;
   }
-  return `${lead}${[...lines, line].join(`\n${" ".repeat(lead.length)}`)}\n`;
+  const wrapped = [...lines, line].join(`\n${" ".repeat(lead.length)}`);
+  return `${lead}${wrapped.replaceAll(unbroken, " ")}\n`;
 }

@@ -30,7 +30,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     const routers = advertise === undefined ? values.routers.map(connect) : [];
     const node = createNode({
       id,
-      engines: [await toEngine(values, systemClock)],
+      engines: [toEngine(values, { clock: systemClock, log })],
       registry,
       routers,
       ...(advertise === undefined ? {} : { advertise }),

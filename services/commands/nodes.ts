@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import type { Values } from "../../core/config/settings.ts";
-import { exitCodes } from "../../core/lifecycle/user-fault.ts";
+import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Node, RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type NodeVerdict, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -27,8 +27,12 @@ interface Row {
 
 /** Lists what is registered, a row for each model of each node; a router adds how busy it is. */
 export async function nodes(values: Values<typeof nodesSettings>): Promise<number> {
-  // The settings' own check has seen to it that there is one.
-  const registered = await listNodes(values.registry!);
+  if (values.registry === undefined)
+    throw new UserFault(
+      "say which registry to ask: --registry HOST:PORT. The one inside `cxmpute up` cannot be asked from outside; its only node is that process itself.",
+      { exitCode: exitCodes.usage },
+    );
+  const registered = await listNodes(values.registry);
   const verdicts =
     values.router === undefined ? undefined : await explain(values.router, modelsOf(registered));
   const rows = registered.flatMap((node) => toRows(node, verdicts));

@@ -3,7 +3,7 @@ import { loadConfig } from "../../core/config/load.ts";
 import { byName, type Settings } from "../../core/config/settings.ts";
 import { shapeOf } from "../../core/config/shape.ts";
 import { commands } from "./catalogue.ts";
-import { joinSettings, nodesSettings, translatorSettings, upSettings } from "./settings.ts";
+import { joinSettings, translatorSettings, upSettings } from "./settings.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
   loadConfig({ settings, args, environment: {} }).values;
@@ -62,8 +62,4 @@ test("what only the synthetic engine understands is refused with another", () =>
 
 test("a node cannot be advertised at port 0", () => {
   expect(() => load(joinSettings, "--advertise", "127.0.0.1:0")).toThrow(/nobody can dial port 0/);
-});
-
-test("nodes are not listed without a registry", () => {
-  expect(() => load(nodesSettings)).toThrow(/--registry: required/);
 });

@@ -80,7 +80,7 @@ const routerAddresses = setting({
   help: "Where a router is.",
 });
 
-/** Which engine answers, and how the one for tests behaves. */
+/** Which engine answers, and how it is set up. */
 const engine = {
   engine: setting({
     schema: z.enum(["llama-cpp", "synthetic"]),
@@ -91,12 +91,27 @@ const engine = {
   model: setting({
     schema: z.string().min(1).describe("a GGUF file").optional(),
     placeholder: "PATH",
-    help: `The GGUF file to serve, under its name without .gguf; default ${starterModel}. For synthetic, the name to serve under.`,
+    help: `The GGUF file to serve; default: ${starterModel}. For synthetic, the name to serve under.`,
+  }),
+  modelName: setting({
+    schema: z.string().min(1).describe("a name").optional(),
+    placeholder: "NAME",
+    help: "llama-cpp: the name to serve under; default: the file's, without .gguf.",
   }),
   slots: setting({
     schema: z.int().min(1).max(65_536).optional(),
     placeholder: "N",
-    help: "How many generations run at the same time; default: what suits the engine.",
+    help: "How many generations run at the same time; default: what suits engine and memory.",
+  }),
+  contextSize: setting({
+    schema: z.int().min(16).optional(),
+    placeholder: "N",
+    help: "How many tokens prompt and answer may have together; default: what suits engine and model.",
+  }),
+  threads: setting({
+    schema: z.int().min(1).max(1024).optional(),
+    placeholder: "N",
+    help: "llama-cpp: threads that compute; no more than there are idle cores.",
   }),
   tokensPerSecond: setting({
     schema: z.number().min(0).max(100_000).optional(),
@@ -120,18 +135,25 @@ const engine = {
   }),
 };
 
-const syntheticOnly = ["tokensPerSecond", "firstTokenMs", "arrivals", "answerTokens"] as const;
+/** Settings that only one engine understands; with another they would be ignored, so they are refused. */
+const onlyFor = {
+  modelName: "llama-cpp",
+  threads: "llama-cpp",
+  tokensPerSecond: "synthetic",
+  firstTokenMs: "synthetic",
+  arrivals: "synthetic",
+  answerTokens: "synthetic",
+} as const;
+type EngineSpecific = keyof typeof onlyFor;
 
-/** Refuses what only the synthetic engine understands when another is chosen: it would be ignored. */
 function checkEngine(
   values: { readonly engine: string },
-  report: (key: (typeof syntheticOnly)[number], message: string) => void,
-  given: (key: (typeof syntheticOnly)[number]) => boolean,
+  report: (key: EngineSpecific, message: string) => void,
+  given: (key: EngineSpecific) => boolean,
 ): void {
-  if (values.engine === "synthetic") return;
-  for (const key of syntheticOnly)
-    if (given(key))
-      report(key, `only --engine synthetic understands this, and the engine is ${values.engine}`);
+  for (const [key, owner] of Object.entries(onlyFor) as [EngineSpecific, string][])
+    if (given(key) && owner !== values.engine)
+      report(key, `only --engine ${owner} understands this, and the engine is ${values.engine}`);
 }
 
 export const upSettings = defineSettings(
@@ -278,26 +300,16 @@ export const modelsSettings = defineSettings("models", {
   json,
 });
 
-export const nodesSettings = defineSettings(
-  "nodes",
-  {
-    registry: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "The registry to ask.",
-    }),
-    router: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "A router to ask as well: how busy each node is, and whether it is connected.",
-    }),
-    json,
-  },
-  ({ registry }, report) => {
-    if (registry === undefined)
-      report(
-        "registry",
-        "required: say where the registry is, such as 127.0.0.1:50051; the one inside `cxmpute up` cannot be asked from outside, its one node is that process itself",
-      );
-  },
-);
+export const nodesSettings = defineSettings("nodes", {
+  registry: setting({
+    schema: hostPort.optional(),
+    placeholder: "HOST:PORT",
+    help: "The registry to ask.",
+  }),
+  router: setting({
+    schema: hostPort.optional(),
+    placeholder: "HOST:PORT",
+    help: "A router to ask as well: how busy each node is, and whether it is connected.",
+  }),
+  json,
+});

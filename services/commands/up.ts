@@ -42,15 +42,16 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     const toRouter = createInProcessTransport([register(RouterService, router.implementation)]);
     add({ name: "router", drain: (graceMs) => router.drain(graceMs), stop: () => router.close() });
 
+    const inferenceLog = logFor("inference", isDetail);
     const node = createNode({
       id: "local",
-      engines: [await toEngine(values, clock)],
+      engines: [toEngine(values, { clock, log: inferenceLog })],
       registry: toRegistry,
       routers: [],
       advertise: ownAddress,
       version,
       clock,
-      log: logFor("inference", isDetail),
+      log: inferenceLog,
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 

@@ -38,7 +38,7 @@ export class History {
       if (this.#closed) return;
       const behind = Number(this.#latest - seen);
       const change = this.#changes.at(-behind);
-      if (behind > this.#changes.length || change === undefined)
+      if (change === undefined)
         throw new MeshError("saturated", `The watch fell ${behind} changes behind: watch again.`);
       yield change;
     }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Node, NodeSchema, type WatchNodesResponse } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
@@ -73,6 +74,15 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       expect(await ids()).toEqual(["d"]);
     });
 
+    test("lets a lease lapse on time although an older one was renewed", async () => {
+      const older = await store.put(node("older"));
+      await store.put(node("newer"));
+      await harness.elapse(store.ttlMs * 0.5);
+      await store.renew(older.leaseId);
+      await harness.elapse(store.ttlMs * 0.75);
+      expect(await ids()).toEqual(["older"]);
+    });
+
     test("replaces a node with the same id and fences its former lease", async () => {
       const former = await store.put(node("a", "1"));
       const present = await store.put(node("a", "2"));
@@ -109,8 +119,9 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
     });
 
     test("tells a watch of a lapse without being asked anything else", async () => {
-      await store.put(node("a"));
       const changes = watch();
+      await read(changes);
+      await store.put(node("a"));
       await read(changes);
       const next = read(changes);
       await harness.elapse(store.ttlMs + 1);
@@ -136,6 +147,17 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       const waiting = changes.next();
       leave.abort(new Error("the reader left"));
       await expect(waiting).rejects.toThrow("the reader left");
+    });
+
+    test("holds on to its reader's signal only while it waits", async () => {
+      const changes = watch();
+      await read(changes);
+      for (let round = 0; round < 20; round++) {
+        const next = read(changes);
+        await store.put(node("a", String(round)));
+        await next;
+      }
+      expect(getEventListeners(leave.signal, "abort").length).toBeLessThanOrEqual(1);
     });
 
     test("ends its watches when it closes", async () => {

@@ -94,8 +94,8 @@ export function createRouter(options: RouterOptions): Router {
       clock,
       random,
       log,
-      onListing: ({ nodes }) => {
-        fleet.list(nodes);
+      onListing: ({ nodes, epoch }, former) => {
+        fleet.list(nodes, { memoryLost: former !== undefined && former.epoch !== epoch });
         dialler.follow(nodes);
       },
     },

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
@@ -214,6 +215,15 @@ describe("a caller that leaves", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("is let go of at the end", async () => {
+    join({ a: answering("x"), b: failing(failed()) });
+    const leave = new AbortController();
+    for (let index = 0; index < 10; index++)
+      await Array.fromAsync(pipeline.generate(generationOf({ id: `g${index}` }), leave.signal));
+    await Array.fromAsync(pipeline.generate(generationOf({ model: "gpt-9" }), leave.signal)).catch(() => {});
+    expect(getEventListeners(leave.signal, "abort")).toEqual([]);
+  });
+
   test("before it began is never asked for", async () => {
     join({ a: answering("x") });
     await expect(
@@ -270,6 +280,24 @@ describe("dispatch", () => {
     expect(next.outcome).toBe("finished");
     expect(lines.map(({ node_id, outcome }) => [node_id, outcome])).toContainEqual(["a", "stop"]);
   });
+});
+
+test("what nodes show of their speed decides where the next generation goes", async () => {
+  join({ a: undefined, b: undefined }, 1);
+  ask();
+  ask();
+  await clock.advance(50);
+  finish("a", 0);
+  await clock.advance(950);
+  finish("b", 0);
+  await settled();
+  expect(fleet.candidates("m")).toMatchObject([{ firstTokenMs: 50 }, { firstTokenMs: 1000 }]);
+  for (let index = 0; index < 3; index++) {
+    ask();
+    finish("a", index + 1);
+    await settled();
+  }
+  expect([begun("a").length, begun("b").length]).toEqual([4, 1]);
 });
 
 describe("failover", () => {
@@ -329,6 +357,13 @@ describe("failover", () => {
     await settled();
     expect(reader.outcome).toMatchObject({ kind: "engine_failed" });
     expect(["a", "b", "c"].map((id) => begun(id).length)).toEqual([1, 1, 1]);
+  });
+
+  test("leaves nothing behind on the nodes that failed", async () => {
+    join({ a: failing(failed()), b: failing(lost()) });
+    ask();
+    await settled();
+    expect(fleet.candidates("m").map(({ occupied }) => occupied)).toEqual([0, 0]);
   });
 
   test("gives a generation up after four nodes, so that it cannot break them all", async () => {
@@ -508,6 +543,18 @@ describe("admission", () => {
     await clock.advance(1);
     await settled();
     expect(waiting.outcome).toMatchObject({ kind: "queue_expired" });
+  });
+
+  test("lets nobody overtake those who wait, even when room has come without a word", async () => {
+    join({ a: undefined, b: undefined }, 1);
+    for (let index = 0; index < 5; index++) fleet.take("a", "m").leave({ error: failed() });
+    await clock.advance(100);
+    ask();
+    ask({}, "first");
+    await clock.advance(4950);
+    expect(begun("a")).toEqual([]);
+    ask({}, "second");
+    expect(begun("a")).toEqual(["g2"]);
   });
 
   test("lets those who wait for an ejected node's rest to end go on when it has", async () => {

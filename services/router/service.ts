@@ -44,22 +44,15 @@ export function createRouterService(parts: RouterParts): ServiceImpl<typeof Rout
         yield create(GenerateResponseSchema, { event });
     },
 
-    async *relay(requests, context) {
-      const scope = linkSignal(context.signal);
-      const end = () => scope.abort(lifetime.reason);
-      lifetime.addEventListener("abort", end, { once: true });
-      if (lifetime.aborted) end();
-      try {
+    relay: (requests, context) =>
+      untilClosed(context.signal, lifetime, async function* (signal) {
         const frames = toFrames(requests);
-        for await (const frame of serveRelay({ generate, frames, signal: scope.signal, clock, load }))
+        for await (const frame of serveRelay({ generate, frames, signal, clock, load }))
           yield create(RelayResponseSchema, { frame });
-      } finally {
-        lifetime.removeEventListener("abort", end);
-        scope.unlink();
-      }
-    },
+      }),
 
-    attach: (requests, { signal }) => attachments.attach(requests, signal),
+    attach: (requests, context) =>
+      untilClosed(context.signal, lifetime, (signal) => attachments.attach(requests, signal)),
 
     listModels: () => ({ models: listModels(fleet) }),
 
@@ -69,6 +62,24 @@ export function createRouterService(parts: RouterParts): ServiceImpl<typeof Rout
       return explain(rank(request, fleet.everyone(generation.model), profile), generation.model, profile);
     },
   };
+}
+
+/** Answers a call that lasts until its caller leaves or the router closes. */
+async function* untilClosed<T>(
+  outer: AbortSignal,
+  lifetime: AbortSignal,
+  open: (signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  lifetime.throwIfAborted();
+  const scope = linkSignal(outer);
+  const end = () => scope.abort(lifetime.reason);
+  lifetime.addEventListener("abort", end, { once: true });
+  try {
+    yield* open(scope.signal);
+  } finally {
+    lifetime.removeEventListener("abort", end);
+    scope.unlink();
+  }
 }
 
 function present(generation: Generation | undefined): Generation {

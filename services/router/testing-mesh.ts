@@ -24,6 +24,8 @@ export class FakeRegistry {
   /** Watches that have begun. */
   watches = 0;
   epoch = "e1";
+  /** Whether watches begin with a snapshot, as they must. */
+  snapshots = true;
   #nodes = new Map<string, Node>();
   #revision = 0n;
   #down = false;
@@ -92,12 +94,13 @@ export class FakeRegistry {
     });
     signal.addEventListener("abort", () => channel.fail(signal.reason), { once: true });
     this.#open.add(channel);
-    yield create(WatchNodesResponseSchema, {
-      event: {
-        case: "snapshot",
-        value: { nodes: [...this.#nodes.values()], revision: this.#revision, epoch: this.epoch },
-      },
-    });
+    if (this.snapshots)
+      yield create(WatchNodesResponseSchema, {
+        event: {
+          case: "snapshot",
+          value: { nodes: [...this.#nodes.values()], revision: this.#revision, epoch: this.epoch },
+        },
+      });
     yield* channel;
   }
 

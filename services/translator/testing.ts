@@ -30,7 +30,7 @@ export const deltaEvent = (delta: MessageInitShape<typeof DeltaSchema>): Generat
 export const textEvent = (text: string): GenerationEvent => deltaEvent({ text, tokenIds: [1] });
 
 export const finishedEvent = (
-  reason = FinishReason.STOP,
+  reason: FinishReason = FinishReason.STOP,
   usage: MessageInitShape<typeof UsageSchema> = { promptTokens: 9, completionTokens: 12 },
 ): GenerationEvent =>
   create(GenerationEventSchema, { event: { case: "finished", value: { reason, usage } } });

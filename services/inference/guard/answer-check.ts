@@ -9,7 +9,7 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent, isEmptyDelta } from "../events.ts";
 
-/** The most that one answer may hold, in UTF-16 units: text, thoughts and tool arguments together. */
+/** The most that one answer may hold: UTF-16 units of text, thoughts and tool arguments, and token ids. */
 export const answerLimitUnits = 8 * 1024 * 1024;
 
 /**
@@ -73,7 +73,7 @@ export class AnswerCheck {
     this.#givenTokens += delta.tokenIds.length;
     if (this.#resumedTokens + this.#givenTokens > this.#maxTokens)
       throw this.#broken(`sent more than the ${this.#maxTokens} tokens that were asked for`);
-    this.#units += delta.text.length + delta.reasoning.length;
+    this.#units += delta.text.length + delta.reasoning.length + delta.tokenIds.length;
     for (const piece of delta.toolCalls) this.#acceptToolCall(piece);
     if (this.#units > answerLimitUnits) throw this.#broken("sent an answer that is too long for the mesh");
     return isWellFormed(delta) ? event : { ...event, event: { case: "delta", value: toWellFormed(delta) } };

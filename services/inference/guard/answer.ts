@@ -137,7 +137,8 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     }
     signal.addEventListener("abort", this.#onAbort, { once: true });
     const timeoutMs = generation.limits?.timeoutMs;
-    if (timeoutMs !== undefined) this.#deadline = clock.after(timeoutMs, this.#onDeadline);
+    if (timeoutMs !== undefined)
+      this.#deadline = clock.after(Math.min(timeoutMs, longestTimerMs), this.#onDeadline);
     if (this.#place.running) this.#run();
     else this.#beat = clock.every(beatMs, this.#onBeat);
     return Promise.resolve({ value: startedEvent(nodeId, this.#admission.fingerprint), done: false });
@@ -236,6 +237,9 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     }
   }
 }
+
+/** Node fires timers that are longer than this at once. */
+const longestTimerMs = 2 ** 31 - 1;
 
 interface Reader {
   resolve(result: IteratorResult<GenerationEvent, undefined>): void;

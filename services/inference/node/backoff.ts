@@ -8,8 +8,10 @@ export interface BackoffOptions {
   readonly random: () => number;
 }
 
-/** Waits that double from `firstMs` to `limitMs`, each shortened by up to half at random, so that many who lost the
- * same peer do not come back together. */
+/**
+ * Waits that double from `firstMs` to `limitMs`, each shortened by up to half at random, so that many who lost
+ * the same peer do not come back together.
+ */
 export class Backoff {
   readonly #options: BackoffOptions;
   #nextMs: number;

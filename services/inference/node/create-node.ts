@@ -87,7 +87,7 @@ export function createNode(options: NodeOptions): InferenceNode {
     const { failures } = await guard.refresh(signal);
     const [failure] = failures;
     if (failure !== undefined && guard.models.length === 0) throw failure;
-    warnOf(failures);
+    warnAbout(failures);
     if (guard.models.length === 0) log.warn("the engines serve no model yet");
   };
 
@@ -97,12 +97,12 @@ export function createNode(options: NodeOptions): InferenceNode {
       await sleep(clock, modelPollMs, lifetime.signal);
       const { changed, failures } = await guard.refresh(lifetime.signal);
       if (changed) registration.announce();
-      if (failures.length !== failing) warnOf(failures);
+      if (failures.length !== failing) warnAbout(failures);
       failing = failures.length;
     }
   };
 
-  const warnOf = (failures: readonly MeshError[]): void => {
+  const warnAbout = (failures: readonly MeshError[]): void => {
     for (const failure of failures) log.warn({ err: failure }, "an engine serves nothing now");
   };
 

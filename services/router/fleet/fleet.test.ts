@@ -87,6 +87,18 @@ describe("who may be picked", () => {
     expect(pickable()).toEqual(["b", "c"]);
   });
 
+  test("those whose relays stand for a lease's time, when the registry has lost its memory", async () => {
+    join("a", "b", "c");
+    fleet.list(new Map([["a", nodeOf("a")]]), { memoryLost: true });
+    list("a", "b");
+    expect(pickable()).toEqual(["a", "b", "c"]);
+    await clock.advance(14_999);
+    expect(pickable()).toEqual(["a", "b", "c"]);
+    await clock.advance(1);
+    expect(pickable()).toEqual(["a", "b"]);
+    expect(clock.pending).toBe(0);
+  });
+
   test("not those whom registry and relay agree about", async () => {
     const relays = join("a", "b", "c", "d");
     relays[3]!.close(lost);

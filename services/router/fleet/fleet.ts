@@ -1,4 +1,4 @@
-import type { Clock } from "../../../core/clock.ts";
+import type { Clock, Timer } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
@@ -9,6 +9,11 @@ import { Member } from "./member.ts";
 import type { Moment, Place } from "./place.ts";
 import { Seat } from "./seat.ts";
 
+/** How long nodes get to register again with a registry that lost its memory: more than its usual lease. */
+const recoveryMs = 15_000;
+/** So many names of models are remembered; beyond, the one that was seen first is forgotten. */
+const memoryLimit = 10_000;
+
 /**
  * All nodes that this router knows: who is there by the registry's word, how they are by their relays' word. The
  * lists it gives out are never changed, but replaced.
@@ -18,10 +23,11 @@ export class Fleet {
   readonly #log: Log;
   readonly #moment: Moment;
   readonly #members = new Map<string, Member>();
-  /** When each model was first seen, in milliseconds since 1970. Models are never forgotten. */
+  /** When each model was first seen, in milliseconds since 1970; kept when nobody serves it any more. */
   readonly #seen = new Map<string, number>();
   #places: ReadonlyMap<string, readonly Place[]> = new Map();
   #informed = false;
+  #recovery: Timer | undefined;
   #listener: () => void = () => {};
 
   constructor({ clock, log }: { clock: Clock; log: Log }) {
@@ -40,16 +46,22 @@ export class Fleet {
     this.#listener = listener;
   }
 
-  /** Takes the registry's word on who is there. */
-  list(nodes: ReadonlyMap<string, Node>): void {
+  /** Takes the registry's word on who is there; `memoryLost` when it has begun anew and cannot know them all yet. */
+  list(nodes: ReadonlyMap<string, Node>, { memoryLost = false } = {}): void {
     this.#informed = true;
+    if (memoryLost) {
+      this.#recovery?.cancel();
+      this.#recovery = this.#clock.after(recoveryMs, () => {
+        this.#recovery = undefined;
+        this.#settle();
+      });
+    }
     for (const node of nodes.values()) {
       const member = this.#member(node.id);
       member.registration = "alive";
       if (member.node !== node) {
         member.describe(node);
-        for (const { model } of node.models)
-          if (!this.#seen.has(model)) this.#seen.set(model, this.#clock.wallTime());
+        for (const { model } of node.models) this.#remember(model);
       }
     }
     for (const member of this.#members.values())
@@ -115,7 +127,7 @@ export class Fleet {
     return this.#seen.get(model) ?? this.#clock.wallTime();
   }
 
-  /** Models that some listed node serves, in order of name. */
+  /** Models that some node serves, ready or not, in order of name. */
   get models(): readonly string[] {
     return [...this.#places.keys()].sort();
   }
@@ -142,7 +154,18 @@ export class Fleet {
 
   /** Ends all relays. */
   close(reason: MeshError): void {
+    this.#recovery?.cancel();
     for (const { relay } of this.#members.values()) relay?.close(reason);
+  }
+
+  #remember(model: string): void {
+    if (this.#seen.has(model)) return;
+    this.#seen.set(model, this.#clock.wallTime());
+    if (this.#seen.size <= memoryLimit) return;
+    for (const first of this.#seen.keys()) {
+      this.#seen.delete(first);
+      return;
+    }
   }
 
   #member(id: string): Member {
@@ -155,15 +178,16 @@ export class Fleet {
   }
 
   /**
-   * Decides who may be picked, and forgets who is gone. The registry may have lost its memory or its sight: when by
-   * its word more than half of the fleet is gone, those whose relay stands stay.
+   * Decides who may be picked, and forgets who is gone. The registry may have lost its memory or its sight: in the
+   * first case for a while, and whenever by its word more than half of the fleet is gone, those whose relay stands
+   * stay.
    */
   #settle(): void {
     const members = [...this.#members.values()];
     const connected = members.filter(({ relay }) => relay !== undefined);
     const alive = connected.filter(({ registration }) => registration === "alive").length;
     const doubtful = connected.filter(({ registration }) => registration === "gone");
-    const disbelieved = doubtful.length > alive;
+    const disbelieved = this.#recovery !== undefined || doubtful.length > alive;
     for (const member of members) {
       const listed = member.registration === "alive" || (disbelieved && doubtful.includes(member));
       if (member.listed && !listed) this.#log.info({ node_id: member.id }, "node left");

@@ -38,13 +38,14 @@ export class Member implements Standing {
   /** Takes a record; what was learned of models that it still serves is kept. */
   describe(node: Node): void {
     const former = this.places;
+    const told = byModel(this.relay?.load);
     this.node = node;
     this.places = new Map(
       node.models.map((served) => {
         const kept = former.get(served.model);
         kept?.describe(served);
         const place = kept ?? new Place(this, served, this.#moment);
-        if (kept === undefined) place.tell(findLoad(this.relay?.load, served.model));
+        if (kept === undefined) place.tell(told.get(served.model));
         return [served.model, place];
       }),
     );
@@ -53,10 +54,10 @@ export class Member implements Standing {
   /** Takes what the relay tells; undefined when the relay is gone. */
   tell(load: Load | undefined): void {
     this.#toldDraining = load?.draining ?? false;
-    for (const [model, place] of this.places) place.tell(findLoad(load, model));
+    const told = byModel(load);
+    for (const [model, place] of this.places) place.tell(told.get(model));
   }
 }
 
-function findLoad(load: Load | undefined, model: string): ModelLoad | undefined {
-  return load?.models.find((told) => told.model === model);
-}
+const byModel = (load: Load | undefined): Map<string, ModelLoad> =>
+  new Map(load?.models.map((told) => [told.model, told]));

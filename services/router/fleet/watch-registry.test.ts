@@ -30,7 +30,10 @@ const begin = () => {
       clock,
       random: () => 1,
       log: silentLog,
-      onListing: ({ revision, nodes }) => listings.push(`${revision}: ${[...nodes.keys()].join(" ")}`),
+      onListing: ({ revision, nodes, epoch }, former) => {
+        const memory = former !== undefined && former.epoch !== epoch ? "forgot everything, " : "";
+        listings.push(`${memory}${revision}: ${[...nodes.keys()].join(" ")}`);
+      },
     },
     leave.signal,
   );
@@ -62,6 +65,32 @@ test("keeps the last listing while the registry is away, and asks again with gro
   expect(listings).toEqual(["1: a", "2: a b"]);
 });
 
+test("waits only briefly again once the registry has been heard", async () => {
+  await begin();
+  registry.goDown();
+  await clock.advance(60_000);
+  registry.comeBack();
+  await clock.advance(5000);
+  registry.goDown();
+  registry.comeBack();
+  await clock.advance(100);
+  await settled();
+  expect(registry.watches).toBe(3);
+});
+
+test("believes no change of a watch that gave no snapshot, even one that would follow", async () => {
+  registry.put(nodeOf("a"));
+  await begin();
+  registry.goDown();
+  registry.comeBack();
+  registry.snapshots = false;
+  await clock.advance(100);
+  registry.put(nodeOf("b"));
+  await settled();
+  expect(registry.watches).toBe(2);
+  expect(listings).toEqual(["1: a"]);
+});
+
 test("never waits longer than five seconds for a registry that comes back", async () => {
   await begin();
   registry.goDown();
@@ -91,5 +120,5 @@ test("takes the word of a registry that lost its memory", async () => {
   registry.put(nodeOf("c"));
   await clock.advance(200);
   await settled();
-  expect(listings).toEqual(["2: a b", "1: c"]);
+  expect(listings).toEqual(["2: a b", "forgot everything, 1: c"]);
 });

@@ -1,6 +1,6 @@
 import { createClient, type Transport } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { scoped } from "../../../core/streams/scoped.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
@@ -13,8 +13,8 @@ export interface WatchOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** Called with each new listing; the listing it replaces was given before. */
-  readonly onListing: (listing: Listing) => void;
+  /** Called with each new listing and the one that it replaces. */
+  readonly onListing: (listing: Listing, former: Listing | undefined) => void;
 }
 
 /**
@@ -33,19 +33,20 @@ export async function watchRegistry(options: WatchOptions, signal: AbortSignal):
       // Each watch begins anew with a snapshot; changes follow that one, not what was known before it.
       let heard: Listing | undefined;
       for await (const word of scoped(signal, (scope) => client.watchNodes({}, { signal: scope }))) {
+        const former = listing;
         heard = follow(word.event.case === "snapshot" ? listing : heard, word);
         listing = heard;
         backoff.reset();
         if (away)
           log.info({ epoch: listing.epoch, revision: listing.revision.toString() }, "registry is back");
         away = false;
-        onListing(listing);
+        onListing(listing, former);
       }
     } catch (error) {
       reason = error;
     }
     if (signal.aborted) return;
-    if (!away) log.warn({ err: reason }, "registry is away; the last listing stands");
+    if (!away) log.warn({ reason: toMeshError(reason).message }, "registry is away; the last listing stands");
     away = true;
     await sleep(clock, backoff.next(), signal).catch(() => {});
   }

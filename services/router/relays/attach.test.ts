@@ -181,6 +181,18 @@ test("takes back, while the registry is away, who was here with the same lease, 
   expect(stranger).toMatchObject({ accepted: false, error: { kind: "no_nodes", retryAfterMs: 1000 } });
 });
 
+test("takes nobody back, while the registry is away, who had left the mesh before", async () => {
+  const node = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  node.leave.abort();
+  await settled();
+  fleet.list(new Map());
+  registry.goDown();
+  const back = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(back).toMatchObject({ accepted: false, error: { kind: "no_nodes" } });
+});
+
 test("cancels at the node when the caller leaves", async () => {
   let cancelled = false;
   attach({ nodeId: "a", leaseId: "lease-a" }, async function* (_generation, signal) {

@@ -69,6 +69,20 @@ test("dials again soon when a relay that stood has broken", async () => {
   expect(connected()).toEqual(["a"]);
 });
 
+test("forgets long waits once a relay has stood", async () => {
+  await follow(at("a"));
+  await clock.advance(60_000);
+  nodes.start("a:1", answer);
+  await clock.advance(5000);
+  expect(connected()).toEqual(["a"]);
+  nodes.stop("a:1");
+  await settled();
+  nodes.start("a:1", answer);
+  await clock.advance(100);
+  await settled();
+  expect(connected()).toEqual(["a"]);
+});
+
 test("dials at once when the node registers anew", async () => {
   await follow(at("a"));
   await clock.advance(60_000);
@@ -77,6 +91,15 @@ test("dials at once when the node registers anew", async () => {
   await follow(at("a"));
   expect(nodes.dialled.get("a:1")).toBe(before + 1);
   expect(connected()).toEqual(["a"]);
+});
+
+test("begins anew with short waits when the node registers anew but does not answer yet", async () => {
+  await follow(at("a"));
+  await clock.advance(60_000);
+  await follow(at("a"));
+  const before = nodes.dialled.get("a:1")!;
+  await clock.advance(300);
+  expect(nodes.dialled.get("a:1")).toBe(before + 2);
 });
 
 test("dials the new address of a node that moved", async () => {

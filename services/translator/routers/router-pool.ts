@@ -33,7 +33,7 @@ export function createRouterPool(links: readonly Link[]): RouterPool {
         failure = error;
         if (!isUnreachable(error)) break;
       }
-    throw failure ?? unreachable();
+    throw failure === undefined || isUnreachable(failure) ? unreachable(failure) : failure;
   };
   return {
     generate: (generation, signal) => ({
@@ -141,9 +141,9 @@ function isUnreachable(error: unknown): boolean {
 }
 
 /** OpenAI's own words, which its callers wait for, and the reason. */
-const unreachable = () =>
+const unreachable = (cause?: unknown) =>
   new MeshError(
     "no_nodes",
     "The engine is currently overloaded, please try again later. (No router can be reached.)",
-    { retryAfterMs: 1000 },
+    { retryAfterMs: 1000, cause },
   );

@@ -33,7 +33,8 @@ export function planAnswer(
     if (tools.mode !== "required") forms.push(jsonForm(grammar, generation));
     return { answer: grammar.build(withThoughts(grammar, anyOf(forms), thinking)), call: undefined };
   } catch (error) {
-    if (error instanceof SchemaError) throw tooLarge(calls === undefined ? "response_format" : "tools", error);
+    if (error instanceof SchemaError)
+      throw tooLarge(calls === undefined ? "response_format" : "tools", error);
     throw error;
   }
 }
@@ -113,7 +114,11 @@ const tooLarge = (param: string, cause: SchemaError): MeshError =>
 
 function needed(notation: Notation | undefined): Notation {
   if (notation !== undefined) return notation;
-  throw new MeshError("invalid_request", "This model cannot call tools. Leave 'tools' out or choose another model.", {
-    param: "tools",
-  });
+  throw new MeshError(
+    "invalid_request",
+    "This model cannot call tools. Leave 'tools' out or choose another model.",
+    {
+      param: "tools",
+    },
+  );
 }

@@ -1,4 +1,4 @@
-import type { LlamaContextSequence } from "node-llama-cpp";
+import type { LlamaContextSequence, Token } from "node-llama-cpp";
 import type { Clock } from "../../../../core/clock.ts";
 import type { Gate } from "./native/gate.ts";
 
@@ -20,7 +20,7 @@ export class Prefill {
 
   /** Forgets what differs from these tokens; what is left of them need not be computed. */
   async keep(tokens: readonly number[]): Promise<void> {
-    await this.#gate.exclusive(() => this.#sequence.adaptStateToTokens(tokens as number[], false));
+    await this.#gate.exclusive(() => this.#sequence.adaptStateToTokens(tokens as Token[], false));
   }
 
   /** Tokens that are computed. */
@@ -33,7 +33,7 @@ export class Prefill {
     await this.#gate.open();
     const begunAt = this.#clock.now();
     const chunk = tokens.slice(this.computed, this.computed + this.#chunkTokens);
-    await this.#sequence.evaluateWithoutGeneratingNewTokens(chunk as number[], { evaluationPriority: 3 });
+    await this.#sequence.evaluateWithoutGeneratingNewTokens(chunk as Token[], { evaluationPriority: 3 });
     const tookMs = this.#clock.now() - begunAt;
     if (tookMs > 2 * chunkMs) this.#chunkTokens = Math.max(leastChunkTokens, this.#chunkTokens >> 1);
     else if (tookMs < chunkMs / 2) this.#chunkTokens = Math.min(mostChunkTokens, this.#chunkTokens << 1);

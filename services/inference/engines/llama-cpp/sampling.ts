@@ -16,7 +16,11 @@ export interface TokenRule {
  * The rule of a generation. `banned`: tokens that must not be drawn. Throws `invalid_request` for options that
  * are out of range or name tokens that the model does not have.
  */
-export function toTokenRule(generation: Generation, vocabularySize: number, banned: readonly number[]): TokenRule {
+export function toTokenRule(
+  generation: Generation,
+  vocabularySize: number,
+  banned: readonly number[],
+): TokenRule {
   const sampling = generation.sampling;
   for (const [param, [low, high]] of ranges) checkRange(sampling, param, low, high);
   const seed = toSeed(sampling?.seed ?? seedOf(generation.id));

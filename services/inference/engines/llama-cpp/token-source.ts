@@ -40,7 +40,11 @@ export class TokenSource {
   }
 
   /** Computes the latest token and draws the one that follows all of `tokens`, within the grammar if any. */
-  async next(latest: number, tokens: readonly number[], grammar: GrammarState | undefined): Promise<DrawnToken> {
+  async next(
+    latest: number,
+    tokens: readonly number[],
+    grammar: GrammarState | undefined,
+  ): Promise<DrawnToken> {
     const { sequence, gate, rule } = this.#options;
     if (!gate.isOpen) await gate.open();
     this.#sampler.applyConfig({
@@ -68,9 +72,10 @@ export class TokenSource {
     const filter: [number[], boolean, boolean, boolean, number] = [[token], false, false, false, best];
     const sample = await this.#context.sampleToken(place, this.#bare, false, false, filter, true);
     const [, , , logits, weight] = sample;
-    // The best token comes first, and `weight` is relative to it; the wanted one comes last.
+    // The best ones come first, and `weight` is relative to the very best; the drawn one comes last.
     const scale = logits[1]! + Math.log(weight);
-    const top = Array.from({ length: this.#options.alternatives! }, (_, index) => ({
+    const known = Math.min(this.#options.alternatives!, logits.length / 2 - 1);
+    const top = Array.from({ length: known }, (_, index) => ({
       token: logits[2 * index]!,
       logprob: logits[2 * index + 1]! - scale,
     }));

@@ -77,7 +77,8 @@ export class Vocabulary {
 
   /** The bytes of a token's text; none for tokens that are no text. Do not change them. */
   bytesOf(token: number): Uint8Array {
-    return (this.#cache[token] ??= this.#bytes(token));
+    this.#cache[token] ??= this.#bytes(token);
+    return this.#cache[token];
   }
 
   /** A token's text; U+FFFD stands for bytes that are no whole character. */
@@ -110,7 +111,8 @@ function byteToken(piece: string): Uint8Array {
 
 /** How pieces become bytes, by `tokenizer.ggml.model`. */
 const toBytesOf: Readonly<Record<string, (piece: string) => Uint8Array>> = {
-  gpt2: (piece) => Buffer.concat([...piece].map((character) => gpt2Bytes.get(character) ?? Buffer.from(character))),
+  gpt2: (piece) =>
+    Buffer.concat([...piece].map((character) => gpt2Bytes.get(character) ?? Buffer.from(character))),
   llama: (piece) => Buffer.from(piece.replaceAll("\u2581", " ")),
 };
 

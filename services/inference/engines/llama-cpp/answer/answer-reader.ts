@@ -1,5 +1,5 @@
-import { StopFilter } from "../../text/stop-filter.ts";
 import { findFirst, partialMatchLength } from "../../text/partial-match.ts";
+import { StopFilter } from "../../text/stop-filter.ts";
 import type { CallPart, CallReader, Notation } from "../notations/notation.ts";
 import { type Piece, running } from "./pieces.ts";
 import { type ThinkingStart, ThoughtReader } from "./thought-reader.ts";
@@ -197,7 +197,10 @@ export class AnswerReader {
   }
 
   #closeCall(call: Call): void {
-    if (!call.trusted && !this.#isRight(call.parts)) return this.#dropCall(call);
+    if (!call.trusted && !this.#isRight(call.parts)) {
+      this.#dropCall(call);
+      return;
+    }
     this.#handOut(call, call.parts);
     this.#leaveCall();
     this.#bareAllowed = false;

@@ -20,7 +20,12 @@ export const deltaEvent = (parts: DeltaParts): GenerationEvent => ({
 });
 
 /** A piece of a tool call. Only the first of an index has id and name. */
-export const toolCallDelta = (index: number, id: string, name: string, argumentsJson: string): ToolCallDelta => ({
+export const toolCallDelta = (
+  index: number,
+  id: string,
+  name: string,
+  argumentsJson: string,
+): ToolCallDelta => ({
   $typeName: "cxmpute.generation.v1.ToolCallDelta",
   index,
   id,

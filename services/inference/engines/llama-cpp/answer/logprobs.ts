@@ -1,5 +1,5 @@
-import { decode } from "../../text/utf8-stream.ts";
 import type { TokenChoice, TokenLogprob } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { decode } from "../../text/utf8-stream.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 
 /** How likely the model itself held a token, before anything else had a say. */

@@ -29,6 +29,7 @@ export function tensorBytes({ dimensions, type }: TensorInfo): number {
   const stored = tensorTypes.get(type);
   if (stored === undefined)
     throw new GgufError(`has tensors of a type (${type}) that the embedded engine does not know`);
-  if (dimensions[0]! % stored.elements !== 0) throw new GgufError("is damaged: a tensor has an impossible shape");
+  if (dimensions[0]! % stored.elements !== 0)
+    throw new GgufError("is damaged: a tensor has an impossible shape");
   return (elements / stored.elements) * stored.bytes;
 }

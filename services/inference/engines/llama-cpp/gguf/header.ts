@@ -120,7 +120,9 @@ function readAlignment(metadata: ReadonlyMap<string, MetadataValue>): number {
 }
 
 const toNumber = (value: bigint): number | bigint =>
-  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value;
 
 /** Far above what real models have; they keep nonsense from being taken for a size. */
 const tensorsLimit = 100_000;

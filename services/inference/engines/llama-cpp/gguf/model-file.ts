@@ -27,7 +27,9 @@ export async function openModelFile(path: string, signal: AbortSignal): Promise<
     return { path, sizeBytes: stats.size, header };
   } catch (error) {
     if (!(error instanceof GgufError)) throw error;
-    throw new MeshError("invalid_request", `${path} cannot be loaded: the file ${error.message}.`, { cause: error });
+    throw new MeshError("invalid_request", `${path} cannot be loaded: the file ${error.message}.`, {
+      cause: error,
+    });
   } finally {
     await file.close();
   }

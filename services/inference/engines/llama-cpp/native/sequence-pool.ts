@@ -1,4 +1,4 @@
-import type { LlamaContextSequence } from "node-llama-cpp";
+import type { LlamaContextSequence, Token } from "node-llama-cpp";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 
 /** A sequence that one generation holds. */
@@ -44,7 +44,9 @@ export class SequencePool {
   take(tokens: readonly number[]): HeldSequence {
     const slot = this.#best(tokens);
     if (slot === undefined)
-      throw new MeshError("saturated", "All slots of the engine are busy. Try again later.", { retryAfterMs: 1000 });
+      throw new MeshError("saturated", "All slots of the engine are busy. Try again later.", {
+        retryAfterMs: 1000,
+      });
     slot.held = true;
     slot.lastTurn = ++this.#turn;
     let released = false;
@@ -113,4 +115,4 @@ async function settle(slot: Slot, work: Promise<unknown> | undefined, broken: bo
 }
 
 const sharedLength = (sequence: LlamaContextSequence, tokens: readonly number[]): number =>
-  sequence.compareContextTokens(tokens as number[]).firstDifferentIndex;
+  sequence.compareContextTokens(tokens as Token[]).firstDifferentIndex;

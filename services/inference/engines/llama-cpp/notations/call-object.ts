@@ -1,5 +1,5 @@
-import type { CallPart } from "./notation.ts";
 import { JsonValueEnd } from "./json-value.ts";
+import type { CallPart } from "./notation.ts";
 
 /**
  * Reads one call written as a JSON object: `{"name": …, "arguments": {…}}`, or `"parameters"` instead, in any
@@ -23,18 +23,13 @@ export class CallObject {
 
   /** Takes the next character, which stands at `at`. */
   push(character: string, at: number): void {
-    switch (this.#stage) {
-      case "value":
-        return this.#pushValue(character, at);
-      case "key":
-        return this.#pushKey(character);
-      case "before value":
-        if (isSpace(character)) return;
-        this.#beginValue(character);
-        return this.#pushValue(character, at);
-      default:
-        if (!isSpace(character)) this.#stage = this.#punctuation(character, at);
-    }
+    if (this.#stage === "key") this.#pushKey(character);
+    else if (this.#stage === "value") this.#pushValue(character, at);
+    else if (isSpace(character)) return;
+    else if (this.#stage === "before value") {
+      this.#beginValue(character);
+      this.#pushValue(character, at);
+    } else this.#stage = this.#punctuation(character, at);
   }
 
   #punctuation(character: string, at: number): Stage {

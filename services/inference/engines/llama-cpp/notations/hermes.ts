@@ -16,5 +16,6 @@ export const hermes: Notation = {
     const call = grammar.rule(`"<tool_call>" ${this.afterOpener(grammar, tools, 1)}`);
     return separated(grammar, call, `"\\n"?`, max);
   },
-  afterOpener: (grammar, tools) => `"\\n"? ${callObjectRule(grammar, tools, "arguments")} "\\n"? "</tool_call>"`,
+  afterOpener: (grammar, tools) =>
+    `"\\n"? ${callObjectRule(grammar, tools, "arguments")} "\\n"? "</tool_call>"`,
 };

@@ -42,14 +42,17 @@ function alternate(turns: readonly Turn[]): Turn[] {
 }
 
 const canMerge = (last: Turn, turn: Turn): boolean =>
-  last.role === turn.role && (turn.role === "user" || (turn.role === "assistant" && last.tool_calls === undefined));
+  last.role === turn.role &&
+  (turn.role === "user" || (turn.role === "assistant" && last.tool_calls === undefined));
 
 const joinContents = (...contents: readonly string[]): string =>
   contents.filter((content) => content !== "").join("\n\n");
 
 /** A turn for each call, directly followed by its result. */
 function singleCalls(turns: readonly Turn[]): Turn[] {
-  const results = new Map(turns.filter(({ role }) => role === "tool").map((turn) => [turn.tool_call_id, turn]));
+  const results = new Map(
+    turns.filter(({ role }) => role === "tool").map((turn) => [turn.tool_call_id, turn]),
+  );
   const placed = new Set<Turn>();
   return turns.flatMap((turn) => {
     const calls = turn.tool_calls ?? [];

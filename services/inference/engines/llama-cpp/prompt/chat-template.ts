@@ -1,6 +1,6 @@
 import { Template } from "@huggingface/jinja";
-import type { Metadata } from "../gguf/metadata.ts";
 import { GgufError } from "../gguf/gguf-error.ts";
+import type { Metadata } from "../gguf/metadata.ts";
 import { arrangements } from "./arrangements.ts";
 import type { Turn, TurnTool } from "./turns.ts";
 

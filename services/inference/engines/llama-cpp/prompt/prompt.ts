@@ -4,7 +4,7 @@ import { thinkingMarks } from "../answer/thinking.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import { parseObject } from "./parse-json.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { toTurnTool, type ToolUse } from "./tools.ts";
+import { type ToolUse, toTurnTool } from "./tools.ts";
 import { toTurns } from "./turns.ts";
 
 /** What the model reads before it answers. */

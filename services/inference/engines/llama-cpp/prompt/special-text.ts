@@ -49,7 +49,10 @@ export class Mask {
   hide<T>(value: T): T;
   hide(value: unknown): unknown {
     if (typeof value === "string")
-      return value.replaceAll(this.#pattern, (text) => `${maskBegin}${this.#masked.push(text) - 1}${maskEnd}`);
+      return value.replaceAll(
+        this.#pattern,
+        (text) => `${maskBegin}${this.#masked.push(text) - 1}${maskEnd}`,
+      );
     if (Array.isArray(value)) return value.map((item) => this.hide(item));
     if (typeof value !== "object" || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.hide(key), this.hide(item)]));

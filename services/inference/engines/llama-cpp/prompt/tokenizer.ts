@@ -27,7 +27,10 @@ export class Tokenizer {
     for (const part of this.#special.split(rendered, mask)) {
       if (typeof part === "number") ids.push(part);
       // SentencePiece would put a space before a text that only goes on.
-      else ids.push(...this.#model.tokenize(part, false, typeof previous === "string" ? "trimLeadingSpace" : undefined));
+      else
+        ids.push(
+          ...this.#model.tokenize(part, false, typeof previous === "string" ? "trimLeadingSpace" : undefined),
+        );
       previous = part;
     }
     const { bos, shouldPrependBosToken } = this.#model.tokens;

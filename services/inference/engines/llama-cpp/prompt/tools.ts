@@ -61,7 +61,10 @@ export const schemaFault = ({ name, param }: CallableTool, reason: string, cause
     cause,
   });
 
-function readTool({ name, description, parametersJson, strict }: Generation["tools"][number], index: number): CallableTool {
+function readTool(
+  { name, description, parametersJson, strict }: Generation["tools"][number],
+  index: number,
+): CallableTool {
   const tool = { name, description, strict, param: `tools[${index}].function.parameters` };
   if (parametersJson === "") return { ...tool, parameters: undefined };
   try {

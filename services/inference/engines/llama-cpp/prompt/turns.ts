@@ -1,6 +1,10 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import {
+  type Generation,
+  type Message,
+  Role,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseObject } from "./parse-json.ts";
-import { type Generation, type Message, Role } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** A turn of the conversation in the form that chat templates read (Hugging Face's). */
 export interface Turn {
@@ -42,7 +46,9 @@ export function toTurns(generation: Generation): Turn[] {
 function toTurn(message: Message, index: number, names: ReadonlyMap<string, string>): Turn {
   const role = roles[message.role];
   if (role === undefined)
-    throw new MeshError("invalid_request", `Message ${index} has no role.`, { param: `messages[${index}].role` });
+    throw new MeshError("invalid_request", `Message ${index} has no role.`, {
+      param: `messages[${index}].role`,
+    });
   const name = message.name || (role === "tool" ? names.get(message.toolCallId) : undefined);
   return {
     role,

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { FakeClock } from "../../core/fake-clock.ts";
+import { silentLog } from "../../core/telemetry/log.ts";
+import { createEngine, type EngineSpec } from "./create-engine.ts";
+
+const surroundings = { clock: new FakeClock(), log: silentLog };
+const never = new AbortController().signal;
+
+test("makes the synthetic engine with what is told and its own choice for the rest", async () => {
+  const engine = createEngine(
+    { engine: "synthetic", model: "load", slots: 7, firstTokenMs: undefined },
+    surroundings,
+  );
+  expect(await engine.models(never)).toMatchObject([{ model: "load", slots: 7, engine: "synthetic" }]);
+});
+
+test("makes the embedded engine without touching the file: loading tells what is wrong with it", async () => {
+  const engine = createEngine({ engine: "llama-cpp", model: "/nowhere/at-all.gguf" }, surroundings);
+  await expect(engine.models(never)).rejects.toMatchObject({
+    kind: "invalid_request",
+    message: expect.stringContaining("/nowhere/at-all.gguf"),
+  });
+  await engine.close();
+});
+
+test.each<{ spec: EngineSpec; says: string[] }>([
+  { spec: { engine: "gpt" as never }, says: ["`gpt`", "engine"] },
+  {
+    spec: { engine: "synthetic", slots: 0, tokensPerSecond: "fast" },
+    says: ["slots: ", "tokensPerSecond: "],
+  },
+  { spec: { engine: "synthetic", speed: 9 }, says: ["speed"] },
+  { spec: { engine: "llama-cpp" }, says: ["model: "] },
+  { spec: { engine: "llama-cpp", model: "m.gguf", tokensPerSecond: 9 }, says: ["tokensPerSecond"] },
+])("names every option that is wrong: $spec", ({ spec, says }) => {
+  const attempt = () => createEngine(spec, surroundings);
+  expect(attempt).toThrow(expect.objectContaining({ kind: "invalid_request" }));
+  for (const words of says) expect(attempt).toThrow(words);
+});

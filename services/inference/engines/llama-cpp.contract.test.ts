@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../../core/clock.ts";
+import { silentLog } from "../../../core/telemetry/log.ts";
+import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { createEngine } from "../create-engine.ts";
+import { describeEngine } from "../engine-contract.ts";
+
+describeEngine("llama-cpp", {
+  create: () =>
+    createEngine(
+      {
+        engine: "llama-cpp",
+        model: fileURLToPath(new URL("../../../models/starter.gguf", import.meta.url)),
+        slots: 4,
+      },
+      { clock: systemClock, log: silentLog },
+    ),
+  abilities: {
+    tools: true,
+    forcedToolChoice: true,
+    jsonObject: true,
+    jsonSchema: true,
+    logprobs: true,
+    seed: true,
+    logitBias: true,
+    resume: Capabilities_Resume.TOKENS,
+  },
+  prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],
+});

@@ -1,0 +1,199 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import {
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { finishedEvent, signOfLife, startedEvent } from "../../events.ts";
+import { AnswerReader } from "./answer/answer-reader.ts";
+import { deltaEvent } from "./answer/delta.ts";
+import type { TokenLikelihood } from "./answer/logprobs.ts";
+import { Transcript } from "./answer/transcript.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import type { GrammarState } from "./native/grammar.ts";
+import type { HeldSequence } from "./native/sequence-pool.ts";
+import { Prefill } from "./prefill.ts";
+import { type PreparedGeneration, prepare } from "./prepare.ts";
+import { beat, StepWatch } from "./step-watch.ts";
+import { TokenSource } from "./token-source.ts";
+
+/**
+ * Answers one generation:
+ *
+ *     prepare ──▶ take a sequence ──▶ started ──▶ compute the prompt ──▶ a token, a token, … ──▶ finished
+ *
+ * Whatever ends it gives the sequence back at once; a native step that is still going on then ends behind it.
+ */
+export async function* generate(
+  generation: Generation,
+  model: LoadedModel,
+  signal: AbortSignal,
+): AsyncGenerator<GenerationEvent> {
+  signal.throwIfAborted();
+  const prepared = prepare(generation, model);
+  const held = model.pool.take([...prepared.prompt, ...prepared.resumed]);
+  const watch = new StepWatch(signal, model.clock);
+  const run = new Run(generation, prepared, model, held, watch);
+  try {
+    yield startedEvent("", model.fingerprint);
+    yield* run.events();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof MeshError) throw error;
+    run.broken = true;
+    throw new MeshError("engine_failed", "The embedded engine failed at this answer.", { cause: error });
+  } finally {
+    watch.close();
+    run.release();
+  }
+}
+
+/** One generation that holds a sequence. */
+class Run {
+  /** True when the sequence's state can no longer be trusted. */
+  broken = false;
+  readonly #prepared: PreparedGeneration;
+  readonly #model: LoadedModel;
+  readonly #held: HeldSequence;
+  readonly #watch: StepWatch;
+  readonly #reader: AnswerReader;
+  readonly #transcript: Transcript;
+  #source: TokenSource | undefined;
+  #grammar: GrammarState | undefined;
+  #cachedTokens = 0;
+
+  constructor(
+    generation: Generation,
+    prepared: PreparedGeneration,
+    model: LoadedModel,
+    held: HeldSequence,
+    watch: StepWatch,
+  ) {
+    this.#prepared = prepared;
+    this.#model = model;
+    this.#held = held;
+    this.#watch = watch;
+    this.#reader = new AnswerReader(prepared.reading);
+    this.#transcript = new Transcript(generation.id, model.vocabulary, this.#reader);
+  }
+
+  async *events(): AsyncGenerator<GenerationEvent> {
+    yield* this.#beats(this.#held.settled);
+    await this.#replay();
+    if (!this.#isOver()) {
+      yield* this.#prefill();
+      yield* this.#answer();
+    }
+    yield this.#finished();
+  }
+
+  /** Gives everything back; native parts only when nothing works with them any more. */
+  release(): void {
+    const work = this.#watch.unsettled;
+    this.#held.release(work, this.broken);
+    const source = this.#source;
+    if (work === undefined) source?.dispose();
+    else
+      void work.then(
+        () => source?.dispose(),
+        () => source?.dispose(),
+      );
+  }
+
+  /** Takes what another engine has delivered as if it had been drawn here. */
+  async #replay(): Promise<void> {
+    const { plan, resumed } = this.#prepared;
+    if (plan.answer !== undefined) this.#grammar = await this.#model.native.grammars.begin(plan.answer);
+    for (const token of resumed) {
+      if (this.#grammar !== undefined && !this.#grammar.accept(token))
+        throw new MeshError(
+          "engine_failed",
+          "The answer to continue does not have the form that it is held to.",
+        );
+      await this.#accept(token);
+    }
+    this.#transcript.skip();
+  }
+
+  async *#prefill(): AsyncGenerator<GenerationEvent> {
+    const { prompt, resumed } = this.#prepared;
+    const needed = [...prompt, ...resumed].slice(0, -1);
+    const prefill = new Prefill(this.#held.sequence, this.#model.gate, this.#model.clock);
+    yield* this.#beats(prefill.keep(needed));
+    this.#cachedTokens = Math.min(prefill.computed, prompt.length);
+    while (prefill.computed < needed.length) {
+      yield* this.#beats(prefill.advance(needed));
+      yield this.#sign();
+    }
+  }
+
+  async *#answer(): AsyncGenerator<GenerationEvent> {
+    const { prompt, resumed, rule, alternatives } = this.#prepared;
+    const { native, gate, tokenizer } = this.#model;
+    const source = new TokenSource(native, { sequence: this.#held.sequence, gate, rule, alternatives });
+    this.#source = source;
+    let latest = resumed.at(-1) ?? prompt.at(-1)!;
+    while (!this.#isOver()) {
+      const step = source.next(latest, this.#transcript.tokens, this.#grammar);
+      let drawn = await this.#watch.wait(step);
+      while (drawn === beat) {
+        yield this.#sign();
+        drawn = await this.#watch.wait(step);
+      }
+      if (tokenizer.isEnd(drawn.token)) break;
+      latest = drawn.token;
+      await this.#accept(latest, drawn.likelihood);
+      if (this.#isOver()) break;
+      const parts = this.#transcript.take();
+      if (parts === undefined) continue;
+      this.#watch.shown();
+      yield deltaEvent(parts);
+    }
+    this.#transcript.end();
+    const rest = this.#transcript.take();
+    if (rest !== undefined) yield deltaEvent(rest);
+  }
+
+  /** Notes a token that the grammar, if any, has accepted, and changes the grammar where the answer asks for it. */
+  async #accept(token: number, likelihood?: TokenLikelihood): Promise<void> {
+    this.#transcript.push(token, likelihood);
+    const { answer, call } = this.#prepared.plan;
+    if (answer !== undefined || call === undefined) return;
+    if (!this.#reader.inTrustedCall) this.#grammar = undefined;
+    const opened = this.#reader.openedCall;
+    if (opened === undefined) return;
+    const grammar = await this.#model.native.grammars.begin(call);
+    if (!this.#model.tokenizer.encodeText(opened).every((written) => grammar.accept(written))) return;
+    this.#grammar = grammar;
+    this.#reader.trustCall();
+  }
+
+  #isOver(): boolean {
+    return this.#reader.over !== undefined || this.#transcript.tokens.length >= this.#prepared.maxTokens;
+  }
+
+  async *#beats(step: Promise<unknown>): AsyncGenerator<GenerationEvent> {
+    while ((await this.#watch.wait(step)) === beat) yield this.#sign();
+  }
+
+  #sign(): GenerationEvent {
+    this.#watch.shown();
+    return signOfLife();
+  }
+
+  #finished(): GenerationEvent {
+    return finishedEvent(this.#reason(), {
+      promptTokens: this.#prepared.prompt.length,
+      completionTokens: this.#transcript.tokens.length,
+      cachedTokens: this.#cachedTokens,
+      reasoningTokens: this.#transcript.reasoningTokens,
+    });
+  }
+
+  #reason(): FinishReason {
+    const isCut =
+      this.#reader.over === undefined && this.#transcript.tokens.length >= this.#prepared.maxTokens;
+    if (isCut) return FinishReason.LENGTH;
+    return this.#reader.completeCalls > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Clock } from "../../../../core/clock.ts";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../../core/telemetry/log.ts";
+import { thinkingMarks } from "./answer/thinking.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { checkShape } from "./gguf/check-shape.ts";
+import { GgufError } from "./gguf/gguf-error.ts";
+import { Metadata } from "./gguf/metadata.ts";
+import { type ModelFile, openModelFile } from "./gguf/model-file.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import { Gate } from "./native/gate.ts";
+import { type ContextWish, planContext } from "./native/memory-plan.ts";
+import { loadModule } from "./native/module.ts";
+import { NativeModel } from "./native/native-model.ts";
+import { assertPlatform } from "./native/platform.ts";
+import { SequencePool } from "./native/sequence-pool.ts";
+import { detectNotation } from "./notations/detect.ts";
+import { ChatTemplate } from "./prompt/chat-template.ts";
+import { Tokenizer } from "./prompt/tokenizer.ts";
+import { Vocabulary } from "./vocabulary.ts";
+
+/** What to load, and how. */
+export interface LoadOptions extends ContextWish {
+  readonly path: string;
+  readonly threads: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Loads a model. Everything that can be known from the file is checked before native code sees it, because a
+ * fault there may end the process. Throws `invalid_request` with a message that says what to do.
+ */
+export async function loadModel(options: LoadOptions, signal: AbortSignal): Promise<LoadedModel> {
+  const { path, threads, clock, log } = options;
+  assertPlatform(process.platform, process.arch);
+  const file = await openModelFile(path, signal);
+  const described = describe(file);
+  const plan = planContext(described.metadata, file.sizeBytes, process.availableMemory(), options);
+  const build = `node-llama-cpp ${await (await loadModule()).getModuleVersion()}`;
+  const fingerprint = await fingerprintOf(file, build, signal);
+  const native = await NativeModel.load({ path, threads, log, ...plan }, signal);
+  const { vocabulary, template } = described;
+  const notation = template.showsTools ? detectNotation(template.source) : undefined;
+  showMarks(vocabulary, [...(notation?.marks ?? []), ...Object.values(thinkingMarks)]);
+  const marks = [template.source, ...(notation?.marks ?? []), ...Object.values(thinkingMarks)].join("\n");
+  return {
+    native,
+    pool: new SequencePool(native.sequences),
+    gate: new Gate(),
+    vocabulary,
+    tokenizer: new Tokenizer(native.model, vocabulary, marks),
+    template,
+    notation,
+    thinks:
+      template.source.includes(thinkingMarks.begin) || vocabulary.special(thinkingMarks.begin) !== undefined,
+    contextLength: native.context.contextSize,
+    fingerprint,
+    clock,
+  };
+}
+
+/** What the file says, in the forms that the engine works with. */
+function describe(file: ModelFile): { metadata: Metadata; vocabulary: Vocabulary; template: ChatTemplate } {
+  try {
+    const metadata = new Metadata(file.header);
+    checkShape(file.header, metadata);
+    const vocabulary = new Vocabulary(metadata);
+    const piece = (key: string) =>
+      vocabulary.pieces[metadata.number(`tokenizer.ggml.${key}_token_id`) ?? -1] ?? "";
+    const template = new ChatTemplate(metadata, { bos_token: piece("bos"), eos_token: piece("eos") });
+    return { metadata, vocabulary, template };
+  } catch (error) {
+    if (!(error instanceof GgufError)) throw error;
+    throw new MeshError("invalid_request", `${file.path} cannot be loaded: the file ${error.message}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Marks that are control tokens have no text of their own, but the reader of answers looks for it. */
+function showMarks(vocabulary: Vocabulary, marks: readonly string[]): void {
+  for (const mark of marks) {
+    const token = vocabulary.special(mark);
+    if (token !== undefined) vocabulary.show(token);
+  }
+}

@@ -1,0 +1,25 @@
+import { systemClock } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { describeEngine } from "../engine-contract.ts";
+import { createSyntheticEngine, syntheticOptionsSchema } from "../engines/synthetic/index.ts";
+import { guardEngines } from "./guard-engines.ts";
+
+// What the contract asks of an engine still holds behind the guard.
+describeEngine("synthetic, behind the guard", {
+  create: () => {
+    const options = syntheticOptionsSchema.parse({ tokensPerSecond: 0, contextLength: 2048, slots: 4 });
+    const engine = createSyntheticEngine(options, { clock: systemClock });
+    const guard = guardEngines({ nodeId: "node-1", engines: [engine], clock: systemClock });
+    return {
+      models: async (signal) => {
+        await guard.refresh(signal);
+        return [...guard.models];
+      },
+      generate: guard.generate,
+      close: () => guard.close(new MeshError("node_lost", "The node has stopped.")),
+    };
+  },
+  abilities: { seed: true, resume: Capabilities_Resume.TOKENS },
+  prompts: ["Tell me a story.", "What is a mesh?"],
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { generationOf } from "../fake-engine.ts";
+import { transcribe } from "../transcript.ts";
+import { advance, never, settle, startNode } from "./fakes.ts";
+
+describe("attached", () => {
+  test("answers what any of its routers starts, and tells each its load", async () => {
+    const { routers, engine } = await startNode();
+    const answers = routers.map(({ relay }) => transcribe(relay.generate(generationOf(), never)));
+    await settle();
+    expect(routers.map(({ relay }) => relay.load?.models[0]?.running)).toEqual([2, 2]);
+    for (const run of engine.runs) run.answer("Hel", "lo");
+    await settle();
+    for (const { text, started } of await Promise.all(answers))
+      expect([text, started?.nodeId]).toEqual(["Hello", "node-1"]);
+  });
+
+  test("a generation that its router gives up frees its slot", async () => {
+    const { routers, engine, node } = await startNode();
+    const controller = new AbortController();
+    const answer = transcribe(routers[0].relay.generate(generationOf(), controller.signal));
+    await settle();
+    controller.abort(new MeshError("cancelled", "The caller left."));
+    await expect(answer).rejects.toMatchObject({ kind: "cancelled" });
+    await settle();
+    expect([engine.runs[0]?.signal.aborted, node.load.current().models[0]?.running]).toEqual([true, 0]);
+  });
+
+  test("attaches again when the router goes, and ends what that router had open", async () => {
+    const { clock, routers, engine, node } = await startNode();
+    const answer = transcribe(routers[0].relay.generate(generationOf(), never)).catch((error) => error);
+    await settle();
+    routers[0].relay.close(new MeshError("node_lost", "The router has stopped."));
+    await advance(clock, 249);
+    expect([engine.runs[0]?.signal.aborted, node.load.current().models[0]?.running]).toEqual([true, 0]);
+    expect(routers.map(({ hellos }) => hellos.length)).toEqual([1, 1]);
+    await advance(clock, 2);
+    expect(routers.map(({ hellos }) => hellos.length)).toEqual([2, 1]);
+    expect(await answer).toMatchObject({ kind: "node_lost" });
+  });
+
+  test("waits longer from try to try, up to 10 s, and begins anew after a success", async () => {
+    const { clock, routers } = await startNode();
+    const [router] = routers;
+    router.refuses = new MeshError("no_nodes", "Not now.");
+    router.relay.close(new MeshError("node_lost", "The router has stopped."));
+    const tries: number[] = [];
+    for (let elapsed = 0; elapsed < 60_000; elapsed += 250) {
+      const before = router.hellos.length;
+      await advance(clock, 250);
+      if (router.hellos.length > before) tries.push(clock.now());
+    }
+    const gaps = tries.slice(1).map((time, index) => time - tries[index]!);
+    expect(gaps.slice(0, 8)).toEqual([500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
+    router.refuses = undefined;
+    await advance(clock, 10_000);
+    const before = router.hellos.length;
+    router.relay.close(new MeshError("node_lost", "The router has stopped."));
+    await advance(clock, 251);
+    expect(router.hellos.length).toBe(before + 1);
+  });
+
+  test("registers anew when a router does not know its lease", async () => {
+    const { clock, routers, registry } = await startNode();
+    routers[0].refuses = new MeshError("unauthenticated", "No such lease.");
+    routers[0].relay.close(new MeshError("node_lost", "The router has stopped."));
+    await advance(clock, 300);
+    routers[0].refuses = undefined;
+    await advance(clock, 600);
+    expect(registry.registered).toHaveLength(2);
+    expect(routers[0].hellos.at(-1)).toBe("node-1 lease-2");
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { generationOf, servedModel } from "../fake-engine.ts";
+import { transcribe } from "../transcript.ts";
+import { advance, away, never, settle, startNode } from "./fakes.ts";
+
+describe("the lease", () => {
+  test("is renewed every third of its life", async () => {
+    const { clock, registry } = await startNode();
+    await advance(clock, 9000);
+    expect([registry.renewals, registry.registered.length]).toEqual([3, 1]);
+  });
+
+  test("is renewed up to a fifth earlier, at random", async () => {
+    const { clock, registry } = await startNode({ random: () => 0.999 });
+    await advance(clock, 2410);
+    expect(registry.renewals).toBe(1);
+  });
+
+  test("that has lapsed, or that a new registry does not know, is replaced at once", async () => {
+    const { clock, registry } = await startNode();
+    registry.leases.clear();
+    await advance(clock, 3000);
+    expect(registry.registered).toHaveLength(2);
+    await advance(clock, 9000);
+    expect(registry.registered).toHaveLength(2);
+  });
+
+  test("stands while the registry is away, and the node goes on serving", async () => {
+    const { clock, registry, routers, engine } = await startNode();
+    registry.fails = away;
+    await advance(clock, 900_000);
+    const answer = transcribe(routers[0].relay.generate(generationOf(), never));
+    await settle();
+    engine.runs[0]?.answer("still here");
+    await settle();
+    expect((await answer).text).toBe("still here");
+    registry.fails = undefined;
+    registry.leases.clear();
+    await advance(clock, 10_000);
+    expect(registry.registered).toHaveLength(2);
+  });
+
+  test("is asked for again when a call has had no answer for 5 s", async () => {
+    const { clock, registry } = await startNode();
+    registry.mute = true;
+    await advance(clock, 3000 + 5000);
+    registry.mute = false;
+    await advance(clock, 300);
+    expect(registry.renewals).toBe(1);
+  });
+
+  test("a change of the models is registered at the next look", async () => {
+    const { clock, registry, engine, routers } = await startNode();
+    engine.serves = [servedModel("m"), servedModel("n")];
+    await advance(clock, 10_000);
+    expect(registry.registered.at(-1)?.models.map(({ model }) => model)).toEqual(["m", "n"]);
+    expect(routers[0].relay.load?.models.map(({ model }) => model)).toEqual(["m", "n"]);
+  });
+});

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { FakeClock } from "../../../core/fake-clock.ts";
+import { type Begin, Call } from "../call.ts";
+import { generationOf } from "../testing.ts";
+import { deadline } from "./deadline.ts";
+
+const never: Begin = () => new Promise(() => {});
+
+test("counts from when the generation came, and says how long was given", async () => {
+  const clock = new FakeClock();
+  const call = new Call(generationOf({ limits: { timeoutMs: 700 } }), clock.now());
+  void deadline({ clock })(never)(call);
+  await clock.advance(699);
+  expect(call.signal.aborted).toBe(false);
+  await clock.advance(1);
+  expect(call.signal.reason).toMatchObject({ kind: "deadline", message: expect.stringContaining("700 ms") });
+});
+
+test("sets no timer beyond what timers can count, which would ring at once", () => {
+  const delays: number[] = [];
+  const clock = new FakeClock();
+  const recording = {
+    now: () => 0,
+    wallTime: () => 0,
+    every: () => ({ cancel() {} }),
+    after(delayMs: number, callback: () => void) {
+      delays.push(delayMs);
+      return clock.after(delayMs, callback);
+    },
+  };
+  void deadline({ clock: recording })(never)(
+    new Call(generationOf({ limits: { timeoutMs: 4_294_967_295 } }), 0),
+  );
+  expect(delays).toEqual([2_147_483_647]);
+});
+
+test("needs no timer without a limit", () => {
+  const clock = new FakeClock();
+  void deadline({ clock })(never)(new Call(generationOf(), 0));
+  expect(clock.pending).toBe(0);
+});

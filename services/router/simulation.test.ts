@@ -1,0 +1,199 @@
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { kinds } from "../../core/errors/kinds.ts";
+import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import { FakeClock } from "../../core/fake-clock.ts";
+import { silentLog } from "../../core/telemetry/log.ts";
+import { CallerSchema, type GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { createPipeline } from "./pipeline.ts";
+import { profiles } from "./routing/profile.ts";
+import {
+  type Asked,
+  delta,
+  type FakeRelay,
+  fakeRelay,
+  finished,
+  generationOf,
+  nodeOf,
+  settled,
+  started,
+} from "./testing.ts";
+
+const nodeIds = ["a", "b", "c"] as const;
+const slots = 2;
+const attemptLimit = 4;
+
+/** Everything that can happen to a mesh, to whom it happens chosen by a number. */
+const ask = fc.record({
+  what: fc.constant("ask" as const),
+  user: fc.constantFrom("u", "v"),
+  timeoutMs: fc.constantFrom(0, 0, 800),
+});
+const happening = fc.oneof(
+  { arbitrary: ask, weight: 3 },
+  fc.record({
+    what: fc.constantFrom("begin", "tell", "finish", "fail", "refuse", "leave"),
+    which: fc.nat(100),
+  } as const),
+  fc.record({
+    what: fc.constantFrom("break", "connect", "unlist", "list", "drain"),
+    node: fc.constantFrom(...nodeIds),
+  } as const),
+  fc.record({ what: fc.constant("advance" as const), ms: fc.constantFrom(1, 100, 600, 3000) }),
+);
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+
+interface Reader {
+  readonly events: GenerationEvent[];
+  readonly leave: AbortController;
+  outcome: "finished" | MeshError | undefined;
+}
+
+class Mesh {
+  readonly clock = new FakeClock();
+  readonly fleet = new Fleet({ clock: this.clock, log: silentLog });
+  readonly pipeline = createPipeline({
+    fleet: this.fleet,
+    clock: this.clock,
+    log: silentLog,
+    profile: profiles.interactive,
+    attemptLimit,
+    callerQueueLimit: 5,
+    queueLimit: 8,
+    queueTimeoutMs: 2000,
+    connectTimeoutMs: 500,
+  });
+  readonly readers: Reader[] = [];
+  readonly asked: Asked[] = [];
+  readonly #listed = new Set<string>(nodeIds);
+  readonly #relays = new Map<string, FakeRelay>();
+
+  constructor() {
+    this.#list();
+    for (const id of nodeIds) this.#connect(id);
+  }
+
+  happen(event: Happening): Promise<void> | void {
+    switch (event.what) {
+      case "ask":
+        return this.#ask(event.user, event.timeoutMs);
+      case "advance":
+        return this.clock.advance(event.ms);
+      case "leave":
+        return this.readers[event.which % Math.max(1, this.readers.length)]?.leave.abort();
+      case "begin":
+        return this.#push(event.which, started());
+      case "tell":
+        return this.#push(event.which, delta("word "));
+      case "finish":
+        return this.#push(event.which, finished());
+      case "fail":
+        return this.#fail(event.which, new MeshError("engine_failed", "It failed."));
+      case "refuse":
+        return this.#fail(event.which, new MeshError("saturated", "It is full."));
+      case "break":
+        return this.#relays.get(event.node)?.close(new MeshError("node_lost", "The relay broke."));
+      case "connect":
+        return this.#connect(event.node);
+      case "unlist":
+        this.#listed.delete(event.node);
+        return this.#list();
+      case "list":
+        this.#listed.add(event.node);
+        return this.#list();
+      case "drain": {
+        const relay = this.#relays.get(event.node);
+        if (relay !== undefined) this.fleet.tell(event.node, relay, relay.setLoad({ draining: true }));
+      }
+    }
+  }
+
+  /** Lets every engine finish what it has, and time pass. */
+  async end(): Promise<void> {
+    for (let round = 0; round < 40; round++) {
+      for (let index = 0; index < this.asked.length; index++) {
+        this.#push(index, started());
+        this.#push(index, finished());
+      }
+      await this.clock.advance(500);
+    }
+    await settled();
+  }
+
+  #list(): void {
+    this.fleet.list(new Map([...this.#listed].map((id) => [id, nodeOf(id, {}, { slots })])));
+  }
+
+  #connect(id: string): void {
+    const relay = fakeRelay((one) => this.asked.push(one));
+    this.#relays.set(id, relay);
+    this.fleet.connect(id, relay);
+  }
+
+  #ask(userId: string, timeoutMs: number): void {
+    const reader: Reader = { events: [], leave: new AbortController(), outcome: undefined };
+    this.readers.push(reader);
+    const generation = generationOf({
+      id: `g${this.readers.length}`,
+      caller: create(CallerSchema, { userId }),
+      ...(timeoutMs === 0 ? {} : { limits: { timeoutMs } }),
+    });
+    void (async () => {
+      for await (const event of this.pipeline.generate(generation, reader.leave.signal))
+        reader.events.push(event);
+    })().then(
+      () => {
+        reader.outcome = "finished";
+      },
+      (error) => {
+        reader.outcome = toMeshError(error);
+      },
+    );
+  }
+
+  /** An engine's word, in an order that a node's guard lets through: nothing after its last. */
+  #push(which: number, event: GenerationEvent): void {
+    const one = this.asked[which % Math.max(1, this.asked.length)];
+    if (one === undefined) return;
+    const begun = begunBy.has(one);
+    if (begun === (event.event.case === "started")) return;
+    begunBy.add(one);
+    one.events.push(event);
+    if (event.event.case === "finished") one.events.close();
+  }
+
+  #fail(which: number, error: MeshError): void {
+    this.asked[which % Math.max(1, this.asked.length)]?.events.fail(error);
+  }
+}
+const begunBy = new WeakSet<Asked>();
+
+test("whatever happens, every generation ends once, and nothing is left behind", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(happening, { minLength: 20, maxLength: 120 }), async (happenings) => {
+      const mesh = new Mesh();
+      for (const event of happenings) {
+        await mesh.happen(event);
+        await settled();
+      }
+      await mesh.end();
+      for (const { events, outcome } of mesh.readers) {
+        const cases = events.map(({ event }) => event.case);
+        if (outcome === "finished") {
+          expect(cases[0]).toBe("started");
+          expect(cases.at(-1)).toBe("finished");
+        } else expect(kinds).toHaveProperty((outcome as MeshError).kind);
+        expect(cases.filter((word) => word === "started").length).toBeLessThanOrEqual(1);
+        expect(cases.filter((word) => word === "finished").length).toBe(outcome === "finished" ? 1 : 0);
+      }
+      const attempts = Map.groupBy(mesh.asked, ({ generation }) => generation.id);
+      for (const tries of attempts.values()) expect(tries.length).toBeLessThanOrEqual(attemptLimit);
+      for (const { occupied } of mesh.fleet.candidates("m")) expect(occupied).toBe(0);
+      expect(mesh.pipeline.open.size).toBe(0);
+      expect(mesh.clock.pending).toBe(0);
+    }),
+    { numRuns: 200 },
+  );
+}, 120_000);

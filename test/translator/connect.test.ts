@@ -1,0 +1,161 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Client,
+  Code,
+  ConnectError,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import { describe, expect, test } from "vitest";
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import { fromConnectError } from "../../core/rpc/status.ts";
+import { type GenerationEvent, GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import {
+  answering,
+  answerOf,
+  createScript,
+  startedEvent,
+  testKey,
+  testUser,
+  textEvent,
+} from "../../services/translator/testing.ts";
+import { type ServedTranslator, serveTranslator } from "./support.ts";
+
+const generation = create(GenerationSchema, { id: "theirs", model: "m", messages: [{}] });
+const withKey =
+  (key: string): Interceptor =>
+  (next) =>
+  (request) => {
+    request.header.set("authorization", `Bearer ${key}`);
+    return next(request);
+  };
+const textOf = (events: readonly (GenerationEvent | undefined)[]) =>
+  events.map((event) => (event?.event.case === "delta" ? event.event.value.text : "")).join("");
+
+const transports: { protocol: string; open: (baseUrl: string, interceptors: Interceptor[]) => Transport }[] =
+  [
+    {
+      protocol: "Connect",
+      open: (baseUrl, interceptors) => createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors }),
+    },
+    {
+      protocol: "Connect with JSON",
+      open: (baseUrl, interceptors) =>
+        createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors, useBinaryFormat: false }),
+    },
+    {
+      protocol: "gRPC-Web",
+      open: (baseUrl, interceptors) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors }),
+    },
+    {
+      protocol: "gRPC over HTTP/1.1",
+      open: (baseUrl, interceptors) => createGrpcTransport({ baseUrl, httpVersion: "1.1", interceptors }),
+    },
+  ];
+
+describe.each(transports)("a client of $protocol", ({ open }) => {
+  const clientOf = ({ url }: ServedTranslator, key = testKey): Client<typeof RouterService> =>
+    createClient(RouterService, open(url, [withKey(key)]));
+
+  test("streams an answer, under our id and its own account", async () => {
+    const script = createScript();
+    const client = clientOf(await serveTranslator(script.generate));
+    const answer = Array.fromAsync(client.generate({ generation }));
+    const call = await script.next();
+    expect(call.generation.id).toMatch(/^gen-/);
+    expect(call.generation.caller).toMatchObject({
+      userId: testUser,
+      requestId: expect.stringMatching(/^req_/),
+    });
+    call.push(...answerOf("Hel", "lo"));
+    expect(textOf((await answer).map(({ event }) => event))).toBe("Hello");
+  });
+
+  test("asks for models and for a route", async () => {
+    const client = clientOf(await serveTranslator(answering([])));
+    expect((await client.listModels({})).models.map(({ name }) => name)).toEqual(["m"]);
+    expect((await client.explainRoute({ generation })).verdicts[0]?.reason).toBe(testUser);
+  });
+
+  test("is refused without the right key", async () => {
+    const client = clientOf(await serveTranslator(answering(answerOf("secret"))), "sk-wrong-0123456789");
+    const code = async (call: Promise<unknown>) => ConnectError.from(await call.catch((error) => error)).code;
+    expect(await code(client.listModels({}))).toBe(Code.Unauthenticated);
+    expect(await code(Array.fromAsync(client.generate({ generation })))).toBe(Code.Unauthenticated);
+  });
+
+  test("hears of failures with all that is known of them", async () => {
+    const failure = new MeshError("saturated", "All slots are busy.", { retryAfterMs: 1500 });
+    const client = clientOf(await serveTranslator(answering([startedEvent(), textEvent("a")], failure)));
+    const error = await Array.fromAsync(client.generate({ generation })).catch((thrown) => thrown);
+    expect(fromConnectError(ConnectError.from(error))).toMatchObject({
+      kind: "saturated",
+      message: "All slots are busy.",
+      retryAfterMs: 1500,
+    });
+    expect(ConnectError.from(await client.explainRoute({}).catch((thrown) => thrown)).code).toBe(
+      Code.InvalidArgument,
+    );
+  });
+
+  test("frees everything when it leaves", async () => {
+    const script = createScript();
+    const client = clientOf(await serveTranslator(script.generate));
+    const leave = new AbortController();
+    const answer = Array.fromAsync(client.generate({ generation }, { signal: leave.signal }));
+    answer.catch(() => {});
+    const call = await script.next();
+    call.push(startedEvent(), textEvent("a"));
+    leave.abort();
+    await call.aborted;
+  });
+
+  test("has no way into the mesh's own relays", async () => {
+    const client = clientOf(await serveTranslator(answering([])));
+    async function* nothing() {}
+    for (const call of [client.relay(nothing()), client.attach(nothing())]) {
+      const error = await Array.fromAsync(call as AsyncIterable<unknown>).catch((thrown) => thrown);
+      expect(ConnectError.from(error).code).toBe(Code.Unimplemented);
+    }
+  });
+});
+
+test("a browser's call has a request id and may be read by its page", async () => {
+  const { url } = await serveTranslator(answering([]));
+  const response = await fetch(`${url}/cxmpute.router.v1.RouterService/ListModels`, {
+    method: "POST",
+    headers: {
+      origin: "https://example.com",
+      authorization: `Bearer ${testKey}`,
+      "content-type": "application/json",
+      "x-request-id": "page-1",
+    },
+    body: "{}",
+  });
+  expect(await response.json()).toMatchObject({ models: [{ name: "m" }] });
+  expect(response.headers.get("x-request-id")).toBe("page-1");
+  expect(response.headers.get("access-control-allow-origin")).toBe("*");
+});
+
+test("a drain ends a call that is still open after the grace", async () => {
+  const script = createScript();
+  const translator = await serveTranslator(script.generate);
+  const client = createClient(
+    RouterService,
+    createConnectTransport({ baseUrl: translator.url, httpVersion: "1.1", interceptors: [withKey(testKey)] }),
+  );
+  const answer = Array.fromAsync(client.generate({ generation }));
+  answer.catch(() => {});
+  const call = await script.next();
+  call.push(startedEvent(), textEvent("a"));
+  await translator.drain(0);
+  await call.aborted;
+  await expect(answer).rejects.toBeInstanceOf(ConnectError);
+});
