@@ -16,6 +16,11 @@ if (isWantedNode) {
 /** Node runs TypeScript as it is, but not below node_modules; there its own stripping is put to use by hand. */
 async function stripTypes() {
   const { registerHooks, stripTypeScriptTypes } = await import("node:module");
+  // Its warning that it may change concerns whoever upgrades Node, not whoever runs this.
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  stripTypeScriptTypes("");
+  process.emitWarning = emitWarning;
   const own = pathToFileURL(packageFolder + sep).href;
   registerHooks({
     load(url, context, next) {

@@ -25,8 +25,8 @@ export const mesh: Peer = {
       for (const part of parts(setting, ports))
         running.push({ part, child: startPart(part, setting.inspect.includes(part.role)) });
       const target = { port: ports[2]!, headers: { authorization: `Bearer ${apiKey}` } };
-      const translator = running.find(({ part }) => part.role === "translator")!.child;
-      await answers(target, translator, ["aligned", "random", "instant"]);
+      const children = running.map(({ child }) => child);
+      await answers(target, children, ["aligned", "random", "instant"]);
       const roles = await Promise.all(
         (["router", "translator", "registry", "node"] as const).map((name) =>
           roleOf(name, running, setting.inspect.includes(name)),

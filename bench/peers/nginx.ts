@@ -27,7 +27,7 @@ export const nginx: Peer = {
     writeFileSync(`${folder}/nginx.conf`, configuration(port!, upstreamPort, streams));
     const child = startChild({ program, args: ["-p", folder, "-c", "nginx.conf", "-e", "logs/error.log"] });
     const target = { port: port!, headers: {} };
-    await answers(target, child);
+    await answers(target, [child]);
     return {
       target,
       roles: [{ name: "nginx", counted: true, pids: () => processTree(child.pid) }],

@@ -11,7 +11,7 @@ export const nodePipe: Peer = {
     const script = new URL("./node-pipe-server.ts", import.meta.url);
     const child = startScript<never, { port: number }>(script, [String(upstreamPort)]);
     const target = { port: (await child.next(10_000)).port, headers: {} };
-    await answers(target, child);
+    await answers(target, [child]);
     return {
       target,
       roles: [{ name: "pipe", counted: true, pids: () => [child.pid] }],

@@ -29,7 +29,7 @@ export const portkey: Peer = {
       "x-portkey-custom-host": `http://127.0.0.1:${upstreamPort}/v1`,
     };
     const target = { port: port!, headers };
-    await answers(target, child);
+    await answers(target, [child]);
     return {
       target,
       roles: [{ name: "gateway", counted: true, pids: () => [child.pid] }],

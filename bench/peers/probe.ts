@@ -8,13 +8,14 @@ const startTimeoutMs = 30_000;
 /** Resolves once every model answers a short request with 200; throws with the reason when that does not come. */
 export async function answers(
   target: Target,
-  child: Child,
+  children: readonly Child[],
   models: readonly string[] = ["instant"],
 ): Promise<void> {
   for (const model of models) {
     let last = "nothing yet";
     const ask = async () => {
-      if (!child.alive) throw new Error(`It ended at once: ${child.lastWords()}`);
+      const ended = children.find(({ alive }) => !alive);
+      if (ended !== undefined) throw new Error(`It ended at once: ${ended.lastWords()}`);
       last = await askOnce(target, model);
       return last === "200";
     };

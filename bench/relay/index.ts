@@ -29,7 +29,7 @@ export async function relay(args: readonly string[]): Promise<number> {
     const { port } = await upstream.next(10_000);
     for (const peer of peers.filter(({ name }) => options.peers.includes(name)))
       entrants.push(await enter(peer, port, options));
-    const measurements = await rounds({ options, client, profiling }, entrants);
+    const measurements = await rounds({ options, client, upstreamPid: upstream.pid, profiling }, entrants);
     print(report(options, priority, entrants, measurements));
     if (options.json !== undefined) writeJson(options, entrants, measurements);
     const fault = entrants.some((entrant) => entrant.peer.name === "mesh" && "absent" in entrant);
@@ -47,26 +47,37 @@ async function enter(peer: Peer, upstreamPort: number, options: Options): Promis
   try {
     return { peer, running: await peer.start({ upstreamPort, intervalMs, streams, inspect: profile }) };
   } catch (error) {
-    return { peer, absent: error instanceof Error ? error.message : String(error) };
+    return { peer, absent: messageOf(error) };
   }
 }
 
 /**
  * Every workload of every peer in every round; peers take turns, so that what disturbs one disturbs all. Before
  * the first round comes one for practice, which counts for nothing: it takes V8 some ten thousand requests to
- * compile everything that runs hot.
+ * compile everything that runs hot. A peer that fails altogether is out, and the others go on.
  */
-async function rounds(bench: Bench, entrants: readonly Entrant[]): Promise<Measurement[]> {
+async function rounds(bench: Bench, entrants: Entrant[]): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   const practice = { ...bench, profiling: noProfiling };
   for (let round = 0; round <= bench.options.rounds; round++)
     for (const workload of bench.options.workloads)
-      for (const entrant of entrants) {
+      for (const [index, entrant] of entrants.entries()) {
         if ("absent" in entrant) continue;
         const { peer, running } = entrant;
-        progress(`round ${round} of ${bench.options.rounds}, ${workload}: ${peer.name}`);
-        const measured = await measure(round === 0 ? practice : bench, { ...peer, running }, workload, round);
-        if (round > 0) measurements.push(measured);
+        const name = round === 0 ? "practice" : `round ${round} of ${bench.options.rounds}`;
+        progress(`${name}, ${workload}: ${peer.name}`);
+        try {
+          const measured = await measure(
+            round === 0 ? practice : bench,
+            { ...peer, running },
+            workload,
+            round,
+          );
+          if (round > 0) measurements.push(measured);
+        } catch (error) {
+          entrants[index] = { peer, absent: `it failed in ${name}, ${workload}: ${messageOf(error)}` };
+          await running.stop();
+        }
       }
   return measurements;
 }
@@ -82,5 +93,6 @@ function writeJson(
   writeFileSync(options.json!, `${JSON.stringify({ options, absent, measurements }, null, 2)}\n`);
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const print = (text: string): void => void process.stdout.write(text);
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);

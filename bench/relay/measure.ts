@@ -32,6 +32,11 @@ export interface Measurement {
   readonly roleCosts: Readonly<Record<string, number>>;
   /** CPU microseconds per unit of the load client. */
   readonly clientCost: number;
+  /**
+   * Cores that all of it kept busy, client and source of tokens included; less than the machine has where other
+   * work took its share, or where something waited.
+   */
+  readonly cores: number;
   /** SSE events that carried text, per unit; below 1 where tokens were merged. */
   readonly eventsPerUnit: number;
   /** Reads from the client's sockets per unit; below 1 where somebody fell behind and tokens came together. */
@@ -47,12 +52,14 @@ export interface Measurement {
 export interface Bench {
   readonly options: Options;
   readonly client: LoadClient;
+  /** The server of tokens behind the peers. */
+  readonly upstreamPid: number;
   readonly profiling: Profiling;
 }
 
-/** Warms one peer up under one workload, then measures it. */
+/** Warms one peer up under one workload, then measures it. Throws when it gave no exact answer at all. */
 export async function measure(
-  { options, client, profiling }: Bench,
+  { options, client, upstreamPid, profiling }: Bench,
   peer: { readonly name: PeerName; readonly maxStreams: number; readonly running: RunningPeer },
   workload: Workload,
   round: number,
@@ -60,16 +67,17 @@ export async function measure(
   const { target, roles } = peer.running;
   const connections = workload === "short" ? shortConnections : Math.min(options.streams, peer.maxStreams);
   const load = loadOf(workload, options);
-  await client.connect(target, connections);
   try {
+    await client.connect(target, connections);
     await client.run(warmUpOf(load), async () => {});
     await delay(settleMs);
     const label = `${peer.name}-${workload}-${round}`;
     await profiling.start(roles);
-    const before = readCpu(roles, client.pid);
+    const read = () => readCpu(roles, client.pid, upstreamPid);
+    const before = read();
     let after = before;
     const report = await client.run(load, async () => {
-      after = readCpu(roles, client.pid);
+      after = read();
       await profiling.stop(label);
     });
     const used = after.map((micros, index) => micros - before[index]!);
@@ -80,20 +88,22 @@ export async function measure(
   }
 }
 
-/** CPU time of each role, then of the load client. */
-function readCpu(roles: readonly Role[], clientPid: number): number[] {
-  return [...roles.map((role) => cpuMicros(role.pids())), cpuMicros([clientPid])];
+/** CPU time of each role, then of the load client, then of the server of tokens. */
+function readCpu(roles: readonly Role[], clientPid: number, upstreamPid: number): number[] {
+  return [...roles.map((role) => role.pids()), [clientPid], [upstreamPid]].map(cpuMicros);
 }
 
 function figures(roles: readonly Role[], used: readonly number[], load: Load, report: LoadReport) {
   const units = report.exact * (load.streamed ? load.tokens : 1);
+  if (units === 0) throw new Error(`no answer was exact: ${report.firstFault}`);
   const counted = roles.reduce((sum, role, index) => sum + (role.counted ? used[index]! : 0), 0);
   return {
     units,
     rate: (units / report.wallMs) * 1000,
     cost: counted / units,
     roleCosts: Object.fromEntries(roles.map((role, index) => [role.name, used[index]! / units])),
-    clientCost: used.at(-1)! / units,
+    clientCost: used[roles.length]! / units,
+    cores: used.reduce((sum, micros) => sum + micros, 0) / (1000 * report.wallMs),
     eventsPerUnit: report.events / units,
     readsPerUnit: report.reads / units,
     bytesPerUnit: report.bytes / units,

@@ -33,7 +33,7 @@ function table(
       : peerRows(peer.name, peer.title, ofWorkload, options),
   );
   const unit = workload === "short" ? "request" : "token";
-  const head = [`CPU µs per ${unit}`, "median (min–max)", `${unit}s/s`, "x nginx", "client µs"];
+  const head = [`CPU µs per ${unit}`, "median (min–max)", `${unit}s/s`, "cores used", "x nginx", "client µs"];
   if (workload !== "short") head.push("events/token", "reads/token", "bytes/token");
   return `\n${titleOf(workload, options)}\n\n${alignColumns([head, ...rows])}`;
 }
@@ -61,6 +61,7 @@ function peerRows(
     title + fewer,
     show(spread(own.map(({ cost }) => cost))),
     Math.round(spread(own.map(({ rate }) => rate)).median).toLocaleString("en"),
+    spread(own.map(({ cores }) => cores)).median.toFixed(1),
     show(
       ratio(
         own,

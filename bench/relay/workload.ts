@@ -15,7 +15,7 @@ export const modelOf: Readonly<Record<Workload, string>> = {
 /** Tokens in a short answer. */
 export const shortTokens = 8;
 /** Connections that ask for short answers, each one request at a time. */
-export const shortConnections = 64;
+export const shortConnections = 256;
 
 /** The prompt of one stream, so that the text of one stream is never another's. */
 export const promptOf = (stream: number): string => `Stream ${stream} of the benchmark, please.`;

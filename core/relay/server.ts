@@ -2,6 +2,7 @@ import type { ErrorDetail } from "../../gen/cxmpute/error/v1/error_pb.ts";
 import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ClientBound, StreamEvents } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { MeshError, toErrorDetail, toMeshError } from "../errors/mesh-error.ts";
+import { pour } from "../streams/pour.ts";
 import { beatMs, bufferLimitBytes, type RelayServerOptions } from "./contract.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
@@ -56,11 +57,16 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
     const controller = new AbortController();
     running.set(streamId, controller);
     try {
-      for await (const event of generate(generation, controller.signal)) {
-        if (controller.signal.aborted) return;
+      const events = generate(generation, controller.signal)[Symbol.asyncIterator]();
+      const take = (event: GenerationEvent): boolean => {
+        if (controller.signal.aborted) return false;
         collect(streamId, event);
+        return pendingBytes <= bufferLimitBytes;
+      };
+      while ((await pour(events, take)) === "stopped") {
+        if (controller.signal.aborted) return void (await events.return?.());
         // The other side reads too slowly: hold this generation until something has left.
-        if (pendingBytes > bufferLimitBytes) await flushed.promise;
+        await flushed.promise;
       }
     } catch (error) {
       if (!controller.signal.aborted) newsOf(streamId).failure = toFailure(error);

@@ -1,3 +1,5 @@
+import type { Pourable, Poured } from "./pour.ts";
+
 /** How a channel counts, combines and lets go. */
 export interface ChannelOptions<T> {
   /** The most that may wait, in the units of `sizeOf`. */
@@ -10,17 +12,25 @@ export interface ChannelOptions<T> {
   readonly onLeave?: () => void;
 }
 
+/** Who takes values as they come. */
+interface Taker<T> {
+  take(value: T): boolean;
+  resolve(poured: Poured): void;
+  reject(error: unknown): void;
+}
+
 /**
- * A bounded queue with one writer and one reader, read with `for await`. A hand-written iterator, because it
- * costs half of an async generator (0.6 µs per value on Node 24).
+ * A bounded queue with one writer and one reader, read with `for await` or poured. A hand-written iterator,
+ * because it costs half of an async generator (0.6 µs per value on Node 24).
  */
-export class Channel<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> {
+export class Channel<T> implements AsyncIterable<T>, Pourable<T> {
   readonly #options: ChannelOptions<T>;
   #values: T[] = [];
   #size = 0;
   #ended = false;
   #failure: { error: unknown } | undefined;
   #reader: { resolve(result: IteratorResult<T, undefined>): void; reject(error: unknown): void } | undefined;
+  #taker: Taker<T> | undefined;
 
   constructor(options: ChannelOptions<T>) {
     this.#options = options;
@@ -39,6 +49,10 @@ export class Channel<T> implements AsyncIterable<T>, AsyncIterator<T, undefined>
   /** Hands over a value. False when it was not taken: the channel is full, or has ended. */
   push(value: T): boolean {
     if (this.#ended) return false;
+    if (this.#taker !== undefined) {
+      this.#give(this.#taker, value);
+      return true;
+    }
     if (this.#reader !== undefined) {
       const { resolve } = this.#reader;
       this.#reader = undefined;
@@ -60,23 +74,38 @@ export class Channel<T> implements AsyncIterable<T>, AsyncIterator<T, undefined>
     if (this.#ended) return;
     this.#ended = true;
     this.#reader?.resolve({ value: undefined, done: true });
+    this.#taker?.resolve("ended");
     this.#reader = undefined;
+    this.#taker = undefined;
   }
 
   /** Ends the channel with an error, after what waits. */
   fail(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#reader === undefined) this.#failure = { error };
-    else this.#reader.reject(error);
+    const waiting = this.#reader ?? this.#taker;
+    if (waiting === undefined) this.#failure = { error };
+    else waiting.reject(error);
     this.#reader = undefined;
+    this.#taker = undefined;
+  }
+
+  pour(take: (value: T) => boolean): Promise<Poured> {
+    return new Promise((resolve, reject) => {
+      const taker: Taker<T> = { take, resolve, reject };
+      this.#taker = taker;
+      while (this.#taker === taker && this.#values.length > 0) this.#give(taker, this.#shift());
+      if (this.#taker !== taker || !this.#ended) return;
+      this.#taker = undefined;
+      if (this.#failure === undefined) return resolve("ended");
+      reject(this.#failure.error);
+      this.#failure = undefined;
+    });
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#values.length > 0) {
-      const value = this.#values.shift() as T;
-      this.#size = this.#values.length === 0 ? 0 : this.#size - (this.#options.sizeOf?.(value) ?? 1);
-      return Promise.resolve({ value, done: false });
+      return Promise.resolve({ value: this.#shift(), done: false });
     }
     if (this.#failure !== undefined) {
       const { error } = this.#failure;
@@ -102,5 +131,25 @@ export class Channel<T> implements AsyncIterable<T>, AsyncIterator<T, undefined>
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Takes out what has waited longest. */
+  #shift(): T {
+    const value = this.#values.shift() as T;
+    this.#size = this.#values.length === 0 ? 0 : this.#size - (this.#options.sizeOf?.(value) ?? 1);
+    return value;
+  }
+
+  #give(taker: Taker<T>, value: T): void {
+    try {
+      if (taker.take(value) || this.#taker !== taker) return;
+    } catch (error) {
+      this.#taker = undefined;
+      taker.reject(error);
+      void this.return();
+      return;
+    }
+    this.#taker = undefined;
+    taker.resolve("stopped");
   }
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Channel } from "./channel.ts";
 import { linkSignal } from "./link-signal.ts";
+import { pour } from "./pour.ts";
 import { scoped } from "./scoped.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -67,6 +68,92 @@ describe("a channel", () => {
     expect(await Array.fromAsync(whole)).toEqual([1]);
     await whole.return();
     expect(left).toBe(1);
+  });
+});
+
+describe("pouring", () => {
+  const sources = {
+    "a channel": async (values: number[], failure?: Error) => {
+      const channel = new Channel<number>({ capacity: 100 });
+      const [first = 0, ...rest] = values;
+      channel.push(first);
+      // The others come while it is being poured.
+      queueMicrotask(() => {
+        for (const value of rest) channel.push(value);
+        if (failure === undefined) channel.close();
+        else channel.fail(failure);
+      });
+      return channel;
+    },
+    "any other iterator": async (values: number[], failure?: Error) =>
+      (async function* () {
+        yield* values;
+        if (failure !== undefined) throw failure;
+      })(),
+  };
+
+  describe.each(Object.entries(sources))("%s", (_, open) => {
+    test("hands over every value in order, then says that it ended", async () => {
+      const taken: number[] = [];
+      expect(await pour(await open([1, 2, 3, 4]), (value) => taken.push(value) > 0)).toBe("ended");
+      expect(taken).toEqual([1, 2, 3, 4]);
+    });
+
+    test("stops when told, and goes on from there", async () => {
+      const source = await open([1, 2, 3, 4]);
+      const taken: number[] = [];
+      const two = (value: number) => taken.push(value) % 2 !== 0;
+      expect(await pour(source, two)).toBe("stopped");
+      expect(taken).toEqual([1, 2]);
+      expect((await source.next()).value).toBe(3);
+      expect(await pour(source, two)).toBe("ended");
+      expect(taken).toEqual([1, 2, 4]);
+    });
+
+    test("rejects with what the source fails with, after what came before", async () => {
+      const taken: number[] = [];
+      await expect(
+        pour(await open([1, 2], new Error("broken")), (value) => taken.push(value) > 0),
+      ).rejects.toThrow("broken");
+      expect(taken).toEqual([1, 2]);
+    });
+
+    test("rejects with what the taker throws, and the source ends", async () => {
+      const source = await open([1, 2, 3]);
+      await expect(
+        pour(source, () => {
+          throw new Error("no");
+        }),
+      ).rejects.toThrow("no");
+      expect((await source.next()).done).toBe(true);
+    });
+  });
+
+  test("a channel whose taker throws tells its writer, whose push goes on unharmed", async () => {
+    let left = 0;
+    const channel = new Channel<number>({ capacity: 9, onLeave: () => left++ });
+    const poured = pour(channel, () => {
+      throw new Error("no");
+    });
+    await Promise.resolve();
+    expect(channel.push(1)).toBe(true);
+    await expect(poured).rejects.toThrow("no");
+    expect(left).toBe(1);
+    expect(channel.push(2)).toBe(false);
+  });
+
+  test("a taker that makes its own source end is not called again", async () => {
+    const channel = new Channel<number>({ capacity: 9 });
+    channel.push(1);
+    channel.push(2);
+    const taken: number[] = [];
+    const poured = await pour(channel, (value) => {
+      taken.push(value);
+      void channel.return();
+      return true;
+    });
+    expect(poured).toBe("ended");
+    expect(taken).toEqual([1]);
   });
 });
 

@@ -95,6 +95,17 @@ test("people get one line, with the fields after the message", () => {
   );
 });
 
+test("people get the message of what was thrown on purpose, and the stacks of a bug", () => {
+  const lines: string[] = [];
+  const log = logTo(lines, { pretty: true });
+  log.warn({ err: new MeshError("node_lost", "The node went away.") }, "relay ended");
+  log.error({ err: new TypeError("x is undefined", { cause: new Error("below") }) }, "a handler failed");
+  expect(lines[0]).toMatch(/relay ended \(The node went away\.\)\S*\n$/);
+  expect(lines[1]).toMatch(
+    /a handler failed\s+TypeError: x is undefined\n +at [\s\S]+caused by Error: below\n +at /,
+  );
+});
+
 test("a generation's line says who, what, how much and how long, and why it ended", () => {
   const line = written((log) =>
     logGeneration(log, {

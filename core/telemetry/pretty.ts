@@ -3,7 +3,7 @@ import type { ErrorRecord } from "./describe-error.ts";
 
 /**
  * A JSON log line as people read it: time, level, who speaks, what happened, then the remaining fields as
- * `name=value` on the same line. Only an error's stack takes lines of its own.
+ * `name=value` on the same line. Only the stack of a bug takes lines of its own.
  */
 export const toReadableLine: (line: string) => string = prettyPrinter.prettyFactory({
   colorize: process.stderr.hasColors?.() === true,
@@ -13,7 +13,7 @@ export const toReadableLine: (line: string) => string = prettyPrinter.prettyFact
     [
       `${record.service}: ${record[messageKey] ?? ""}`,
       ...toFields(record, messageKey),
-      ...toErrorLines(record.err as ErrorRecord | undefined),
+      ...toErrorText(record.err as ErrorRecord | undefined),
     ].join(" "),
 });
 
@@ -25,8 +25,14 @@ function toFields(record: Record<string, unknown>, messageKey: string): string[]
     .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
 }
 
-function toErrorLines(error: ErrorRecord | undefined, lead = ""): string[] {
+/** What was thrown on purpose explains itself in its message; of a bug the stacks are wanted. */
+function toErrorText(error: ErrorRecord | undefined): string[] {
   if (error === undefined) return [];
-  const text = (error.stack ?? error.message).replaceAll("\n", "\n  ");
-  return [`\n  ${lead}${text}`, ...toErrorLines(error.cause, "caused by ")];
+  if (error.kind !== undefined && error.kind !== "internal") return [`(${error.message.trim()})`];
+  return [toStacks(error)];
+}
+
+function toStacks({ stack, message, cause }: ErrorRecord, lead = ""): string {
+  const below = cause === undefined ? "" : toStacks(cause, "caused by ");
+  return `\n  ${lead}${(stack ?? message).replaceAll("\n", "\n  ")}${below}`;
 }

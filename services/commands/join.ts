@@ -19,6 +19,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
   return serve("inference", values, async ({ signal, add }, logFor) => {
     const log = logFor("inference");
     const id = values.nodeId ?? createNodeId();
+    log.info({ node_id: id, registry: values.registry }, "joining the mesh");
     const connect = (address: string) => {
       const transport = createGrpcTransport({ address });
       add({ name: `connection to ${address}`, stop: () => transport.close() });
@@ -58,11 +59,11 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     }
     await node.start(signal);
     const way =
-      advertise === undefined ? `attached to ${values.routers.join(", ")}` : `dialled at ${advertise}`;
-    announce("join", `node ${id} is in the mesh, ${way}`);
+      advertise === undefined ? `attaches to ${values.routers.join(", ")}` : `is dialled at ${advertise}`;
+    announce("join", `node ${id} is registered and ${way}`);
   });
 }
 
 /** Readable, and unique even among nodes of one machine. */
 export const createNodeId = (): string =>
-  `${hostname().replace(/[^\w.-]/g, "-") || "node"}-${randomBytes(3).toString("hex")}`;
+  `${hostname().replace(/^\W+|[^\w.-]/g, "") || "node"}-${randomBytes(3).toString("hex")}`;

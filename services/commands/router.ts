@@ -16,9 +16,13 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
     const log = logFor("router");
     const registry = createGrpcTransport({ address: values.registry });
     add({ name: "connection to the registry", stop: () => registry.close() });
+    const { queueLimit, callerQueueLimit, queueTimeoutMs } = values;
     const service = createRouter({
       registry,
       dial: (address) => createGrpcTransport({ address }),
+      queueLimit,
+      callerQueueLimit,
+      queueTimeoutMs,
       clock: systemClock,
       log,
     });

@@ -9,11 +9,20 @@ const facts = {
   keyOrigin: "kept in .data/api-key",
   userId: "local",
   models: ["starter", "other"],
+  chat: "cxmpute chat --data elsewhere",
 };
 
 test("the screen says where to connect, as whom, and gives one line to try", () => {
   const screen = toScreen(facts);
-  for (const said of ["1.2.3", "1.2 s", facts.baseUrl, facts.apiKey, facts.keyOrigin, "starter, other"])
+  for (const said of [
+    "1.2.3",
+    "1.2 s",
+    facts.baseUrl,
+    facts.apiKey,
+    facts.keyOrigin,
+    "starter, other",
+    facts.chat,
+  ])
     expect(screen).toContain(said);
   expect(screen.split("\n").filter((line) => line.startsWith("curl "))).toEqual([
     `curl -N http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer sk-cx-abc' -H 'X-User-Id: local' -H 'Content-Type: application/json' -d '{"model":"starter","stream":true,"messages":[{"role":"user","content":"What is gRPC?"}]}'`,

@@ -13,11 +13,13 @@ export interface ScreenFacts {
   readonly userId: string;
   /** At least one. */
   readonly models: readonly string[];
+  /** The command that talks to this very mesh. */
+  readonly chat: string;
 }
 
 /** What `cxmpute up` shows when it is ready: how to use it, and a line to try. */
 export function toScreen(facts: ScreenFacts): string {
-  const { version, startedInMs, baseUrl, apiKey, keyOrigin, userId, models } = facts;
+  const { version, startedInMs, baseUrl, apiKey, keyOrigin, userId, models, chat } = facts;
   return `
 cxmpute ${version} is ready after ${(startedInMs / 1000).toFixed(1)} s.
 
@@ -30,7 +32,11 @@ Try it:
 
 ${toCurl(facts)}
 
-or talk to it with \`cxmpute chat\` (from a checkout: \`npm run -s cxmpute -- chat\`). Ctrl-C ends the mesh.
+or talk to it:
+
+${chat}
+
+Ctrl-C ends the mesh.
 
 `;
 }

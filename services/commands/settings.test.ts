@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../core/config/load.ts";
 import { byName, type Settings } from "../../core/config/settings.ts";
 import { shapeOf } from "../../core/config/shape.ts";
+import { defaultQueueLimits } from "../router/index.ts";
 import { commands } from "./catalogue.ts";
-import { joinSettings, translatorSettings, upSettings } from "./settings.ts";
+import { joinSettings, routerSettings, translatorSettings, upSettings } from "./settings.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
   loadConfig({ settings, args, environment: {} }).values;
@@ -62,4 +63,9 @@ test("what only the synthetic engine understands is refused with another", () =>
 
 test("a node cannot be advertised at port 0", () => {
   expect(() => load(joinSettings, "--advertise", "127.0.0.1:0")).toThrow(/nobody can dial port 0/);
+});
+
+test("a router that is told nothing queues as one that is made without options", () => {
+  const { queueLimit, callerQueueLimit, queueTimeoutMs } = defaultQueueLimits;
+  expect(load(routerSettings)).toMatchObject({ queueLimit, callerQueueLimit, queueTimeoutMs });
 });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hostPort, parseHostPort } from "../../core/config/host-port.ts";
 import { defineSettings, type Setting } from "../../core/config/settings.ts";
 import { logLevels } from "../../core/telemetry/log.ts";
+import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../translator/config.ts";
 import { defaultDataFolder, starterModel } from "./places.ts";
 
 // The settings of every command. They are all here, apart from the services, because one file may configure all
@@ -187,6 +188,21 @@ export const translatorSettings = defineSettings(
       help: "A key that lets requests in; `sha256:HEX` is the hash of one. Without any, everybody is let in, which is refused unless only this machine can connect.",
     }),
     userId: userId("local"),
+    bodyLimitBytes: setting({
+      schema: z
+        .int()
+        .min(1024)
+        .max(1024 ** 3),
+      default: defaultBodyLimitBytes,
+      placeholder: "N",
+      help: "The largest request body.",
+    }),
+    stallTimeoutMs: setting({
+      schema: z.int().min(100).max(3_600_000),
+      default: defaultStallTimeoutMs,
+      placeholder: "N",
+      help: "A client of a stream that takes nothing for so long is cut.",
+    }),
     ...service,
   },
   ({ listen: address, apiKeys }, report) => {
@@ -206,6 +222,24 @@ function isLoopback(address: string): boolean {
 export const routerSettings = defineSettings("router", {
   listen: listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
   registry: registryAddress,
+  queueLimit: setting({
+    schema: z.int().min(0),
+    default: 1024,
+    placeholder: "N",
+    help: "How many generations may wait for a node; more get 503.",
+  }),
+  callerQueueLimit: setting({
+    schema: z.int().min(0),
+    default: 64,
+    placeholder: "N",
+    help: "How many of them may be one caller's; more get 429.",
+  }),
+  queueTimeoutMs: setting({
+    schema: z.int().min(0).max(3_600_000),
+    default: 30_000,
+    placeholder: "N",
+    help: "How long a generation may wait for a node.",
+  }),
   ...service,
 });
 

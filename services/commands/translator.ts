@@ -17,9 +17,14 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
         for (const transport of routers) transport.close();
       },
     });
-    const { listen, userId } = values;
+    const { listen, userId, bodyLimitBytes, stallTimeoutMs } = values;
     const keys = values.apiKeys.map((text) => toApiKey(text, userId));
-    const service = await createTranslator({ routers, config: { listen, keys }, clock: systemClock, log });
+    const service = await createTranslator({
+      routers,
+      config: { listen, keys, bodyLimitBytes, stallTimeoutMs },
+      clock: systemClock,
+      log,
+    });
     add({ name: "translator", drain: (graceMs) => service.drain(graceMs), stop: () => service.close() });
     const baseUrl = await service.listen().catch((error: unknown) => {
       throw toListenFault(error, listen);

@@ -13,10 +13,11 @@ import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
 import { toEngine } from "./engine.ts";
-import { version } from "./places.ts";
+import { invocation, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
-import type { upSettings } from "./settings.ts";
+import { chatSettings, type upSettings } from "./settings.ts";
+import { shellQuote } from "./shell-quote.ts";
 
 /**
  * Runs the whole mesh in this process until a signal ends it. The services are the ones that also run apart, and
@@ -85,6 +86,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
         keyOrigin: values.apiKey === undefined ? `kept in ${apiKeyFile(values.data)}` : "as configured",
         userId,
         models,
+        chat: toChatCommand(values, `${url}/v1`),
       }),
     );
   });
@@ -100,6 +102,20 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       await sleep(clock, 10, signal);
     }
   }
+}
+
+/** The command that talks to this mesh: with as many flags as differ from what it finds by itself. */
+function toChatCommand(values: Values<typeof upSettings>, baseUrl: string): string {
+  const { apiKey, userId, data } = values;
+  const { table } = chatSettings;
+  return [
+    ...(apiKey === undefined ? [] : [`CXMPUTE_API_KEY=${shellQuote(apiKey)}`]),
+    invocation,
+    "chat",
+    ...(baseUrl === table.baseUrl.default ? [] : ["--base-url", shellQuote(baseUrl)]),
+    ...(userId === table.userId.default ? [] : ["--user-id", shellQuote(userId)]),
+    ...(data === table.data.default ? [] : ["--data", shellQuote(data)]),
+  ].join(" ");
 }
 
 /** Where the node says that it is; nobody else can register here, so whoever dials means it. */

@@ -325,6 +325,28 @@ describe("failover", () => {
     expect(reader.events[0]?.event.value).toMatchObject({ nodeId: second });
   });
 
+  test("happens while a node has shown no more than the ids of half a character", async () => {
+    const ids = (tokenId: number, text = "") => {
+      const event = delta(text);
+      if (event.event.case === "delta") event.event.value.tokenIds.push(tokenId);
+      return event;
+    };
+    let asked = 0;
+    const halfThenWhole = ({ events }: FakeRelay["asked"][number]) => {
+      for (const event of [started(), ids(1)]) events.push(event);
+      if (asked++ === 0) return events.fail(lost());
+      for (const event of [ids(2, "é"), finished()]) events.push(event);
+    };
+    join({ a: halfThenWhole, b: halfThenWhole });
+    const reader = ask();
+    await settled();
+    expect(textOf(reader.events)).toBe("é");
+    const tokenIds = reader.events.flatMap(({ event }) =>
+      event.case === "delta" ? event.value.tokenIds : [],
+    );
+    expect(tokenIds).toEqual([1, 2]);
+  });
+
   test("does not happen after the first token", async () => {
     const breaking = ({ events }: FakeRelay["asked"][number]) => {
       events.push(started());

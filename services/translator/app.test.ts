@@ -548,3 +548,8 @@ test("a server that is draining asks clients to leave", async () => {
   for (const response of [await post(parts), await post(parts, streamed), await get("/v1/x", parts)])
     expect(response.headers.connection).toBe("close");
 });
+
+test("slow senders are cut, slow answers are not", () => {
+  const { server } = createTestApp();
+  expect([server.headersTimeout, server.requestTimeout, server.timeout]).toEqual([10_000, 30_000, 0]);
+});

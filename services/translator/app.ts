@@ -4,9 +4,10 @@ import type { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import type { Authenticate } from "./auth/keys.ts";
+import { requireKey } from "./auth/require-key.ts";
 import { createChatRoute } from "./chat/route.ts";
 import { toErrorAnswer } from "./errors/envelope.ts";
-import { fromFastify, pathOf } from "./errors/from-fastify.ts";
+import { fromFastify } from "./errors/from-fastify.ts";
 import { unknownUrl, wrongContentEncoding, wrongMethod } from "./errors/http-faults.ts";
 import { reportBug } from "./errors/report-bug.ts";
 import { registerHealth } from "./health.ts";
@@ -14,7 +15,7 @@ import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
 import { parseJsonBody } from "./http/json-body.ts";
 import type { OpenRequests } from "./http/open-requests.ts";
-import { decorateRequests, processingMs } from "./http/request-context.ts";
+import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
 import { requestIdOf } from "./http/request-id.ts";
 import type { SseStreams } from "./http/sse-streams.ts";
 import type { ListModels } from "./models/model-list.ts";
@@ -75,7 +76,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     reportBug(log, error, request.id);
     // Fastify would close the connection under a body that is refused: the client would see it break instead of
     // the answer. Node reads such a body to its end, or to the request timeout, and drops it.
-    if (!isDraining() && reply.hasHeader("connection")) reply.removeHeader("connection");
+    if (reply.hasHeader("connection")) reply.removeHeader("connection");
     // Where Fastify gives up before its hooks have run, nobody has set it yet.
     reply.header("x-request-id", request.id);
     sendAnswer(error, reply);
@@ -87,13 +88,13 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.addHook("onRequest", (request, reply, next) => {
     request.receivedAt = clock.now();
     reply.header("x-request-id", request.id);
-    if (isDraining()) reply.header("connection", "close");
     if (request.method === "OPTIONS") return answerPreflight(request, reply);
     allowOrigin(request, reply);
     next();
   });
   app.addHook("onSend", (request, reply, payload, next) => {
     reply.header("openai-processing-ms", processingMs(request, clock));
+    if (isDraining()) reply.header("connection", "close");
     next(null, payload);
   });
 
@@ -120,11 +121,7 @@ function sendAnswer(error: MeshError, reply: FastifyReply): void {
 /** OpenAI's routes, behind a key. */
 function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
   const { authenticate, listModels } = options;
-  scope.addHook("onRequest", (request, _reply, next) => {
-    const { authorization, "x-user-id": userId } = request.headers;
-    request.userId = authenticate({ authorization, userId: userId as string | undefined });
-    next();
-  });
+  scope.addHook("onRequest", requireKey(authenticate));
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
     done(null, parseJsonBody(body as Buffer)),

@@ -12,6 +12,7 @@ import { toConnectError } from "../../core/rpc/status.ts";
 import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Authenticate } from "./auth/keys.ts";
+import { requireKey } from "./auth/require-key.ts";
 import { AnswerWatch } from "./chat/answer-watch.ts";
 import type { AnswerReader } from "./chat/read-answer.ts";
 import { reportBug } from "./errors/report-bug.ts";
@@ -37,11 +38,7 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
   const { authenticate, bodyLimitBytes, shutdownSignal } = options;
   app.register((scope, _options, done) => {
     // Before the call is even read; Connect's own interceptors run after that.
-    scope.addHook("onRequest", (request, _reply, next) => {
-      const { authorization, "x-user-id": userId } = request.headers;
-      request.userId = authenticate({ authorization, userId: userId as string | undefined });
-      next();
-    });
+    scope.addHook("onRequest", requireKey(authenticate));
     scope.setErrorHandler((thrown, request, reply) => {
       const error = toMeshError(thrown);
       reportBug(options.log, error, request.id);

@@ -52,7 +52,7 @@ test("a connection carries one answer after the other, and answers that were ask
   await received(/third/);
   socket.write(rawRequest({ stream: true }));
   (await script.next()).push(...answerOf("fourth"));
-  await received(/fourth[^]*\r\n0\r\n\r\n$/);
+  await received(/fourth.*\r\n0\r\n\r\n$/s);
 
   const responses = parseResponses(text());
   expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
@@ -135,9 +135,9 @@ describe("a client that reads slowly", () => {
       await new Promise(setImmediate);
       if ((await Promise.race([aborted, Promise.resolve("open")])) === "aborted") break;
     }
-    // The generation is gone; the connection waits for its reader, and then no longer.
+    await aborted;
     await clock.advance(20_000);
+    // On a clock that stands still, this resolves only when no connection is left.
     await translator.drain(60_000);
-    expect(socket.destroyed || socket.readableLength >= 0).toBe(true);
   });
 });

@@ -30,8 +30,7 @@ export async function serveTranslator(
         for await (const event of generate(generation!, signal)) yield { event };
       },
       async *relay(requests, { signal }) {
-        // Frames beat on the machine's time; only the translator's own clock is the test's.
-        const options = { generate, frames: framesOf(requests), signal, clock: systemClock };
+        const options = { generate, frames: framesOf(requests), signal, clock };
         for await (const frame of serveRelay(options)) yield { frame };
       },
       async *attach() {},

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { answering, answerOf, bearer, question } from "../../services/translator/testing.ts";
+import {
+  answering,
+  answerOf,
+  bearer,
+  createScript,
+  question,
+  startedEvent,
+  textEvent,
+} from "../../services/translator/testing.ts";
 import { connectRaw, parseResponses, rawRequest, serveTranslator } from "./support.ts";
 
 const errorOf = (body: string) => JSON.parse(body).error;
@@ -27,12 +35,29 @@ test.each([
   expect(errorOf(response!.body)).toMatchObject({ type: "invalid_request_error", param: null, code: null });
 });
 
-test("noise behind a request does not get into its answer", async () => {
+test("noise behind a request is answered whole, by its own or by the other's answer", async () => {
   const translator = await serveTranslator(answering(answerOf("whole")));
   const { socket, text, closed } = await connectRaw(translator);
   socket.write(`${rawRequest()}noise\r\n\r\n`);
   await closed;
-  for (const { status, body } of parseResponses(text())) expect([status, JSON.parse(body)]).toBeTruthy();
+  const responses = parseResponses(text());
+  expect(responses.length).toBeGreaterThan(0);
+  for (const { status, body } of responses)
+    expect(JSON.parse(body)).toHaveProperty(status === 200 ? "choices" : "error");
+});
+
+test("noise behind a stream does not get into it", async () => {
+  const script = createScript();
+  const translator = await serveTranslator(script.generate);
+  const { socket, text, received, closed } = await connectRaw(translator);
+  socket.write(rawRequest({ stream: true }));
+  const call = await script.next();
+  call.push(startedEvent(), textEvent("begun"));
+  await received(/begun/);
+  socket.write("noise\r\n\r\n");
+  await closed;
+  expect(text().match(/HTTP\/1\.1/g)).toHaveLength(1);
+  await call.aborted;
 });
 
 test("a body over the limit is answered 413, and the connection survives it", async () => {

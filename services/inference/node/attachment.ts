@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
+import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
@@ -14,7 +15,7 @@ import {
   type AttachResponse,
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { Backoff, reconnect } from "./backoff.ts";
+import { reconnect } from "./reconnect.ts";
 import { within } from "./within.ts";
 
 /** What attaching to one router needs. */

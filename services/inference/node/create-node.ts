@@ -3,6 +3,7 @@ import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
+import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
@@ -13,7 +14,6 @@ import { guardEngines } from "../guard/guard-engines.ts";
 import { keepAttached } from "./attachment.ts";
 import { Registration } from "./registration.ts";
 import { createInferenceService } from "./service.ts";
-import { orAborted } from "./within.ts";
 
 /** How to make a node. */
 export interface NodeOptions {

@@ -1,9 +1,10 @@
 import { createClient, type Transport } from "@connectrpc/connect";
+import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { Backoff, reconnect } from "./backoff.ts";
+import { reconnect } from "./reconnect.ts";
 import { within } from "./within.ts";
 
 /** What keeping a node registered needs. */

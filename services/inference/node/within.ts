@@ -1,19 +1,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
-
-/** Settles as the promise does, or rejects with the signal's reason as soon as it aborts. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([aborted.promise, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
+import { orAborted } from "../../../core/streams/or-aborted.ts";
 
 /**
  * Runs `attempt` under a signal that follows `outer` and aborts with `deadline` after `limitMs`. Rejects at once

@@ -28,7 +28,7 @@ const begin = () => {
     {
       registry: registry.transport,
       clock,
-      random: () => 1,
+      random: () => 0,
       log: silentLog,
       onListing: ({ revision, nodes, epoch }, former) => {
         const memory = former !== undefined && former.epoch !== epoch ? "forgot everything, " : "";

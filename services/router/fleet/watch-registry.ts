@@ -1,10 +1,10 @@
 import { createClient, type Transport } from "@connectrpc/connect";
+import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { scoped } from "../../../core/streams/scoped.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { Backoff } from "../backoff.ts";
 import { follow, type Listing } from "./listing.ts";
 
 /** What the watch needs. */
@@ -24,7 +24,7 @@ export interface WatchOptions {
 export async function watchRegistry(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { registry, clock, random, log, onListing } = options;
   const client = createClient(RegistryService, registry);
-  const backoff = new Backoff({ firstMs: 100, longestMs: 5000, random });
+  const backoff = new Backoff({ firstMs: 100, limitMs: 5000, random });
   let listing: Listing | undefined;
   let away = false;
   while (!signal.aborted) {

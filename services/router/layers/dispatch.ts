@@ -50,6 +50,9 @@ export const dispatch =
     }
   };
 
+/** Deltas that are kept back at most; a character in several tokens shows nothing before the last of them. */
+const headLimit = 16;
+
 /**
  * Reads until there is something to show. What comes before is kept back, so that a generation that moves shows
  * neither two beginnings nor the signs of life of an attempt that came to nothing.
@@ -67,10 +70,10 @@ async function readHead(seat: Seat, call: Call, nodeId: string): Promise<Begun> 
       throw new MeshError("engine_failed", "The node's answer did not begin with exactly one `started`.");
     }
     if (first) head.push(signed(value, nodeId));
-    else if (event.case === "finished" || (event.case === "delta" && showsSomething(event.value))) {
+    else if (event.case !== "delta" || showsSomething(event.value) || head.length > headLimit) {
       head.push(value);
       return { head, rest };
-    }
+    } else if (event.value.tokenIds.length > 0) head.push(value);
   }
 }
 
@@ -82,8 +85,8 @@ function signed(event: GenerationEvent, nodeId: string): GenerationEvent {
   });
 }
 
-const showsSomething = ({ text, reasoning, toolCalls, tokenIds, logprobs }: Delta): boolean =>
-  text !== "" || reasoning !== "" || toolCalls.length > 0 || tokenIds.length > 0 || logprobs.length > 0;
+const showsSomething = ({ text, reasoning, toolCalls, logprobs }: Delta): boolean =>
+  text !== "" || reasoning !== "" || toolCalls.length > 0 || logprobs.length > 0;
 
 /** A node's failure as it counts for the mesh: what the caller did not cause is not put down to the caller. */
 function toNodeFailure(thrown: unknown, nodeId: string): MeshError {

@@ -3,6 +3,7 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
+import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { untilAborted } from "../../../core/streams/until-aborted.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import {
@@ -10,12 +11,12 @@ import {
   type EngineBound,
   EngineBoundSchema,
 } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
-import type {
-  AttachRequest,
-  AttachRequest_Hello,
-  AttachResponse,
+import {
+  type AttachRequest,
+  type AttachRequest_Hello,
+  type AttachResponse,
+  AttachResponseSchema,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { AttachResponseSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { openNodeRelay } from "./node-relay.ts";
 
@@ -124,16 +125,6 @@ function stranger(nodeId: string, cause?: unknown): MeshError {
     `Node \`${nodeId}\` does not hold this lease: register with the registry, then attach with the lease it gives.`,
     { cause, code: "lease_lapsed" },
   );
-}
-
-/** Waits for a promise, but not beyond an abort. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 async function* fromNode(messages: AsyncIterator<AttachRequest>): AsyncGenerator<ClientBound> {

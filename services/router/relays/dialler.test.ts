@@ -17,7 +17,7 @@ beforeEach(() => {
   clock = new FakeClock();
   fleet = new Fleet({ clock, log: silentLog });
   nodes = new FakeNodes(clock);
-  dialler = new Dialler({ dial: nodes.dial, fleet, clock, random: () => 1, log: silentLog });
+  dialler = new Dialler({ dial: nodes.dial, fleet, clock, random: () => 0, log: silentLog });
 });
 afterEach(async () => {
   dialler.close();

@@ -1,11 +1,11 @@
 import { createClient, type Transport } from "@connectrpc/connect";
+import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
-import { Backoff } from "../backoff.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { openNodeRelay } from "./node-relay.ts";
 
@@ -65,7 +65,7 @@ class Line {
     this.address = node.address;
     this.#node = node;
     this.#options = options;
-    this.#backoff = new Backoff({ firstMs: 100, longestMs: 5000, random: options.random });
+    this.#backoff = new Backoff({ firstMs: 100, limitMs: 5000, random: options.random });
     void this.#run();
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Generate } from "../../../core/generate.ts";
+import { pour } from "../../../core/streams/pour.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { AnswerWatch } from "./answer-watch.ts";
@@ -24,11 +25,14 @@ export async function readAnswer(
 ): Promise<void> {
   const watch = new AnswerWatch(generation, clock, log);
   try {
-    for await (const event of generate(generation, signal)) {
+    const events = generate(generation, signal)[Symbol.asyncIterator]();
+    let waits: Promise<void> | undefined;
+    const take = (event: GenerationEvent): boolean => {
       watch.see(event);
-      const waits = accept(event);
-      if (waits !== undefined) await waits;
-    }
+      waits = accept(event);
+      return waits === undefined;
+    };
+    while ((await pour(events, take)) === "stopped") await waits;
     watch.end();
   } catch (thrown) {
     throw watch.fail(signal.aborted ? signal.reason : thrown);

@@ -23,6 +23,8 @@ import { type ChatRequest, parseChatRequest } from "./request/index.ts";
 export interface ChatOptions extends AnswerReader {
   readonly openRequests: OpenRequests;
   readonly sseStreams: SseStreams;
+  /** Whether connections should end with their answer. */
+  readonly isDraining: () => boolean;
 }
 
 /** One request on its way to its answer. */
@@ -85,6 +87,7 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
     return options.sseStreams.open(reply.raw, {
       ...(reply.getHeaders() as OutgoingHttpHeaders),
       "openai-processing-ms": processingMs(reply.request, options.clock),
+      ...(options.isDraining() ? { connection: "close" } : {}),
     });
   };
   try {

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyRequest } from "fastify";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { pathOf } from "../http/request-context.ts";
 import { badRequest, badUrl, bodyTooLarge, unknownUrl, urlTooLong, wrongContentType } from "./http-faults.ts";
 
 /** Whatever a request failed with, Fastify's own errors included, as the error to send. */
@@ -23,10 +24,4 @@ export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitB
     default:
       return toMeshError(thrown);
   }
-}
-
-/** The address without its query, which may hold secrets. */
-export function pathOf(request: FastifyRequest): string {
-  const { url } = request.raw;
-  return (url ?? "/").split("?", 1)[0]!;
 }

@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { answerClientError } from "./client-error.ts";
 import { depthLimit, parseJsonBody } from "./json-body.ts";
 import { nestsDeeperThan } from "./json-depth.ts";
 import { newId, requestIdOf } from "./request-id.ts";
@@ -82,5 +84,47 @@ describe("a request's id", () => {
 
   test("is new every time", () => {
     expect(newId("chatcmpl-")).not.toBe(newId("chatcmpl-"));
+  });
+});
+
+describe("a connection that never became a request", () => {
+  /** What is written to a connection that fails so, and whether it ends. */
+  const answerTo = (code: string, socket: Partial<Record<keyof Socket | "_httpMessage", unknown>> = {}) => {
+    const seen = { text: "", ended: false };
+    const fake = {
+      writable: true,
+      write: (text: string) => (seen.text += text),
+      destroySoon: () => {
+        seen.ended = true;
+      },
+      ...socket,
+    };
+    answerClientError(Object.assign(new Error("failed"), { code }), fake as unknown as Socket);
+    return seen;
+  };
+
+  test.each([
+    { code: "ERR_HTTP_REQUEST_TIMEOUT", status: "408 Request Timeout", error: "request_timeout" },
+    { code: "HPE_HEADER_OVERFLOW", status: "431 Request Header Fields Too Large", error: null },
+    { code: "HPE_INVALID_METHOD", status: "400 Bad Request", error: null },
+  ])("is told why: $status", ({ code, status, error }) => {
+    const { text, ended } = answerTo(code);
+    const [head, body] = text.split("\r\n\r\n");
+    expect(head).toContain(`HTTP/1.1 ${status}\r\n`);
+    expect(head).toContain(`content-length: ${body!.length}`);
+    expect(JSON.parse(body!).error).toMatchObject({ type: "invalid_request_error", code: error });
+    expect(ended).toBe(true);
+  });
+
+  test.each([
+    { what: "is gone", code: "ECONNRESET", socket: {} },
+    { what: "cannot be written to", code: "HPE_INVALID_METHOD", socket: { writable: false } },
+    {
+      what: "is in the middle of an answer",
+      code: "HPE_INVALID_METHOD",
+      socket: { _httpMessage: { headersSent: true } },
+    },
+  ])("is only ended when it $what", ({ code, socket }) => {
+    expect(answerTo(code, socket)).toEqual({ text: "", ended: true });
   });
 });

@@ -19,3 +19,9 @@ export function decorateRequests(app: FastifyInstance): void {
 /** What `openai-processing-ms` says: from the head of the request to that of the response. */
 export const processingMs = (request: FastifyRequest, clock: Clock): number =>
   Math.max(0, Math.round(clock.now() - request.receivedAt));
+
+/** The address without its query, which may hold secrets. */
+export function pathOf(request: FastifyRequest): string {
+  const { url } = request.raw;
+  return (url ?? "/").split("?", 1)[0]!;
+}

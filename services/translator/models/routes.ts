@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { pathOf } from "../errors/from-fastify.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
+import { pathOf } from "../http/request-context.ts";
 import type { ListModels } from "./model-list.ts";
 
 /** `GET /models`: every model that some node can serve now. */

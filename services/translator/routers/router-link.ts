@@ -1,4 +1,5 @@
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { Backoff } from "../../../core/backoff.ts";
 import type { Clock, Timer } from "../../../core/clock.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { openRelay } from "../../../core/relay/client.ts";
@@ -18,9 +19,8 @@ export interface RouterLinkOptions {
   readonly random: () => number;
 }
 
-/** Bounds of the wait before the next attempt, in milliseconds; it doubles in between. */
-const firstBackoffMs = 100;
-const longestBackoffMs = 5000;
+/** Waits between attempts (`Backoff`). */
+const reconnect = { firstMs: 100, limitMs: 5000 } as const;
 
 /**
  * The way to one router: its calls, and a relay that is opened again whenever it ends.
@@ -34,11 +34,13 @@ export class RouterLink {
   #relay: RelayClient | undefined;
   #connected = false;
   #failures = 0;
+  readonly #backoff: Backoff;
   #retry: Timer | undefined;
   #closed = false;
 
   constructor(options: RouterLinkOptions) {
     this.#options = options;
+    this.#backoff = new Backoff({ ...reconnect, random: options.random });
     this.client = createClient(RouterService, options.transport);
     this.#open();
   }
@@ -86,17 +88,18 @@ export class RouterLink {
   #onConnected(): void {
     this.#connected = true;
     this.#failures = 0;
+    this.#backoff.reset();
     this.#options.log.info({ router: this.#options.name }, "connected to router");
   }
 
   readonly #onEnd = (reason: MeshError): void => {
-    const { clock, log, name, random } = this.#options;
+    const { clock, log, name } = this.#options;
     const wasConnected = this.#connected;
     this.#relay = undefined;
     this.#connected = false;
     if (this.#closed) return;
-    const ceilingMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** this.#failures++);
-    const delayMs = ceilingMs * (0.5 + random() / 2);
+    const delayMs = this.#backoff.next();
+    this.#failures += 1;
     // A router that is away for long is not worth a line for each attempt.
     const level = wasConnected || this.#failures === 1 ? "warn" : "debug";
     log[level](

@@ -765,7 +765,8 @@ export const GenerationEventSchema: GenMessage<GenerationEvent> = /*@__PURE__*/
   messageDesc(file_cxmpute_generation_v1_generation, 16);
 
 /**
- * A node has begun to answer.
+ * A node has taken the generation on; it may still wait for a slot there. Until the first delta that is not empty
+ * nothing has been shown, and the generation can move to another node.
  *
  * @generated from message cxmpute.generation.v1.Started
  */
@@ -793,7 +794,8 @@ export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
   messageDesc(file_cxmpute_generation_v1_generation, 17);
 
 /**
- * More of the answer. An empty one is a sign of life: the engine has moved but has nothing to show yet.
+ * More of the answer. An empty one is a sign of life: the generation waits its turn, or the engine has moved but
+ * has nothing to show yet.
  *
  * @generated from message cxmpute.generation.v1.Delta
  */

@@ -5,10 +5,10 @@ import {
   type GenerationEvent,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent, signOfLife, startedEvent } from "../../events.ts";
+import { AnswerLedger } from "./answer/answer-ledger.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
 import { deltaEvent } from "./answer/delta.ts";
 import type { TokenLikelihood } from "./answer/logprobs.ts";
-import { Transcript } from "./answer/transcript.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { GrammarState } from "./native/grammar.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
@@ -57,7 +57,7 @@ class Run {
   readonly #held: HeldSequence;
   readonly #watch: StepWatch;
   readonly #reader: AnswerReader;
-  readonly #transcript: Transcript;
+  readonly #ledger: AnswerLedger;
   #source: TokenSource | undefined;
   #grammar: GrammarState | undefined;
   #cachedTokens = 0;
@@ -74,7 +74,7 @@ class Run {
     this.#held = held;
     this.#watch = watch;
     this.#reader = new AnswerReader(prepared.reading);
-    this.#transcript = new Transcript(generation.id, model.vocabulary, this.#reader);
+    this.#ledger = new AnswerLedger(generation.id, model.vocabulary, this.#reader);
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
@@ -112,7 +112,7 @@ class Run {
         );
       await this.#accept(token);
     }
-    this.#transcript.skip();
+    this.#ledger.skip();
   }
 
   async *#prefill(): AsyncGenerator<GenerationEvent> {
@@ -134,7 +134,7 @@ class Run {
     this.#source = source;
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
-      const step = source.next(latest, this.#transcript.tokens, this.#grammar);
+      const step = source.next(latest, this.#ledger.tokens, this.#grammar);
       let drawn = await this.#watch.wait(step);
       while (drawn === beat) {
         yield this.#sign();
@@ -144,19 +144,19 @@ class Run {
       latest = drawn.token;
       await this.#accept(latest, drawn.likelihood);
       if (this.#isOver()) break;
-      const parts = this.#transcript.take();
+      const parts = this.#ledger.take();
       if (parts === undefined) continue;
       this.#watch.shown();
       yield deltaEvent(parts);
     }
-    this.#transcript.end();
-    const rest = this.#transcript.take();
+    this.#ledger.end();
+    const rest = this.#ledger.take();
     if (rest !== undefined) yield deltaEvent(rest);
   }
 
   /** Notes a token that the grammar, if any, has accepted, and changes the grammar where the answer asks for it. */
   async #accept(token: number, likelihood?: TokenLikelihood): Promise<void> {
-    this.#transcript.push(token, likelihood);
+    this.#ledger.push(token, likelihood);
     const { answer, call } = this.#prepared.plan;
     if (answer !== undefined || call === undefined) return;
     if (!this.#reader.inTrustedCall) this.#grammar = undefined;
@@ -169,7 +169,7 @@ class Run {
   }
 
   #isOver(): boolean {
-    return this.#reader.over !== undefined || this.#transcript.tokens.length >= this.#prepared.maxTokens;
+    return this.#reader.over !== undefined || this.#ledger.tokens.length >= this.#prepared.maxTokens;
   }
 
   async *#beats(step: Promise<unknown>): AsyncGenerator<GenerationEvent> {
@@ -184,15 +184,14 @@ class Run {
   #finished(): GenerationEvent {
     return finishedEvent(this.#reason(), {
       promptTokens: this.#prepared.prompt.length,
-      completionTokens: this.#transcript.tokens.length,
+      completionTokens: this.#ledger.tokens.length,
       cachedTokens: this.#cachedTokens,
-      reasoningTokens: this.#transcript.reasoningTokens,
+      reasoningTokens: this.#ledger.reasoningTokens,
     });
   }
 
   #reason(): FinishReason {
-    const isCut =
-      this.#reader.over === undefined && this.#transcript.tokens.length >= this.#prepared.maxTokens;
+    const isCut = this.#reader.over === undefined && this.#ledger.tokens.length >= this.#prepared.maxTokens;
     if (isCut) return FinishReason.LENGTH;
     return this.#reader.completeCalls > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
   }

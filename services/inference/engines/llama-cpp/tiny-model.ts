@@ -7,7 +7,10 @@ export const tinySizes = { embedding: 32, blocks: 1, heads: 2, feedForward: 64, 
  * A model of the llama architecture with weights that are nothing but noise, and a SentencePiece vocabulary: for
  * tests of what the starter model does not have. What it writes is nonsense, but always the same.
  */
-export function tinyModel(template: string, pieces: readonly (readonly [piece: string, type: number])[]): GgufContent {
+export function tinyModel(
+  template: string,
+  pieces: readonly (readonly [piece: string, type: number])[],
+): GgufContent {
   const { embedding, blocks, heads, feedForward, context } = tinySizes;
   const tokens = [...basicPieces, ...pieces];
   const metadata: Record<string, Entry> = {
@@ -67,7 +70,10 @@ const basicPieces: readonly (readonly [piece: string, type: number])[] = [
   ["<unk>", 2],
   ["<s>", 3],
   ["</s>", 3],
-  ...Array.from({ length: 256 }, (_, byte) => [`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, 6] as const),
+  ...Array.from(
+    { length: 256 },
+    (_, byte) => [`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, 6] as const,
+  ),
   ["\u2581", 1],
   ...Array.from({ length: 94 }, (_, index) => [String.fromCharCode(33 + index), 1] as const),
 ];

@@ -38,11 +38,8 @@ export class Vocabulary {
       throw new GgufError(
         `has a vocabulary of the kind \`${kind}\`, which the embedded engine does not know. Serve it with llama-server or Ollama beside the node`,
       );
-    const types = metadata.numbers("tokenizer.ggml.token_type");
-    if (types !== undefined && types.length !== pieces.length)
-      throw new GgufError("is damaged: its lists of tokens have different lengths");
     this.pieces = pieces;
-    this.#types = types ?? [];
+    this.#types = metadata.numbers("tokenizer.ggml.token_type") ?? [];
     this.#toBytes = toBytes;
     this.leadingSpace = kind === "llama" && metadata.flag("tokenizer.ggml.add_space_prefix") !== false;
   }

@@ -1,31 +1,93 @@
 import { GgufError } from "./gguf-error.ts";
-import type { GgufHeader } from "./header.ts";
+import { type GgufHeader, ValueType } from "./header.ts";
 import type { Metadata } from "./metadata.ts";
 
 /**
- * Throws `GgufError` when the sizes that the metadata names cannot be, or do not fit the tensors: native code
- * trusts them.
+ * Throws `GgufError` when the metadata's sizes cannot be, contradict each other or do not fit the tensors. Native
+ * code takes much of that on trust: where it looks, it ends the process.
  */
 export function checkShape(header: GgufHeader, metadata: Metadata): void {
-  for (const key of positiveKeys) {
-    const value = metadata.shape(key);
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= shapeLimit))
-      throw new GgufError(`is damaged: \`${metadata.architecture}.${key}\` cannot be`);
+  // Models without attention have none of it.
+  const least = /mamba|rwkv/.test(metadata.architecture) ? 0 : 1;
+  for (const [key, most] of sizeLimits) {
+    const size = metadata.shape(key);
+    const from = key.startsWith("expert") ? 0 : least;
+    if (size !== undefined && !(Number.isInteger(size) && size >= from && size <= most))
+      throw impossible(metadata, key);
   }
+  for (const key of ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"]) {
+    const epsilon = metadata.shape(key);
+    if (epsilon !== undefined && !(epsilon >= 0 && epsilon < 1)) throw impossible(metadata, key);
+  }
+  for (const [key, types] of valueTypes) {
+    const type = header.types.get(key);
+    if (type !== undefined && !types.includes(type))
+      throw new GgufError(`is damaged: \`${key}\` has a wrong type`);
+  }
+  checkExperts(metadata);
+  checkScaling(metadata);
+  checkTokens(header, metadata);
+}
+
+function checkExperts(metadata: Metadata): void {
+  const experts = metadata.shape("expert_count") ?? 0;
+  const used = metadata.shape("expert_used_count") ?? 0;
+  if (used > experts || (experts > 0 && used === 0))
+    throw new GgufError("is damaged: its numbers of experts contradict each other");
+}
+
+function checkScaling(metadata: Metadata): void {
+  const scaling = metadata.text(`${metadata.architecture}.rope.scaling.type`);
+  if (scaling !== undefined && !["none", "linear", "yarn", "longrope"].includes(scaling))
+    throw new GgufError("has a way to scale positions that the embedded engine does not know");
+}
+
+function checkTokens(header: GgufHeader, metadata: Metadata): void {
   const embedding = header.tensors.find(({ name }) => name === "token_embd.weight");
   const length = metadata.shape("embedding_length");
-  const tokens = metadata.texts("tokenizer.ggml.tokens")?.length;
+  const tokens = metadata.texts("tokenizer.ggml.tokens");
   if (embedding === undefined || length === undefined || tokens === undefined)
     throw new GgufError("holds no language model");
-  if (embedding.dimensions[0] !== length || embedding.dimensions[1] !== tokens)
+  if (embedding.dimensions[0] !== length || embedding.dimensions[1] !== tokens.length)
     throw new GgufError("is damaged: its vocabulary and its tensors have different sizes");
-  for (const key of tokenKeys) {
+  for (const key of ["tokenizer.ggml.scores", "tokenizer.ggml.token_type"]) {
+    const list = metadata.numbers(key);
+    if (list !== undefined && list.length !== tokens.length)
+      throw new GgufError(`is damaged: \`${key}\` has not as many values as there are tokens`);
+  }
+  const named = tokens.filter((token) => token !== "");
+  if (new Set(named).size < named.length) throw new GgufError("is damaged: a token is there twice");
+  for (const key of ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "mask"]) {
     const token = metadata.number(`tokenizer.ggml.${key}_token_id`);
-    if (token !== undefined && !(token >= 0 && token < tokens))
+    if (token !== undefined && !(token >= 0 && token < tokens.length))
       throw new GgufError(`is damaged: its ${key} token is none of its tokens`);
   }
 }
 
-const positiveKeys = ["block_count", "context_length", "embedding_length", "attention.head_count"];
-const tokenKeys = ["bos", "eos", "eot", "unknown", "padding"];
-const shapeLimit = 2 ** 26;
+const impossible = ({ architecture }: Metadata, key: string): GgufError =>
+  new GgufError(`is damaged: \`${architecture}.${key}\` cannot be`);
+
+/** By the second half of the key; 512 is llama.cpp's own limit for layers and for experts. */
+const sizeLimits: readonly [string, number][] = [
+  ["block_count", 512],
+  ["context_length", 2 ** 26],
+  ["embedding_length", 2 ** 20],
+  ["feed_forward_length", 2 ** 24],
+  ["attention.head_count", 2 ** 12],
+  ["attention.head_count_kv", 2 ** 12],
+  ["attention.key_length", 2 ** 16],
+  ["attention.value_length", 2 ** 16],
+  ["expert_count", 512],
+  ["expert_used_count", 512],
+];
+
+const valueTypes: readonly [string, readonly number[]][] = [
+  ["general.alignment", [ValueType.uint32]],
+  ["split.no", [ValueType.uint16]],
+  ["split.count", [ValueType.uint16]],
+  ["split.tensors.count", [ValueType.int32]],
+  ["tokenizer.ggml.tokens", [ValueType.text]],
+  ["tokenizer.ggml.merges", [ValueType.text]],
+  ["tokenizer.ggml.scores", [ValueType.float32]],
+  ["tokenizer.ggml.token_type", [ValueType.int32, ValueType.uint32]],
+];

@@ -15,9 +15,28 @@ export interface TensorInfo {
   readonly offset: number;
 }
 
+/** GGUF's numbers of the types of values. */
+export const ValueType = {
+  uint8: 0,
+  int8: 1,
+  uint16: 2,
+  int16: 3,
+  uint32: 4,
+  int32: 5,
+  float32: 6,
+  flag: 7,
+  text: 8,
+  list: 9,
+  uint64: 10,
+  int64: 11,
+  float64: 12,
+} as const;
+
 /** What a GGUF file says before its tensor data. */
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
+  /** GGUF's numbers of the metadata's types; for a list that of its items. */
+  readonly types: ReadonlyMap<string, number>;
   readonly tensors: readonly TensorInfo[];
   /** Length of the header itself, in bytes. */
   readonly headerBytes: number;
@@ -35,11 +54,12 @@ export function parseHeader(bytes: Uint8Array): GgufHeader {
   const reader = new ByteReader(bytes);
   readMagic(reader);
   const tensorCount = reader.size("tensors", tensorsLimit);
-  const metadata = readMetadata(reader, reader.size("metadata entries", entriesLimit));
+  const { metadata, types } = readMetadata(reader, reader.size("metadata entries", entriesLimit));
   const tensors = Array.from({ length: tensorCount }, () => readTensor(reader));
   const alignment = readAlignment(metadata);
   return {
     metadata,
+    types,
     tensors,
     headerBytes: reader.position,
     dataOffset: Math.ceil(reader.position / alignment) * alignment,
@@ -55,49 +75,56 @@ function readMagic(reader: ByteReader): void {
     throw new GgufError(`is a GGUF of version ${version}; versions 2 and 3 are known`);
 }
 
-function readMetadata(reader: ByteReader, count: number): Map<string, MetadataValue> {
+function readMetadata(reader: ByteReader, count: number): Pick<GgufHeader, "metadata" | "types"> {
   const metadata = new Map<string, MetadataValue>();
+  const types = new Map<string, number>();
   for (let index = 0; index < count; index++) {
     const key = reader.text();
     if (metadata.has(key)) throw new GgufError("is damaged: a metadata entry is there twice");
-    metadata.set(key, readValue(reader, reader.uint32(), 0));
+    const type = reader.uint32();
+    if (type !== ValueType.list) metadata.set(key, readValue(reader, type));
+    else {
+      const itemType = reader.uint32();
+      types.set(key, itemType);
+      metadata.set(key, readList(reader, itemType));
+    }
+    if (!types.has(key)) types.set(key, type);
   }
-  return metadata;
+  return { metadata, types };
 }
 
-function readValue(reader: ByteReader, type: number, depth: number): MetadataValue {
+function readList(reader: ByteReader, itemType: number): MetadataValue[] {
+  const length = reader.size("values in a list", valuesLimit);
+  const values: MetadataValue[] = [];
+  for (let index = 0; index < length; index++) values.push(readValue(reader, itemType));
+  return values;
+}
+
+function readValue(reader: ByteReader, type: number): MetadataValue {
   switch (type) {
-    case 0:
+    case ValueType.uint8:
       return reader.uint8();
-    case 1:
+    case ValueType.int8:
       return reader.int8();
-    case 2:
+    case ValueType.uint16:
       return reader.uint16();
-    case 3:
+    case ValueType.int16:
       return reader.int16();
-    case 4:
+    case ValueType.uint32:
       return reader.uint32();
-    case 5:
+    case ValueType.int32:
       return reader.int32();
-    case 6:
+    case ValueType.float32:
       return reader.float32();
-    case 7:
+    case ValueType.flag:
       return reader.uint8() !== 0;
-    case 8:
+    case ValueType.text:
       return reader.text();
-    case 9: {
-      const itemType = reader.uint32();
-      const length = reader.size("values in a list", valuesLimit);
-      if (depth > 2) throw new GgufError("is damaged: lists are nested too deeply");
-      const values: MetadataValue[] = [];
-      for (let index = 0; index < length; index++) values.push(readValue(reader, itemType, depth + 1));
-      return values;
-    }
-    case 10:
+    case ValueType.uint64:
       return toNumber(reader.uint64());
-    case 11:
+    case ValueType.int64:
       return toNumber(reader.int64());
-    case 12:
+    case ValueType.float64:
       return reader.float64();
     default:
       throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");

@@ -1,5 +1,8 @@
 /** A metadata entry with GGUF's number of its type; for lists that of their items. */
-export type Entry = readonly [type: "u32" | "f32" | "bool" | "text" | "texts" | "f32s" | "i32s", value: unknown];
+export type Entry = readonly [
+  type: "u32" | "f32" | "bool" | "text" | "texts" | "f32s" | "i32s",
+  value: unknown,
+];
 
 /** A tensor of 32-bit floats. */
 export interface Tensor {

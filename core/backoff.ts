@@ -33,6 +33,3 @@ export class Backoff {
     this.#nextMs = this.#options.firstMs;
   }
 }
-
-/** What the node waits between attempts to reach a registry or a router. */
-export const reconnect = { firstMs: 250, limitMs: 10_000 } as const;
