@@ -91,7 +91,7 @@ export async function startMesh(
       );
     }
     const url = `http://${http}`;
-    await ready(url, programs);
+    await untilReady(url, programs);
     const headers = {
       authorization: `Bearer ${apiKey}`,
       "x-user-id": userId,
@@ -105,7 +105,7 @@ export async function startMesh(
 }
 
 /** Polls `/readyz`, as a load balancer would, until it answers 200. */
-async function ready(url: string, programs: ReadonlyMap<string, Program>): Promise<void> {
+export async function untilReady(url: string, programs: ReadonlyMap<string, Program>): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
     const status = await fetch(`${url}/readyz`).then(

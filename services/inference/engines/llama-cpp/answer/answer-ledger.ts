@@ -63,9 +63,10 @@ export class AnswerLedger {
 
   /** What was pushed so far came from another engine and is delivered. */
   skip(): void {
+    const last = this.#waiting.at(-1);
     this.take();
     this.#waiting.length = 0;
-    this.#deliveredTo = this.#length;
+    this.#deliveredTo = last?.to ?? 0;
   }
 
   /** What may go out now; undefined when all is held back. */
