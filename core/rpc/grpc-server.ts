@@ -5,7 +5,7 @@ import { MeshError } from "../errors/mesh-error.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
 import { toServiceImplementation } from "./grpc-handlers.ts";
-import { maxMessageBytes } from "./limits.ts";
+import { keepalive, maxMessageBytes } from "./limits.ts";
 import { toPackageDefinition } from "./reflection.ts";
 
 /** A gRPC server that listens. */
@@ -39,8 +39,7 @@ const abortGraceMs = 250;
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { services, log } = options;
   const server = new Server({
-    "grpc.keepalive_time_ms": 1000,
-    "grpc.keepalive_timeout_ms": 500,
+    ...keepalive,
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
   });

@@ -31,7 +31,7 @@ export function createLog(options: LogOptions): Log {
     {
       level: options.level ?? "info",
       base: { service: options.service },
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError, error: describeError },
       hooks: { streamWrite: redact },
@@ -39,6 +39,19 @@ export function createLog(options: LogOptions): Log {
     toDestination(options.pretty ?? process.stderr.isTTY === true, options.write),
   );
 }
+
+/** The time as a field of a line, in ISO 8601; made once for each millisecond, because making it costs 4 µs. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastTime) {
+    lastTime = now;
+    lastTimeField = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastTimeField;
+}
+
+let lastTime = 0;
+let lastTimeField = "";
 
 /** Says nothing; for tests and for parts that are run without a log. */
 export const silentLog: Log = pino({ level: "silent" });

@@ -7,8 +7,14 @@ export const mask = "***";
  * object or a child log's bindings, and lists of paths miss some of these.
  */
 export function redact(line: string): string {
+  const lower = line.toLowerCase();
+  // Three searches by pattern cost 7 µs a line; almost every line can be told harmless for a tenth of that.
+  if (!hints.some((hint) => lower.includes(hint))) return line;
   return line.replace(secretField, `$1"${mask}"`).replace(bearer, `$1${mask}`).replace(apiKey, `$1${mask}`);
 }
+
+/** A line without any of these, in lower case, matches none of the patterns below. */
+const hints = ["key", 'token"', "authorization", "cookie", "passw", "pwd", "secret", "bearer", "sk-"];
 
 /** A string field with a telling name; a counter such as `prompt_tokens` is none. */
 const secretField =

@@ -100,6 +100,25 @@ describe("a client that reads slowly", () => {
     expect(contentOf(parseResponses(text())[0]!.body)).toHaveLength(60 * 16 * 1024);
   });
 
+  test("that has caught up is not waited for when the next text comes", async () => {
+    const script = createScript();
+    const translator = await serveTranslator(script.generate);
+    const { socket, text, received } = await connectRaw(translator);
+    socket.write(rawRequest({ stream: true }));
+    const call = await script.next();
+    // More than the kernel takes at once, so that the socket asks to wait.
+    const large = 4 * 1024 * 1024;
+    call.push(startedEvent(), textEvent("x".repeat(large)));
+    await received(/x"/);
+    for (const more of ["a", "b"]) {
+      call.push(textEvent(more));
+      await received(new RegExp(`"content":"${more}"`));
+    }
+    call.push(finishedEvent());
+    await received(/\r\n0\r\n\r\n$/);
+    expect(contentOf(parseResponses(text())[0]!.body)).toHaveLength(large + 2);
+  });
+
   test("is given up when more than the relay holds waits for it", async () => {
     const script = createScript();
     const translator = await serveTranslator(script.generate);

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Generate } from "../../../core/generate.ts";
+import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { pour } from "../../../core/streams/pour.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
@@ -32,7 +33,8 @@ export async function readAnswer(
       waits = accept(event);
       return waits === undefined;
     };
-    while ((await pour(events, take)) === "stopped") await waits;
+    // The reader is waited for no longer than anybody wants the answer.
+    while ((await pour(events, take)) === "stopped") await orAborted(waits!, signal);
     watch.end();
   } catch (thrown) {
     throw watch.fail(signal.aborted ? signal.reason : thrown);

@@ -29,8 +29,11 @@ export class SseStream {
   /** Where chunks go directly; undefined while they must go by way of the response. */
   #socket: Socket | undefined;
   #ended = false;
+  /** The last write was told to wait; by now the client may have caught up. */
   #full = false;
   #whenDrained: Promise<void> | undefined;
+  /** Ends the wait for the client, while there is one. */
+  #release: (() => void) | undefined;
   /** When something last left, on the clock. */
   #lastWriteAt: number;
 
@@ -80,19 +83,24 @@ export class SseStream {
   /** Resolves when the client has taken enough, or is gone; undefined when there is no need to wait. */
   drained(): Promise<void> | undefined {
     if (!this.#full) return undefined;
+    const source = this.#socket ?? this.#response;
+    // It has caught up since, and will not say so again.
+    if (!source.writableNeedDrain) {
+      this.#full = false;
+      return undefined;
+    }
     this.#whenDrained ??= new Promise((resolve) => {
-      const source = this.#socket ?? this.#response;
       const stall = this.#cutWhenStalled();
-      const done = () => {
+      const release = () => {
         stall.cancel();
-        source.off("drain", done);
-        this.#response.off("close", done);
+        source.off("drain", release);
         this.#full = false;
         this.#whenDrained = undefined;
+        this.#release = undefined;
         resolve();
       };
-      source.once("drain", done);
-      this.#response.once("close", done);
+      source.once("drain", release);
+      this.#release = release;
     });
     return this.#whenDrained;
   }
@@ -118,6 +126,8 @@ export class SseStream {
    */
   #writeResponse(text: string, encoding: BufferEncoding): boolean {
     const response = this.#response;
+    // Written to after that, it would throw an error event that nobody catches.
+    if (response.destroyed) return true;
     const taken = response.write(text, encoding);
     if (response.chunkedEncoding && response.socket instanceof Socket) this.#socket = response.socket;
     return taken;
@@ -125,12 +135,17 @@ export class SseStream {
 
   #cutWhenStalled() {
     const { clock, stallTimeoutMs } = this.#options;
-    return clock.after(stallTimeoutMs, () => this.#response.destroy());
+    return clock.after(stallTimeoutMs, () => {
+      this.#response.destroy();
+      // A response that waits behind another one on its connection has no `close` of its own.
+      this.#onClose();
+    });
   }
 
   readonly #onClose = (): void => {
     this.#pending = "";
     this.#full = false;
+    this.#release?.();
     if (this.#ended) return;
     this.#ended = true;
     this.#options.onEnd(this);
