@@ -9,6 +9,7 @@ import {
   type RelayClientOptions,
   silenceMs,
 } from "./contract.ts";
+import { isDelta } from "./encoded-event.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -101,7 +102,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
           );
           break;
         }
-        if (event.event.case === "finished") forget(streamId)?.events.close();
+        if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.events.close();
       }
       if (detail !== undefined) forget(streamId)?.events.fail(fromErrorDetail(detail));
     }

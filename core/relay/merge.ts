@@ -1,4 +1,5 @@
 import type { Delta, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { EncodedEvent } from "./encoded-event.ts";
 
 /** Events that `mergeEvents` made, which nobody else holds and which may therefore grow in place. */
 const merged = new WeakSet<GenerationEvent>();
@@ -38,7 +39,9 @@ export function mergeEvents(last: GenerationEvent, next: GenerationEvent): Gener
 }
 
 /** Roughly what an event takes in memory, in bytes; at least 1. */
-export function sizeOfEvent({ event }: GenerationEvent): number {
+export function sizeOfEvent(encodedOrNot: GenerationEvent): number {
+  if (encodedOrNot instanceof EncodedEvent) return 1 + encodedOrNot.byteLength;
+  const { event } = encodedOrNot;
   if (event.case !== "delta") return 1;
   const { text, reasoning, tokenIds, toolCalls, logprobs } = event.value;
   let size = 1 + text.length + reasoning.length + 4 * tokenIds.length;

@@ -1,25 +1,25 @@
-import { type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { Metadata, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
 import type { MeshError } from "../errors/mesh-error.ts";
+import { codecOf } from "./message-codec.ts";
 import { fromConnectError, toConnectError } from "./status.ts";
 
 /** A method as grpc-js wants it, from protobuf-es descriptors. */
 export function toMethodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
+  const request = codecOf(method.input);
+  const response = codecOf(method.output);
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     requestStream: method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming",
     responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
-    requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
-    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
-    responseSerialize: (message) => asBuffer(toBinary(method.output, message)),
-    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+    requestSerialize: request.serialize,
+    requestDeserialize: request.deserialize,
+    responseSerialize: response.serialize,
+    responseDeserialize: response.deserialize,
   };
 }
-
-/** The same bytes, not a copy. */
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** A failure as grpc-js sends it: code, text, and the details in `grpc-status-details-bin`. */
 export function toServiceError(thrown: unknown): Partial<ServiceError> {

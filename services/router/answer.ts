@@ -1,4 +1,5 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import { isDelta } from "../../core/relay/encoded-event.ts";
 import { type Pourable, type Poured, pour } from "../../core/streams/pour.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
@@ -125,7 +126,9 @@ export class Answer implements AsyncIterable<GenerationEvent>, Pourable<Generati
   };
 
   /** Sees an event after the head go by. */
-  #check({ event }: GenerationEvent): void {
+  #check(seen: GenerationEvent): void {
+    if (isDelta(seen)) return;
+    const { event } = seen;
     if (event.case === "finished") this.#call.end({ finished: event.value });
     else if (event.case === "started") {
       void this.#rest?.return?.();

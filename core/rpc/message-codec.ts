@@ -1,0 +1,75 @@
+import { type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import {
+  RelayResponseSchema as NodeRelayResponse,
+  type RelayResponse as NodeRelayResponseShape,
+} from "../../gen/cxmpute/inference/v1/inference_pb.ts";
+import {
+  type AttachRequest,
+  AttachRequestSchema,
+  RelayResponseSchema as RouterRelayResponse,
+  type RelayResponse as RouterRelayResponseShape,
+} from "../../gen/cxmpute/router/v1/router_pb.ts";
+import { decodeClientBound, encodeClientBound } from "../relay/frame-codec.ts";
+
+/** How messages of one type become bytes and come back. */
+export interface MessageCodec {
+  readonly serialize: (message: Message) => Buffer;
+  readonly deserialize: (bytes: Buffer) => Message;
+}
+
+/** The codec of a type: protobuf-es's own, but for the messages that carry every token (`frame-codec.ts`). */
+export function codecOf(schema: DescMessage): MessageCodec {
+  return frameCodecs.get(schema.typeName) ?? generalCodec(schema);
+}
+
+const generalCodec = (schema: DescMessage): MessageCodec => ({
+  serialize: (message) => asBuffer(toBinary(schema, message)),
+  deserialize: (bytes) => fromBinary(schema, bytes),
+});
+
+/** The same bytes, not a copy. */
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Tags of the field that holds the frame: field number and wire type. */
+const relayFrameTag = 0x0a;
+const attachFrameTag = 0x12;
+
+const frameCodecs = new Map<string, MessageCodec>([
+  [NodeRelayResponse.typeName, relayCodec(NodeRelayResponse)],
+  [RouterRelayResponse.typeName, relayCodec(RouterRelayResponse)],
+  [AttachRequestSchema.typeName, attachCodec()],
+]);
+
+function relayCodec(schema: typeof NodeRelayResponse | typeof RouterRelayResponse): MessageCodec {
+  const { serialize, deserialize } = generalCodec(schema);
+  const $typeName = schema.typeName;
+  return {
+    serialize(message) {
+      const { frame } = message as NodeRelayResponseShape | RouterRelayResponseShape;
+      return frame === undefined ? serialize(message) : encodeClientBound(relayFrameTag, frame);
+    },
+    deserialize(bytes) {
+      const frame = decodeClientBound(relayFrameTag, bytes);
+      return frame === undefined ? deserialize(bytes) : ({ $typeName, frame } as Message);
+    },
+  };
+}
+
+function attachCodec(): MessageCodec {
+  const { serialize, deserialize } = generalCodec(AttachRequestSchema);
+  return {
+    serialize(request) {
+      const { message } = request as AttachRequest;
+      return message.case === "frame" ? encodeClientBound(attachFrameTag, message.value) : serialize(request);
+    },
+    deserialize(bytes) {
+      const value = decodeClientBound(attachFrameTag, bytes);
+      if (value === undefined) return deserialize(bytes);
+      const request: AttachRequest = {
+        $typeName: "cxmpute.router.v1.AttachRequest",
+        message: { case: "frame", value },
+      };
+      return request;
+    },
+  };
+}
