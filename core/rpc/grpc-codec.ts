@@ -2,7 +2,7 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { Metadata, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
-import type { MeshError } from "../errors/mesh-error.ts";
+import { MeshError } from "../errors/mesh-error.ts";
 import { codecOf } from "./message-codec.ts";
 import { fromConnectError, toConnectError } from "./status.ts";
 
@@ -33,13 +33,20 @@ export function toServiceError(thrown: unknown): Partial<ServiceError> {
   return { code: error.code as number, details: error.rawMessage, metadata };
 }
 
-/** The inverse: what a grpc-js call failed with. */
-export function fromServiceError(error: ServiceError): MeshError {
+/** The inverse: what a grpc-js call to `address` failed with. */
+export function fromServiceError(error: ServiceError, address: string): MeshError {
   const details = error.metadata?.get(detailsKey)[0];
   const trailers = new Headers();
   if (Buffer.isBuffer(details)) trailers.set(detailsKey, details.toString("base64"));
   const code = error.code in Code ? (error.code as number as Code) : Code.Unknown;
-  return fromConnectError(findTrailerError(trailers) ?? new ConnectError(error.details, code));
+  const sent = findTrailerError(trailers);
+  if (sent !== undefined) return fromConnectError(sent);
+  // grpc-js's own words name sockets and resolvers, which mean nothing to whoever reads the message.
+  if (code === Code.Unavailable)
+    return new MeshError("node_lost", `${address} cannot be reached, or the connection to it broke.`, {
+      cause: error,
+    });
+  return fromConnectError(new ConnectError(error.details, code));
 }
 
 const detailsKey = "grpc-status-details-bin";

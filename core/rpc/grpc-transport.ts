@@ -56,7 +56,7 @@ export function createGrpcTransport(options: { address: string }): GrpcTransport
           (error, message) => {
             signal?.removeEventListener("abort", abort);
             if (signal?.aborted) reject(signal.reason);
-            else if (error !== null) reject(fromServiceError(error));
+            else if (error !== null) reject(fromServiceError(error, options.address));
             else resolve(toResponse(method, false, message) as unknown as UnaryResponse<I, O>);
           },
         );
@@ -86,7 +86,12 @@ export function createGrpcTransport(options: { address: string }): GrpcTransport
               callConfig,
             )
           : client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, callConfig);
-      const messages = follow(call, signal, () => void requests.return(undefined).catch(() => {}));
+      const messages = follow(
+        call,
+        options.address,
+        signal,
+        () => void requests.return(undefined).catch(() => {}),
+      );
       if (method.methodKind === "bidi_streaming") {
         const writable = call as unknown as Writable;
         writeCall(writable, requests).then(
@@ -104,6 +109,7 @@ export function createGrpcTransport(options: { address: string }): GrpcTransport
 /** Reads the answers of a call; leaving, aborting and failing all release it once. */
 function follow(
   call: Readable & { cancel(): void },
+  address: string,
   signal: AbortSignal | undefined,
   onEnd: () => void,
 ): AsyncIterableIterator<Message> {
@@ -115,7 +121,7 @@ function follow(
   };
   signal?.addEventListener("abort", cancel, { once: true });
   call.on("error", (error: ServiceError) => {
-    failure = signal?.aborted ? signal.reason : fromServiceError(error);
+    failure = signal?.aborted ? signal.reason : fromServiceError(error, address);
     release();
     // grpc-js reports a failure without ending the readable side when nothing was read yet.
     call.resume();

@@ -1,14 +1,12 @@
 import { type Command, defineCommand } from "./command.ts";
+import { chatSettings, modelsSettings, nodesSettings } from "./settings/clients.ts";
 import {
-  chatSettings,
   joinSettings,
-  modelsSettings,
-  nodesSettings,
   registrySettings,
   routerSettings,
   translatorSettings,
   upSettings,
-} from "./settings.ts";
+} from "./settings/services.ts";
 
 /** Every command with settings, in the order in which help lists them. */
 export const commands: readonly Command[] = [

@@ -4,7 +4,7 @@ import type { Values } from "../../core/config/settings.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { ask, type Endpoint, toEndpoint } from "./endpoint.ts";
 import { printable } from "./printable.ts";
-import type { chatSettings } from "./settings.ts";
+import type { chatSettings } from "./settings/clients.ts";
 import { streamAnswer, type Turn } from "./stream-answer.ts";
 
 /**

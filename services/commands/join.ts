@@ -9,7 +9,7 @@ import { createNode } from "../inference/index.ts";
 import { toEngine } from "./engine.ts";
 import { version } from "./places.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
-import type { joinSettings } from "./settings.ts";
+import type { joinSettings } from "./settings/services.ts";
 
 /** What open calls get to end once the generations have, in milliseconds. */
 const closingMs = 1000;

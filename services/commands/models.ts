@@ -4,7 +4,7 @@ import { exitCodes } from "../../core/lifecycle/user-fault.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { ask, toEndpoint } from "./endpoint.ts";
 import { callOnce } from "./grpc-call.ts";
-import type { modelsSettings } from "./settings.ts";
+import type { modelsSettings } from "./settings/clients.ts";
 import { toTable } from "./table.ts";
 
 /** Lists the models that can be asked now, from the endpoint or from a router. */

@@ -6,7 +6,7 @@ import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.
 import { type Node, RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type NodeVerdict, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { callOnce } from "./grpc-call.ts";
-import type { nodesSettings } from "./settings.ts";
+import type { nodesSettings } from "./settings/clients.ts";
 import { toTable } from "./table.ts";
 
 /** One model on one node, as it is shown. */

@@ -4,7 +4,7 @@ import { register } from "../../core/rpc/contract.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createRegistry } from "../registry/index.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
-import type { registrySettings } from "./settings.ts";
+import type { registrySettings } from "./settings/services.ts";
 
 /** What open calls get to end once the watches have been ended, in milliseconds. */
 const closingMs = 1000;

@@ -5,7 +5,7 @@ import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createRouter } from "../router/index.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
-import type { routerSettings } from "./settings.ts";
+import type { routerSettings } from "./settings/services.ts";
 
 /** What open calls get to end once the generations have, in milliseconds. */
 const closingMs = 1000;

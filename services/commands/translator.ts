@@ -4,7 +4,7 @@ import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { createTranslator } from "../translator/index.ts";
 import { announce, serve } from "./service.ts";
-import type { translatorSettings } from "./settings.ts";
+import type { translatorSettings } from "./settings/services.ts";
 
 /** Runs a translator until a signal ends it. */
 export function translator(values: Values<typeof translatorSettings>): Promise<number> {

@@ -16,7 +16,8 @@ import { toEngine } from "./engine.ts";
 import { invocation, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
-import { chatSettings, type upSettings } from "./settings.ts";
+import { chatSettings } from "./settings/clients.ts";
+import type { upSettings } from "./settings/services.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /**

@@ -125,7 +125,8 @@ export function createRouter(options: RouterOptions): Router {
       const stopped = new MeshError("node_lost", "The router was stopped.");
       dialler.close();
       pipeline.open.abort(stopped);
-      fleet.close(stopped);
+      // To the fleet it is no loss but this router's own wish.
+      fleet.close(new MeshError("cancelled", stopped.message));
       lifetime.abort(stopped);
     },
   };

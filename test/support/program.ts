@@ -7,6 +7,9 @@ import { Channel } from "../../core/streams/channel.ts";
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** What Node has compiled before, as under npm scripts: starting a program takes half as long. */
+const compileCache = fileURLToPath(new URL("../../.cache/compiled", import.meta.url));
+
 /** One line of a program's JSON log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly time: string };
 
@@ -31,7 +34,7 @@ export interface Program {
 export function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = collect(child.stdout);

@@ -82,7 +82,8 @@ export class Fleet {
       if (member.relay !== relay) return;
       member.relay = undefined;
       member.tell(undefined);
-      this.#log.warn({ node_id: nodeId, reason: reason.message }, "relay to node ended");
+      const level = reason.kind === "cancelled" ? "debug" : "warn";
+      this.#log[level]({ node_id: nodeId, reason: reason.message }, "relay to node ended");
       this.#settle();
     });
   }

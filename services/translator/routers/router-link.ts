@@ -87,9 +87,11 @@ export class RouterLink {
 
   #onConnected(): void {
     this.#connected = true;
+    // What goes as it should is worth no line when a mesh starts.
+    const level = this.#failures > 0 ? "info" : "debug";
     this.#failures = 0;
     this.#backoff.reset();
-    this.#options.log.info({ router: this.#options.name }, "connected to router");
+    this.#options.log[level]({ router: this.#options.name }, "connected to router");
   }
 
   readonly #onEnd = (reason: MeshError): void => {

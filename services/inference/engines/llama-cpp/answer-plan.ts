@@ -62,7 +62,6 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
     const reason = error instanceof SchemaError ? error.message : "it is no JSON, or nested too deeply";
     throw new MeshError("invalid_request", `Invalid schema for response_format: ${reason}.`, {
       param: "response_format",
-      cause: error,
     });
   }
 }
@@ -92,7 +91,7 @@ function argumentsRule(grammar: GrammarBuilder, tool: CallableTool): string {
   try {
     return grammar.rule(schemaExpression(grammar, argumentsSchema(tool), { strict: tool.strict }));
   } catch (error) {
-    if (error instanceof SchemaError) throw schemaFault(tool, error.message, error);
+    if (error instanceof SchemaError) throw schemaFault(tool, error.message);
     throw error;
   }
 }
@@ -106,11 +105,8 @@ function argumentsSchema({ parameters }: CallableTool): unknown {
   return { ...parameters, type: "object" };
 }
 
-const tooLarge = (param: string, cause: SchemaError): MeshError =>
-  new MeshError("invalid_request", `The schemas in '${param}' cannot be enforced: ${cause.message}.`, {
-    param,
-    cause,
-  });
+const tooLarge = (param: string, { message }: SchemaError): MeshError =>
+  new MeshError("invalid_request", `The schemas in '${param}' cannot be enforced: ${message}.`, { param });
 
 function needed(notation: Notation | undefined): Notation {
   if (notation !== undefined) return notation;

@@ -81,7 +81,20 @@ class LlamaCppEngine implements Engine {
         log = silentLog,
       } = this.#options;
       this.#loading = loadModel({ path: modelPath, slots, contextSize, threads, clock, log }, scope.signal);
+      const begunAt = clock.now();
       this.#model = await this.#loading;
+      const { native, contextLength, fingerprint, notation } = this.#model;
+      log.info(
+        {
+          path: modelPath,
+          slots: native.sequences.length,
+          context_length: contextLength,
+          fingerprint,
+          tool_calls: notation?.name ?? "none",
+          duration_ms: Math.round(clock.now() - begunAt),
+        },
+        "model loaded",
+      );
       return this.#model;
     } finally {
       this.#closing.signal.removeEventListener("abort", abort);

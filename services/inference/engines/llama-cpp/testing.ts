@@ -11,10 +11,19 @@ import {
 import type { Engine } from "../../engine.ts";
 import type { GenerationInit } from "../../fake-engine.ts";
 import { type Transcript, transcribe } from "../../transcript.ts";
+import { Metadata } from "./gguf/metadata.ts";
+import { openModelFile } from "./gguf/model-file.ts";
 import { type GgufContent, writeGguf } from "./gguf/write-gguf.ts";
+import { Vocabulary } from "./vocabulary.ts";
 
 /** The model that comes with the mesh. */
 export const starterPath = fileURLToPath(new URL("../../../../models/starter.gguf", import.meta.url));
+
+/** The tokens of the model that comes with the mesh. */
+export async function starterVocabulary(): Promise<Vocabulary> {
+  const { header } = await openModelFile(starterPath, never);
+  return new Vocabulary(new Metadata(header));
+}
 
 /** A signal that never aborts. */
 export const never = new AbortController().signal;

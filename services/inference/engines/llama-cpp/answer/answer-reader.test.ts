@@ -64,7 +64,7 @@ describe("calls that the model writes by itself", () => {
       notation: hermes,
       text: `Let me see.\n<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>\n<tool_call>\n{"arguments": {"a": 2}, "name": "add"}\n</tool_call> Done.`,
       calls: ['add {"a": 1}', 'add {"a": 2}'],
-      left: "Let me see.\n\n Done.",
+      left: "Let me see.\nDone.",
     },
     {
       notation: hermes,

@@ -46,6 +46,8 @@ export class AnswerReader {
   #over: "stop" | "calls" | undefined;
   #completeCalls = 0;
   #justOpened = false;
+  /** True behind a call: the white space there belongs to it. */
+  #inMargin = false;
 
   constructor(options: AnswerReaderOptions) {
     this.#options = options;
@@ -131,6 +133,7 @@ export class AnswerReader {
   /** False when more text is needed to go on. */
   #readText(): boolean {
     const openers = this.#options.notation?.openers ?? [];
+    if (this.#inMargin && !this.#leaveMargin()) return false;
     if (this.#bareAllowed) {
       const bare = this.#readBare();
       if (bare !== "no") return bare === "call";
@@ -144,6 +147,15 @@ export class AnswerReader {
     if (this.#over !== undefined) return false;
     this.#openCall(opener.needle);
     return true;
+  }
+
+  /** False while there is nothing but margin. */
+  #leaveMargin(): boolean {
+    const margin = this.#text.length - this.#text.trimStart().length;
+    this.#settle(margin);
+    this.#heldAt = this.#at;
+    this.#inMargin = this.#text === "";
+    return !this.#inMargin;
   }
 
   /** A brace at the beginning, behind nothing but space, opens a call without a mark. */
@@ -204,6 +216,7 @@ export class AnswerReader {
     this.#handOut(call, call.parts);
     this.#leaveCall();
     this.#bareAllowed = false;
+    this.#inMargin = true;
     if (this.#completeCalls >= this.#options.maxCalls) this.#over = "calls";
   }
 

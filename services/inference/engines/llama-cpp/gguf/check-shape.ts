@@ -24,6 +24,11 @@ export function checkShape(header: GgufHeader, metadata: Metadata): void {
     if (type !== undefined && !types.includes(type))
       throw new GgufError(`is damaged: \`${key}\` has a wrong type`);
   }
+  const parts = metadata.number("split.count") ?? 1;
+  if (parts > 1)
+    throw new GgufError(
+      `is one of ${parts} parts of a model. Put them together with \`llama-gguf-split --merge\``,
+    );
   checkExperts(metadata);
   checkScaling(metadata);
   checkTokens(header, metadata);

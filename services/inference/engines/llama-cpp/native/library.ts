@@ -1,4 +1,5 @@
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel } from "node-llama-cpp";
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 
 /**
  * What of node-llama-cpp's inside the engine uses, beside its public surface. Its public way to draw a token
@@ -104,9 +105,14 @@ export function assertInternals(llama: Llama, context: LlamaContext, sequence: L
     AddonSampler,
     AddonSampler.acceptGrammarEvaluationStateToken,
     AddonSampler.canBeNextTokenForGrammarEvaluationState,
-    nativeContextOf(context).sampleToken,
+    ...["sampleToken", "initBatch", "addToBatch", "decodeBatch", "removeTokenCellsFromSequence"].map(
+      (name) => (nativeContextOf(context) as unknown as Record<string, unknown>)[name],
+    ),
     (sequence as unknown as SequenceInternals)._decodeTokens,
   ];
   if (functions.some((one) => typeof one !== "function"))
-    throw new Error("node-llama-cpp is not the version that this engine is written for");
+    throw new MeshError(
+      "invalid_request",
+      "The installed node-llama-cpp is not the version that this engine is written for. Install again with `npm ci`.",
+    );
 }

@@ -1,16 +1,20 @@
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel } from "node-llama-cpp";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
+import { evenBatches, paddingTokens } from "./even-batches.ts";
 import { GrammarCache } from "./grammar-cache.ts";
 import { addonOf, assertInternals, type NativeSampler, nativeModelOf } from "./library.ts";
 import type { ContextPlan } from "./memory-plan.ts";
 import { loadModule } from "./module.ts";
+import { sharedLlama } from "./shared-llama.ts";
 
 /** How to load. */
 export interface NativeModelOptions extends ContextPlan {
   readonly path: string;
   /** Threads that compute. */
   readonly threads: number;
+  /** Whether batches are to be made even (`even-batches.ts`). */
+  readonly even: boolean;
   readonly log: Log;
 }
 
@@ -22,31 +26,36 @@ export class NativeModel {
   readonly sequences: readonly LlamaContextSequence[];
   readonly grammars: GrammarCache;
 
-  private constructor(llama: Llama, model: LlamaModel, context: LlamaContext) {
+  private constructor(llama: Llama, model: LlamaModel, context: LlamaContext, even: boolean) {
     this.llama = llama;
     this.model = model;
     this.context = context;
     this.sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
     this.grammars = new GrammarCache(llama, model);
-    assertInternals(llama, context, this.sequences[0]!);
+    const [first] = this.sequences;
+    assertInternals(llama, context, first!);
+    // A model that cannot forget its last token cannot be padded.
+    if (even && !first!.needsCheckpoints) evenBatches(context);
   }
 
   /** Loads. Throws `invalid_request` when the library or the model does not load, saying what to do. */
   static async load(options: NativeModelOptions, signal: AbortSignal): Promise<NativeModel> {
-    const llama = await startLlama(options.log);
+    const llama = await sharedLlama(options.log);
+    let model: LlamaModel | undefined;
     try {
-      const model = await llama.loadModel({ modelPath: options.path, loadSignal: signal });
+      model = await llama.loadModel({ modelPath: options.path, loadSignal: signal });
       const context = await model.createContext({
         contextSize: options.contextSize,
         sequences: options.slots,
         threads: options.threads,
-        batchSize: batchTokens,
+        batchSize: batchTokens + paddingTokens(options.slots),
+        flashAttention: false,
         failedCreationRemedy: false,
         createSignal: signal,
       });
-      return new NativeModel(llama, model, context);
+      return new NativeModel(llama, model, context, options.even);
     } catch (error) {
-      await llama.dispose();
+      await model?.dispose();
       signal.throwIfAborted();
       throw await toLoadError(error, options.path);
     }
@@ -59,31 +68,13 @@ export class NativeModel {
 
   /** Frees the memory. Nothing may be at work. */
   async close(): Promise<void> {
-    await this.llama.dispose();
-  }
-}
-
-async function startLlama(log: Log): Promise<Llama> {
-  const { getLlama, LlamaLogLevel } = await loadModule();
-  try {
-    return await getLlama({
-      gpu: false,
-      build: "never",
-      skipDownload: true,
-      progressLogs: false,
-      logLevel: LlamaLogLevel.error,
-      logger: (_level, message) => log.debug({ message: message.trim() }, "llama.cpp"),
-    });
-  } catch (error) {
-    throw new MeshError(
-      "invalid_request",
-      "The embedded llama-cpp engine did not start: its binaries are missing or do not fit this machine. Install again with `npm ci`, or run Ollama or llama-server beside the node and join with `--engine openai`.",
-      { cause: error },
-    );
+    await this.context.dispose();
+    await this.model.dispose();
   }
 }
 
 async function toLoadError(error: unknown, path: string): Promise<MeshError> {
+  if (error instanceof MeshError) return error;
   const { InsufficientMemoryError } = await loadModule();
   if (error instanceof InsufficientMemoryError)
     return new MeshError(

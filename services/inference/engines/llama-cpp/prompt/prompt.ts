@@ -28,11 +28,12 @@ export function toPrompt(
   let rendered: string;
   try {
     rendered = template.render({ turns, tools: shown, variables });
-  } catch (error) {
+  } catch {
+    // What the template says may quote the conversation.
     throw new MeshError(
       "invalid_request",
       "The chat template of this model refuses this conversation. Begin with a user message and let user and assistant take turns.",
-      { param: "messages", cause: error },
+      { param: "messages" },
     );
   }
   return {

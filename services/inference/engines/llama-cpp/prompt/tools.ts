@@ -54,11 +54,10 @@ export const toTurnTool = ({ name, description, parameters }: CallableTool): Tur
 });
 
 /** The fault of a tool's schema, in OpenAI's words. */
-export const schemaFault = ({ name, param }: CallableTool, reason: string, cause?: unknown): MeshError =>
+export const schemaFault = ({ name, param }: CallableTool, reason: string): MeshError =>
   new MeshError("invalid_request", `Invalid schema for function '${name}': ${reason}.`, {
     code: "invalid_function_parameters",
     param,
-    cause,
   });
 
 function readTool(
@@ -69,8 +68,8 @@ function readTool(
   if (parametersJson === "") return { ...tool, parameters: undefined };
   try {
     return { ...tool, parameters: parseJson(parametersJson) };
-  } catch (error) {
-    throw schemaFault({ ...tool, parameters: undefined }, "it is no JSON, or nested too deeply", error);
+  } catch {
+    throw schemaFault({ ...tool, parameters: undefined }, "it is no JSON, or nested too deeply");
   }
 }
 

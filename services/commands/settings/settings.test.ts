@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { loadConfig } from "../../core/config/load.ts";
-import { byName, type Settings } from "../../core/config/settings.ts";
-import { shapeOf } from "../../core/config/shape.ts";
-import { defaultQueueLimits } from "../router/index.ts";
-import { commands } from "./catalogue.ts";
-import { joinSettings, routerSettings, translatorSettings, upSettings } from "./settings.ts";
+import { loadConfig } from "../../../core/config/load.ts";
+import { byName, type Settings } from "../../../core/config/settings.ts";
+import { shapeOf } from "../../../core/config/shape.ts";
+import { defaultQueueLimits } from "../../router/index.ts";
+import { commands } from "../catalogue.ts";
+import { joinSettings, routerSettings, translatorSettings, upSettings } from "./services.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
   loadConfig({ settings, args, environment: {} }).values;

@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { hostPort } from "../../../core/config/host-port.ts";
+import { defineSettings } from "../../../core/config/settings.ts";
+import { data, keyText, setting, userId } from "./parts.ts";
+
+// The settings of the commands that ask something that runs.
+
+/** How the commands that talk to an endpoint find it. */
+const endpoint = {
+  baseUrl: setting({
+    schema: z
+      .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:8080/v1" })
+      .describe("a URL"),
+    default: "http://127.0.0.1:8080/v1",
+    placeholder: "URL",
+    help: "The endpoint.",
+  }),
+  apiKey: setting({
+    schema: keyText.optional(),
+    placeholder: "KEY",
+    secret: true,
+    help: "The API key; default: the one that `cxmpute up` keeps in the data folder.",
+  }),
+  userId: userId("local"),
+  data,
+};
+
+const json = setting({ schema: z.boolean(), default: false, help: "Print JSON instead of a table." });
+
+export const chatSettings = defineSettings("chat", {
+  ...endpoint,
+  model: setting({
+    schema: z.string().min(1).describe("a model's name").optional(),
+    placeholder: "NAME",
+    help: "The model to talk to; default: the first one that the endpoint lists.",
+  }),
+  system: setting({
+    schema: z.string().min(1).describe("text").optional(),
+    placeholder: "TEXT",
+    help: "Instructions to the model, before the conversation.",
+  }),
+});
+
+export const modelsSettings = defineSettings("models", {
+  ...endpoint,
+  router: setting({
+    schema: hostPort.optional(),
+    placeholder: "HOST:PORT",
+    help: "Ask this router instead of the endpoint; it also knows nodes, slots and contexts.",
+  }),
+  json,
+});
+
+export const nodesSettings = defineSettings("nodes", {
+  registry: setting({
+    schema: hostPort.optional(),
+    placeholder: "HOST:PORT",
+    help: "The registry to ask.",
+  }),
+  router: setting({
+    schema: hostPort.optional(),
+    placeholder: "HOST:PORT",
+    help: "A router to ask as well: how busy each node is, and whether it is connected.",
+  }),
+  json,
+});

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { hostPort } from "../../../core/config/host-port.ts";
+import type { Setting } from "../../../core/config/settings.ts";
+import { logLevels } from "../../../core/telemetry/log.ts";
+import { defaultDataFolder } from "../places.ts";
+
+// Settings that several commands share.
+
+export const setting = <Schema extends z.ZodType>(described: Setting<Schema>): Setting<Schema> => described;
+
+export const data = setting({
+  schema: z.string().min(1).describe("a folder"),
+  default: defaultDataFolder,
+  placeholder: "FOLDER",
+  help: "Where things are kept between runs, such as the API key that `cxmpute up` makes.",
+});
+
+/** What everything that runs for long has in common. */
+export const service = {
+  data,
+  logLevel: setting({
+    schema: z.enum(logLevels),
+    default: "info",
+    placeholder: "LEVEL",
+    help: `How much the log on standard error tells: ${logLevels.join(", ")}.`,
+  }),
+  logFormat: setting({
+    schema: z.enum(["auto", "json", "pretty"]),
+    default: "auto",
+    placeholder: "FORMAT",
+    help: "json for programs, pretty for people; auto is pretty on a terminal.",
+  }),
+  graceSeconds: setting({
+    schema: z.number().min(0).max(86_400),
+    default: 30,
+    name: "grace",
+    placeholder: "SECONDS",
+    help: "How long open answers may take to finish after a first Ctrl-C or SIGTERM.",
+  }),
+};
+
+export const listen = (address: string, help: string) =>
+  setting({
+    schema: hostPort,
+    default: address,
+    placeholder: "HOST:PORT",
+    help: `${help} Port 0 takes any.`,
+  });
+
+/** What can stand in a header after `Bearer`. */
+export const keyText = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, "expected a key of letters, digits and signs, without spaces")
+  .describe("a key");
+
+export const userId = (standing: string) =>
+  setting({
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,128}$/, "expected 1 to 128 letters, digits and signs, without spaces")
+      .describe("an account's id"),
+    default: standing,
+    placeholder: "ID",
+    help: "The account that the key belongs to; requests name it in X-User-Id.",
+  });
+
+export const registryAddress = setting({
+  schema: hostPort,
+  default: "127.0.0.1:50051",
+  placeholder: "HOST:PORT",
+  help: "Where the registry is.",
+});
+
+export const routerAddresses = setting({
+  schema: z.array(hostPort).min(1),
+  default: ["127.0.0.1:50052"],
+  name: "router",
+  placeholder: "HOST:PORT",
+  help: "Where a router is.",
+});

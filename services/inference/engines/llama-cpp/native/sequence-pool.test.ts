@@ -1,0 +1,82 @@
+import type { LlamaContextSequence } from "node-llama-cpp";
+import { expect, test } from "vitest";
+import { SequencePool } from "./sequence-pool.ts";
+
+/** A sequence that holds these tokens, in a context that can replace it. */
+function sequenceOf(...held: number[]): LlamaContextSequence & { disposed: boolean } {
+  const sequence = {
+    disposed: false,
+    compareContextTokens: (tokens: readonly number[]) => {
+      const different = held.findIndex((token, index) => token !== tokens[index]);
+      return { firstDifferentIndex: different < 0 ? held.length : different };
+    },
+    context: { disposed: false, getSequence: () => sequenceOf(99) },
+    dispose: async () => {
+      sequence.disposed = true;
+    },
+  };
+  return sequence as unknown as LlamaContextSequence & { disposed: boolean };
+}
+
+test("a generation gets the free sequence that shares the longest beginning", () => {
+  const [short, long, other] = [sequenceOf(1, 2), sequenceOf(1, 2, 3), sequenceOf(7, 8, 9, 10)];
+  const pool = new SequencePool([short, long, other]);
+  const first = pool.take([1, 2, 3, 4]);
+  expect(first.sequence).toBe(long);
+  expect(pool.take([1, 2, 3, 4]).sequence).toBe(short);
+  first.release();
+  expect(pool.take([1, 2, 3, 4]).sequence).toBe(long);
+});
+
+test("of equal ones the one that rested longest", () => {
+  const pool = new SequencePool([sequenceOf(), sequenceOf(), sequenceOf()]);
+  const order = [1, 2, 3].map(() => {
+    const held = pool.take([1]);
+    held.release();
+    return held.sequence;
+  });
+  expect(new Set(order).size).toBe(3);
+});
+
+test("more than there are is refused, and a sequence can be given back only once", () => {
+  const pool = new SequencePool([sequenceOf()]);
+  const held = pool.take([1]);
+  expect(() => pool.take([1])).toThrow(expect.objectContaining({ kind: "saturated", retryAfterMs: 1000 }));
+  held.release();
+  const next = pool.take([1]);
+  held.release();
+  expect(pool.free).toBe(0);
+  next.release();
+  expect(pool.free).toBe(1);
+});
+
+test("what is still going on is waited for by the next, who rather takes another", async () => {
+  const [busy, idle] = [sequenceOf(1, 2, 3), sequenceOf()];
+  const pool = new SequencePool([busy, idle]);
+  const work = Promise.withResolvers<void>();
+  pool.take([1, 2, 3]).release(work.promise);
+  expect(pool.take([1, 2, 3]).sequence).toBe(idle);
+  const waiting = pool.take([1, 2, 3]);
+  let settled = false;
+  void waiting.settled.then(() => {
+    settled = true;
+  });
+  await Promise.resolve();
+  expect(settled).toBe(false);
+  work.resolve();
+  await waiting.settled;
+  expect(waiting.sequence).toBe(busy);
+  await pool.idle();
+});
+
+test.each(["work that fails", "a state that cannot be trusted"])("%s costs the sequence", async (why) => {
+  const sequence = sequenceOf(1, 2);
+  const pool = new SequencePool([sequence]);
+  const held = pool.take([1]);
+  if (why === "work that fails") held.release(Promise.reject(new Error("native fault")));
+  else held.release(undefined, true);
+  const next = pool.take([1]);
+  await next.settled;
+  expect(sequence.disposed).toBe(true);
+  expect(next.sequence).not.toBe(sequence);
+});
