@@ -92,10 +92,11 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
   };
   try {
     await readAll(options, exchange, (index, event) => {
-      const chunks = encoders[index]!.encode(event);
+      const encoder = encoders[index]!;
+      const chunks = encoder.encode(event);
       if (chunks === "") return undefined;
       sse ??= begin();
-      sse.write(chunks);
+      sse.write(chunks, encoder.isAscii);
       return sse.drained();
     });
   } catch (error) {

@@ -26,6 +26,8 @@ export class SseStream {
   readonly #response: ServerResponse;
   readonly #options: SseStreamOptions;
   #pending = "";
+  /** Whether all that is pending is known to be ASCII. */
+  #isAscii = true;
   /** Where chunks go directly; undefined while they must go by way of the response. */
   #socket: Socket | undefined;
   #ended = false;
@@ -56,11 +58,15 @@ export class SseStream {
     return this.#lastWriteAt;
   }
 
-  /** Adds whole events. After the end, or when the client is gone, nothing happens. */
-  write(text: string): void {
+  /**
+   * Adds whole events. After the end, or when the client is gone, nothing happens. Who knows that they are ASCII
+   * says so: to count the bytes of a text costs a tenth of all that a token costs here.
+   */
+  write(text: string, isAscii = false): void {
     if (this.#ended || text === "") return;
     if (this.#pending === "") this.#options.flushSoon(this);
     this.#pending += text;
+    this.#isAscii &&= isAscii;
     if (this.#pending.length > flushNowUnits) this.flush(this.#options.clock.now());
   }
 
@@ -70,7 +76,8 @@ export class SseStream {
     const text = this.#pending;
     this.#pending = "";
     this.#lastWriteAt = now;
-    const byteLength = Buffer.byteLength(text);
+    const byteLength = this.#isAscii ? text.length : Buffer.byteLength(text);
+    this.#isAscii = true;
     // Pure ASCII is the rule, and the cheaper way to the socket.
     const encoding = byteLength === text.length ? "latin1" : "utf8";
     const taken =
@@ -109,6 +116,7 @@ export class SseStream {
   end(text: string): void {
     if (this.#ended) return;
     this.#pending += text;
+    this.#isAscii = false;
     this.#ended = true;
     this.#options.onEnd(this);
     // Corked, so that the last events and the end of the response leave together; `end` uncorks.

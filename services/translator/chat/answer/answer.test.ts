@@ -305,3 +305,27 @@ test.each([
 test("an answer without usage counts nothing", () => {
   expect(toUsage([undefined])).toMatchObject({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
 });
+
+describe("a chunk that is said to be ASCII", () => {
+  test("has as many bytes as characters, and a plain token's is", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("plain", "mödel"),
+        fc.array(fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" })), {
+          minLength: 1,
+        }),
+        (model, texts) => {
+          const encoder = new ChunkEncoder({ ...head, model }, 0, requestOf());
+          encoder.encode(startedEvent());
+          // The first delta brings the role along.
+          encoder.encode(textEvent("x"));
+          for (const text of texts) {
+            const chunk = encoder.encode(textEvent(text));
+            if (encoder.isAscii) expect(Buffer.byteLength(chunk)).toBe(chunk.length);
+            else if (text !== "" && model === "plain") expect(Buffer.byteLength(text)).not.toBe(text.length);
+          }
+        },
+      ),
+    );
+  });
+});

@@ -6,7 +6,7 @@ import type {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { newId } from "../../http/request-id.ts";
 import type { ChatRequest } from "../request/index.ts";
-import { escapeJson, quoteJson } from "./escape.ts";
+import { escapeJson, isAscii, quoteJson } from "./escape.ts";
 import { type AnswerHead, serviceTier, toFingerprint, toFinishReason, toLogprobs, toUsage } from "./wire.ts";
 
 /** How every stream that succeeds ends. */
@@ -42,6 +42,8 @@ export class ChunkEncoder {
   readonly #afterText: string;
   /** What closes a chunk behind its choice. */
   readonly #afterChoice: string;
+  #asciiBeforeText = false;
+  #isAscii = false;
   #begun = false;
   #calls = 0;
   #fingerprint = "";
@@ -65,12 +67,20 @@ export class ChunkEncoder {
     return this.#fingerprint;
   }
 
+  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
+  get isAscii(): boolean {
+    return this.#isAscii;
+  }
+
   /** The event as text of the stream; empty while there is nothing to show. */
   encode({ event }: GenerationEvent): string {
+    this.#isAscii = false;
     switch (event.case) {
       case "delta": {
         const delta = this.#encodeDelta(event.value);
-        return delta === "" ? "" : this.#begin() + delta;
+        if (delta === "" || this.#begun) return delta;
+        this.#isAscii = false;
+        return this.#begin() + delta;
       }
       case "started":
         this.#fingerprint = event.value.fingerprint;
@@ -102,7 +112,11 @@ export class ChunkEncoder {
     if (logprobs.length > 0)
       chunks += this.#toChunk(`{"content":${quoteJson(text)}}`, JSON.stringify(toLogprobs(logprobs)));
     else if (text !== "") {
-      if (this.#beforeText === "") this.#beforeText = `${this.#openChoice()}{"content":"`;
+      if (this.#beforeText === "") {
+        this.#beforeText = `${this.#openChoice()}{"content":"`;
+        this.#asciiBeforeText = isAscii(this.#beforeText);
+      }
+      this.#isAscii = chunks === "" && toolCalls.length === 0 && this.#asciiBeforeText && isAscii(text);
       chunks += this.#beforeText + escapeJson(text) + this.#afterText;
     }
     for (const piece of toolCalls) chunks += this.#encodeCall(piece);

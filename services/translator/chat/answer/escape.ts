@@ -14,3 +14,8 @@ const special = /["\\\u0000-\u001f\u007f\u2028\u2029\ud800-\udfff]/;
 
 /** A JSON string with the same care; for what is not a token. */
 export const quoteJson = (text: string): string => `"${escapeJson(text)}"`;
+
+/** Whether a text has as many bytes in UTF-8 as UTF-16 units. */
+export const isAscii = (text: string): boolean => !beyondAscii.test(text);
+
+const beyondAscii = /[\u0080-\uffff]/;
