@@ -22,7 +22,8 @@ import { TokenSource } from "./token-source.ts";
  *
  *     prepare ──▶ take a sequence ──▶ started ──▶ compute the prompt ──▶ a token, a token, … ──▶ finished
  *
- * Whatever ends it gives the sequence back at once; a native step that is still going on then ends behind it.
+ * Whatever ends it gives the sequence back at once, an abort even while nobody reads; a native step that is still
+ * going on then ends behind it.
  */
 export async function* generate(
   generation: Generation,
@@ -30,10 +31,8 @@ export async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
   signal.throwIfAborted();
-  const prepared = prepare(generation, model);
-  const held = model.pool.take([...prepared.prompt, ...prepared.resumed]);
-  const watch = new StepWatch(signal, model.clock);
-  const run = new Run(generation, prepared, model, held, watch);
+  const run = new Run(generation, prepare(generation, model), model, signal);
+  signal.addEventListener("abort", run.release);
   try {
     yield startedEvent("", model.fingerprint);
     yield* run.events();
@@ -43,7 +42,7 @@ export async function* generate(
     run.broken = true;
     throw new MeshError("engine_failed", "The embedded engine failed at this answer.", { cause: error });
   } finally {
-    watch.close();
+    signal.removeEventListener("abort", run.release);
     run.release();
   }
 }
@@ -55,30 +54,28 @@ class Run {
   readonly #prepared: PreparedGeneration;
   readonly #model: LoadedModel;
   readonly #held: HeldSequence;
+  readonly #signal: AbortSignal;
   readonly #watch: StepWatch;
   readonly #reader: AnswerReader;
   readonly #ledger: AnswerLedger;
   #source: TokenSource | undefined;
   #grammar: GrammarState | undefined;
   #cachedTokens = 0;
+  #released = false;
 
-  constructor(
-    generation: Generation,
-    prepared: PreparedGeneration,
-    model: LoadedModel,
-    held: HeldSequence,
-    watch: StepWatch,
-  ) {
+  /** Takes a sequence. Throws `saturated` when there is none. */
+  constructor(generation: Generation, prepared: PreparedGeneration, model: LoadedModel, signal: AbortSignal) {
     this.#prepared = prepared;
     this.#model = model;
-    this.#held = held;
-    this.#watch = watch;
+    this.#held = model.pool.take([...prepared.prompt, ...prepared.resumed]);
+    this.#signal = signal;
+    this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);
     this.#ledger = new AnswerLedger(generation.id, model.vocabulary, this.#reader);
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
-    yield* this.#beats(this.#held.settled);
+    yield* this.#beats(() => this.#held.settled);
     await this.#replay();
     if (!this.#isOver()) {
       yield* this.#prefill();
@@ -87,8 +84,11 @@ class Run {
     yield this.#finished();
   }
 
-  /** Gives everything back; native parts only when nothing works with them any more. */
-  release(): void {
+  /** Gives everything back; native parts only when nothing works with them any more. Harmless the second time. */
+  readonly release = (): void => {
+    if (this.#released) return;
+    this.#released = true;
+    this.#watch.close();
     const work = this.#watch.unsettled;
     this.#held.release(work, this.broken);
     const source = this.#source;
@@ -98,7 +98,7 @@ class Run {
         () => source?.dispose(),
         () => source?.dispose(),
       );
-  }
+  };
 
   /** Takes what another engine has delivered as if it had been drawn here. */
   async #replay(): Promise<void> {
@@ -119,10 +119,10 @@ class Run {
     const { prompt, resumed } = this.#prepared;
     const needed = [...prompt, ...resumed].slice(0, -1);
     const prefill = new Prefill(this.#held.sequence, this.#model.gate, this.#model.clock);
-    yield* this.#beats(prefill.keep(needed));
+    yield* this.#beats(() => prefill.keep(needed));
     this.#cachedTokens = Math.min(prefill.computed, prompt.length);
     while (prefill.computed < needed.length) {
-      yield* this.#beats(prefill.advance(needed));
+      yield* this.#beats(() => prefill.advance(needed));
       yield this.#sign();
     }
   }
@@ -130,11 +130,12 @@ class Run {
   async *#answer(): AsyncGenerator<GenerationEvent> {
     const { prompt, resumed, rule, alternatives } = this.#prepared;
     const { native, gate, tokenizer } = this.#model;
+    this.#signal.throwIfAborted();
     const source = new TokenSource(native, { sequence: this.#held.sequence, gate, rule, alternatives });
     this.#source = source;
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
-      const step = source.next(latest, this.#ledger.tokens, this.#grammar);
+      const step = this.#watch.begin(() => source.next(latest, this.#ledger.tokens, this.#grammar));
       let drawn = await this.#watch.wait(step);
       while (drawn === beat) {
         yield this.#sign();
@@ -172,7 +173,9 @@ class Run {
     return this.#reader.over !== undefined || this.#ledger.tokens.length >= this.#prepared.maxTokens;
   }
 
-  async *#beats(step: Promise<unknown>): AsyncGenerator<GenerationEvent> {
+  /** Does one step, with signs of life while it takes long. */
+  async *#beats(work: () => Promise<unknown>): AsyncGenerator<GenerationEvent> {
+    const step = this.#watch.begin(work);
     while ((await this.#watch.wait(step)) === beat) yield this.#sign();
   }
 

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../../core/generate.ts";
-import { linkSignal } from "../../../../core/streams/link-signal.ts";
+import { type LinkedController, linkSignal } from "../../../../core/streams/link-signal.ts";
 import { type Log, silentLog } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
@@ -68,9 +68,7 @@ class LlamaCppEngine implements Engine {
 
   async #load(signal: AbortSignal): Promise<LoadedModel> {
     this.#closing.signal.throwIfAborted();
-    const scope = linkSignal(signal);
-    const abort = () => scope.abort(this.#closing.signal.reason);
-    this.#closing.signal.addEventListener("abort", abort);
+    const scope = this.#link(signal);
     try {
       const {
         modelPath,
@@ -97,22 +95,32 @@ class LlamaCppEngine implements Engine {
       );
       return this.#model;
     } finally {
-      this.#closing.signal.removeEventListener("abort", abort);
       scope.unlink();
     }
   }
 
   async *#generate(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     if (this.#model === undefined) throw closed();
-    const scope = linkSignal(signal);
-    const abort = () => scope.abort(this.#closing.signal.reason);
-    this.#closing.signal.addEventListener("abort", abort);
+    const scope = this.#link(signal);
     try {
       yield* generate(generation, this.#model, scope.signal);
     } finally {
-      this.#closing.signal.removeEventListener("abort", abort);
       scope.unlink();
     }
+  }
+
+  /** Follows a caller's signal, and aborts when the engine closes. */
+  #link(signal: AbortSignal): LinkedController {
+    const scope = linkSignal(signal);
+    const { unlink } = scope;
+    const abort = () => scope.abort(this.#closing.signal.reason);
+    this.#closing.signal.addEventListener("abort", abort);
+    return Object.assign(scope, {
+      unlink: () => {
+        this.#closing.signal.removeEventListener("abort", abort);
+        unlink();
+      },
+    });
   }
 }
 

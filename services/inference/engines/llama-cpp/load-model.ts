@@ -8,7 +8,7 @@ import { GgufError } from "./gguf/gguf-error.ts";
 import { Metadata } from "./gguf/metadata.ts";
 import { type ModelFile, openModelFile } from "./gguf/model-file.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { canBeEven } from "./native/even-batches.ts";
+import { gainsFromEven } from "./native/batches.ts";
 import { Gate } from "./native/gate.ts";
 import { type ContextWish, planContext } from "./native/memory-plan.ts";
 import { loadModule } from "./native/module.ts";
@@ -40,7 +40,7 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
   const plan = planContext(described.metadata, file.sizeBytes, process.availableMemory(), options);
   const build = `node-llama-cpp ${await (await loadModule()).getModuleVersion()}`;
   const fingerprint = await fingerprintOf(file, build, signal);
-  const even = canBeEven(file.header.tensors.map(({ type }) => type));
+  const even = gainsFromEven(file.header.tensors.map(({ type }) => type));
   const native = await NativeModel.load({ path, threads, even, log, ...plan }, signal);
   const { vocabulary, template } = described;
   const notation = template.showsTools ? detectNotation(template.source) : undefined;

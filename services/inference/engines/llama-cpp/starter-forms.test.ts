@@ -97,8 +97,10 @@ test("any JSON object, when no schema is given", async () => {
       sampling: { temperature: 0.7, seed },
       outputFormat: { format: { case: "jsonObject", value: {} } },
     });
-    expect(reason).toBe(FinishReason.STOP);
-    expect(JSON.parse(text)).toBeTypeOf("object");
+    expect(text.trimStart()[0]).toBe("{");
+    // An object may go on for as long as it likes.
+    if (reason === FinishReason.STOP) expect(JSON.parse(text)).toBeTypeOf("object");
+    else expect(reason).toBe(FinishReason.LENGTH);
   });
 });
 

@@ -235,6 +235,16 @@ describe("a caller who leaves", () => {
     await Promise.allSettled(held.map((iterator) => iterator.return?.()));
   });
 
+  test("frees the slot with the abort while nobody reads", async () => {
+    const abandoned = new AbortController();
+    await Promise.all([0, 1, 2, 3].map((events) => begin(1 + events, abandoned.signal)));
+    abandoned.abort();
+    const ends = new AbortController();
+    const held = await fillSlots(ends.signal);
+    ends.abort();
+    await Promise.allSettled(held.map((iterator) => iterator.return?.()));
+  });
+
   test("who left before it began holds nothing", async () => {
     await expect(
       transcribe(

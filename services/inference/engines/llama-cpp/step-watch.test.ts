@@ -10,14 +10,15 @@ const setUp = () => {
 
 test("gives what the step gives", async () => {
   const { watch } = setUp();
-  expect(await watch.wait(Promise.resolve(7))).toBe(7);
-  await expect(watch.wait(Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+  expect(await watch.wait(watch.begin(() => Promise.resolve(7)))).toBe(7);
+  await expect(watch.wait(watch.begin(() => Promise.reject(new Error("broken"))))).rejects.toThrow("broken");
   expect(watch.unsettled).toBeUndefined();
 });
 
 test("a long step gives a beat every 500 ms, and in the end its value", async () => {
   const { clock, watch } = setUp();
   const step = Promise.withResolvers<number>();
+  void watch.begin(() => step.promise);
   for (let beats = 0; beats < 3; beats++) {
     const waiting = watch.wait(step.promise);
     await clock.advance(500);
@@ -31,9 +32,9 @@ test("a long step gives a beat every 500 ms, and in the end its value", async ()
 
 test("short steps give a beat, too, when nothing was shown for long", async () => {
   const { clock, watch } = setUp();
-  await watch.wait(Promise.resolve());
+  await watch.wait(watch.begin(() => Promise.resolve()));
   await clock.advance(450);
-  const waiting = watch.wait(new Promise(() => {}));
+  const waiting = watch.wait(watch.begin(() => new Promise(() => {})));
   await clock.advance(50);
   expect(await waiting).toBe(beat);
 });
@@ -41,7 +42,7 @@ test("short steps give a beat, too, when nothing was shown for long", async () =
 test("an abort ends the waiting at once and leaves the step behind", async () => {
   const { controller, watch } = setUp();
   const step = Promise.withResolvers<void>();
-  const waiting = watch.wait(step.promise);
+  const waiting = watch.wait(watch.begin(() => step.promise));
   controller.abort(new Error("gone"));
   await expect(waiting).rejects.toThrow("gone");
   expect(watch.unsettled).toBe(step.promise);
@@ -50,17 +51,23 @@ test("an abort ends the waiting at once and leaves the step behind", async () =>
   expect(watch.unsettled).toBeUndefined();
 });
 
-test("after an abort nothing is waited for, but the step is known", async () => {
+test("after an abort nothing is begun and nothing waited for", async () => {
   const { controller, watch } = setUp();
+  const step = watch.begin(() => new Promise(() => {}));
   controller.abort(new Error("gone"));
-  const step = new Promise(() => {});
+  let begun = false;
+  const work = async () => {
+    begun = true;
+  };
+  expect(() => watch.begin(work)).toThrow("gone");
+  expect(begun).toBe(false);
   await expect(watch.wait(step)).rejects.toThrow("gone");
   expect(watch.unsettled).toBe(step);
 });
 
 test("patience ends after 30 s", async () => {
   const { clock, watch } = setUp();
-  const step = new Promise(() => {});
+  const step = watch.begin(() => new Promise(() => {}));
   let beats = 0;
   const end = (async () => {
     while ((await watch.wait(step)) === beat) {

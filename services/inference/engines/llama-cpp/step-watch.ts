@@ -32,18 +32,27 @@ export class StepWatch {
     return this.#step;
   }
 
+  /** Begins a step; throws the signal's reason instead when it has aborted. One at a time. */
+  begin<T>(work: () => Promise<T>): Promise<T> {
+    this.#signal.throwIfAborted();
+    const step = work();
+    this.#step = step;
+    this.#stepSince = this.#clock.now();
+    const settled = () => {
+      if (this.#step === step) this.#step = undefined;
+    };
+    step.then(settled, settled);
+    return step;
+  }
+
   /**
    * Resolves with what the step gives, or with `beat` when it is time for a sign of life: then call again with
    * the same step. Rejects with the signal's reason on abort, and with `engine_failed` when patience ends.
    */
   wait<T>(step: Promise<T>): Promise<T | typeof beat> {
-    if (this.#signal.aborted) {
-      this.#track(step);
-      return Promise.reject(this.#signal.reason);
-    }
+    if (this.#signal.aborted) return Promise.reject(this.#signal.reason);
     return new Promise<T | typeof beat>((resolve, reject) => {
       this.#waiter = { resolve, reject };
-      if (this.#step !== step) this.#track(step);
       step.then(resolve, reject);
     });
   }
@@ -57,15 +66,6 @@ export class StepWatch {
   close(): void {
     this.#timer.cancel();
     this.#signal.removeEventListener("abort", this.#onAbort);
-  }
-
-  #track(step: Promise<unknown>): void {
-    this.#step = step;
-    this.#stepSince = this.#clock.now();
-    const settled = () => {
-      if (this.#step === step) this.#step = undefined;
-    };
-    step.then(settled, settled);
   }
 
   readonly #onTick = (): void => {

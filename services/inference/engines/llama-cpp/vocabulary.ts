@@ -1,4 +1,3 @@
-import { decode } from "../text/utf8-stream.ts";
 import { GgufError } from "./gguf/gguf-error.ts";
 import type { Metadata } from "./gguf/metadata.ts";
 
@@ -76,11 +75,6 @@ export class Vocabulary {
   bytesOf(token: number): Uint8Array {
     this.#cache[token] ??= this.#bytes(token);
     return this.#cache[token];
-  }
-
-  /** A token's text; U+FFFD stands for bytes that are no whole character. */
-  textOf(token: number): string {
-    return decode(this.bytesOf(token));
   }
 
   #bytes(token: number): Uint8Array {

@@ -1,6 +1,7 @@
 import { findFirst, partialMatchLength } from "../../text/partial-match.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
-import type { CallPart, CallReader, Notation } from "../notations/notation.ts";
+import type { Notation } from "../notations/notation.ts";
+import { OpenCall } from "./open-call.ts";
 import { type Piece, running } from "./pieces.ts";
 import { type ThinkingStart, ThoughtReader } from "./thought-reader.ts";
 
@@ -41,7 +42,7 @@ export class AnswerReader {
   #at = 0;
   /** Where the text begins that the stop filter holds back. */
   #heldAt = 0;
-  #call: Call | undefined;
+  #call: OpenCall | undefined;
   #bareAllowed: boolean;
   #over: "stop" | "calls" | undefined;
   #completeCalls = 0;
@@ -100,7 +101,7 @@ export class AnswerReader {
   trustCall(): void {
     if (this.#call === undefined) return;
     this.#call.trusted = true;
-    this.#handOut(this.#call, this.#call.parts.splice(0));
+    this.#handOut(this.#call);
   }
 
   /** Nothing follows. Whatever was held back goes out. */
@@ -172,48 +173,33 @@ export class AnswerReader {
   #openCall(opener: string): void {
     this.#flushStops();
     this.#justOpened = opener !== "";
-    this.#call = {
-      at: this.#at,
-      opener,
-      text: "",
-      trusted: this.#options.trusted,
-      reader: this.#options.notation!.createReader(),
-      parts: [],
-      named: false,
-    };
+    const reader = this.#options.notation!.createReader();
+    this.#call = new OpenCall(this.#at, opener, reader, this.#options.trusted);
     this.#settle(opener.length);
   }
 
-  #readCall(call: Call): boolean {
-    const count = call.reader.read(this.#text);
-    call.text += this.#text.slice(0, count);
-    this.#settle(count);
-    this.#collect(call);
-    if (call.reader.state === "done") this.#closeCall(call);
-    else if (call.reader.state === "broken") this.#dropCall(call);
+  #readCall(call: OpenCall): boolean {
+    this.#settle(call.read(this.#text));
+    if (call.trusted) this.#handOut(call);
+    if (call.state === "done") this.#closeCall(call);
+    else if (call.state === "broken") this.#dropCall(call);
     else return false;
     return true;
   }
 
-  #endCall(call: Call): void {
-    if (call.reader.state === "complete") this.#closeCall(call);
+  #endCall(call: OpenCall): void {
+    if (call.state === "complete") this.#closeCall(call);
     else if (call.trusted && (call.named || this.#options.forced)) this.#leaveCall();
     else this.#dropCall(call);
     this.#read();
   }
 
-  #collect(call: Call): void {
-    const parts = call.reader.take();
-    if (call.trusted) this.#handOut(call, parts);
-    else call.parts.push(...parts);
-  }
-
-  #closeCall(call: Call): void {
-    if (!call.trusted && !this.#isRight(call.parts)) {
+  #closeCall(call: OpenCall): void {
+    if (!call.trusted && !call.isRight(this.#options.callable)) {
       this.#dropCall(call);
       return;
     }
-    this.#handOut(call, call.parts);
+    this.#handOut(call);
     this.#leaveCall();
     this.#bareAllowed = false;
     this.#inMargin = true;
@@ -221,7 +207,7 @@ export class AnswerReader {
   }
 
   /** It was no call: its opener is text, and what follows is read again. */
-  #dropCall(call: Call): void {
+  #dropCall(call: OpenCall): void {
     const written = call.opener + call.text;
     const handedOut = call.trusted && call.named ? written.length : 0;
     this.#text = written.slice(handedOut) + this.#text;
@@ -235,22 +221,10 @@ export class AnswerReader {
     this.#heldAt = this.#at;
   }
 
-  /** Every call names a function that may be called, and its arguments are a JSON object. */
-  #isRight(parts: readonly CallPart[]): boolean {
-    const names = parts.flatMap((part) => (part.kind === "name" ? [part.name] : []));
-    return names.every((name) => this.#options.callable.has(name)) && argumentsOf(parts).every(isJsonObject);
-  }
-
-  #handOut(call: Call, parts: readonly CallPart[]): void {
-    const base = call.at + call.opener.length;
-    for (const part of parts) {
-      if (this.#completeCalls >= this.#options.maxCalls) return;
-      if (part.kind === "arguments") this.#pieces.push(running("arguments", base + part.from, part.text));
-      else if (part.kind === "end") this.#completeCalls++;
-      else if (part.kind === "name") this.#pieces.push({ kind: "call", name: part.name, to: base + part.to });
-      else this.#pieces.push({ kind: "decoded", text: part.text, to: base + part.to });
-      call.named ||= part.kind === "name";
-    }
+  #handOut(call: OpenCall): void {
+    const { pieces, completed } = call.take(this.#options.maxCalls - this.#completeCalls);
+    this.#pieces.push(...pieces);
+    this.#completeCalls += completed;
   }
 
   /** Settles so many characters as text of the answer. */
@@ -275,37 +249,5 @@ export class AnswerReader {
   #settle(count: number): void {
     this.#at += count;
     this.#text = this.#text.slice(count);
-  }
-}
-
-interface Call {
-  /** Where its opener begins. */
-  readonly at: number;
-  readonly opener: string;
-  /** What was read behind the opener. */
-  text: string;
-  trusted: boolean;
-  readonly reader: CallReader;
-  /** What was found and not handed out. */
-  parts: CallPart[];
-  /** Whether a call was handed out. */
-  named: boolean;
-}
-
-/** The arguments of each call, as one text. */
-function argumentsOf(parts: readonly CallPart[]): string[] {
-  const texts: string[] = [];
-  for (const part of parts)
-    if (part.kind === "name") texts.push("");
-    else if (part.kind !== "end") texts[texts.length - 1] += part.text;
-  return texts;
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
   }
 }

@@ -7,12 +7,12 @@ import type { Metadata } from "./metadata.ts";
  * code takes much of that on trust: where it looks, it ends the process.
  */
 export function checkShape(header: GgufHeader, metadata: Metadata): void {
-  // Models without attention have none of it.
-  const least = /mamba|rwkv/.test(metadata.architecture) ? 0 : 1;
-  for (const [key, most] of sizeLimits) {
-    const size = metadata.shape(key);
-    const from = key.startsWith("expert") ? 0 : least;
-    if (size !== undefined && !(Number.isInteger(size) && size >= from && size <= most))
+  // Models without attention have none of it; all others have all of it.
+  const hasAttention = !/mamba|rwkv/.test(metadata.architecture);
+  for (const [key, most, needed] of sizeLimits) {
+    const size = metadata.shape(key) ?? (needed && hasAttention ? 0 : undefined);
+    const least = hasAttention && !key.startsWith("expert") ? 1 : 0;
+    if (size !== undefined && !(Number.isInteger(size) && size >= least && size <= most))
       throw impossible(metadata, key);
   }
   for (const key of ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"]) {
@@ -70,20 +70,23 @@ function checkTokens(header: GgufHeader, metadata: Metadata): void {
 }
 
 const impossible = ({ architecture }: Metadata, key: string): GgufError =>
-  new GgufError(`is damaged: \`${architecture}.${key}\` cannot be`);
+  new GgufError(`is damaged: \`${architecture}.${key}\` is missing, or cannot be`);
 
-/** By the second half of the key; 512 is llama.cpp's own limit for layers and for experts. */
-const sizeLimits: readonly [string, number][] = [
-  ["block_count", 512],
-  ["context_length", 2 ** 26],
-  ["embedding_length", 2 ** 20],
-  ["feed_forward_length", 2 ** 24],
-  ["attention.head_count", 2 ** 12],
-  ["attention.head_count_kv", 2 ** 12],
-  ["attention.key_length", 2 ** 16],
-  ["attention.value_length", 2 ** 16],
-  ["expert_count", 512],
-  ["expert_used_count", 512],
+/**
+ * By the second half of the key: the most that it can be, and whether native code counts on it being there. 512 is
+ * llama.cpp's own limit for layers and for experts.
+ */
+const sizeLimits: readonly (readonly [key: string, most: number, needed: boolean])[] = [
+  ["block_count", 512, true],
+  ["context_length", 2 ** 26, true],
+  ["embedding_length", 2 ** 20, true],
+  ["feed_forward_length", 2 ** 24, true],
+  ["attention.head_count", 2 ** 12, true],
+  ["attention.head_count_kv", 2 ** 12, false],
+  ["attention.key_length", 2 ** 16, false],
+  ["attention.value_length", 2 ** 16, false],
+  ["expert_count", 512, false],
+  ["expert_used_count", 512, false],
 ];
 
 const valueTypes: readonly [string, readonly number[]][] = [

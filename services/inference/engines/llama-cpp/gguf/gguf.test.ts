@@ -116,6 +116,7 @@ describe("sizes that native code would trust are checked", () => {
     { changes: { "llama.block_count": ["u32", 0] }, message: "block_count" },
     { changes: { "llama.block_count": ["u32", 100_000] }, message: "block_count" },
     { changes: { "llama.feed_forward_length": ["u32", 0] }, message: "feed_forward_length" },
+    { changes: { "llama.feed_forward_length": undefined }, message: "feed_forward_length" },
     { changes: { "llama.attention.head_count": ["u32", 0] }, message: "head_count" },
     { changes: { "llama.attention.head_count_kv": ["u32", 0] }, message: "head_count_kv" },
     { changes: { "llama.attention.layer_norm_rms_epsilon": ["f32", Number.NaN] }, message: "epsilon" },

@@ -1,7 +1,7 @@
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel } from "node-llama-cpp";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
-import { evenBatches, paddingTokens } from "./even-batches.ts";
+import { arrangeBatches, paddingTokens } from "./batches.ts";
 import { GrammarCache } from "./grammar-cache.ts";
 import { addonOf, assertInternals, type NativeSampler, nativeModelOf } from "./library.ts";
 import type { ContextPlan } from "./memory-plan.ts";
@@ -13,7 +13,7 @@ export interface NativeModelOptions extends ContextPlan {
   readonly path: string;
   /** Threads that compute. */
   readonly threads: number;
-  /** Whether batches are to be made even (`even-batches.ts`). */
+  /** Whether batches are to be made even (`arrangeBatches`). */
   readonly even: boolean;
   readonly log: Log;
 }
@@ -35,7 +35,7 @@ export class NativeModel {
     const [first] = this.sequences;
     assertInternals(llama, context, first!);
     // A model that cannot forget its last token cannot be padded.
-    if (even && !first!.needsCheckpoints) evenBatches(context);
+    arrangeBatches(context, even && !first!.needsCheckpoints);
   }
 
   /** Loads. Throws `invalid_request` when the library or the model does not load, saying what to do. */

@@ -2,7 +2,7 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { thinkingMarks } from "../answer/thinking.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-import { parseObject } from "./parse-json.ts";
+import { templateVariables } from "./template-variables.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type ToolUse, toTurnTool } from "./tools.ts";
 import { toTurns } from "./turns.ts";
@@ -40,23 +40,4 @@ export function toPrompt(
     tokens: tokenizer.encode(rendered, mask),
     inThought: rendered.trimEnd().endsWith(thinkingMarks.begin),
   };
-}
-
-/** What the request says about thinking, in the words of the common templates; its own words come last. */
-function templateVariables({ reasoning, chatTemplateKwargsJson }: Generation): Record<string, unknown> {
-  const { effort = "", enabled } = reasoning ?? {};
-  const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");
-  return {
-    ...(thinks === undefined ? {} : { enable_thinking: thinks, thinking: thinks }),
-    ...(effort === "" ? {} : { reasoning_effort: effort }),
-    ...(chatTemplateKwargsJson === "" ? {} : parseVariables(chatTemplateKwargsJson)),
-  };
-}
-
-function parseVariables(json: string): Record<string, unknown> {
-  const variables = parseObject(json);
-  if (variables !== undefined) return variables;
-  throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
-    param: "chat_template_kwargs",
-  });
 }

@@ -1,0 +1,76 @@
+import type { CallPart, CallReader } from "../notations/notation.ts";
+import { type Piece, running } from "./pieces.ts";
+
+/** What was opened as a call, or as several, while it is read. */
+export class OpenCall {
+  /** Where its opener begins. */
+  readonly at: number;
+  readonly opener: string;
+  /** True: a grammar holds it to its form, so what is found can go out at once. */
+  trusted: boolean;
+  /** Whether the name of a call was found. */
+  named = false;
+  readonly #reader: CallReader;
+  #text = "";
+  #parts: CallPart[] = [];
+
+  constructor(at: number, opener: string, reader: CallReader, trusted: boolean) {
+    this.at = at;
+    this.opener = opener;
+    this.trusted = trusted;
+    this.#reader = reader;
+  }
+
+  /** How far it has come; see `CallReader`. */
+  get state(): CallReader["state"] {
+    return this.#reader.state;
+  }
+
+  /** What was read behind the opener. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Takes more text and returns how many of its characters belong to the calls. */
+  read(text: string): number {
+    const count = this.#reader.read(text);
+    this.#text += text.slice(0, count);
+    const parts = this.#reader.take();
+    this.named ||= parts.some(({ kind }) => kind === "name");
+    this.#parts.push(...parts);
+    return count;
+  }
+
+  /** Whether every call names a function that may be called, with a JSON object for its arguments. */
+  isRight(callable: ReadonlySet<string>): boolean {
+    const named: { name: string; json: string }[] = [];
+    for (const part of this.#parts)
+      if (part.kind === "name") named.push({ name: part.name, json: "" });
+      else if (part.kind !== "end") named.at(-1)!.json += part.text;
+    return named.every(({ name, json }) => callable.has(name) && isJsonObject(json));
+  }
+
+  /** The pieces found since the last call of this, and how many calls became complete; of so many calls at most. */
+  take(maxCalls: number): { pieces: Piece[]; completed: number } {
+    const pieces: Piece[] = [];
+    let completed = 0;
+    const base = this.at + this.opener.length;
+    for (const part of this.#parts.splice(0)) {
+      if (completed >= maxCalls) break;
+      if (part.kind === "end") completed++;
+      else if (part.kind === "arguments") pieces.push(running("arguments", base + part.from, part.text));
+      else if (part.kind === "name") pieces.push({ kind: "call", name: part.name, to: base + part.to });
+      else pieces.push({ kind: "decoded", text: part.text, to: base + part.to });
+    }
+    return { pieces, completed };
+  }
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
