@@ -6,6 +6,9 @@ import {
 import { MeshError } from "../errors/mesh-error.ts";
 import { readVarint, varintEnd } from "./varint.ts";
 
+/** The same of those fields of a delta that nearly all deltas have. */
+export const deltaTags = { text: 0x0a, tokenIds: 0x12, reasoning: 0x1a } as const;
+
 type Event = GenerationEvent["event"];
 
 /** First bytes of an encoded event: field number and wire type of each member of the oneof. */
@@ -64,11 +67,6 @@ export function isDelta(event: GenerationEvent): boolean {
   return (event instanceof EncodedEvent && event.isPlainDelta) || event.event.case === "delta";
 }
 
-/** Tags of the fields of a delta that nearly all deltas have. */
-const textTag = 0x0a;
-const tokenIdsTag = 0x12;
-const reasoningTag = 0x1a;
-
 /** A delta of text, reasoning and token ids; undefined when it has anything else. */
 function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
   if (!encoded.isPlainDelta) return undefined;
@@ -78,12 +76,12 @@ function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
   const tokenIds: number[] = [];
   for (let at = varintEnd(frame, start + 1); at < end; ) {
     const tag = frame[at];
-    if (tag !== textTag && tag !== tokenIdsTag && tag !== reasoningTag) return undefined;
+    if (tag !== deltaTags.text && tag !== deltaTags.tokenIds && tag !== deltaTags.reasoning) return undefined;
     const body = varintEnd(frame, at + 1);
     const bodyEnd = body + readVarint(frame, at + 1);
     if (bodyEnd > end) return undefined;
-    if (tag === textTag) text = frame.toString("utf8", body, bodyEnd);
-    else if (tag === reasoningTag) reasoning = frame.toString("utf8", body, bodyEnd);
+    if (tag === deltaTags.text) text = frame.toString("utf8", body, bodyEnd);
+    else if (tag === deltaTags.reasoning) reasoning = frame.toString("utf8", body, bodyEnd);
     else
       for (let next = body; next < bodyEnd; next = varintEnd(frame, next))
         tokenIds.push(readVarint(frame, next));

@@ -6,7 +6,7 @@ import {
   GenerationEventSchema,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type ClientBound, LoadSchema, type StreamEvents } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
-import { EncodedEvent, eventTags } from "./encoded-event.ts";
+import { deltaTags, EncodedEvent, eventTags } from "./encoded-event.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { readVarint, varintEnd } from "./varint.ts";
 
@@ -16,15 +16,12 @@ import { readVarint, varintEnd } from "./varint.ts";
  * A test holds both codecs against each other.
  */
 
-/** Tags of `ClientBound`, of `StreamEvents` and of `Delta`: field number and wire type. */
+/** Tags of `ClientBound` and of `StreamEvents`: field number and wire type. */
 const streamsTag = 0x0a;
 const loadTag = 0x12;
 const streamIdTag = 0x08;
 const eventTag = 0x12;
 const failureTag = 0x1a;
-const textTag = 0x0a;
-const tokenIdsTag = 0x12;
-const reasoningTag = 0x1a;
 
 const writer = new FrameWriter();
 
@@ -97,17 +94,17 @@ function writeEvent(event: GenerationEvent): void {
 
 function writeTextDelta({ text, tokenIds, reasoning }: Delta): void {
   if (text !== "") {
-    writer.byte(textTag);
+    writer.byte(deltaTags.text);
     writer.text(text);
   }
   if (tokenIds.length > 0) {
-    writer.byte(tokenIdsTag);
+    writer.byte(deltaTags.tokenIds);
     const begin = writer.begin();
     for (const id of tokenIds) writer.varint(id);
     writer.end(begin);
   }
   if (reasoning !== "") {
-    writer.byte(reasoningTag);
+    writer.byte(deltaTags.reasoning);
     writer.text(reasoning);
   }
 }

@@ -45,10 +45,15 @@ export function readCall(
  */
 export async function writeCall(call: Writable, source: AsyncIterable<Message>): Promise<void> {
   for await (const message of source) {
-    if (call.destroyed || call.writableEnded) return;
-    if (!call.write(message)) await drained(call);
+    if (isOver(call)) return;
+    // A call that ended meanwhile has said so already: nothing would end the wait.
+    if (!call.write(message) && !isOver(call)) await drained(call);
   }
 }
+
+/** Whether nobody takes what is written any more; grpc-js's server calls know a state of their own for it. */
+const isOver = (call: Writable & { readonly cancelled?: boolean }): boolean =>
+  call.destroyed || call.writableEnded || call.cancelled === true;
 
 function drained(call: Writable): Promise<void> {
   return new Promise((resolve) => {

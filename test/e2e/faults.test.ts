@@ -25,17 +25,20 @@ const ask = (body: object = {}, signal?: AbortSignal) =>
     ...(signal === undefined ? {} : { signal }),
   });
 
-/** Waits until some router says that a node runs so many generations. */
+/** Asks the routers, as `cxmpute nodes` does, until one says that a node runs so many generations. */
 async function untilRunning(nodeId: string, count: number): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    for (const address of mesh.routers) {
-      const transport = createGrpcTransport({ address });
-      const { verdicts } = await createClient(RouterService, transport)
-        .explainRoute({ generation: { id: "dry", model: mesh.model } })
-        .finally(() => transport.close());
+  const transports = mesh.routers.map((address) => createGrpcTransport({ address }));
+  const routers = transports.map((transport) => createClient(RouterService, transport));
+  const generation = { id: "dry", model: mesh.model };
+  try {
+    for (let tries = 0; tries < 500; tries++) {
+      const answers = await Promise.all(routers.map((router) => router.explainRoute({ generation })));
+      const verdicts = answers.flatMap((answer) => answer.verdicts);
       if (verdicts.some(({ node, load }) => node?.id === nodeId && load?.running === count)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    for (const transport of transports) transport.close();
   }
   throw new Error(`${nodeId} never ran ${count} generations.`);
 }

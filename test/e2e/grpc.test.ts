@@ -25,9 +25,11 @@ test("the client of the documentation is about 15 lines long", async () => {
 
 test("every gRPC server answers health and reflection", async () => {
   const [router = ""] = mesh.routers;
+  const [node = ""] = mesh.dialled;
   for (const [address, service, method] of [
     [mesh.registry, "cxmpute.registry.v1.RegistryService", "WatchNodes"],
     [router, "cxmpute.router.v1.RouterService", "Generate"],
+    [node, "cxmpute.inference.v1.InferenceService", "Relay"],
   ] as const) {
     expect(await check(address, "")).toBe("SERVING");
     expect(await check(address, service)).toBe("SERVING");

@@ -15,6 +15,8 @@ export interface Mesh {
   /** Where gRPC is served; empty in one process. */
   readonly registry: string;
   readonly routers: readonly string[];
+  /** Where the dialled nodes serve gRPC. */
+  readonly dialled: readonly string[];
   /** The processes by name: `up`, or `registry`, `router-1`, `router-2`, `translator`, `dialled`, `attached`. */
   readonly programs: ReadonlyMap<string, Program>;
   /** Adds an inference node and waits until a router can use it. */
@@ -58,9 +60,12 @@ export async function startMesh(
     const http = await freeAddress();
     let registry = "";
     let routers: string[] = [];
+    const dialledAt: string[] = [];
     const join = async (name: string, args = engine, { dialled = false } = {}): Promise<Program> => {
       const flags = ["--registry", registry, ...routers.flatMap((router) => ["--router", router])];
-      const advertise = dialled ? ["--advertise", await freeAddress()] : [];
+      const address = dialled ? await freeAddress() : undefined;
+      if (address !== undefined) dialledAt.push(address);
+      const advertise = address === undefined ? [] : ["--advertise", address];
       const node = start(name, ["join", "--node-id", name, ...flags, ...advertise, ...args]);
       await Promise.all(
         routers.map((_, index) =>
@@ -97,7 +102,19 @@ export async function startMesh(
       "x-user-id": userId,
       "content-type": "application/json",
     };
-    return { url, apiKey, userId, model, registry, routers, programs, join, headers, stop };
+    return {
+      url,
+      apiKey,
+      userId,
+      model,
+      registry,
+      routers,
+      dialled: dialledAt,
+      programs,
+      join,
+      headers,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
