@@ -1,5 +1,11 @@
 import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { ClientBound, EngineBound, Load, Start } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type {
+  ClientBound,
+  EngineBound,
+  Load,
+  Start,
+  StreamEvents,
+} from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { fromErrorDetail, MeshError, toMeshError } from "../errors/mesh-error.ts";
 import { Channel } from "../streams/channel.ts";
 import {
@@ -87,24 +93,30 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     return events;
   };
 
+  /** Hands one stream's news to its reader. Throws when they cannot be read. */
+  const deliver = (streamId: number, { events: channel }: OpenStream, { events, failure }: StreamEvents) => {
+    for (const event of events) {
+      if (!channel.push(event))
+        throw new MeshError(
+          "cancelled",
+          `The reader fell behind by more than ${bufferLimitBytes} bytes of answer.`,
+        );
+      if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.events.close();
+    }
+    if (failure !== undefined) forget(streamId)?.events.fail(fromErrorDetail(failure));
+  };
+
   const receive = (frame: ClientBound, now: number) => {
-    for (const { streamId, events, failure: detail } of frame.streams) {
-      const stream = streams.get(streamId);
+    for (const news of frame.streams) {
+      const stream = streams.get(news.streamId);
       if (stream === undefined) continue;
       stream.lastSign = now;
-      for (const event of events) {
-        if (!stream.events.push(event)) {
-          cancel(streamId)?.events.fail(
-            new MeshError(
-              "cancelled",
-              `The reader fell behind by more than ${bufferLimitBytes} bytes of answer.`,
-            ),
-          );
-          break;
-        }
-        if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.events.close();
+      try {
+        deliver(news.streamId, stream, news);
+      } catch (error) {
+        // One generation's trouble: events are decoded only here, and its neighbours must not suffer for them.
+        cancel(news.streamId)?.events.fail(error);
       }
-      if (detail !== undefined) forget(streamId)?.events.fail(fromErrorDetail(detail));
     }
     if (frame.load !== undefined) {
       load = frame.load;

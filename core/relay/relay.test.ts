@@ -13,6 +13,7 @@ import { FakeClock } from "../fake-clock.ts";
 import type { Generate } from "../generate.ts";
 import { Channel } from "../streams/channel.ts";
 import { openRelay } from "./client.ts";
+import { EncodedEvent } from "./encoded-event.ts";
 import { serveRelay } from "./server.ts";
 
 const started = create(GenerationEventSchema, { event: { case: "started", value: { nodeId: "n" } } });
@@ -186,6 +187,31 @@ describe("a relay", () => {
     const merged = await slow.next();
     expect(merged.value?.event.value).toHaveProperty("text", expect.stringMatching(/^x{100000,}$/));
     await expect(slow.next()).rejects.toMatchObject({ kind: "cancelled" });
+  });
+
+  test.each([
+    { what: "a delta, merged for a slow reader", bytes: [0x12, 0x02, 0x0a, 0x7f] },
+    { what: "neither delta nor anything else", bytes: [0x1a, 0x7f] },
+  ])("fails only the generation whose event is $what and cannot be read", async ({ bytes }) => {
+    const { generate, channels, opened, aborted } = scripted();
+    const { client } = relay(generate);
+    const broken = client.generate(generation("broken"), never)[Symbol.asyncIterator]();
+    const whole = Array.fromAsync(client.generate(generation("whole"), never));
+    const first = broken.next();
+    await opened.next();
+    await opened.next();
+    for (const channel of channels.values()) channel.push(started);
+    await first;
+    channels.get("broken")?.push(delta("shown"));
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    channels.get("broken")?.push(new EncodedEvent(Buffer.from(bytes), 0, bytes.length));
+    expect((await aborted.next()).value).toBe("broken");
+    channels.get("whole")?.push(finished);
+    channels.get("whole")?.close();
+    expect((await whole).length).toBe(2);
+    expect((await broken.next()).value?.event.case).toBe("delta");
+    await expect(broken.next()).rejects.toMatchObject({ kind: "engine_failed" });
   });
 
   test("fails what is open, as lost, when the other side falls silent", async () => {
