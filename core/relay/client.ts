@@ -19,13 +19,25 @@ import { isDelta } from "./encoded-event.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
 
-/** One generation that is open on the other side. */
-interface OpenStream {
-  readonly events: Channel<GenerationEvent>;
+/** One generation that is open on the other side: its events, and in the same object what the relay keeps of it. */
+class OpenStream extends Channel<GenerationEvent> {
   /** When it last showed a sign of life, on the clock. */
   lastSign: number;
+  readonly #signal: AbortSignal;
+  readonly #onAbort: () => void;
+
+  constructor(now: number, signal: AbortSignal, onAbort: () => void, onLeave: () => void) {
+    super({ capacity: bufferLimitBytes, sizeOf: sizeOfEvent, merge: mergeEvents, onLeave });
+    this.lastSign = now;
+    this.#signal = signal;
+    this.#onAbort = onAbort;
+    signal.addEventListener("abort", onAbort, { once: true });
+  }
+
   /** Lets go of the caller's signal. */
-  release(): void;
+  release(): void {
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
 }
 
 /** How often silence is looked for, in milliseconds. */
@@ -71,39 +83,29 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     return stream;
   };
 
-  const begin = (generation: Generation, signal: AbortSignal): Channel<GenerationEvent> => {
+  const begin = (generation: Generation, signal: AbortSignal): OpenStream => {
     if (signal.aborted) throw signal.reason;
     if (failure !== undefined) throw lost(failure);
     const streamId = nextStreamId++;
-    const events = new Channel<GenerationEvent>({
-      capacity: bufferLimitBytes,
-      sizeOf: sizeOfEvent,
-      merge: mergeEvents,
-      onLeave: () => cancel(streamId),
-    });
-    const abort = () => cancel(streamId)?.events.fail(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    streams.set(streamId, {
-      events,
-      lastSign: clock.now(),
-      release: () => signal.removeEventListener("abort", abort),
-    });
+    const abort = () => cancel(streamId)?.fail(signal.reason);
+    const stream = new OpenStream(clock.now(), signal, abort, () => cancel(streamId));
+    streams.set(streamId, stream);
     starts.push({ $typeName: "cxmpute.relay.v1.Start", streamId, generation });
     outbox.mark();
-    return events;
+    return stream;
   };
 
   /** Hands one stream's news to its reader. Throws when they cannot be read. */
-  const deliver = (streamId: number, { events: channel }: OpenStream, { events, failure }: StreamEvents) => {
+  const deliver = (stream: OpenStream, { streamId, events, failure }: StreamEvents) => {
     for (const event of events) {
-      if (!channel.push(event))
+      if (!stream.push(event))
         throw new MeshError(
           "cancelled",
           `The reader fell behind by more than ${bufferLimitBytes} bytes of answer.`,
         );
-      if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.events.close();
+      if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.close();
     }
-    if (failure !== undefined) forget(streamId)?.events.fail(fromErrorDetail(failure));
+    if (failure !== undefined) forget(streamId)?.fail(fromErrorDetail(failure));
   };
 
   const receive = (frame: ClientBound, now: number) => {
@@ -112,10 +114,10 @@ export function openRelay(options: RelayClientOptions): RelayClient {
       if (stream === undefined) continue;
       stream.lastSign = now;
       try {
-        deliver(news.streamId, stream, news);
+        deliver(stream, news);
       } catch (error) {
         // One generation's trouble: events are decoded only here, and its neighbours must not suffer for them.
-        cancel(news.streamId)?.events.fail(error);
+        cancel(news.streamId)?.fail(error);
       }
     }
     if (frame.load !== undefined) {
@@ -129,7 +131,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     failure = reason;
     watch.cancel();
     outbox.close();
-    for (const streamId of [...streams.keys()]) forget(streamId)?.events.fail(lost(reason));
+    for (const streamId of [...streams.keys()]) forget(streamId)?.fail(lost(reason));
     lifetime.abort(reason);
     ended.resolve(reason);
   };
@@ -151,7 +153,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     if (!watchGenerations) return;
     for (const [streamId, stream] of streams)
       if (now - stream.lastSign > silenceMs)
-        cancel(streamId)?.events.fail(
+        cancel(streamId)?.fail(
           new MeshError("node_lost", `The engine showed no sign of life for more than ${silenceMs} ms.`),
         );
   });

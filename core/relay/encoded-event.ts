@@ -73,7 +73,7 @@ function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
   const { frame, start, end } = encoded;
   let text = "";
   let reasoning = "";
-  const tokenIds: number[] = [];
+  let tokenIds: number[] = [];
   for (let at = varintEnd(frame, start + 1); at < end; ) {
     const tag = frame[at];
     if (tag !== deltaTags.text && tag !== deltaTags.tokenIds && tag !== deltaTags.reasoning) return undefined;
@@ -84,7 +84,9 @@ function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
     else if (tag === deltaTags.reasoning) reasoning = frame.toString("utf8", body, bodyEnd);
     else
       for (let next = body; next < bodyEnd; next = varintEnd(frame, next))
-        tokenIds.push(readVarint(frame, next));
+        // The first push onto an empty array would make room for sixteen more, and most deltas have one.
+        if (tokenIds.length === 0) tokenIds = [readVarint(frame, next)];
+        else tokenIds.push(readVarint(frame, next));
     at = bodyEnd;
   }
   return {

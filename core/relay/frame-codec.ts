@@ -127,8 +127,12 @@ function readStream(bytes: Buffer, begin: number, end: number): StreamEvents | u
     if (tag !== eventTag && tag !== failureTag) return undefined;
     const bodyEnd = body + readVarint(bytes, at + 1);
     checkEnd(bodyEnd, end);
-    if (tag === eventTag) stream.events.push(new EncodedEvent(bytes, body, bodyEnd));
-    else stream.failure = fromBinary(ErrorDetailSchema, bytes.subarray(body, bodyEnd));
+    if (tag === eventTag) {
+      const event = new EncodedEvent(bytes, body, bodyEnd);
+      // The first push onto an empty array would make room for sixteen more.
+      if (stream.events.length === 0) stream.events = [event];
+      else stream.events.push(event);
+    } else stream.failure = fromBinary(ErrorDetailSchema, bytes.subarray(body, bodyEnd));
     at = bodyEnd;
   }
   return stream;

@@ -95,14 +95,14 @@ describe("pouring", () => {
   describe.each(Object.entries(sources))("%s", (_, open) => {
     test("hands over every value in order, then says that it ended", async () => {
       const taken: number[] = [];
-      expect(await pour(await open([1, 2, 3, 4]), (value) => taken.push(value) > 0)).toBe("ended");
+      expect(await pour(await open([1, 2, 3, 4]), { take: (value) => taken.push(value) > 0 })).toBe("ended");
       expect(taken).toEqual([1, 2, 3, 4]);
     });
 
     test("stops when told, and goes on from there", async () => {
       const source = await open([1, 2, 3, 4]);
       const taken: number[] = [];
-      const two = (value: number) => taken.push(value) % 2 !== 0;
+      const two = { take: (value: number) => taken.push(value) % 2 !== 0 };
       expect(await pour(source, two)).toBe("stopped");
       expect(taken).toEqual([1, 2]);
       expect((await source.next()).value).toBe(3);
@@ -113,7 +113,7 @@ describe("pouring", () => {
     test("rejects with what the source fails with, after what came before", async () => {
       const taken: number[] = [];
       await expect(
-        pour(await open([1, 2], new Error("broken")), (value) => taken.push(value) > 0),
+        pour(await open([1, 2], new Error("broken")), { take: (value) => taken.push(value) > 0 }),
       ).rejects.toThrow("broken");
       expect(taken).toEqual([1, 2]);
     });
@@ -121,8 +121,10 @@ describe("pouring", () => {
     test("rejects with what the taker throws, and the source ends", async () => {
       const source = await open([1, 2, 3]);
       await expect(
-        pour(source, () => {
-          throw new Error("no");
+        pour(source, {
+          take() {
+            throw new Error("no");
+          },
         }),
       ).rejects.toThrow("no");
       expect((await source.next()).done).toBe(true);
@@ -132,8 +134,10 @@ describe("pouring", () => {
   test("a channel whose taker throws tells its writer, whose push goes on unharmed", async () => {
     let left = 0;
     const channel = new Channel<number>({ capacity: 9, onLeave: () => left++ });
-    const poured = pour(channel, () => {
-      throw new Error("no");
+    const poured = pour(channel, {
+      take() {
+        throw new Error("no");
+      },
     });
     await Promise.resolve();
     expect(channel.push(1)).toBe(true);
@@ -147,10 +151,12 @@ describe("pouring", () => {
     channel.push(1);
     channel.push(2);
     const taken: number[] = [];
-    const poured = await pour(channel, (value) => {
-      taken.push(value);
-      void channel.return();
-      return true;
+    const poured = await pour(channel, {
+      take(value) {
+        taken.push(value);
+        void channel.return();
+        return true;
+      },
     });
     expect(poured).toBe("ended");
     expect(taken).toEqual([1]);

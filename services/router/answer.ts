@@ -1,6 +1,6 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import { isDelta } from "../../core/relay/encoded-event.ts";
-import { type Pourable, type Poured, pour } from "../../core/streams/pour.ts";
+import { type Pourable, type Poured, pour, type Taker } from "../../core/streams/pour.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
 
@@ -12,7 +12,11 @@ const done: Result = { value: undefined, done: true };
  * Reads a generation as a stream of events, and tells the call how it ended. The one hook on the way of every
  * delta: hand-written, because each async generator would cost 0.5 µs per token.
  */
-export class Answer implements AsyncIterable<GenerationEvent>, Pourable<GenerationEvent> {
+export class Answer
+  implements AsyncIterable<GenerationEvent>, Pourable<GenerationEvent>, Taker<GenerationEvent>
+{
+  /** Whom a pour goes to. */
+  #taker: Taker<GenerationEvent> | undefined;
   readonly #call: Call;
   readonly #outer: AbortSignal;
   readonly #begin: Begin;
@@ -33,27 +37,31 @@ export class Answer implements AsyncIterable<GenerationEvent>, Pourable<Generati
     return this.#nextOfHead();
   }
 
-  async pour(take: (event: GenerationEvent) => boolean): Promise<Poured> {
+  async pour(taker: Taker<GenerationEvent>): Promise<Poured> {
     if (this.#state === "fresh") {
       this.#state = "beginning";
       await this.#open();
     }
     for (const event of this.#head.slice(this.#position)) {
       this.#position += 1;
-      if (!take(event)) return "stopped";
+      if (!taker.take(event)) return "stopped";
     }
     if (this.#rest === undefined) return "ended";
     let poured: Poured;
     try {
-      poured = await pour(this.#rest, (event) => {
-        this.#check(event);
-        return take(event);
-      });
+      this.#taker = taker;
+      poured = await pour(this.#rest, this);
     } catch (error) {
       throw this.#settle(error);
     }
     if (poured === "ended") this.#checkEnd();
     return poured;
+  }
+
+  /** For its own pour: an event after the head goes by. */
+  take(event: GenerationEvent): boolean {
+    this.#check(event);
+    return this.#taker!.take(event);
   }
 
   /** The reader leaves. */

@@ -10,8 +10,10 @@ import type {
   GenerationEvent,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** Sees every event of one answer go by, and logs the answer's one line at its end. */
+/** Sees the events of one answer go by, and logs the answer's one line at its end. */
 export class AnswerWatch {
+  /** Whether deltas still tell something: until the first that brings a token. */
+  awaitsToken = true;
   readonly #generation: Generation;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -29,8 +31,9 @@ export class AnswerWatch {
 
   see({ event }: GenerationEvent): void {
     if (event.case === "delta") {
-      if (this.#firstTokenMs === undefined && (event.value.text !== "" || event.value.tokenIds.length > 0))
-        this.#firstTokenMs = this.#clock.now() - this.#begunAt;
+      if (!this.awaitsToken || (event.value.text === "" && event.value.tokenIds.length === 0)) return;
+      this.awaitsToken = false;
+      this.#firstTokenMs = this.#clock.now() - this.#begunAt;
     } else if (event.case === "finished") this.#finished = event.value;
     else this.#nodeId = event.value?.nodeId;
   }

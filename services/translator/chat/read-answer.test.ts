@@ -20,7 +20,9 @@ function reading(accept: (event: GenerationEvent) => Promise<void> | undefined =
   const log = createLog({ service: "t", pretty: false, write: (line) => lines.push(JSON.parse(line)) });
   const script = createScript();
   const controller = new AbortController();
-  const done = readAnswer({ generate: script.generate, clock, log }, generation, controller.signal, accept);
+  const done = readAnswer({ generate: script.generate, clock, log }, generation, controller.signal, {
+    accept,
+  });
   done.catch(() => {});
   return { clock, lines, script, controller, done };
 }

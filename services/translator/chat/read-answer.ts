@@ -1,7 +1,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
-import { pour } from "../../../core/streams/pour.ts";
+import { pour, type Taker } from "../../../core/streams/pour.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { AnswerWatch } from "./answer-watch.ts";
@@ -13,30 +13,54 @@ export interface AnswerReader {
   readonly log: Log;
 }
 
+/** What is made of an answer. */
+export interface AnswerWriter {
+  /** Takes the next event; when it returns a promise, the one after that waits for it. */
+  accept(event: GenerationEvent): Promise<void> | undefined;
+}
+
 /**
- * Reads one answer to its end and hands every event to `accept`; when that returns a promise, the next event
- * waits for it. Logs the generation's one line. Throws a MeshError when the answer fails; when the signal aborts,
- * its reason.
+ * Reads one answer to its end and hands every event to the writer. Logs the generation's one line. Throws a
+ * MeshError when the answer fails; when the signal aborts, its reason.
  */
 export async function readAnswer(
   { generate, clock, log }: AnswerReader,
   generation: Generation,
   signal: AbortSignal,
-  accept: (event: GenerationEvent) => Promise<void> | undefined,
+  writer: AnswerWriter,
 ): Promise<void> {
   const watch = new AnswerWatch(generation, clock, log);
   try {
     const events = generate(generation, signal)[Symbol.asyncIterator]();
-    let waits: Promise<void> | undefined;
-    const take = (event: GenerationEvent): boolean => {
-      watch.see(event);
-      waits = accept(event);
-      return waits === undefined;
-    };
+    const hand = new Hand(writer, watch);
     // The reader is waited for no longer than anybody wants the answer.
-    while ((await pour(events, take)) === "stopped") await orAborted(waits!, signal);
+    while ((await pour(events, hand)) === "stopped") await orAborted(hand.waits!, signal);
     watch.end();
   } catch (thrown) {
     throw watch.fail(signal.aborted ? signal.reason : thrown);
+  }
+}
+
+/** Hands events to the writer, under the eyes of the watch. */
+class Hand implements Taker<GenerationEvent> {
+  /** What the next event waits for. */
+  waits: Promise<void> | undefined;
+  readonly #writer: AnswerWriter;
+  readonly #watch: AnswerWatch;
+  /** Whether the watch needs to see deltas; kept here, so that most tokens need not touch it. */
+  #watched = true;
+
+  constructor(writer: AnswerWriter, watch: AnswerWatch) {
+    this.#writer = writer;
+    this.#watch = watch;
+  }
+
+  take(event: GenerationEvent): boolean {
+    if (this.#watched || event.event.case !== "delta") {
+      this.#watch.see(event);
+      this.#watched = this.#watch.awaitsToken;
+    }
+    this.waits = this.#writer.accept(event);
+    return this.waits === undefined;
   }
 }

@@ -15,7 +15,7 @@ import type { SseStreams } from "../http/sse-streams.ts";
 import { ChunkEncoder, doneEvent, toDataEvent, toUsageChunk } from "./answer/chunks.ts";
 import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
 import type { AnswerHead } from "./answer/wire.ts";
-import { type AnswerReader, readAnswer } from "./read-answer.ts";
+import { type AnswerReader, type AnswerWriter, readAnswer } from "./read-answer.ts";
 import { fanOut } from "./request/fan-out.ts";
 import { type ChatRequest, parseChatRequest } from "./request/index.ts";
 
@@ -65,10 +65,7 @@ export function createChatRoute(options: ChatOptions) {
 /** Answers with the completion object. */
 async function complete(options: ChatOptions, exchange: Exchange, reply: FastifyReply): Promise<string> {
   const collectors = exchange.generations.map(() => new ChoiceCollector(exchange.chat));
-  await readAll(options, exchange, (index, event) => {
-    collectors[index]!.accept(event);
-    return undefined;
-  });
+  await readAll(options, exchange, collectors);
   reply.header("content-type", "application/json; charset=utf-8");
   return toCompletion(exchange.head, collectors);
 }
@@ -82,23 +79,22 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
   const { chat, head } = exchange;
   const encoders = exchange.generations.map((_, index) => new ChunkEncoder(head, index, chat));
   let sse: SseStream | undefined;
-  const begin = (): SseStream => {
+  const open = (): SseStream => {
+    if (sse !== undefined) return sse;
     reply.hijack();
-    return options.sseStreams.open(reply.raw, {
+    sse = options.sseStreams.open(reply.raw, {
       ...(reply.getHeaders() as OutgoingHttpHeaders),
       "openai-processing-ms": processingMs(reply.request, options.clock),
       ...(options.isDraining() ? { connection: "close" } : {}),
     });
+    return sse;
   };
   try {
-    await readAll(options, exchange, (index, event) => {
-      const encoder = encoders[index]!;
-      const chunks = encoder.encode(event);
-      if (chunks === "") return undefined;
-      sse ??= begin();
-      sse.write(chunks, encoder.isAscii);
-      return sse.drained();
-    });
+    await readAll(
+      options,
+      exchange,
+      encoders.map((encoder) => new ChoiceStream(encoder, open)),
+    );
   } catch (error) {
     if (sse === undefined) throw error;
     reportBug(options.log, error, reply.request.id);
@@ -115,16 +111,34 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
 async function readAll(
   options: ChatOptions,
   { generations, open }: Exchange,
-  accept: (index: number, event: GenerationEvent) => Promise<void> | undefined,
+  writers: readonly AnswerWriter[],
 ): Promise<void> {
   try {
     await Promise.all(
-      generations.map((generation, index) =>
-        readAnswer(options, generation, open.signal, (event) => accept(index, event)),
-      ),
+      generations.map((generation, index) => readAnswer(options, generation, open.signal, writers[index]!)),
     );
   } catch (error) {
     open.abort(new MeshError("cancelled", "Another answer to the same request failed."));
     throw error;
+  }
+}
+
+/** Writes one choice to the stream that all of them share, which the first that has something to show opens. */
+class ChoiceStream implements AnswerWriter {
+  readonly #encoder: ChunkEncoder;
+  readonly #open: () => SseStream;
+  #sse: SseStream | undefined;
+
+  constructor(encoder: ChunkEncoder, open: () => SseStream) {
+    this.#encoder = encoder;
+    this.#open = open;
+  }
+
+  accept(event: GenerationEvent): Promise<void> | undefined {
+    const chunks = this.#encoder.encode(event);
+    if (chunks === "") return undefined;
+    this.#sse ??= this.#open();
+    this.#sse.write(chunks, this.#encoder.isAscii);
+    return this.#sse.drained();
   }
 }

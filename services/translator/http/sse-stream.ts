@@ -23,8 +23,6 @@ export interface SseStreamOptions {
  * three buffers and a callback of each, which costs 6 µs a chunk instead of 2 (Node 24).
  */
 export class SseStream {
-  readonly #response: ServerResponse;
-  readonly #options: SseStreamOptions;
   #pending = "";
   /** Whether all that is pending is known to be ASCII. */
   #isAscii = true;
@@ -33,11 +31,13 @@ export class SseStream {
   #ended = false;
   /** The last write was told to wait; by now the client may have caught up. */
   #full = false;
+  /** When something last left, on the clock. */
+  #lastWriteAt: number;
+  readonly #options: SseStreamOptions;
+  readonly #response: ServerResponse;
   #whenDrained: Promise<void> | undefined;
   /** Ends the wait for the client, while there is one. */
   #release: (() => void) | undefined;
-  /** When something last left, on the clock. */
-  #lastWriteAt: number;
 
   /** Sets status 200 and the headers; they leave together with the first text. */
   constructor(response: ServerResponse, headers: OutgoingHttpHeaders, options: SseStreamOptions) {

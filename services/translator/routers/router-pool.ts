@@ -2,7 +2,7 @@ import type { Kind } from "../../../core/errors/kinds.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
-import { type Pourable, type Poured, pour } from "../../../core/streams/pour.ts";
+import { type Pourable, type Poured, pour, type Taker } from "../../../core/streams/pour.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
@@ -69,13 +69,13 @@ class PooledAnswer implements Pourable<GenerationEvent> {
     return this.#events === undefined ? this.#begin() : this.#events.next();
   }
 
-  async pour(take: (event: GenerationEvent) => boolean): Promise<Poured> {
+  async pour(taker: Taker<GenerationEvent>): Promise<Poured> {
     if (this.#events === undefined) {
       const first = await this.#begin();
       if (first.done === true) return "ended";
-      if (!take(first.value)) return "stopped";
+      if (!taker.take(first.value)) return "stopped";
     }
-    return this.#events === undefined ? "ended" : pour(this.#events, take);
+    return this.#events === undefined ? "ended" : pour(this.#events, taker);
   }
 
   async return(): Promise<IteratorResult<GenerationEvent>> {

@@ -31,20 +31,21 @@ export const toUsageChunk = (head: AnswerHead, fingerprint: string, usages: read
  * concatenations.
  */
 export class ChunkEncoder {
-  readonly #head: AnswerHead;
-  readonly #index: number;
-  readonly #request: ChatRequest;
-  /** From `data:` to where the delta begins. */
-  #beforeDelta = "";
-  /** The same, to where the text of a content delta begins. */
+  // What a token needs comes first, to lie together in memory.
+  #isAscii = false;
+  #begun = false;
+  #asciiBeforeText = false;
+  /** From `data:` to where the text of a content delta begins. */
   #beforeText = "";
   /** From the end of a text to the end of the event. */
   readonly #afterText: string;
+  readonly #request: ChatRequest;
+  readonly #head: AnswerHead;
+  readonly #index: number;
+  /** From `data:` to where the delta begins. */
+  #beforeDelta = "";
   /** What closes a chunk behind its choice. */
   readonly #afterChoice: string;
-  #asciiBeforeText = false;
-  #isAscii = false;
-  #begun = false;
   #calls = 0;
   #fingerprint = "";
   #usage: Usage | undefined;

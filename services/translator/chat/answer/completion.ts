@@ -34,7 +34,7 @@ export class ChoiceCollector {
     return this.#fingerprint;
   }
 
-  accept({ event }: GenerationEvent): void {
+  accept({ event }: GenerationEvent): undefined {
     switch (event.case) {
       case "delta": {
         const { text, reasoning, toolCalls, logprobs } = event.value;
