@@ -1,11 +1,5 @@
 import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type {
-  ClientBound,
-  EngineBound,
-  Load,
-  Start,
-  StreamEvents,
-} from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type { EngineBound, Load, Start } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { fromErrorDetail, MeshError, toMeshError } from "../errors/mesh-error.ts";
 import { Channel } from "../streams/channel.ts";
 import {
@@ -16,6 +10,7 @@ import {
   silenceMs,
 } from "./contract.ts";
 import { isDelta } from "./encoded-event.ts";
+import { type FrameReader, readFrame } from "./encoded-frame.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -55,11 +50,14 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   let starts: Start[] = [];
   let cancels: number[] = [];
 
-  const outbox = new Outbox<EngineBound>(() => {
-    const frame: EngineBound = { $typeName: "cxmpute.relay.v1.EngineBound", starts, cancels };
-    starts = [];
-    cancels = [];
-    return frame;
+  const outbox = new Outbox<EngineBound>({
+    clock,
+    take: () => {
+      const frame: EngineBound = { $typeName: "cxmpute.relay.v1.EngineBound", starts, cancels };
+      starts = [];
+      cancels = [];
+      return frame;
+    },
   });
 
   const forget = (streamId: number): OpenStream | undefined => {
@@ -95,35 +93,33 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     return stream;
   };
 
-  /** Hands one stream's news to its reader. Throws when they cannot be read. */
-  const deliver = (stream: OpenStream, { streamId, events, failure }: StreamEvents) => {
-    for (const event of events) {
-      if (!stream.push(event))
-        throw new MeshError(
-          "cancelled",
-          `The reader fell behind by more than ${bufferLimitBytes} bytes of answer.`,
-        );
-      if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.close();
-    }
-    if (failure !== undefined) forget(streamId)?.fail(fromErrorDetail(failure));
+  /** Hands an event to its reader. Throws when it cannot be read. */
+  const deliver = (streamId: number, stream: OpenStream, event: GenerationEvent) => {
+    if (!stream.push(event))
+      throw new MeshError(
+        "cancelled",
+        `The reader fell behind by more than ${bufferLimitBytes} bytes of answer.`,
+      );
+    if (!isDelta(event) && event.event.case === "finished") forget(streamId)?.close();
   };
 
-  const receive = (frame: ClientBound, now: number) => {
-    for (const news of frame.streams) {
-      const stream = streams.get(news.streamId);
-      if (stream === undefined) continue;
-      stream.lastSign = now;
+  const reader: FrameReader = {
+    event(streamId, event) {
+      const stream = streams.get(streamId);
+      if (stream === undefined) return;
+      stream.lastSign = lastFrame;
       try {
-        deliver(stream, news);
+        deliver(streamId, stream, event);
       } catch (error) {
         // One generation's trouble: events are decoded only here, and its neighbours must not suffer for them.
-        cancel(news.streamId)?.fail(error);
+        cancel(streamId)?.fail(error);
       }
-    }
-    if (frame.load !== undefined) {
-      load = frame.load;
-      onLoad?.(load);
-    }
+    },
+    failure: (streamId, detail) => void forget(streamId)?.fail(fromErrorDetail(detail)),
+    load(next) {
+      load = next;
+      onLoad?.(next);
+    },
   };
 
   const finish = (reason: MeshError) => {
@@ -161,7 +157,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   const run = async () => {
     for await (const frame of exchange(outbox, lifetime.signal)) {
       lastFrame = clock.now();
-      receive(frame, lastFrame);
+      readFrame(frame, reader);
       if (failure !== undefined) return;
     }
     throw new MeshError("node_lost", "The other side ended the relay.");

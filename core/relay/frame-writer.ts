@@ -13,9 +13,14 @@ export class FrameWriter {
   finish(): Buffer {
     const bytes = Buffer.allocUnsafe(this.#at);
     this.#buffer.copy(bytes, 0, 0, this.#at);
+    this.reset();
+    return bytes;
+  }
+
+  /** Drops what has been written. */
+  reset(): void {
     this.#at = 0;
     if (this.#buffer.length > 16 * initialBytes) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
-    return bytes;
   }
 
   byte(value: number): void {

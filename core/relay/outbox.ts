@@ -1,17 +1,29 @@
+import type { Clock, Timer } from "../clock.ts";
+
+/** What an outbox needs. */
+export interface OutboxOptions<Frame> {
+  readonly clock: Clock;
+  /** Empties what has been collected into a frame; what it throws, the reader gets. */
+  readonly take: () => Frame;
+  /** How long a frame keeps the next one waiting, in milliseconds; absent: not at all. */
+  readonly gapMs?: () => number;
+}
+
 /**
- * Gives out frames of what has been collected: one for each turn of the event loop in which something was, and
- * none while the writer does not ask, so that a backed-up connection makes frames fewer and larger.
+ * Gives out frames of what has been collected: at most one for each turn of the event loop in which something was,
+ * and none while the writer does not ask, so that a backed-up connection makes frames fewer and larger.
  */
 export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame, undefined> {
-  readonly #take: () => Frame;
+  readonly #options: OutboxOptions<Frame>;
   #marked = false;
   #closed = false;
-  #asked: ((result: IteratorResult<Frame, undefined>) => void) | undefined;
+  #asked: PromiseWithResolvers<IteratorResult<Frame, undefined>> | undefined;
   #scheduled = false;
+  #wait: Timer | undefined;
+  #lastFrameAt = Number.NEGATIVE_INFINITY;
 
-  /** `take` empties what has been collected into a frame. */
-  constructor(take: () => Frame) {
-    this.#take = take;
+  constructor(options: OutboxOptions<Frame>) {
+    this.#options = options;
   }
 
   /** Says that something has been collected. */
@@ -23,16 +35,16 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
   /** Ends the frames, without giving out what has been collected. */
   close(): void {
     this.#closed = true;
-    this.#asked?.({ value: undefined, done: true });
+    this.#wait?.cancel();
+    this.#asked?.resolve({ value: undefined, done: true });
     this.#asked = undefined;
   }
 
   next(): Promise<IteratorResult<Frame, undefined>> {
     if (this.#closed) return Promise.resolve({ value: undefined, done: true });
-    return new Promise((resolve) => {
-      this.#asked = resolve;
-      if (this.#marked) this.#schedule();
-    });
+    this.#asked = Promise.withResolvers();
+    if (this.#marked) this.#schedule();
+    return this.#asked.promise;
   }
 
   return(): Promise<IteratorResult<Frame, undefined>> {
@@ -44,17 +56,29 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
     return this;
   }
 
-  /** After all callbacks and microtasks of this turn. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (this.#closed || this.#asked === undefined) return;
-      const resolve = this.#asked;
-      this.#asked = undefined;
-      this.#marked = false;
-      resolve({ value: this.#take(), done: false });
-    });
+    const { clock, gapMs } = this.#options;
+    const waitMs = gapMs === undefined ? 0 : this.#lastFrameAt + gapMs() - clock.now();
+    // Timers count whole milliseconds; what is nearly over is not worth one.
+    if (waitMs >= 1) this.#wait = clock.after(waitMs, this.#give);
+    // After all callbacks and microtasks of this turn.
+    else setImmediate(this.#give);
   }
+
+  readonly #give = (): void => {
+    this.#scheduled = false;
+    if (this.#closed || this.#asked === undefined) return;
+    const { clock, take, gapMs } = this.#options;
+    if (gapMs !== undefined) this.#lastFrameAt = clock.now();
+    const { resolve, reject } = this.#asked;
+    this.#asked = undefined;
+    this.#marked = false;
+    try {
+      resolve({ value: take(), done: false });
+    } catch (error) {
+      reject(error);
+    }
+  };
 }
