@@ -67,6 +67,32 @@ export function isDelta(event: GenerationEvent): boolean {
   return (event instanceof EncodedEvent && event.isPlainDelta) || event.event.case === "delta";
 }
 
+/**
+ * The text of a delta that has nothing else but token ids; undefined for every other event. For who shows text and
+ * has no use for the rest: the event is not decoded, which would make five objects for a word.
+ */
+export function plainTextOf(event: GenerationEvent): string | undefined {
+  if (event instanceof EncodedEvent) return readPlainText(event);
+  if (event.event.case !== "delta") return undefined;
+  const { text, reasoning, toolCalls, logprobs } = event.event.value;
+  return reasoning === "" && toolCalls.length === 0 && logprobs.length === 0 ? text : undefined;
+}
+
+function readPlainText(encoded: EncodedEvent): string | undefined {
+  if (!encoded.isPlainDelta) return undefined;
+  const { frame, start, end } = encoded;
+  let text = "";
+  for (let at = varintEnd(frame, start + 1); at < end; ) {
+    const tag = frame[at];
+    if (tag !== deltaTags.text && tag !== deltaTags.tokenIds) return undefined;
+    const body = varintEnd(frame, at + 1);
+    at = body + readVarint(frame, at + 1);
+    if (at > end) return undefined;
+    if (tag === deltaTags.text) text = frame.toString("utf8", body, at);
+  }
+  return text;
+}
+
 /** A delta of text, reasoning and token ids; undefined when it has anything else. */
 function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
   if (!encoded.isPlainDelta) return undefined;

@@ -14,7 +14,7 @@ import {
   LoadSchema,
   type StreamEvents,
 } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
-import { EncodedEvent, isDelta } from "./encoded-event.ts";
+import { EncodedEvent, isDelta, plainTextOf } from "./encoded-event.ts";
 import { readFrame } from "./encoded-frame.ts";
 import { decodeClientBound, encodeClientBound, encodeFrame, type StreamNews } from "./frame-codec.ts";
 
@@ -136,6 +136,9 @@ describe("the frame codec", () => {
         );
         expect(read.map(({ event }) => event && isDelta(event))).toEqual(
           listContents(frame).map(({ event }) => event && event.event.case === "delta"),
+        );
+        expect(read.map(({ event }) => event && plainTextOf(event))).toEqual(
+          listContents(frame).map(({ event }) => event && plainTextOf(event)),
         );
         expect(read.map(plain)).toEqual(listContents(frame).map(plain));
         expect(decoded.streams).toEqual(frame.streams);

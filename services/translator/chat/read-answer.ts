@@ -1,5 +1,6 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Generate } from "../../../core/generate.ts";
+import { isDelta } from "../../../core/relay/encoded-event.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { pour, type Taker } from "../../../core/streams/pour.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
@@ -56,7 +57,7 @@ class Hand implements Taker<GenerationEvent> {
   }
 
   take(event: GenerationEvent): boolean {
-    if (this.#watched || event.event.case !== "delta") {
+    if (this.#watched || !isDelta(event)) {
       this.#watch.see(event);
       this.#watched = this.#watch.awaitsToken;
     }

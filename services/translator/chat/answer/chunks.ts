@@ -1,3 +1,4 @@
+import { plainTextOf } from "../../../../core/relay/encoded-event.ts";
 import type {
   Delta,
   GenerationEvent,
@@ -74,14 +75,15 @@ export class ChunkEncoder {
   }
 
   /** The event as text of the stream; empty while there is nothing to show. */
-  encode({ event }: GenerationEvent): string {
+  encode(encoded: GenerationEvent): string {
     this.#isAscii = false;
+    const text = this.#begun ? plainTextOf(encoded) : undefined;
+    if (text !== undefined) return text === "" ? "" : this.#encodeText(text);
+    const { event } = encoded;
     switch (event.case) {
       case "delta": {
         const delta = this.#encodeDelta(event.value);
-        if (delta === "" || this.#begun) return delta;
-        this.#isAscii = false;
-        return this.#begin() + delta;
+        return delta === "" ? "" : this.#begin() + delta;
       }
       case "started":
         this.#fingerprint = event.value.fingerprint;
@@ -112,16 +114,19 @@ export class ChunkEncoder {
     }
     if (logprobs.length > 0)
       chunks += this.#toChunk(`{"content":${quoteJson(text)}}`, JSON.stringify(toLogprobs(logprobs)));
-    else if (text !== "") {
-      if (this.#beforeText === "") {
-        this.#beforeText = `${this.#openChoice()}{"content":"`;
-        this.#asciiBeforeText = isAscii(this.#beforeText);
-      }
-      this.#isAscii = chunks === "" && toolCalls.length === 0 && this.#asciiBeforeText && isAscii(text);
-      chunks += this.#beforeText + escapeJson(text) + this.#afterText;
-    }
+    else if (text !== "") chunks += this.#encodeText(text);
     for (const piece of toolCalls) chunks += this.#encodeCall(piece);
+    this.#isAscii = false;
     return chunks;
+  }
+
+  #encodeText(text: string): string {
+    if (this.#beforeText === "") {
+      this.#beforeText = `${this.#openChoice()}{"content":"`;
+      this.#asciiBeforeText = isAscii(this.#beforeText);
+    }
+    this.#isAscii = this.#asciiBeforeText && isAscii(text);
+    return this.#beforeText + escapeJson(text) + this.#afterText;
   }
 
   /** A call's first piece tells what it calls, without arguments; all others are nothing but arguments. */
