@@ -1,7 +1,9 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { AnswerReader, AnswerWriter } from "../answers/read-answer.ts";
+import { readAnswers } from "../answers/read-answers.ts";
 import { toErrorBody } from "../errors/envelope.ts";
 import { badJson } from "../errors/http-faults.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
@@ -15,7 +17,6 @@ import type { SseStreams } from "../http/sse-streams.ts";
 import { ChunkEncoder, doneEvent, toDataEvent, toUsageChunk } from "./answer/chunks.ts";
 import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
 import type { AnswerHead } from "./answer/wire.ts";
-import { type AnswerReader, type AnswerWriter, readAnswer } from "./read-answer.ts";
 import { fanOut } from "./request/fan-out.ts";
 import { type ChatRequest, parseChatRequest } from "./request/index.ts";
 
@@ -65,7 +66,7 @@ export function createChatRoute(options: ChatOptions) {
 /** Answers with the completion object. */
 async function complete(options: ChatOptions, exchange: Exchange, reply: FastifyReply): Promise<string> {
   const collectors = exchange.generations.map(() => new ChoiceCollector(exchange.chat));
-  await readAll(options, exchange, collectors);
+  await readAnswers(options, exchange, collectors);
   reply.header("content-type", "application/json; charset=utf-8");
   return toCompletion(exchange.head, collectors);
 }
@@ -90,7 +91,7 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
     return sse;
   };
   try {
-    await readAll(
+    await readAnswers(
       options,
       exchange,
       encoders.map((encoder) => new ChoiceStream(encoder, open)),
@@ -105,22 +106,6 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
   const usage = chat.includeUsage ? toUsageChunk(head, encoders[0]!.fingerprint, usages) : "";
   sse!.end(usage + doneEvent);
   return reply;
-}
-
-/** Reads all answers side by side; when one fails, the others are not needed any more. */
-async function readAll(
-  options: ChatOptions,
-  { generations, open }: Exchange,
-  writers: readonly AnswerWriter[],
-): Promise<void> {
-  try {
-    await Promise.all(
-      generations.map((generation, index) => readAnswer(options, generation, open.signal, writers[index]!)),
-    );
-  } catch (error) {
-    open.abort(new MeshError("cancelled", "Another answer to the same request failed."));
-    throw error;
-  }
 }
 
 /** Writes one choice to the stream that all of them share, which the first that has something to show opens. */
