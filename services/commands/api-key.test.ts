@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -39,4 +39,8 @@ test("a folder that cannot be made is a fault that says what to do", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   expect(() => keepApiKey(join(file, "data"))).toThrow(/--data FOLDER/);
+});
+
+test.runIf(existsSync("/proc/self"))("a folder where none can be made is refused at once", () => {
+  expect(() => keepApiKey("/proc/cxmpute/data")).toThrow(/--data FOLDER/);
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 
 /** Where the API key that was made is kept. */
@@ -34,7 +34,7 @@ export function keepApiKey(dataFolder: string): string {
   const path = apiKeyFile(dataFolder);
   const draft = `${path}.${process.pid}`;
   try {
-    mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(dataFolder));
     writeFileSync(draft, `${createApiKey()}\n`, { mode: 0o600 });
     // Of two processes that start at the same moment, one wins, and nobody ever sees half a key.
     linkSync(draft, path);
@@ -48,4 +48,16 @@ export function keepApiKey(dataFolder: string): string {
     rmSync(draft, { force: true });
   }
   return readApiKey(dataFolder)!;
+}
+
+/** Makes a folder and those above it. Not by Node's own `recursive`, which never returns under /proc (Node 24). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process made it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
