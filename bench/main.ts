@@ -1,4 +1,6 @@
 // Benchmarks: `npm run bench -- NAME [options]`. Each prints what docs/benchmarks.md quotes.
+
+import { parse, usage as parseUsage } from "./parse/index.ts";
 import { killAll } from "./processes/child.ts";
 import { relay, usage } from "./relay/index.ts";
 
@@ -6,6 +8,7 @@ import { relay, usage } from "./relay/index.ts";
 const benchmarks: Readonly<Record<string, { run(args: readonly string[]): Promise<number>; usage: string }>> =
   {
     relay: { run: relay, usage },
+    parse: { run: parse, usage: parseUsage },
   };
 
 process.on("exit", killAll);
