@@ -143,7 +143,9 @@ describe("the frame codec", () => {
         expect(read.map(plain)).toEqual(listContents(frame).map(plain));
         expect(decoded.streams).toEqual(frame.streams);
         expect(decoded.load).toEqual(frame.load);
-        const own = encodeFrame(decoded.streams.map(toNews), decoded.load);
+        const own = encodeFrame(decoded.streams.map(toNews), decoded.load, (_, error) => {
+          throw error;
+        });
         expect(encodeClientBound(tag, own).equals(bytes)).toBe(true);
       }),
       { numRuns: 500 },
@@ -174,13 +176,43 @@ describe("the frame codec", () => {
     );
   });
 
-  test("begins anew after something that has no encoding", () => {
+  test("puts a failure in the place of what has no encoding, and spoils nothing else", () => {
     const finished = create(GenerationEventSchema, {
       event: { case: "finished", value: { usage: { promptTokens: -1 } } },
     });
-    const news = { streamId: 1, more: undefined, failure: undefined };
-    expect(() => encodeFrame([{ ...news, first: finished }], undefined)).toThrow();
-    expect(encodeFrame([], undefined).bytes).toHaveLength(0);
+    const delta = create(GenerationEventSchema, { event: { case: "delta", value: { text: "x" } } });
+    const failure = create(ErrorDetailSchema, { message: "no" });
+    const newsOf = (streamId: number, first: GenerationEvent): StreamNews => ({
+      streamId,
+      first,
+      more: undefined,
+      failure: undefined,
+    });
+    const news = [newsOf(1, delta), newsOf(2, finished), newsOf(3, delta)];
+    const frame = encodeFrame(news, undefined, () => failure);
+    expect(
+      listContents(frame).map(({ streamId, event, failure }) => [
+        streamId,
+        event && plainTextOf(event),
+        failure,
+      ]),
+    ).toEqual([
+      [1, "x", undefined],
+      [2, undefined, failure],
+      [3, "x", undefined],
+    ]);
+  });
+
+  test("begins anew after a frame that could not be written", () => {
+    const refuse = () => {
+      throw new Error("no");
+    };
+    const finished = create(GenerationEventSchema, {
+      event: { case: "finished", value: { usage: { promptTokens: -1 } } },
+    });
+    const news = { streamId: 1, first: finished, more: undefined, failure: undefined };
+    expect(() => encodeFrame([news], undefined, refuse)).toThrow("no");
+    expect(encodeFrame([], undefined, refuse).bytes).toHaveLength(0);
   });
 
   test("takes an event with two answers for what protobuf says it is: the last one", () => {

@@ -28,13 +28,28 @@ export interface StreamNews {
 
 const writer = new FrameWriter();
 
-/** Encodes a frame. Throws when something in it has no encoding, such as a count of -1. */
-export function encodeFrame(news: readonly StreamNews[], load: Load | undefined): EncodedFrame {
+/**
+ * Encodes a frame. News that have no encoding, such as a count of -1, spoil no others: what `refuse` makes of them goes
+ * in their place; what it throws, this throws.
+ */
+export function encodeFrame<News extends StreamNews>(
+  news: readonly News[],
+  load: Load | undefined,
+  refuse: (news: News, error: unknown) => ErrorDetail,
+): EncodedFrame {
   try {
-    for (const one of news) writeNews(one);
+    for (const one of news) {
+      const begin = writer.length;
+      try {
+        writeNews(one);
+      } catch (error) {
+        writer.truncate(begin);
+        writeNews({ streamId: one.streamId, first: undefined, more: undefined, failure: refuse(one, error) });
+      }
+    }
     if (load !== undefined) writeMessage(frameTags.load, toBinary(LoadSchema, load));
   } catch (error) {
-    writer.reset();
+    writer.truncate(0);
     throw error;
   }
   const bytes = writer.finish();
@@ -44,7 +59,7 @@ export function encodeFrame(news: readonly StreamNews[], load: Load | undefined)
 /** Encodes a message whose field with this tag is the frame, and which has nothing else. */
 export function encodeClientBound(frameTag: number, frame: ClientBound): Buffer {
   const { bytes, begin, end } =
-    frame instanceof EncodedFrame ? frame : encodeFrame(newsOf(frame), frame.load);
+    frame instanceof EncodedFrame ? frame : encodeFrame(newsOf(frame), frame.load, rethrow);
   writer.byte(frameTag);
   writer.bytes(bytes, begin, end);
   return writer.finish();
@@ -62,6 +77,10 @@ export function decodeClientBound(frameTag: number, bytes: Buffer): EncodedFrame
     ? new EncodedFrame(bytes, begin, end)
     : undefined;
 }
+
+const rethrow = (_news: StreamNews, error: unknown): never => {
+  throw error;
+};
 
 const newsOf = ({ streams }: ClientBound): StreamNews[] =>
   streams.map(({ streamId, events: [first, ...more], failure }) => ({ streamId, first, more, failure }));

@@ -13,14 +13,19 @@ export class FrameWriter {
   finish(): Buffer {
     const bytes = Buffer.allocUnsafe(this.#at);
     this.#buffer.copy(bytes, 0, 0, this.#at);
-    this.reset();
+    this.#at = 0;
+    if (this.#buffer.length > 16 * initialBytes) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
     return bytes;
   }
 
-  /** Drops what has been written. */
-  reset(): void {
-    this.#at = 0;
-    if (this.#buffer.length > 16 * initialBytes) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+  /** How much has been written, in bytes. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Drops what has been written beyond so many bytes. */
+  truncate(length: number): void {
+    this.#at = length;
   }
 
   byte(value: number): void {

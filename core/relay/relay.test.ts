@@ -214,6 +214,28 @@ describe("a relay", () => {
     await expect(broken.next()).rejects.toMatchObject({ kind: "engine_failed" });
   });
 
+  test("fails only the generation whose event cannot be written, and ends it in the engine", async () => {
+    const { generate, channels, opened, aborted } = scripted();
+    const { client } = relay(generate);
+    const broken = Array.fromAsync(client.generate(generation("broken"), never));
+    const whole = Array.fromAsync(client.generate(generation("whole"), never));
+    broken.catch(() => {});
+    await opened.next();
+    await opened.next();
+    for (const channel of channels.values()) channel.push(started);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    const usage = { promptTokens: -1 };
+    channels
+      .get("broken")
+      ?.push(create(GenerationEventSchema, { event: { case: "finished", value: { usage } } }));
+    expect((await aborted.next()).value).toBe("broken");
+    await expect(broken).rejects.toMatchObject({ kind: "engine_failed" });
+    channels.get("whole")?.push(finished);
+    channels.get("whole")?.close();
+    expect((await whole).length).toBe(2);
+  });
+
   test("fails what is open, as lost, when the other side falls silent", async () => {
     const clock = new FakeClock();
     const client = openRelay({

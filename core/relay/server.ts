@@ -79,8 +79,15 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
   let loadChanged = load !== undefined;
   let flushed = Promise.withResolvers<void>();
 
+  /** One generation's trouble: its neighbours in the frame must not suffer for it. */
+  const refuse = (answer: Answer, cause: unknown): ErrorDetail => {
+    const error = new MeshError("engine_failed", "The engine sent an event that has no encoding.", { cause });
+    answer.cancel(error);
+    return toFailure(error);
+  };
+
   const takeFrame = (): ClientBound => {
-    const frame = encodeFrame(pending, loadChanged ? load?.current() : undefined);
+    const frame = encodeFrame(pending, loadChanged ? load?.current() : undefined, refuse);
     for (const answer of pending) answer.forgetNews();
     pending = [];
     pendingBytes = 0;
