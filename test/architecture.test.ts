@@ -45,7 +45,7 @@ test.each([
   { packages: /^fastify|^@connectrpc\/connect-fastify/, owner: "services/translator/" },
   { packages: /^node-llama-cpp/, owner: "services/inference/engines/llama-cpp/" },
   { packages: /^consul/, owner: "services/registry/" },
-  { packages: /^yaml/, owner: "core/config/" },
+  { packages: /^yaml/, owner: "core/" },
 ])("$packages is imported only in $owner", ({ packages, owner }) => {
   const wrong = imports.filter(
     ({ from, to }) =>

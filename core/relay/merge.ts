@@ -42,6 +42,7 @@ export function mergeEvents(last: GenerationEvent, next: GenerationEvent): Gener
 export function sizeOfEvent(encodedOrNot: GenerationEvent): number {
   if (encodedOrNot instanceof EncodedEvent) return 1 + encodedOrNot.byteLength;
   const { event } = encodedOrNot;
+  if (event.case === "embedded") return 1 + 4 * event.value.values.length;
   if (event.case !== "delta") return 1;
   const { text, reasoning, tokenIds, toolCalls, logprobs } = event.value;
   let size = 1 + text.length + reasoning.length + 4 * tokenIds.length;

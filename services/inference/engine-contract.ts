@@ -3,9 +3,11 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { GenerationSchema, Role } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeBasics } from "./contract/basics.ts";
+import { describeEmbeddings } from "./contract/embeddings.ts";
 import { describeForms } from "./contract/forms.ts";
 import { describeLimits } from "./contract/limits.ts";
 import { describeNeighbours } from "./contract/neighbours.ts";
+import { describeRawPrompt } from "./contract/raw-prompt.ts";
 import { describeSampling } from "./contract/sampling.ts";
 import { type EngineUnderTest, never, type Subject } from "./contract/subject.ts";
 import type { Engine } from "./engine.ts";
@@ -53,5 +55,7 @@ export function describeEngine(name: string, underTest: EngineUnderTest): void {
     describeNeighbours(subject);
     describeSampling(subject);
     describeForms(subject);
+    describeRawPrompt(subject);
+    describeEmbeddings(subject);
   });
 }

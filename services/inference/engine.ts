@@ -27,7 +27,8 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
  *   generation up, before it works on the prompt.
  * - *Signs of life*: while it works on a long prompt, or holds text back, it yields empty deltas, at least every
  *   500 ms and only when it has really moved; a generation that is silent for longer is given to another node.
- * - *Text*: whole characters only, never half a surrogate pair. Stop texts are left out, with all that follows.
+ * - *Text*: whole characters only, never half a surrogate pair. Stop texts are left out, with all that follows;
+ *   `finished` names the one that was met.
  * - *Token ids*: for all tokens of the answer or for none; without the end-of-answer token. A delta carries the
  *   ids of exactly the tokens whose text it completes, so at every delta the text so far is the text of the ids
  *   so far, and another node can continue from there. Tokens that show no text (the tokens of a stop text that
@@ -35,16 +36,20 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
  * - *Usage*, in `finished`, always present: `completion_tokens` counts the whole answer, thoughts, tool calls,
  *   control tokens and a swallowed stop text included, the end-of-answer token not; where ids are given it is
  *   their number. `prompt_tokens` counts the rendered prompt.
+ * - *Raw prompts*, where claimed: for `raw_prompt` the answer goes on from that text or those tokens as they stand,
+ *   with no template around them, special tokens that are written out included; it is text and nothing else.
  * - *Limits*: never more than `limits.max_tokens` tokens; reaching it finishes with `LENGTH`. A prompt that does
- *   not fit the context is `invalid_request` with code `context_length_exceeded` and param `messages`, thrown
- *   before the first delta; a prompt that fits while prompt and `max_tokens` together do not ends with `LENGTH`
- *   when the context is full.
+ *   not fit the context is `invalid_request` with code `context_length_exceeded` and param `messages` (for a raw
+ *   prompt `prompt`), thrown before the first delta; a prompt that fits while prompt and `max_tokens` together do
+ *   not ends with `LENGTH` when the context is full.
  * - *Resuming* (`resume` set): the answer continues after `resume.token_ids`; those tokens count towards
  *   `max_tokens`, usage, penalties, grammar, stop texts and the position that sampling is keyed by, exactly as if
  *   this engine had produced them, and are not yielded again. An answer that those tokens already complete
  *   finishes at once.
  * - *Determinism*, where `seed` is claimed: same prompt, same options, same seed, same answer, alone or beside
  *   others. Temperature 0 is the same without a seed.
+ * - *Embeddings*, where claimed: for `embedding` it answers with one `embedded` for each input, in order, of length 1,
+ *   and no delta but signs of life; `prompt_tokens` counts all inputs. Long inputs are refused, naming `input`.
  * - *Abort*: end soon, in any way: by ending the iteration or by throwing anything. An aborted generation must
  *   not harm the others.
  * - *Errors*: throw `MeshError`: `invalid_request` (naming `param`) for what the caller can mend, `saturated`

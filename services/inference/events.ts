@@ -36,10 +36,17 @@ export const textEvent = (text: string, tokenIds: number[]): GenerationEvent => 
 /** A sign of life: nothing to show, but something has moved. */
 export const signOfLife = (): GenerationEvent => textEvent("", []);
 
-/** The last event of an answer. */
+/** An input as a vector. */
+export const embeddedEvent = (index: number, values: number[]): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: { case: "embedded", value: { $typeName: "cxmpute.generation.v1.Embedded", index, values } },
+});
+
+/** The last event of an answer; `stop` is the stop text that was met. */
 export const finishedEvent = (
   reason: FinishReason,
   usage: Omit<Usage, "$typeName" | "$unknown">,
+  stop = "",
 ): GenerationEvent => ({
   $typeName: "cxmpute.generation.v1.GenerationEvent",
   event: {
@@ -48,6 +55,7 @@ export const finishedEvent = (
       $typeName: "cxmpute.generation.v1.Finished",
       reason,
       usage: { $typeName: "cxmpute.generation.v1.Usage", ...usage },
+      stop,
     },
   },
 });

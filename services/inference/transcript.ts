@@ -1,5 +1,6 @@
 import {
   type Delta,
+  type Embedded,
   FinishReason,
   type GenerationEvent,
   type Started,
@@ -23,6 +24,9 @@ export interface Transcript {
   /** Unspecified when there was no `finished`. */
   readonly reason: FinishReason;
   readonly usage: Usage | undefined;
+  /** The stop text that was met. */
+  readonly stop: string;
+  readonly embeddings: readonly Embedded[];
 }
 
 /** Reads an answer to its end. `onEvent` is called with each event as it comes. */
@@ -32,15 +36,18 @@ export async function transcribe(
 ): Promise<Transcript> {
   const order: string[] = [];
   const deltas: Delta[] = [];
+  const embeddings: Embedded[] = [];
   let started: Started | undefined;
   let reason = FinishReason.UNSPECIFIED as FinishReason;
   let usage: Usage | undefined;
+  let stop = "";
   for await (const event of events) {
     onEvent(event);
     order.push(event.event.case ?? "nothing");
     if (event.event.case === "started") started ??= event.event.value;
     if (event.event.case === "delta") deltas.push(event.event.value);
-    if (event.event.case === "finished") ({ reason, usage } = event.event.value);
+    if (event.event.case === "embedded") embeddings.push(event.event.value);
+    if (event.event.case === "finished") ({ reason, usage, stop } = event.event.value);
   }
   return {
     order,
@@ -53,6 +60,8 @@ export async function transcribe(
     toolCalls: joinToolCalls(deltas),
     reason,
     usage,
+    stop,
+    embeddings,
   };
 }
 

@@ -1,14 +1,20 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
-import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type {
+  EmbeddingRequest,
+  Generation,
+  RawPrompt,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /**
  * Throws `invalid_request` at a generation's first fault. Translators have checked theirs already; internal clients
  * have nobody else, and a number out of range would otherwise fail differently on every engine.
  */
 export function checkGeneration(generation: Generation): void {
-  const { model, messages, tools, toolChoice, sampling, limits, logprobs } = generation;
+  const { model, messages, rawPrompt, embedding, tools, toolChoice, sampling, limits, logprobs } = generation;
   if (model === "") throw fault("model", null, "you must provide a model parameter");
-  if (messages.length === 0)
+  if (embedding !== undefined) checkEmbedding(generation, embedding);
+  else if (rawPrompt !== undefined) checkRawPrompt(generation, rawPrompt);
+  else if (messages.length === 0)
     throw fault(
       "messages",
       "empty_array",
@@ -48,6 +54,30 @@ export function checkGeneration(generation: Generation): void {
         "Invalid 'tool_choice': it names a tool that is not in 'tools'.",
       );
 }
+
+/** A raw prompt has something in it, and stands alone: what else makes up a prompt would never be read. */
+function checkRawPrompt({ messages, tools, reasoning }: Generation, { prompt }: RawPrompt): void {
+  if (isEmpty(prompt)) throw fault("prompt", "empty_string", "Invalid 'prompt': it is empty.");
+  const beside = messages.length > 0 ? "messages" : tools.length > 0 ? "tools" : undefined;
+  if (beside !== undefined || reasoning !== undefined)
+    throw fault(
+      "prompt",
+      "invalid_value",
+      `Invalid 'prompt': a raw prompt cannot be used together with '${beside ?? "reasoning"}'.`,
+    );
+}
+
+/** Texts to embed are all that such a generation has. */
+function checkEmbedding({ messages, rawPrompt, tools }: Generation, { inputs }: EmbeddingRequest): void {
+  if (inputs.length === 0) throw fault("input", "empty_array", "Invalid 'input': empty array.");
+  if (inputs.some(({ prompt }) => isEmpty(prompt)))
+    throw fault("input", "empty_string", "Invalid 'input': one of the inputs is empty.");
+  if (messages.length > 0 || rawPrompt !== undefined || tools.length > 0)
+    throw fault("input", "invalid_value", "Invalid 'input': embeddings are asked for by nothing else.");
+}
+
+const isEmpty = (prompt: RawPrompt["prompt"]): boolean =>
+  (prompt.case === "tokens" ? prompt.value.ids.length : (prompt.value?.length ?? 0)) === 0;
 
 /** Takes an absent number; refuses NaN. */
 function checkNumber(

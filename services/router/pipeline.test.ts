@@ -669,6 +669,9 @@ describe("the pipeline", () => {
   test.each<[string, MessageInitShape<typeof GenerationSchema>]>([
     ["model", { model: "" }],
     ["messages", { messages: [] }],
+    ["prompt", { messages: [], rawPrompt: {} }],
+    ["prompt", { messages: [], rawPrompt: { prompt: { case: "tokens", value: { ids: [] } } } }],
+    ["prompt", { rawPrompt: { prompt: { case: "text", value: "Once" } } }],
     ["temperature", { sampling: { temperature: 2.5 } }],
     ["top_p", { sampling: { topP: Number.NaN } }],
     ["max_tokens", { limits: { maxTokens: 0 } }],

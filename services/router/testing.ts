@@ -65,6 +65,7 @@ export function nodeOf(
           vision: true,
           logitBias: true,
           resume: Capabilities_Resume.TOKENS,
+          rawPrompt: true,
         }),
         ...served,
       },
@@ -90,6 +91,7 @@ export function candidateOf(id: string, fields: Partial<Candidate> = {}): Candid
     occupied: 0,
     firstTokenMs: undefined,
     tokenMs: undefined,
+    measuredTokenMs: undefined,
     serviceMs: undefined,
     ...fields,
   };

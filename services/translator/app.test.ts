@@ -356,7 +356,7 @@ describe("an address", () => {
   });
 
   test("that means nothing needs no key to be told so", async () => {
-    expect((await get("/v1/completions", {}, {})).statusCode).toBe(404);
+    expect((await get("/v1/nowhere", {}, {})).statusCode).toBe(404);
   });
 
   test.each([

@@ -3,28 +3,36 @@ import type { Clock } from "../../core/clock.ts";
 import type { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
 import type { Log } from "../../core/telemetry/log.ts";
+import { registerAnthropic } from "./anthropic/routes.ts";
 import type { Authenticate } from "./auth/keys.ts";
 import { requireKey } from "./auth/require-key.ts";
+import { type CatalogueSource, createCatalogueRoute } from "./catalogue/route.ts";
 import { createChatRoute } from "./chat/route.ts";
+import { createCompletionsRoute } from "./completions/route.ts";
+import { createEmbeddingsRoute } from "./embeddings/route.ts";
 import { toErrorAnswer } from "./errors/envelope.ts";
 import { fromFastify } from "./errors/from-fastify.ts";
-import { unknownUrl, wrongContentEncoding, wrongMethod } from "./errors/http-faults.ts";
+import { unknownUrl, wrongMethod } from "./errors/http-faults.ts";
 import { reportBug } from "./errors/report-bug.ts";
 import { registerHealth } from "./health.ts";
 import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
 import { parseJsonBody } from "./http/json-body.ts";
 import type { OpenRequests } from "./http/open-requests.ts";
+import { refuseEncoding } from "./http/refuse-encoding.ts";
 import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
 import { requestIdOf } from "./http/request-id.ts";
 import type { SseStreams } from "./http/sse-streams.ts";
 import type { ListModels } from "./models/model-list.ts";
 import { createModelRoute, createModelsRoute } from "./models/routes.ts";
+import { registerOpenApi } from "./openapi/register.ts";
+import { createResponses } from "./responses/register.ts";
 
 /** What the HTTP surface is made of. */
 export interface AppOptions {
   readonly generate: Generate;
   readonly listModels: ListModels;
+  readonly catalogue: CatalogueSource;
   readonly authenticate: Authenticate;
   readonly openRequests: OpenRequests;
   readonly sseStreams: SseStreams;
@@ -99,14 +107,18 @@ export function createApp(options: AppOptions): FastifyInstance {
   });
 
   registerHealth(app, options);
+  registerOpenApi(app);
+  const registerResponses = createResponses(options);
   for (const prefix of ["/v1", "/api/v1"])
     app.register(
       (scope, _options, done) => {
         registerOpenAiRoutes(scope, options);
+        registerResponses(scope);
         done();
       },
       { prefix },
     );
+  registerAnthropic(app, options);
   return app;
 }
 
@@ -129,7 +141,10 @@ function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void
 
   const routes = [
     { method: "POST", url: "/chat/completions", handler: createChatRoute(options) },
+    { method: "POST", url: "/embeddings", handler: createEmbeddingsRoute(options) },
+    { method: "POST", url: "/completions", handler: createCompletionsRoute(options) },
     { method: "GET", url: "/models", handler: createModelsRoute(listModels) },
+    { method: "GET", url: "/catalogue", handler: createCatalogueRoute(options) },
     { method: "GET", url: "/models/*", handler: createModelRoute(listModels) },
   ];
   for (const { method, url, handler } of routes) {
@@ -144,10 +159,4 @@ function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void
       handler: async () => undefined,
     });
   }
-}
-
-/** Nobody sends a compressed prompt, and a small body that unfolds to gigabytes is an attack. */
-async function refuseEncoding({ headers }: FastifyRequest): Promise<void> {
-  const encoding = headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") throw wrongContentEncoding(encoding);
 }

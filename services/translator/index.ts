@@ -1,5 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { Transport } from "@connectrpc/connect";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { loadCatalogue } from "../../core/catalogue/load-catalogue.ts";
 import type { Clock } from "../../core/clock.ts";
 import { parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
@@ -57,9 +59,11 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   const shutdown = new AbortController();
   const surface = { generate: pool.generate, listModels, authenticate, bodyLimitBytes, clock, log };
   let draining = false;
+  let catalogue: Catalogue | undefined;
 
   const app = createApp({
     ...surface,
+    catalogue: () => (catalogue ??= loadCatalogue()),
     openRequests,
     sseStreams: new SseStreams(clock, stallTimeoutMs),
     isDraining: () => draining,

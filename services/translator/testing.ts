@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { FastifyInstance } from "fastify";
+import { createCatalogue } from "../../core/catalogue/catalogue.ts";
 import { FakeClock } from "../../core/fake-clock.ts";
 import type { Generate } from "../../core/generate.ts";
 import { Channel } from "../../core/streams/channel.ts";
@@ -105,6 +106,7 @@ export function createTestApp(parts: Partial<AppOptions> = {}): FastifyInstance 
   return createApp({
     generate: answering(answerOf("Hello")),
     listModels: async () => [modelOf("m")],
+    catalogue: () => createCatalogue([]),
     authenticate: createAuthenticate([{ key: testKey, userId: testUser }]),
     openRequests: new OpenRequests(),
     sseStreams: new SseStreams(clock, 30_000),

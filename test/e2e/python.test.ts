@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Mesh, startMesh } from "../support/mesh.ts";
 import { root } from "../support/program.ts";
 
-const packages = ["openai==3.54.0", "requests==2.34.2"];
+const packages = ["anthropic==2.12.0", "openai==3.54.0", "requests==2.34.2"];
 const environment = prepare();
 
 describe.skipIf(environment.missing !== undefined)(
@@ -17,14 +17,15 @@ describe.skipIf(environment.missing !== undefined)(
     }, 60_000);
     afterAll(() => mesh?.stop());
 
-    test("complete, stream line by line, and use the openai library with X-User-Id", () => {
-      const { status, stdout, stderr } = spawnSync(environment.python, ["test/e2e/python/examples.py"], {
+    /** What a script found, as the JSON that it prints. */
+    const run = (script: string, mount: string): Record<string, unknown> => {
+      const { status, stdout, stderr } = spawnSync(environment.python, [`test/e2e/python/${script}`], {
         cwd: root,
         encoding: "utf8",
         timeout: 60_000,
         env: {
           PATH: process.env.PATH,
-          BASE_URL: `${mesh.url}/api/v1`,
+          BASE_URL: `${mesh.url}${mount}`,
           API_KEY: mesh.apiKey,
           USER_ID: mesh.userId,
           MODEL: mesh.model,
@@ -32,10 +33,29 @@ describe.skipIf(environment.missing !== undefined)(
       });
       expect(stderr).toBe("");
       expect(status).toBe(0);
-      const results = JSON.parse(stdout);
+      return JSON.parse(stdout);
+    };
+
+    test("complete, stream line by line, and use the openai library with X-User-Id", () => {
+      const results = run("examples.py", "/api/v1");
       expect(results).toMatchObject({ done: true, same: true, unknown_model: "model_not_found" });
       for (const answer of ["plain", "streamed", "library"])
-        expect(results[answer].length).toBeGreaterThan(20);
+        expect(String(results[answer]).length).toBeGreaterThan(20);
+    });
+
+    test("use the helpers of the openai and anthropic libraries on every surface", () => {
+      expect(run("sdks.py", "/v1")).toEqual({
+        "openai stream": true,
+        "openai parse": true,
+        "openai tools": true,
+        "openai error": ["decimal_above_max_value", "temperature", true],
+        "openai embeddings": true,
+        "openai completions": true,
+        "openai responses": true,
+        anthropic: true,
+        "anthropic tools": ["tool_use", "get_weather", true],
+        "anthropic error": "not_found_error",
+      });
     });
   },
 );

@@ -28,6 +28,8 @@ export function describeBasics(subject: Subject): void {
         seed: false,
         vision: false,
         logitBias: false,
+        rawPrompt: false,
+        embeddings: false,
         resume: Capabilities_Resume.NONE,
         ...abilities,
       });

@@ -17,13 +17,16 @@ export function describeLimits(subject: Subject): void {
     });
 
     test("a stop text ends the answer and is left out, with all that follows", async () => {
-      const { text } = await answer(prompts[0]);
+      const whole = await answer(prompts[0]);
+      const { text } = whole;
       // From the middle of one token to the middle of another, most likely.
       const characters = [...text];
       const stop = characters.splice(Math.floor(characters.length / 3), 5).join("");
       const stopped = await answer(prompts[0], { limits: { stop: ["not in the answer", stop] } });
       expect(stopped.text).toBe(text.slice(0, text.indexOf(stop)));
       expect(stopped.reason).toBe(FinishReason.STOP);
+      expect(stopped.stop).toBe(stop);
+      expect(whole.stop).toBe("");
     });
 
     test("what only looks like the beginning of a stop text is shown in the end", async () => {

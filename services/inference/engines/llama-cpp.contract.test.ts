@@ -23,6 +23,8 @@ describeEngine("llama-cpp", {
     logprobs: true,
     seed: true,
     logitBias: true,
+    rawPrompt: true,
+    embeddings: true,
     resume: Capabilities_Resume.TOKENS,
   },
   prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],

@@ -1,6 +1,7 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import {
   type Delta,
+  type Embedded,
   type Finished,
   FinishReason,
   type Generation,
@@ -25,10 +26,14 @@ export class AnswerCheck {
   #givenTokens = 0;
   #units = 0;
   #toolCalls = 0;
+  /** Inputs to embed; undefined when the generation asks for no embeddings. */
+  readonly #inputs: number | undefined;
+  #embedded = 0;
   #shown = false;
 
   constructor(generation: Generation) {
     this.#model = generation.model;
+    this.#inputs = generation.embedding?.inputs.length;
     this.#maxTokens = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
     this.#resumedTokens = generation.resume?.tokenIds.length ?? 0;
   }
@@ -50,6 +55,9 @@ export class AnswerCheck {
       case "delta":
         if (this.#stage !== "open") break;
         return this.#acceptDelta(event, kind.value);
+      case "embedded":
+        if (this.#stage !== "open") break;
+        return this.#acceptEmbedded(event, kind.value);
       case "started":
         if (this.#stage !== "before started") break;
         this.#stage = "open";
@@ -69,6 +77,7 @@ export class AnswerCheck {
 
   #acceptDelta(event: GenerationEvent, delta: Delta): GenerationEvent {
     if (isEmptyDelta(delta)) return event;
+    if (this.#inputs !== undefined) throw this.#broken("answered with text where embeddings were asked for");
     this.#shown = true;
     this.#givenTokens += delta.tokenIds.length;
     if (this.#resumedTokens + this.#givenTokens > this.#maxTokens)
@@ -77,6 +86,16 @@ export class AnswerCheck {
     for (const piece of delta.toolCalls) this.#acceptToolCall(piece);
     if (this.#units > answerLimitUnits) throw this.#broken("sent an answer that is too long for the mesh");
     return isWellFormed(delta) ? event : { ...event, event: { case: "delta", value: toWellFormed(delta) } };
+  }
+
+  #acceptEmbedded(event: GenerationEvent, { index, values }: Embedded): GenerationEvent {
+    if (this.#inputs === undefined) throw this.#broken("sent an embedding that nobody asked for");
+    if (index !== this.#embedded || index >= this.#inputs) throw this.#broken("left out an embedding");
+    if (values.length === 0 || !values.every(Number.isFinite))
+      throw this.#broken("sent an embedding without numbers");
+    this.#embedded++;
+    this.#shown = true;
+    return event;
   }
 
   /** Calls come one after the other, numbered without gaps; the first piece of each carries id and name. */
@@ -89,16 +108,17 @@ export class AnswerCheck {
   }
 
   #acceptFinished(event: GenerationEvent, finished: Finished): GenerationEvent {
-    const { reason, usage } = finished;
+    const { reason, usage, stop } = finished;
     if (reason === FinishReason.UNSPECIFIED) throw this.#broken("finished without a reason");
     if (usage === undefined) throw this.#broken("finished without usage");
+    if (this.#embedded < (this.#inputs ?? 0)) throw this.#broken("left out an embedding");
     const completionTokens =
       this.#givenTokens > 0 ? this.#resumedTokens + this.#givenTokens : usage.completionTokens;
     if (completionTokens > this.#maxTokens)
       throw this.#broken(`used more than the ${this.#maxTokens} tokens that were asked for`);
     return completionTokens === usage.completionTokens
       ? event
-      : finishedEvent(reason, { ...usage, completionTokens });
+      : finishedEvent(reason, { ...usage, completionTokens }, stop);
   }
 
   #broken(what: string): MeshError {

@@ -184,7 +184,7 @@ describe("an engine that breaks the contract", () => {
         create(GenerationEventSchema, {
           event: {
             case: "finished",
-            value: { $typeName: "cxmpute.generation.v1.Finished", reason: FinishReason.STOP },
+            value: { $typeName: "cxmpute.generation.v1.Finished", reason: FinishReason.STOP, stop: "" },
           },
         }),
       ],

@@ -20,6 +20,6 @@ describeEngine("synthetic, behind the guard", {
       close: () => guard.close(new MeshError("node_lost", "The node has stopped.")),
     };
   },
-  abilities: { seed: true, resume: Capabilities_Resume.TOKENS },
+  abilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true },
   prompts: ["Tell me a story.", "What is a mesh?"],
 });

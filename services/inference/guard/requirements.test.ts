@@ -45,6 +45,12 @@ describe("a generation that asks for what the model cannot do is refused by the 
       asks: { sampling: { logitBias: { 7: 1 } } },
       able: { logitBias: true },
     },
+    {
+      param: "prompt",
+      says: "go on from a raw prompt",
+      asks: { messages: [], rawPrompt: { prompt: { case: "text", value: "Once" } } },
+      able: { rawPrompt: true },
+    },
   ])("$says ($param)", ({ param, says, asks, able }) => {
     const generation = generationOf(asks);
     const unable = { ...able, [Object.keys(able).at(-1)!]: false };

@@ -59,6 +59,18 @@ const requirements: readonly Requirement[] = [
     asked: ({ sampling }) => sampling !== undefined && Object.keys(sampling.logitBias).length > 0,
     able: ({ logitBias }) => logitBias,
   },
+  {
+    what: "go on from a raw prompt",
+    param: "prompt",
+    asked: ({ rawPrompt }) => rawPrompt !== undefined,
+    able: ({ rawPrompt }) => rawPrompt,
+  },
+  {
+    what: "turn text into embeddings",
+    param: "model",
+    asked: ({ embedding }) => embedding !== undefined,
+    able: ({ embeddings }) => embeddings,
+  },
 ];
 
 /**
@@ -102,4 +114,6 @@ const noCapabilities: Capabilities = {
   vision: false,
   logitBias: false,
   resume: Capabilities_Resume.NONE,
+  rawPrompt: false,
+  embeddings: false,
 };

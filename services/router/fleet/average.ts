@@ -17,7 +17,12 @@ export class Average {
     this.#at = now;
   }
 
-  /** The average; undefined before the first sample. */
+  /** The average as it was after the last sample, however long ago; undefined before the first one. */
+  get latest(): number | undefined {
+    return this.#value;
+  }
+
+  /** The average, the lower the longer ago the last sample; undefined before the first one. */
   read(now: number): number | undefined {
     if (this.#value === undefined) return undefined;
     const idleMs = now - this.#at;

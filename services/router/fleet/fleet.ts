@@ -233,6 +233,7 @@ function toBystander({ node, listed, connected, draining }: Member): Candidate {
     occupied: 0,
     firstTokenMs: undefined,
     tokenMs: undefined,
+    measuredTokenMs: undefined,
     serviceMs: undefined,
   };
 }

@@ -76,6 +76,9 @@ export class Place implements Candidate {
   get tokenMs(): number | undefined {
     return this.#token.read(this.#moment.now);
   }
+  get measuredTokenMs(): number | undefined {
+    return this.#token.latest;
+  }
   get serviceMs(): number | undefined {
     return this.#service.read(this.#moment.now);
   }

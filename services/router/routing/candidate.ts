@@ -31,6 +31,8 @@ export interface Candidate {
   readonly firstTokenMs: number | undefined;
   /** Learned: between two tokens of one answer. */
   readonly tokenMs: number | undefined;
+  /** As `tokenMs`, but not forgotten while nothing comes: what people are told, and no router routes by. */
+  readonly measuredTokenMs: number | undefined;
   /** Learned: how long a generation holds a slot. */
   readonly serviceMs: number | undefined;
 }

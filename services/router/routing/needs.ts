@@ -78,6 +78,22 @@ export const capabilities: readonly Capability[] = [
     isNeeded: ({ sampling }) => sampling !== undefined && Object.keys(sampling.logitBias).length > 0,
     isOffered: ({ logitBias }) => logitBias,
   },
+  {
+    bit: 128,
+    verb: "go on from a raw prompt",
+    param: "prompt",
+    code: "unsupported_parameter",
+    isNeeded: ({ rawPrompt }) => rawPrompt !== undefined,
+    isOffered: ({ rawPrompt }) => rawPrompt,
+  },
+  {
+    bit: 256,
+    verb: "turn text into embeddings",
+    param: "model",
+    code: "unsupported_value",
+    isNeeded: ({ embedding }) => embedding !== undefined,
+    isOffered: ({ embeddings }) => embeddings,
+  },
 ];
 
 /** What a generation cannot do without. */

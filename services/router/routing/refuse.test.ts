@@ -59,6 +59,12 @@ test.each<[string, string, string, MessageInitShape<typeof GenerationSchema>]>([
   ["logprobs", "unsupported_parameter", "log probabilities", { logprobs: { top: 0 } }],
   ["messages", "unsupported_value", "pictures", { messages: [{ role: Role.USER, parts: [image] }] }],
   ["logit_bias", "unsupported_parameter", "bias tokens", { sampling: { logitBias: { 7: 1 } } }],
+  [
+    "prompt",
+    "unsupported_parameter",
+    "a raw prompt",
+    { messages: [], rawPrompt: { prompt: { case: "text", value: "Once" } } },
+  ],
 ])("names %s (%s) when no node can %s", (param, code, words, fields) => {
   const error = refusal(fields, [candidateOf("a", { offers: 0 })]);
   expect(error).toMatchObject({ kind: "invalid_request", param, code });

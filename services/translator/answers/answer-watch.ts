@@ -35,7 +35,7 @@ export class AnswerWatch {
       this.awaitsToken = false;
       this.#firstTokenMs = this.#clock.now() - this.#begunAt;
     } else if (event.case === "finished") this.#finished = event.value;
-    else this.#nodeId = event.value?.nodeId;
+    else if (event.case === "started") this.#nodeId = event.value.nodeId;
   }
 
   /** The events have ended. Throws when they did so too early. */

@@ -6,7 +6,7 @@ import type { AnswerReader, AnswerWriter } from "../answers/read-answer.ts";
 import { readAnswers } from "../answers/read-answers.ts";
 import { toErrorBody } from "../errors/envelope.ts";
 import { badJson } from "../errors/http-faults.ts";
-import { modelNotFound } from "../errors/param-faults.ts";
+import { namingModel } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
@@ -14,6 +14,7 @@ import { processingMs } from "../http/request-context.ts";
 import { newId } from "../http/request-id.ts";
 import type { SseStream } from "../http/sse-stream.ts";
 import type { SseStreams } from "../http/sse-streams.ts";
+import { whileOpen } from "../http/while-open.ts";
 import { ChunkEncoder, doneEvent, toDataEvent, toUsageChunk } from "./answer/chunks.ts";
 import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
 import type { AnswerHead } from "./answer/wire.ts";
@@ -48,18 +49,14 @@ export function createChatRoute(options: ChatOptions) {
     };
     const { userId, id: requestId } = request;
     const generations = fanOut(chat, { completionId: head.id, userId, requestId });
-    const open = options.openRequests.begin(request.raw);
-    try {
-      const exchange = { chat, head, generations, open };
-      return await (chat.stream ? stream(options, exchange, reply) : complete(options, exchange, reply));
-    } catch (thrown) {
-      // Nobody is there to be told.
-      if (open.clientGone) return reply.hijack();
-      const error = toMeshError(thrown);
-      throw error.kind === "model_not_found" ? modelNotFound(head.model) : error;
-    } finally {
-      open.end();
-    }
+    const answer = chat.stream ? stream : complete;
+    return whileOpen(
+      options.openRequests,
+      request,
+      reply,
+      (open) => answer(options, { chat, head, generations, open }, reply),
+      namingModel(head.model),
+    );
   };
 }
 

@@ -28,6 +28,7 @@ export const errorCodes = [
   "invalid_function_parameters",
   "invalid_image_url",
   "invalid_image_format",
+  "previous_response_not_found",
   // The mesh.
   "model_not_found",
   "context_length_exceeded",

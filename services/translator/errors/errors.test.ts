@@ -31,6 +31,7 @@ test("the codes that clients may match on are these", () => {
     "model_not_found",
     "object_above_max_properties",
     "overloaded",
+    "previous_response_not_found",
     "rate_limit_exceeded",
     "request_timeout",
     "request_too_large",
@@ -51,6 +52,7 @@ test("the failures that only HTTP knows have these statuses and codes", () => {
   expect(Object.entries(httpFaults).map(([name, { http, code }]) => [name, http, code])).toEqual([
     ["missing_key", 401, null],
     ["unknown_url", 404, null],
+    ["unknown_response", 404, null],
     ["wrong_method", 405, "method_not_supported"],
     ["request_timeout", 408, "request_timeout"],
     ["body_too_large", 413, "request_too_large"],

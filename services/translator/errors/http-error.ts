@@ -13,6 +13,7 @@ interface HttpForm {
 export const httpFaults = {
   missing_key: { kind: "unauthenticated", http: 401, code: null },
   unknown_url: { kind: "invalid_request", http: 404, code: null },
+  unknown_response: { kind: "invalid_request", http: 404, code: null },
   wrong_method: { kind: "invalid_request", http: 405, code: "method_not_supported" },
   request_timeout: { kind: "invalid_request", http: 408, code: "request_timeout" },
   body_too_large: { kind: "invalid_request", http: 413, code: "request_too_large" },

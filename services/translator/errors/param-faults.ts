@@ -131,6 +131,12 @@ export const modelNotFound = (model: string) =>
     `The model \`${shorten(model)}\` does not exist or you do not have access to it.`,
   );
 
+/** A failure of a generation of this model as its caller is told: of a model that is not there, OpenAI's sentence. */
+export const namingModel =
+  (model: string) =>
+  (error: MeshError): MeshError =>
+    error.kind === "model_not_found" ? modelNotFound(model) : error;
+
 /** A fault of meaning between parameters, to which OpenAI gives no code. */
 export const wrongMeaning = (param: string, message: string) =>
   new MeshError("invalid_request", message, { param });

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 /** What a page may read of an answer, beyond what browsers always allow. */
 const exposed = [
   "x-request-id",
+  "request-id",
   "openai-processing-ms",
   "retry-after",
   "retry-after-ms",

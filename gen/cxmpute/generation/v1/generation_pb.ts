@@ -12,7 +12,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cxmpute/generation/v1/generation.proto.
  */
 export const file_cxmpute_generation_v1_generation: GenFile = /*@__PURE__*/
-  fileDesc("CiZjeG1wdXRlL2dlbmVyYXRpb24vdjEvZ2VuZXJhdGlvbi5wcm90bxIVY3htcHV0ZS5nZW5lcmF0aW9uLnYxIooFCgpHZW5lcmF0aW9uEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEjAKCG1lc3NhZ2VzGAMgAygLMh4uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLk1lc3NhZ2USKgoFdG9vbHMYBCADKAsyGy5jeG1wdXRlLmdlbmVyYXRpb24udjEuVG9vbBI2Cgt0b29sX2Nob2ljZRgFIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Ub29sQ2hvaWNlEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBiABKAhIAIgBARI6Cg1vdXRwdXRfZm9ybWF0GAcgASgLMiMuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLk91dHB1dEZvcm1hdBIxCghzYW1wbGluZxgIIAEoCzIfLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5TYW1wbGluZxItCgZsaW1pdHMYCSABKAsyHS5jeG1wdXRlLmdlbmVyYXRpb24udjEuTGltaXRzEjgKCGxvZ3Byb2JzGAogASgLMiYuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkxvZ3Byb2JzUmVxdWVzdBIzCglyZWFzb25pbmcYCyABKAsyIC5jeG1wdXRlLmdlbmVyYXRpb24udjEuUmVhc29uaW5nEiEKGWNoYXRfdGVtcGxhdGVfa3dhcmdzX2pzb24YDCABKAkSLQoGY2FsbGVyGA0gASgLMh0uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkNhbGxlchIyCgZyZXN1bWUYDiABKAsyIi5jeG1wdXRlLmdlbmVyYXRpb24udjEuUmVzdW1lUG9pbnRCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHMizAEKB01lc3NhZ2USKQoEcm9sZRgBIAEoDjIbLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Sb2xlEioKBXBhcnRzGAIgAygLMhsuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlBhcnQSMwoKdG9vbF9jYWxscxgDIAMoCzIfLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Ub29sQ2FsbBIUCgx0b29sX2NhbGxfaWQYBCABKAkSDAoEbmFtZRgFIAEoCRIRCglyZWFzb25pbmcYBiABKAkiTQoEUGFydBIOCgR0ZXh0GAEgASgJSAASLQoFaW1hZ2UYAiABKAsyHC5jeG1wdXRlLmdlbmVyYXRpb24udjEuSW1hZ2VIAEIGCgRwYXJ0IjgKBUltYWdlEgwKBGRhdGEYASABKAwSEQoJbWltZV90eXBlGAIgASgJEg4KBmRldGFpbBgDIAEoCSJSCgRUb29sEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSFwoPcGFyYW1ldGVyc19qc29uGAMgASgJEg4KBnN0cmljdBgEIAEoCCKoAQoKVG9vbENob2ljZRI0CgRtb2RlGAEgASgOMiYuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlRvb2xDaG9pY2UuTW9kZRIVCg1hbGxvd2VkX25hbWVzGAIgAygJIk0KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEg0KCU1PREVfQVVUTxABEg0KCU1PREVfTk9ORRACEhEKDU1PREVfUkVRVUlSRUQQAyI8CghUb29sQ2FsbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhYKDmFyZ3VtZW50c19qc29uGAMgASgJIowBCgxPdXRwdXRGb3JtYXQSOAoLanNvbl9vYmplY3QYASABKAsyIS5jeG1wdXRlLmdlbmVyYXRpb24udjEuSnNvbk9iamVjdEgAEjgKC2pzb25fc2NoZW1hGAIgASgLMiEuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkpzb25TY2hlbWFIAEIICgZmb3JtYXQiDAoKSnNvbk9iamVjdCI/CgpKc29uU2NoZW1hEgwKBG5hbWUYASABKAkSEwoLc2NoZW1hX2pzb24YAiABKAkSDgoGc3RyaWN0GAMgASgIIsIDCghTYW1wbGluZxIYCgt0ZW1wZXJhdHVyZRgBIAEoAUgAiAEBEhIKBXRvcF9wGAIgASgBSAGIAQESEgoFdG9wX2sYAyABKA1IAogBARISCgVtaW5fcBgEIAEoAUgDiAEBEh4KEWZyZXF1ZW5jeV9wZW5hbHR5GAUgASgBSASIAQESHQoQcHJlc2VuY2VfcGVuYWx0eRgGIAEoAUgFiAEBEh8KEnJlcGV0aXRpb25fcGVuYWx0eRgHIAEoAUgGiAEBEhEKBHNlZWQYCCABKANIB4gBARJCCgpsb2dpdF9iaWFzGAkgAygLMi4uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlNhbXBsaW5nLkxvZ2l0Qmlhc0VudHJ5GjAKDkxvZ2l0Qmlhc0VudHJ5EgsKA2tleRgBIAEoDRINCgV2YWx1ZRgCIAEoAToCOAFCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEIICgZfdG9wX2tCCAoGX21pbl9wQhQKEl9mcmVxdWVuY3lfcGVuYWx0eUITChFfcHJlc2VuY2VfcGVuYWx0eUIVChNfcmVwZXRpdGlvbl9wZW5hbHR5QgcKBV9zZWVkImYKBkxpbWl0cxIXCgptYXhfdG9rZW5zGAEgASgNSACIAQESDAoEc3RvcBgCIAMoCRIXCgp0aW1lb3V0X21zGAMgASgNSAGIAQFCDQoLX21heF90b2tlbnNCDQoLX3RpbWVvdXRfbXMiHgoPTG9ncHJvYnNSZXF1ZXN0EgsKA3RvcBgBIAEoDSI9CglSZWFzb25pbmcSDgoGZWZmb3J0GAEgASgJEhQKB2VuYWJsZWQYAiABKAhIAIgBAUIKCghfZW5hYmxlZCItCgZDYWxsZXISDwoHdXNlcl9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIkMKC1Jlc3VtZVBvaW50EhEKCXRva2VuX2lkcxgBIAMoDRIMCgR0ZXh0GAIgASgJEhMKC2ZpbmdlcnByaW50GAMgASgJIrEBCg9HZW5lcmF0aW9uRXZlbnQSMQoHc3RhcnRlZBgBIAEoCzIeLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5TdGFydGVkSAASLQoFZGVsdGEYAiABKAsyHC5jeG1wdXRlLmdlbmVyYXRpb24udjEuRGVsdGFIABIzCghmaW5pc2hlZBgDIAEoCzIfLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5GaW5pc2hlZEgAQgcKBWV2ZW50Ii8KB1N0YXJ0ZWQSDwoHbm9kZV9pZBgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoCSKsAQoFRGVsdGESDAoEdGV4dBgBIAEoCRIRCgl0b2tlbl9pZHMYAiADKA0SEQoJcmVhc29uaW5nGAMgASgJEjgKCnRvb2xfY2FsbHMYBCADKAsyJC5jeG1wdXRlLmdlbmVyYXRpb24udjEuVG9vbENhbGxEZWx0YRI1Cghsb2dwcm9icxgFIAMoCzIjLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Ub2tlbkxvZ3Byb2IiUAoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoDRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDmFyZ3VtZW50c19qc29uGAQgASgJInIKDFRva2VuTG9ncHJvYhIxCgV0b2tlbhgBIAEoCzIiLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Ub2tlbkNob2ljZRIvCgN0b3AYAiADKAsyIi5jeG1wdXRlLmdlbmVyYXRpb24udjEuVG9rZW5DaG9pY2UiOwoLVG9rZW5DaG9pY2USDAoEdGV4dBgBIAEoCRINCgVieXRlcxgCIAEoDBIPCgdsb2dwcm9iGAMgASgBImwKCEZpbmlzaGVkEjMKBnJlYXNvbhgBIAEoDjIjLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5GaW5pc2hSZWFzb24SKwoFdXNhZ2UYAiABKAsyHC5jeG1wdXRlLmdlbmVyYXRpb24udjEuVXNhZ2UiagoFVXNhZ2USFQoNcHJvbXB0X3Rva2VucxgBIAEoDRIZChFjb21wbGV0aW9uX3Rva2VucxgCIAEoDRIVCg1jYWNoZWRfdG9rZW5zGAMgASgNEhgKEHJlYXNvbmluZ190b2tlbnMYBCABKA0qXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKp8BCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkZJTklTSF9SRUFTT05fU1RPUBABEhgKFEZJTklTSF9SRUFTT05fTEVOR1RIEAISHAoYRklOSVNIX1JFQVNPTl9UT09MX0NBTExTEAMSIAocRklOSVNIX1JFQVNPTl9DT05URU5UX0ZJTFRFUhAEYgZwcm90bzM");
+  fileDesc("CiZjeG1wdXRlL2dlbmVyYXRpb24vdjEvZ2VuZXJhdGlvbi5wcm90bxIVY3htcHV0ZS5nZW5lcmF0aW9uLnYxIvwFCgpHZW5lcmF0aW9uEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEjAKCG1lc3NhZ2VzGAMgAygLMh4uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLk1lc3NhZ2USKgoFdG9vbHMYBCADKAsyGy5jeG1wdXRlLmdlbmVyYXRpb24udjEuVG9vbBI2Cgt0b29sX2Nob2ljZRgFIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Ub29sQ2hvaWNlEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBiABKAhIAIgBARI6Cg1vdXRwdXRfZm9ybWF0GAcgASgLMiMuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLk91dHB1dEZvcm1hdBIxCghzYW1wbGluZxgIIAEoCzIfLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5TYW1wbGluZxItCgZsaW1pdHMYCSABKAsyHS5jeG1wdXRlLmdlbmVyYXRpb24udjEuTGltaXRzEjgKCGxvZ3Byb2JzGAogASgLMiYuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkxvZ3Byb2JzUmVxdWVzdBIzCglyZWFzb25pbmcYCyABKAsyIC5jeG1wdXRlLmdlbmVyYXRpb24udjEuUmVhc29uaW5nEiEKGWNoYXRfdGVtcGxhdGVfa3dhcmdzX2pzb24YDCABKAkSLQoGY2FsbGVyGA0gASgLMh0uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkNhbGxlchIyCgZyZXN1bWUYDiABKAsyIi5jeG1wdXRlLmdlbmVyYXRpb24udjEuUmVzdW1lUG9pbnQSNAoKcmF3X3Byb21wdBgPIAEoCzIgLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5SYXdQcm9tcHQSOgoJZW1iZWRkaW5nGBAgASgLMicuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkVtYmVkZGluZ1JlcXVlc3RCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHMiRAoQRW1iZWRkaW5nUmVxdWVzdBIwCgZpbnB1dHMYASADKAsyIC5jeG1wdXRlLmdlbmVyYXRpb24udjEuUmF3UHJvbXB0IlgKCVJhd1Byb21wdBIOCgR0ZXh0GAEgASgJSAASMQoGdG9rZW5zGAIgASgLMh8uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlRva2VuSWRzSABCCAoGcHJvbXB0IhcKCFRva2VuSWRzEgsKA2lkcxgBIAMoDSLMAQoHTWVzc2FnZRIpCgRyb2xlGAEgASgOMhsuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlJvbGUSKgoFcGFydHMYAiADKAsyGy5jeG1wdXRlLmdlbmVyYXRpb24udjEuUGFydBIzCgp0b29sX2NhbGxzGAMgAygLMh8uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlRvb2xDYWxsEhQKDHRvb2xfY2FsbF9pZBgEIAEoCRIMCgRuYW1lGAUgASgJEhEKCXJlYXNvbmluZxgGIAEoCSJNCgRQYXJ0Eg4KBHRleHQYASABKAlIABItCgVpbWFnZRgCIAEoCzIcLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5JbWFnZUgAQgYKBHBhcnQiOAoFSW1hZ2USDAoEZGF0YRgBIAEoDBIRCgltaW1lX3R5cGUYAiABKAkSDgoGZGV0YWlsGAMgASgJIlIKBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIXCg9wYXJhbWV0ZXJzX2pzb24YAyABKAkSDgoGc3RyaWN0GAQgASgIIqgBCgpUb29sQ2hvaWNlEjQKBG1vZGUYASABKA4yJi5jeG1wdXRlLmdlbmVyYXRpb24udjEuVG9vbENob2ljZS5Nb2RlEhUKDWFsbG93ZWRfbmFtZXMYAiADKAkiTQoETW9kZRIUChBNT0RFX1VOU1BFQ0lGSUVEEAASDQoJTU9ERV9BVVRPEAESDQoJTU9ERV9OT05FEAISEQoNTU9ERV9SRVFVSVJFRBADIjwKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFgoOYXJndW1lbnRzX2pzb24YAyABKAkijAEKDE91dHB1dEZvcm1hdBI4Cgtqc29uX29iamVjdBgBIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Kc29uT2JqZWN0SAASOAoLanNvbl9zY2hlbWEYAiABKAsyIS5jeG1wdXRlLmdlbmVyYXRpb24udjEuSnNvblNjaGVtYUgAQggKBmZvcm1hdCIMCgpKc29uT2JqZWN0Ij8KCkpzb25TY2hlbWESDAoEbmFtZRgBIAEoCRITCgtzY2hlbWFfanNvbhgCIAEoCRIOCgZzdHJpY3QYAyABKAgiwgMKCFNhbXBsaW5nEhgKC3RlbXBlcmF0dXJlGAEgASgBSACIAQESEgoFdG9wX3AYAiABKAFIAYgBARISCgV0b3BfaxgDIAEoDUgCiAEBEhIKBW1pbl9wGAQgASgBSAOIAQESHgoRZnJlcXVlbmN5X3BlbmFsdHkYBSABKAFIBIgBARIdChBwcmVzZW5jZV9wZW5hbHR5GAYgASgBSAWIAQESHwoScmVwZXRpdGlvbl9wZW5hbHR5GAcgASgBSAaIAQESEQoEc2VlZBgIIAEoA0gHiAEBEkIKCmxvZ2l0X2JpYXMYCSADKAsyLi5jeG1wdXRlLmdlbmVyYXRpb24udjEuU2FtcGxpbmcuTG9naXRCaWFzRW50cnkaMAoOTG9naXRCaWFzRW50cnkSCwoDa2V5GAEgASgNEg0KBXZhbHVlGAIgASgBOgI4AUIOCgxfdGVtcGVyYXR1cmVCCAoGX3RvcF9wQggKBl90b3Bfa0IICgZfbWluX3BCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5QhMKEV9wcmVzZW5jZV9wZW5hbHR5QhUKE19yZXBldGl0aW9uX3BlbmFsdHlCBwoFX3NlZWQiZgoGTGltaXRzEhcKCm1heF90b2tlbnMYASABKA1IAIgBARIMCgRzdG9wGAIgAygJEhcKCnRpbWVvdXRfbXMYAyABKA1IAYgBAUINCgtfbWF4X3Rva2Vuc0INCgtfdGltZW91dF9tcyIeCg9Mb2dwcm9ic1JlcXVlc3QSCwoDdG9wGAEgASgNIj0KCVJlYXNvbmluZxIOCgZlZmZvcnQYASABKAkSFAoHZW5hYmxlZBgCIAEoCEgAiAEBQgoKCF9lbmFibGVkIi0KBkNhbGxlchIPCgd1c2VyX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiQwoLUmVzdW1lUG9pbnQSEQoJdG9rZW5faWRzGAEgAygNEgwKBHRleHQYAiABKAkSEwoLZmluZ2VycHJpbnQYAyABKAki5gEKD0dlbmVyYXRpb25FdmVudBIxCgdzdGFydGVkGAEgASgLMh4uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlN0YXJ0ZWRIABItCgVkZWx0YRgCIAEoCzIcLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5EZWx0YUgAEjMKCGZpbmlzaGVkGAMgASgLMh8uY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkZpbmlzaGVkSAASMwoIZW1iZWRkZWQYBCABKAsyHy5jeG1wdXRlLmdlbmVyYXRpb24udjEuRW1iZWRkZWRIAEIHCgVldmVudCIvCgdTdGFydGVkEg8KB25vZGVfaWQYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkirAEKBURlbHRhEgwKBHRleHQYASABKAkSEQoJdG9rZW5faWRzGAIgAygNEhEKCXJlYXNvbmluZxgDIAEoCRI4Cgp0b29sX2NhbGxzGAQgAygLMiQuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlRvb2xDYWxsRGVsdGESNQoIbG9ncHJvYnMYBSADKAsyIy5jeG1wdXRlLmdlbmVyYXRpb24udjEuVG9rZW5Mb2dwcm9iIikKCEVtYmVkZGVkEg0KBWluZGV4GAEgASgNEg4KBnZhbHVlcxgCIAMoAiJQCg1Ub29sQ2FsbERlbHRhEg0KBWluZGV4GAEgASgNEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSFgoOYXJndW1lbnRzX2pzb24YBCABKAkicgoMVG9rZW5Mb2dwcm9iEjEKBXRva2VuGAEgASgLMiIuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLlRva2VuQ2hvaWNlEi8KA3RvcBgCIAMoCzIiLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Ub2tlbkNob2ljZSI7CgtUb2tlbkNob2ljZRIMCgR0ZXh0GAEgASgJEg0KBWJ5dGVzGAIgASgMEg8KB2xvZ3Byb2IYAyABKAEiegoIRmluaXNoZWQSMwoGcmVhc29uGAEgASgOMiMuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkZpbmlzaFJlYXNvbhIrCgV1c2FnZRgCIAEoCzIcLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5Vc2FnZRIMCgRzdG9wGAMgASgJImoKBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAiABKA0SFQoNY2FjaGVkX3Rva2VucxgDIAEoDRIYChByZWFzb25pbmdfdG9rZW5zGAQgASgNKl8KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfU1lTVEVNEAESDQoJUk9MRV9VU0VSEAISEgoOUk9MRV9BU1NJU1RBTlQQAxINCglST0xFX1RPT0wQBCqfAQoMRmluaXNoUmVhc29uEh0KGUZJTklTSF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJGSU5JU0hfUkVBU09OX1NUT1AQARIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBACEhwKGEZJTklTSF9SRUFTT05fVE9PTF9DQUxMUxADEiAKHEZJTklTSF9SRUFTT05fQ09OVEVOVF9GSUxURVIQBGIGcHJvdG8z");
 
 /**
  * One prompt being answered.
@@ -35,7 +35,7 @@ export type Generation = Message$1<"cxmpute.generation.v1.Generation"> & {
   model: string;
 
   /**
-   * The conversation so far, oldest first; at least one.
+   * The conversation so far, oldest first; at least one, or none with a raw prompt.
    *
    * @generated from field: repeated cxmpute.generation.v1.Message messages = 3;
    */
@@ -117,6 +117,21 @@ export type Generation = Message$1<"cxmpute.generation.v1.Generation"> & {
    * @generated from field: cxmpute.generation.v1.ResumePoint resume = 14;
    */
   resume?: ResumePoint | undefined;
+
+  /**
+   * In place of messages: what the model is to go on from, as it stands. No chat template, no tools, no thoughts.
+   *
+   * @generated from field: cxmpute.generation.v1.RawPrompt raw_prompt = 15;
+   */
+  rawPrompt?: RawPrompt | undefined;
+
+  /**
+   * In place of messages: what to turn into vectors. The answer is one `embedded` for each input, and no delta but
+   * empty ones.
+   *
+   * @generated from field: cxmpute.generation.v1.EmbeddingRequest embedding = 16;
+   */
+  embedding?: EmbeddingRequest | undefined;
 };
 
 /**
@@ -125,6 +140,85 @@ export type Generation = Message$1<"cxmpute.generation.v1.Generation"> & {
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
   messageDesc(file_cxmpute_generation_v1_generation, 0);
+
+/**
+ * Texts to turn into vectors.
+ *
+ * @generated from message cxmpute.generation.v1.EmbeddingRequest
+ */
+export type EmbeddingRequest = Message$1<"cxmpute.generation.v1.EmbeddingRequest"> & {
+  /**
+   * Each by itself, in order; at least one, none of them empty.
+   *
+   * @generated from field: repeated cxmpute.generation.v1.RawPrompt inputs = 1;
+   */
+  inputs: RawPrompt[];
+};
+
+/**
+ * Describes the message cxmpute.generation.v1.EmbeddingRequest.
+ * Use `create(EmbeddingRequestSchema)` to create a new message.
+ */
+export const EmbeddingRequestSchema: GenMessage<EmbeddingRequest> = /*@__PURE__*/
+  messageDesc(file_cxmpute_generation_v1_generation, 1);
+
+/**
+ * A prompt that reaches the model as it stands; special tokens may be written out in it.
+ *
+ * @generated from message cxmpute.generation.v1.RawPrompt
+ */
+export type RawPrompt = Message$1<"cxmpute.generation.v1.RawPrompt"> & {
+  /**
+   * How it is given.
+   *
+   * @generated from oneof cxmpute.generation.v1.RawPrompt.prompt
+   */
+  prompt: {
+    /**
+     * As text; never empty.
+     *
+     * @generated from field: string text = 1;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * As the model's own tokens.
+     *
+     * @generated from field: cxmpute.generation.v1.TokenIds tokens = 2;
+     */
+    value: TokenIds;
+    case: "tokens";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message cxmpute.generation.v1.RawPrompt.
+ * Use `create(RawPromptSchema)` to create a new message.
+ */
+export const RawPromptSchema: GenMessage<RawPrompt> = /*@__PURE__*/
+  messageDesc(file_cxmpute_generation_v1_generation, 2);
+
+/**
+ * Tokens of a model, in order.
+ *
+ * @generated from message cxmpute.generation.v1.TokenIds
+ */
+export type TokenIds = Message$1<"cxmpute.generation.v1.TokenIds"> & {
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated uint32 ids = 1;
+   */
+  ids: number[];
+};
+
+/**
+ * Describes the message cxmpute.generation.v1.TokenIds.
+ * Use `create(TokenIdsSchema)` to create a new message.
+ */
+export const TokenIdsSchema: GenMessage<TokenIds> = /*@__PURE__*/
+  messageDesc(file_cxmpute_generation_v1_generation, 3);
 
 /**
  * One turn of the conversation.
@@ -180,7 +274,7 @@ export type Message = Message$1<"cxmpute.generation.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 1);
+  messageDesc(file_cxmpute_generation_v1_generation, 4);
 
 /**
  * A piece of a turn.
@@ -217,7 +311,7 @@ export type Part = Message$1<"cxmpute.generation.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export const PartSchema: GenMessage<Part> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 2);
+  messageDesc(file_cxmpute_generation_v1_generation, 5);
 
 /**
  * A picture, carried in full; nodes never fetch.
@@ -252,7 +346,7 @@ export type Image = Message$1<"cxmpute.generation.v1.Image"> & {
  * Use `create(ImageSchema)` to create a new message.
  */
 export const ImageSchema: GenMessage<Image> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 3);
+  messageDesc(file_cxmpute_generation_v1_generation, 6);
 
 /**
  * A function that the model may call.
@@ -294,7 +388,7 @@ export type Tool = Message$1<"cxmpute.generation.v1.Tool"> & {
  * Use `create(ToolSchema)` to create a new message.
  */
 export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 4);
+  messageDesc(file_cxmpute_generation_v1_generation, 7);
 
 /**
  * Which tools may or must be called.
@@ -322,7 +416,7 @@ export type ToolChoice = Message$1<"cxmpute.generation.v1.ToolChoice"> & {
  * Use `create(ToolChoiceSchema)` to create a new message.
  */
 export const ToolChoiceSchema: GenMessage<ToolChoice> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 5);
+  messageDesc(file_cxmpute_generation_v1_generation, 8);
 
 /**
  * Whether a call is allowed or needed.
@@ -370,7 +464,7 @@ export type ToolChoice_Mode = (typeof ToolChoice_Mode)[keyof typeof ToolChoice_M
  * Describes the enum cxmpute.generation.v1.ToolChoice.Mode.
  */
 export const ToolChoice_ModeSchema: GenEnum<ToolChoice_Mode> = /*@__PURE__*/
-  enumDesc(file_cxmpute_generation_v1_generation, 5, 0);
+  enumDesc(file_cxmpute_generation_v1_generation, 8, 0);
 
 /**
  * A call that the assistant made.
@@ -405,7 +499,7 @@ export type ToolCall = Message$1<"cxmpute.generation.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 6);
+  messageDesc(file_cxmpute_generation_v1_generation, 9);
 
 /**
  * The shape of the answer's text.
@@ -442,7 +536,7 @@ export type OutputFormat = Message$1<"cxmpute.generation.v1.OutputFormat"> & {
  * Use `create(OutputFormatSchema)` to create a new message.
  */
 export const OutputFormatSchema: GenMessage<OutputFormat> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 7);
+  messageDesc(file_cxmpute_generation_v1_generation, 10);
 
 /**
  * Any JSON object.
@@ -457,7 +551,7 @@ export type JsonObject = Message$1<"cxmpute.generation.v1.JsonObject"> & {
  * Use `create(JsonObjectSchema)` to create a new message.
  */
 export const JsonObjectSchema: GenMessage<JsonObject> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 8);
+  messageDesc(file_cxmpute_generation_v1_generation, 11);
 
 /**
  * JSON that matches a schema.
@@ -492,7 +586,7 @@ export type JsonSchema = Message$1<"cxmpute.generation.v1.JsonSchema"> & {
  * Use `create(JsonSchemaSchema)` to create a new message.
  */
 export const JsonSchemaSchema: GenMessage<JsonSchema> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 9);
+  messageDesc(file_cxmpute_generation_v1_generation, 12);
 
 /**
  * How tokens are drawn. An absent number leaves the choice to the engine's default.
@@ -569,7 +663,7 @@ export type Sampling = Message$1<"cxmpute.generation.v1.Sampling"> & {
  * Use `create(SamplingSchema)` to create a new message.
  */
 export const SamplingSchema: GenMessage<Sampling> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 10);
+  messageDesc(file_cxmpute_generation_v1_generation, 13);
 
 /**
  * When to stop.
@@ -605,7 +699,7 @@ export type Limits = Message$1<"cxmpute.generation.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 11);
+  messageDesc(file_cxmpute_generation_v1_generation, 14);
 
 /**
  * Asks for log probabilities.
@@ -626,7 +720,7 @@ export type LogprobsRequest = Message$1<"cxmpute.generation.v1.LogprobsRequest">
  * Use `create(LogprobsRequestSchema)` to create a new message.
  */
 export const LogprobsRequestSchema: GenMessage<LogprobsRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 12);
+  messageDesc(file_cxmpute_generation_v1_generation, 15);
 
 /**
  * How much to think.
@@ -654,7 +748,7 @@ export type Reasoning = Message$1<"cxmpute.generation.v1.Reasoning"> & {
  * Use `create(ReasoningSchema)` to create a new message.
  */
 export const ReasoningSchema: GenMessage<Reasoning> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 13);
+  messageDesc(file_cxmpute_generation_v1_generation, 16);
 
 /**
  * Who asks.
@@ -682,7 +776,7 @@ export type Caller = Message$1<"cxmpute.generation.v1.Caller"> & {
  * Use `create(CallerSchema)` to create a new message.
  */
 export const CallerSchema: GenMessage<Caller> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 14);
+  messageDesc(file_cxmpute_generation_v1_generation, 17);
 
 /**
  * Where another node stopped.
@@ -717,7 +811,7 @@ export type ResumePoint = Message$1<"cxmpute.generation.v1.ResumePoint"> & {
  * Use `create(ResumePointSchema)` to create a new message.
  */
 export const ResumePointSchema: GenMessage<ResumePoint> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 15);
+  messageDesc(file_cxmpute_generation_v1_generation, 18);
 
 /**
  * One step of an answer. In order: one `started`, any number of `delta`, one `finished`.
@@ -754,6 +848,14 @@ export type GenerationEvent = Message$1<"cxmpute.generation.v1.GenerationEvent">
      */
     value: Finished;
     case: "finished";
+  } | {
+    /**
+     * An input as a vector.
+     *
+     * @generated from field: cxmpute.generation.v1.Embedded embedded = 4;
+     */
+    value: Embedded;
+    case: "embedded";
   } | { case: undefined; value?: undefined };
 };
 
@@ -762,7 +864,7 @@ export type GenerationEvent = Message$1<"cxmpute.generation.v1.GenerationEvent">
  * Use `create(GenerationEventSchema)` to create a new message.
  */
 export const GenerationEventSchema: GenMessage<GenerationEvent> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 16);
+  messageDesc(file_cxmpute_generation_v1_generation, 19);
 
 /**
  * A node has taken the generation on; it may still wait for a slot there. Until the first delta that is not empty
@@ -791,7 +893,7 @@ export type Started = Message$1<"cxmpute.generation.v1.Started"> & {
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 17);
+  messageDesc(file_cxmpute_generation_v1_generation, 20);
 
 /**
  * More of the answer. An empty one is a sign of life: the generation waits its turn, or the engine has moved but
@@ -841,7 +943,35 @@ export type Delta = Message$1<"cxmpute.generation.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 18);
+  messageDesc(file_cxmpute_generation_v1_generation, 21);
+
+/**
+ * An input of an `EmbeddingRequest` as a vector.
+ *
+ * @generated from message cxmpute.generation.v1.Embedded
+ */
+export type Embedded = Message$1<"cxmpute.generation.v1.Embedded"> & {
+  /**
+   * Which input, from 0, in order.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Of length 1; as many numbers for every input of a model.
+   *
+   * @generated from field: repeated float values = 2;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message cxmpute.generation.v1.Embedded.
+ * Use `create(EmbeddedSchema)` to create a new message.
+ */
+export const EmbeddedSchema: GenMessage<Embedded> = /*@__PURE__*/
+  messageDesc(file_cxmpute_generation_v1_generation, 22);
 
 /**
  * A piece of a tool call. The first piece of an index carries id and name.
@@ -883,7 +1013,7 @@ export type ToolCallDelta = Message$1<"cxmpute.generation.v1.ToolCallDelta"> & {
  * Use `create(ToolCallDeltaSchema)` to create a new message.
  */
 export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 19);
+  messageDesc(file_cxmpute_generation_v1_generation, 23);
 
 /**
  * How likely a token was.
@@ -911,7 +1041,7 @@ export type TokenLogprob = Message$1<"cxmpute.generation.v1.TokenLogprob"> & {
  * Use `create(TokenLogprobSchema)` to create a new message.
  */
 export const TokenLogprobSchema: GenMessage<TokenLogprob> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 20);
+  messageDesc(file_cxmpute_generation_v1_generation, 24);
 
 /**
  * A token and its log probability.
@@ -946,7 +1076,7 @@ export type TokenChoice = Message$1<"cxmpute.generation.v1.TokenChoice"> & {
  * Use `create(TokenChoiceSchema)` to create a new message.
  */
 export const TokenChoiceSchema: GenMessage<TokenChoice> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 21);
+  messageDesc(file_cxmpute_generation_v1_generation, 25);
 
 /**
  * The end of an answer.
@@ -967,6 +1097,13 @@ export type Finished = Message$1<"cxmpute.generation.v1.Finished"> & {
    * @generated from field: cxmpute.generation.v1.Usage usage = 2;
    */
   usage?: Usage | undefined;
+
+  /**
+   * The stop text that was met; empty when none was.
+   *
+   * @generated from field: string stop = 3;
+   */
+  stop: string;
 };
 
 /**
@@ -974,7 +1111,7 @@ export type Finished = Message$1<"cxmpute.generation.v1.Finished"> & {
  * Use `create(FinishedSchema)` to create a new message.
  */
 export const FinishedSchema: GenMessage<Finished> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 22);
+  messageDesc(file_cxmpute_generation_v1_generation, 26);
 
 /**
  * What an answer took, in tokens.
@@ -1016,7 +1153,7 @@ export type Usage = Message$1<"cxmpute.generation.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_cxmpute_generation_v1_generation, 23);
+  messageDesc(file_cxmpute_generation_v1_generation, 27);
 
 /**
  * Who speaks in a turn.

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { getLlama, type Llama, LlamaLogLevel } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { GrammarSampler } from "./grammar-sampler.ts";
+import { GrammarSampler, seeded } from "./grammar-sampler.ts";
 import { jsonObjectGrammar, jsonSchemaGrammar, SchemaError } from "./index.ts";
 
 let llama: Llama;
@@ -25,17 +25,6 @@ async function matcher(grammar: string): Promise<(text: string) => boolean> {
 }
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
-
-/** A repeatable source of randomness (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const string = { type: "string" };
 const integer = { type: "integer" };
@@ -78,6 +67,27 @@ const schemas: Record<string, unknown> = {
   "an enumeration of values of all kinds": { enum: ["a", 1, null, true, 'x"y', { k: [1, 2] }] },
   "a constant": { const: { a: [1, "two", null] } },
   "an enumeration that its type narrows": { type: ["string", "null"], enum: ["a", 1, null] },
+  "an enumeration that other keywords narrow": { enum: ["a", "bb", 3, 30], minLength: 2, maximum: 9 },
+  "options that share a bound": {
+    anyOf: [{ const: "xy" }, { enum: ["x", "xyz", "xyzz"], minLength: 3 }],
+    maxLength: 3,
+  },
+  "options that an enumeration narrows": {
+    anyOf: [{ type: "string" }, { type: "null" }],
+    enum: ["x", 5, null],
+  },
+  "all of several, of which one restricts what the other adds": {
+    allOf: [
+      { type: "object", properties: { a: integer }, additionalProperties: { type: ["string", "null"] } },
+      { properties: { b: { type: ["string", "integer"] } }, required: ["a", "b"] },
+    ],
+  },
+  "a tuple whose items another schema restricts": {
+    allOf: [
+      { type: "array", prefixItems: [{}, string], items: false, minItems: 2 },
+      { items: { type: ["string", "integer"], minimum: 5 } },
+    ],
+  },
   "one of several": { anyOf: [string, integer, { type: "null" }] },
   "options that share properties": {
     type: "object",

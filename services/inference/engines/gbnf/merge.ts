@@ -13,7 +13,29 @@ export function mergeSchemas(first: SchemaObject, second: SchemaObject): SchemaO
     if (combined === undefined) return undefined;
     merged[keyword] = combined;
   }
+  if (isObject(merged.properties)) merged.properties = withAdditional(merged.properties, first, second);
+  if (Array.isArray(merged.prefixItems) && !(first.prefixItems && second.prefixItems)) {
+    // To the schema that describes none of these items they are like all of its items.
+    const { items } = first.prefixItems === undefined ? first : second;
+    if (items === false) return { ...merged, prefixItems: undefined, maxItems: 0 };
+    if (items !== undefined)
+      merged.prefixItems = merged.prefixItems.map((item) => ({ allOf: [item, items] }));
+  }
   return merged;
+}
+
+/** A property that only one schema describes is an additional one to the other, which may refuse or restrict it. */
+function withAdditional(properties: SchemaObject, ...schemas: readonly SchemaObject[]): SchemaObject {
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, property]) => {
+      const others = schemas
+        .filter(({ properties }) => !(isObject(properties) && Object.hasOwn(properties, name)))
+        .map(({ additionalProperties }) => additionalProperties)
+        .filter((additional) => additional !== undefined && additional !== true);
+      if (others.includes(false)) return [];
+      return [[name, others.length === 0 ? property : { allOf: [property, ...others] }]];
+    }),
+  );
 }
 
 /** The keywords of a schema that only describe. */

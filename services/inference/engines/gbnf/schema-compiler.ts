@@ -1,3 +1,4 @@
+import { allows } from "./allows.ts";
 import { arrayExpression } from "./arrays.ts";
 import type { Compilation, SchemaObject } from "./compilation.ts";
 import { anyOf, type GrammarBuilder, jsonLiteral } from "./grammar-builder.ts";
@@ -6,7 +7,7 @@ import { integerExpression, numberExpression } from "./number-range.ts";
 import { objectExpression } from "./objects.ts";
 import { isObject, list, number } from "./read-keyword.ts";
 import { SchemaError } from "./schema-error.ts";
-import { isOfType, typesOf } from "./schema-types.ts";
+import { typesOf } from "./schema-types.ts";
 import { stringExpression } from "./strings.ts";
 
 /** How strictly a schema is meant. */
@@ -56,9 +57,10 @@ class SchemaCompiler implements Compilation {
     if (schema.$ref !== undefined) return this.#reference(schema, path);
     if (schema.allOf !== undefined) return this.#expression(this.#flatten(schema, path), path);
     this.unenforced(schema, path, ["not", "if", "$dynamicRef", "$recursiveRef"]);
-    if (schema.const !== undefined) return this.#values([schema.const], schema, path);
+    const { const: constant, ...beside } = schema;
+    if (constant !== undefined) return this.#values([constant], beside, path);
     const values = list(schema, "enum", path);
-    if (values !== undefined) return this.#values(values, schema, path);
+    if (values !== undefined) return this.#values(values, { ...schema, enum: undefined }, path);
     const options = list(schema, "anyOf", path) ?? list(schema, "oneOf", path);
     if (options !== undefined) return this.#anyOf(options, schema, path);
     return this.#typed(schema, path);
@@ -101,9 +103,8 @@ class SchemaCompiler implements Compilation {
   }
 
   #values(values: readonly unknown[], schema: SchemaObject, path: string): string {
-    const types = schema.type === undefined ? undefined : typesOf(schema);
-    const allowed = values.filter(
-      (value) => types === undefined || types.some((type) => isOfType(value, type)),
+    const allowed = values.filter((value) =>
+      allows(schema, value, (reference) => this.#find(reference, path)),
     );
     if (allowed.length === 0) throw new SchemaError(path, "allows no value");
     return anyOf(allowed.map(jsonLiteral));

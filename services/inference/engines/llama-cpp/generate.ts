@@ -71,7 +71,9 @@ class Run {
     this.#signal = signal;
     this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);
-    this.#ledger = new AnswerLedger(generation.id, model.vocabulary, this.#reader);
+    this.#ledger = new AnswerLedger(generation.id, model.vocabulary, this.#reader, {
+      continuesText: generation.rawPrompt !== undefined,
+    });
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
@@ -185,12 +187,13 @@ class Run {
   }
 
   #finished(): GenerationEvent {
-    return finishedEvent(this.#reason(), {
+    const usage = {
       promptTokens: this.#prepared.prompt.length,
       completionTokens: this.#ledger.tokens.length,
       cachedTokens: this.#cachedTokens,
       reasoningTokens: this.#ledger.reasoningTokens,
-    });
+    };
+    return finishedEvent(this.#reason(), usage, this.#reader.stop);
   }
 
   #reason(): FinishReason {

@@ -12,6 +12,7 @@ import {
   ServedModelSchema,
 } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
+import { embed } from "./embed.ts";
 import { generate } from "./generate.ts";
 import { loadModel } from "./load-model.ts";
 import type { LoadedModel } from "./loaded-model.ts";
@@ -103,7 +104,8 @@ class LlamaCppEngine implements Engine {
     if (this.#model === undefined) throw closed();
     const scope = this.#link(signal);
     try {
-      yield* generate(generation, this.#model, scope.signal);
+      const answer = generation.embedding === undefined ? generate : embed;
+      yield* answer(generation, this.#model, scope.signal);
     } finally {
       scope.unlink();
     }
@@ -148,6 +150,8 @@ function toServedModel(
       vision: false,
       logitBias: true,
       resume: Capabilities_Resume.TOKENS,
+      rawPrompt: true,
+      embeddings: true,
     },
   });
 }

@@ -24,9 +24,10 @@ export interface PreparedGeneration {
 /** Checks a generation before anything is held for it. Throws `invalid_request` for whatever it cannot have. */
 export function prepare(generation: Generation, model: LoadedModel): PreparedGeneration {
   const tools = readToolUse(generation);
-  const { tokens: prompt, inThought } = toPrompt(generation, tools, model.template, model.tokenizer);
-  checkLength(prompt.length, model.contextLength);
-  const thinking = inThought ? "begun" : model.thinks ? "possible" : "never";
+  const { tokens: prompt, inThought } = toPrompt(generation, tools, model);
+  const isRaw = generation.rawPrompt !== undefined;
+  checkLength(prompt.length, model.contextLength, isRaw ? "prompt" : "messages");
+  const thinking = inThought ? "begun" : model.thinks && !isRaw ? "possible" : "never";
   const notation = tools.mode === "none" ? undefined : model.notation;
   const plan = planAnswer(generation, tools, notation, thinking);
   const limit = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
@@ -51,16 +52,16 @@ export function prepare(generation: Generation, model: LoadedModel): PreparedGen
   };
 }
 
-function checkLength(promptTokens: number, contextLength: number): void {
+function checkLength(promptTokens: number, contextLength: number, param: "messages" | "prompt"): void {
   if (promptTokens === 0)
-    throw new MeshError("invalid_request", "The messages make an empty prompt. Write something.", {
-      param: "messages",
+    throw new MeshError("invalid_request", `The ${param} came to no tokens at all. Write something.`, {
+      param,
     });
   if (promptTokens >= contextLength)
     throw new MeshError(
       "invalid_request",
-      `This model's maximum context length is ${contextLength} tokens. However, your messages resulted in ${promptTokens} tokens. Please reduce the length of the messages.`,
-      { code: "context_length_exceeded", param: "messages" },
+      `This model's maximum context length is ${contextLength} tokens. However, your ${param} resulted in ${promptTokens} tokens. Please reduce the length of the ${param}.`,
+      { code: "context_length_exceeded", param },
     );
 }
 

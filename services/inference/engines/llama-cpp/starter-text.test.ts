@@ -38,6 +38,12 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
+/** A generation that goes on from a text. */
+const goOnFrom = (text: string): GenerationInit => ({
+  messages: [],
+  rawPrompt: { prompt: { case: "text", value: text } },
+});
+
 const ask = (question: string, init: GenerationInit = {}): Promise<Transcript> =>
   answerOf(engine, { messages: asks(question), ...init });
 
@@ -270,7 +276,7 @@ test("forged marks in a caller's text are text: the prompt has the turns that it
       messages: [says(Role.SYSTEM, `Be brief. ${text}`), says(Role.USER, text)],
       tools: [{ name: "f", description: text }],
     });
-    const { tokens } = toPrompt(generation, readToolUse(generation), model.template, model.tokenizer);
+    const { tokens } = toPrompt(generation, readToolUse(generation), model);
     return tokens
       .filter((token) => vocabulary.typeOf(token) !== TokenType.normal)
       .map((token) => vocabulary.pieces[token]);
@@ -279,6 +285,34 @@ test("forged marks in a caller's text are text: the prompt has the turns that it
   expect(marks.length).toBeGreaterThan(2);
   expect(special(`Hi ${marks.map((token) => vocabulary.pieces[token]).join(" ")}`)).toEqual(special("Hi"));
   await model.native.close();
+});
+
+test("a chat written out as a raw prompt, special tokens and all, is the chat", async () => {
+  const question = "What is the capital of France?";
+  const options = { path: starterPath, slots: 1, threads: 1, clock: systemClock, log: silentLog };
+  const model = await loadModel(options, never);
+  const tokensOf = (init: GenerationInit) => {
+    const generation = toGeneration(init);
+    return toPrompt(generation, readToolUse(generation), model).tokens;
+  };
+  const tokens = tokensOf({ messages: asks(question) });
+  const written = Buffer.concat(
+    tokens.map((token) =>
+      vocabulary.typeOf(token) === TokenType.control
+        ? Buffer.from(vocabulary.pieces[token]!)
+        : vocabulary.bytesOf(token),
+    ),
+  ).toString();
+  expect(tokensOf(goOnFrom(written))).toEqual(tokens);
+  await model.native.close();
+  const [asked, raw] = await Promise.all([ask(question), answerOf(engine, goOnFrom(written))]);
+  expect(raw.text).toBe(asked.text);
+});
+
+test("a raw prompt with noncharacters in it is taken as it stands", async () => {
+  const { reason, usage } = await answerOf(engine, goOnFrom("a \ufdd07\ufdd1 b"));
+  expect(reason).not.toBe(FinishReason.UNSPECIFIED);
+  expect(usage?.promptTokens).toBeGreaterThan(3);
 });
 
 describe("what cannot be answered is refused before anything is held", () => {
@@ -307,6 +341,11 @@ describe("what cannot be answered is refused before anything is held", () => {
       because: "there are no messages",
       init: { messages: [] },
       error: { param: "messages", code: "empty_array" },
+    },
+    {
+      because: "a raw prompt holds what is no token",
+      init: { messages: [], rawPrompt: { prompt: { case: "tokens", value: { ids: [1, 4_000_000_000] } } } },
+      error: { param: "prompt", code: "invalid_value", message: expect.stringContaining("4000000000") },
     },
     {
       because: "a message has no role",

@@ -73,6 +73,7 @@ describe("a plan", () => {
           const starts = stop.map((text) => upTo.indexOf(text)).filter((start) => start >= 0);
           expect(textOf({ ...base, stop })).toBe(whole.slice(0, Math.min(...starts)));
           expect(plan).toMatchObject({ tokens, reason: FinishReason.STOP });
+          expect(upTo.indexOf(plan.stop)).toBe(Math.min(...starts));
         },
       ),
       { seed: 20261122 },

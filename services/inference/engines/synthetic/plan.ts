@@ -6,6 +6,8 @@ export interface Plan {
   /** Tokens of the whole answer. */
   readonly tokens: number;
   readonly reason: FinishReason;
+  /** The stop text that ends it; empty when none does. */
+  readonly stop: string;
   /** Text of the token at an index, without what a stop text takes away. */
   textOf(index: number): string;
 }
@@ -29,6 +31,7 @@ export function planAnswer({ key, answerTokens, maxTokens, stop }: PlanOptions):
     planStop(tokens, textOf, stop) ?? {
       tokens,
       reason: answerTokens < maxTokens ? FinishReason.STOP : FinishReason.LENGTH,
+      stop: "",
       textOf,
     }
   );
@@ -49,10 +52,16 @@ function planStop(
     const added = textOf(index);
     texts.push(added);
     const window = tail + added;
-    const starts = stops.map((wanted) => window.indexOf(wanted)).filter((start) => start >= 0);
-    if (starts.length > 0) {
-      cutTail(texts, window.length - Math.min(...starts));
-      return { tokens: texts.length, reason: FinishReason.STOP, textOf: (wanted) => texts[wanted] ?? "" };
+    const starts = stops.map((wanted) => window.indexOf(wanted));
+    const start = Math.min(...starts.filter((found) => found >= 0));
+    if (start < window.length) {
+      cutTail(texts, window.length - start);
+      return {
+        tokens: texts.length,
+        reason: FinishReason.STOP,
+        stop: stops[starts.indexOf(start)]!,
+        textOf: (wanted) => texts[wanted] ?? "",
+      };
     }
     tail = window.slice(Math.max(0, window.length - longest + 1));
   }

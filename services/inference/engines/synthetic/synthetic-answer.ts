@@ -131,7 +131,7 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
     const { plan, promptTokens } = this.#options;
     this.#end();
     const usage = { promptTokens, completionTokens: plan.tokens, cachedTokens: 0, reasoningTokens: 0 };
-    return { value: finishedEvent(plan.reason, usage), done: false };
+    return { value: finishedEvent(plan.reason, usage, plan.stop), done: false };
   }
 
   #strike({ kind, afterTokens }: Strike): undefined {

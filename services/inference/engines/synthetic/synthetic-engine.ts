@@ -38,7 +38,7 @@ export function createSyntheticEngine(
     contextLength,
     slots,
     fingerprint,
-    capabilities: { seed: true, resume: Capabilities_Resume.TOKENS },
+    capabilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true },
   });
 
   const begin = (generation: Generation, signal: AbortSignal): SyntheticAnswer => {
@@ -46,7 +46,7 @@ export function createSyntheticEngine(
     if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
     const prompt = readPrompt(generation);
     const roomTokens = contextLength - prompt.tokens;
-    if (roomTokens < 1) throw tooLong(prompt.tokens, contextLength);
+    if (roomTokens < 1) throw tooLong(generation, prompt.tokens, contextLength);
     const maxTokens = Math.min(generation.limits?.maxTokens ?? roomTokens, roomTokens);
     const plan = planAnswer({
       key: prompt.key,
@@ -92,12 +92,14 @@ function checkResumePoint({ resume }: Generation, { key }: Prompt): number {
   return tokenIds.length;
 }
 
-const tooLong = (promptTokens: number, contextLength: number): MeshError =>
-  new MeshError(
+function tooLong({ rawPrompt }: Generation, promptTokens: number, contextLength: number): MeshError {
+  const param = rawPrompt === undefined ? "messages" : "prompt";
+  return new MeshError(
     "invalid_request",
-    `This model's maximum context length is ${contextLength} tokens. However, your messages resulted in ${promptTokens} tokens. Please reduce the length of the messages.`,
-    { code: "context_length_exceeded", param: "messages" },
+    `This model's maximum context length is ${contextLength} tokens. However, your ${param} resulted in ${promptTokens} tokens. Please reduce the length of the ${param}.`,
+    { code: "context_length_exceeded", param },
   );
+}
 
 const alignUp = (time: number, periodMs: number): number =>
   periodMs === 0 ? time : Math.ceil(time / periodMs) * periodMs;

@@ -8,6 +8,6 @@ describeEngine("synthetic", {
     createSyntheticEngine(syntheticOptionsSchema.parse({ tokensPerSecond: 0, contextLength: 2048 }), {
       clock: systemClock,
     }),
-  abilities: { seed: true, resume: Capabilities_Resume.TOKENS },
+  abilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true },
   prompts: ["Tell me a story.", "What is a mesh?", "日本語で 👩‍👩‍👧 答えて"],
 });

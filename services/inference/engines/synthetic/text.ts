@@ -20,30 +20,36 @@ export const tokenTexts: readonly string[] = [...words, ...words.map((word) => `
 
 /** What decides every token of an answer, and how long its prompt is. */
 export interface Prompt {
-  /** 32 bits from messages and seed. */
+  /** 32 bits from prompt and seed. */
   readonly key: number;
-  /** One for each message and one for each word in it. */
+  /** One for each message, each word, and each token that was given as one. */
   readonly tokens: number;
 }
 
-/** Reads a generation's prompt: two generations with equal messages and seed have equal answers. */
-export function readPrompt({ messages, sampling }: Generation): Prompt {
+/** Reads a generation's prompt: two generations with equal prompts and seed have equal answers. */
+export function readPrompt({ messages, rawPrompt, sampling }: Generation): Prompt {
   let hash = fnvOffset;
   let tokens = 0;
-  for (const { role, parts } of messages) {
-    hash = Math.imul(hash ^ role, fnvPrime);
-    tokens++;
+  const read = (texts: readonly string[]) => {
     let inWord = false;
-    for (const { part } of parts) {
-      if (part.case !== "text") continue;
-      for (let index = 0; index < part.value.length; index++) {
-        const unit = part.value.charCodeAt(index);
+    for (const text of texts)
+      for (let index = 0; index < text.length; index++) {
+        const unit = text.charCodeAt(index);
         hash = Math.imul(hash ^ unit, fnvPrime);
         const startsWord = unit > 0x20 && !inWord;
         inWord = unit > 0x20;
         if (startsWord) tokens++;
       }
-    }
+  };
+  for (const { role, parts } of messages) {
+    hash = Math.imul(hash ^ role, fnvPrime);
+    tokens++;
+    read(parts.map(({ part }) => (part.case === "text" ? part.value : "")));
+  }
+  if (rawPrompt?.prompt.case === "text") read([rawPrompt.prompt.value]);
+  for (const id of rawPrompt?.prompt.case === "tokens" ? rawPrompt.prompt.value.ids : []) {
+    hash = Math.imul(hash ^ id, fnvPrime);
+    tokens++;
   }
   const seed = sampling?.seed ?? 0n;
   hash = scramble(hash ^ Number(BigInt.asUintN(32, seed)));

@@ -7,7 +7,7 @@ const read = (filter: StopFilter, pieces: readonly string[]): string[] => pieces
 test("a stop text that is spread over pieces never shows", () => {
   const filter = new StopFilter(["END", "ENORMOUS"]);
   expect(read(filter, ["a E", "N", "x EN", "D tail", "more"])).toEqual(["a ", "", "ENx ", "", ""]);
-  expect(filter.hit).toBe(true);
+  expect([filter.hit, filter.met]).toEqual([true, "END"]);
 });
 
 test.each([
@@ -24,7 +24,7 @@ test("what was held back leaves when nothing follows", () => {
   const filter = new StopFilter(["\n\n"]);
   expect(filter.push("one\n")).toBe("one");
   expect(filter.flush()).toBe("\n");
-  expect(filter.hit).toBe(false);
+  expect([filter.hit, filter.met]).toEqual([false, ""]);
 });
 
 test("an empty stop text stops nothing", () => {

@@ -7,7 +7,7 @@ import { findFirst, partialMatchLength } from "./partial-match.ts";
 export class StopFilter {
   readonly #stops: readonly string[];
   #held = "";
-  #hit = false;
+  #met = "";
 
   /** Empty stop texts never match. */
   constructor(stops: readonly string[]) {
@@ -16,17 +16,22 @@ export class StopFilter {
 
   /** True once a stop text was met; whatever follows it is swallowed. */
   get hit(): boolean {
-    return this.#hit;
+    return this.#met !== "";
+  }
+
+  /** The stop text that was met; empty before that. */
+  get met(): string {
+    return this.#met;
   }
 
   /** Takes more text and returns what may leave, in order with what was held back. */
   push(text: string): string {
-    if (this.#hit) return "";
+    if (this.hit) return "";
     if (this.#stops.length === 0) return text;
     const all = this.#held + text;
     const match = findFirst(all, this.#stops);
     if (match !== undefined) {
-      this.#hit = true;
+      this.#met = match.needle;
       this.#held = "";
       return all.slice(0, match.index);
     }

@@ -79,7 +79,8 @@ export const toLogprobs = (logprobs: readonly TokenLogprob[]): object => ({
   refusal: null,
 });
 
-function toTokenLogprob(choice: TokenChoice | undefined) {
+/** The log probability of one token. */
+export function toTokenLogprob(choice: TokenChoice | undefined) {
   const { text = "", bytes, logprob = lowestLogprob } = choice ?? {};
   return {
     token: text,

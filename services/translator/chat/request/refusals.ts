@@ -23,15 +23,25 @@ const refused = [
   "guided_grammar",
   "structured_outputs",
   "grammar",
+  // Of open servers: another prompt, other tokens, other ends.
+  "echo",
+  "documents",
+  "continue_final_message",
+  "prompt_logprobs",
+  "use_beam_search",
+  "min_tokens",
+  "stop_token_ids",
+  "bad_words",
+  "allowed_token_ids",
 ];
 
 const mostMetadata = 16;
 
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {
-  for (const name of refused)
-    if (raw[name] !== undefined && raw[name] !== null) throw unsupportedParameter(name);
-  if (raw.continue_final_message === true) throw unsupportedParameter("continue_final_message");
+  for (const name of refused) if (asksForSomething(raw[name])) throw unsupportedParameter(name);
+  // The one that is on unless it is switched off.
+  if (raw.add_generation_prompt === false) throw unsupportedParameter("add_generation_prompt");
   if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
   if (body.metadata) {
     const count = Object.keys(body.metadata).length;
@@ -48,3 +58,9 @@ export function refuse(raw: JsonObject, body: ChatRequestBody): void {
       "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
     );
 }
+
+/** Whether a parameter has an effect; clients that send all of them send what switches them off. */
+const asksForSomething = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? value.length > 0
+    : value !== undefined && value !== null && value !== false && value !== 0;

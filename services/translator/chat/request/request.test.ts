@@ -58,6 +58,14 @@ describe("a short request", () => {
     expect(parse(nulls)).toEqual(parse());
   });
 
+  test("may switch off what nobody could switch on", () => {
+    const off = {
+      ...{ echo: false, continue_final_message: false, use_beam_search: false, add_generation_prompt: true },
+      ...{ min_tokens: 0, stop_token_ids: [], bad_words: [], documents: [], guided_json: null, audio: null },
+    };
+    expect(parse(off)).toEqual(parse());
+  });
+
   test("may hold hints and keys that nobody knows", () => {
     const hints = {
       verbosity: "low",

@@ -13,8 +13,23 @@ import type { ChatRequestBody } from "./schema.ts";
 /** Where OpenAI has 1: this service's own documentation promises this value. */
 export const defaultTemperature = 0.7;
 
+/** The parameters of other surfaces have the same names and bounds; each surface has some of them. */
+type SomeOf<Name extends keyof ChatRequestBody> = Partial<Pick<ChatRequestBody, Name>>;
+
+type SamplingParameters = SomeOf<
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+  | "frequency_penalty"
+  | "presence_penalty"
+  | "repetition_penalty"
+  | "seed"
+  | "logit_bias"
+>;
+
 /** How tokens are drawn; what the request leaves open is left to the engine, but for the temperature. */
-export function parseSampling(body: ChatRequestBody): Sampling {
+export function parseSampling(body: SamplingParameters): Sampling {
   const sampling = create(SamplingSchema, { temperature: body.temperature ?? defaultTemperature });
   if (isGiven(body.top_p)) sampling.topP = body.top_p;
   // vLLM's way to switch it off.
@@ -29,7 +44,11 @@ export function parseSampling(body: ChatRequestBody): Sampling {
 }
 
 /** When to stop; `max_completion_tokens` overrules its older name. */
-export function parseLimits({ max_completion_tokens, max_tokens, stop }: ChatRequestBody): Limits {
+export function parseLimits({
+  max_completion_tokens,
+  max_tokens,
+  stop,
+}: SomeOf<"max_completion_tokens" | "max_tokens" | "stop">): Limits {
   const limits = create(LimitsSchema);
   const maxTokens = max_completion_tokens ?? max_tokens;
   if (isGiven(maxTokens)) limits.maxTokens = toUint32(maxTokens);
@@ -42,7 +61,7 @@ export function parseReasoning({
   reasoning_effort,
   reasoning,
   think,
-}: ChatRequestBody): Reasoning | undefined {
+}: SomeOf<"reasoning_effort" | "reasoning" | "think">): Reasoning | undefined {
   const effort = reasoning_effort ?? reasoning?.effort ?? (typeof think === "string" ? think : undefined);
   const enabled =
     reasoning?.enabled ?? (typeof think === "boolean" ? think : effort === "none" ? false : undefined);

@@ -81,6 +81,7 @@ export const chatRequestSchema = object({
   tools: optional(arrayOf(tool, "objects").min(1).max(128)),
   tool_choice: optional(toolChoice),
   parallel_tool_calls: optional(flag),
+  // -1, by which some servers mean no limit, is refused: who wants none leaves both out.
   max_completion_tokens: optional(integer(1)),
   max_tokens: optional(integer(1)),
   n: optional(integer(1, mostChoices)),

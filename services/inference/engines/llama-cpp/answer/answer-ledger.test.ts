@@ -79,6 +79,26 @@ function deltasOf(
   return { deltas: rest === undefined ? deltas : [...deltas, rest], ledger };
 }
 
+test("the space before the first word is dropped in an answer, and kept where it goes on in a text", () => {
+  const sentencePiece = new Vocabulary(
+    new Metadata({
+      metadata: new Map<string, string | string[] | number[]>([
+        ["tokenizer.ggml.model", "llama"],
+        ["tokenizer.ggml.tokens", ["▁Paris", "▁is"]],
+        ["tokenizer.ggml.token_type", [1, 1]],
+      ]),
+    }),
+  );
+  const textOf = (continuesText: boolean) => {
+    const reader = new AnswerReader(options);
+    const ledger = new AnswerLedger("gen-1", sentencePiece, reader, { continuesText });
+    for (const token of [0, 1]) ledger.push(token);
+    ledger.end();
+    return ledger.take()?.text;
+  };
+  expect([textOf(false), textOf(true)]).toEqual(["Paris is", " Paris is"]);
+});
+
 test("a token that may belong to a stop text waits, and so does its id", () => {
   const tokens = tokensOf("one", "E", "N", "E", "N", "D", " tail");
   const { deltas } = deltasOf(tokens);

@@ -22,6 +22,7 @@ export class AnswerLedger {
   reasoningTokens = 0;
   readonly #generationId: string;
   readonly #vocabulary: Vocabulary;
+  readonly #dropsFirstSpace: boolean;
   readonly #reader: AnswerReader;
   readonly #utf8 = new Utf8Stream();
   readonly #waiting: WaitingToken[] = [];
@@ -32,7 +33,14 @@ export class AnswerLedger {
   #deliveredTo = 0;
   #callIndex = -1;
 
-  constructor(generationId: string, vocabulary: Vocabulary, reader: AnswerReader) {
+  /** `continuesText`: the answer goes on in the middle of a text, so a space at its beginning is meant. */
+  constructor(
+    generationId: string,
+    vocabulary: Vocabulary,
+    reader: AnswerReader,
+    { continuesText = false } = {},
+  ) {
+    this.#dropsFirstSpace = vocabulary.leadingSpace && !continuesText;
     this.#generationId = generationId;
     this.#vocabulary = vocabulary;
     this.#reader = reader;
@@ -153,8 +161,8 @@ export class AnswerLedger {
   /** SentencePiece begins every text with a space that is not meant. */
   #bytesOf(token: number): Uint8Array {
     const bytes = this.#vocabulary.bytesOf(token);
-    const isFirst = this.tokens.length === 0 && this.#vocabulary.leadingSpace;
-    return isFirst && bytes[0] === 0x20 ? bytes.subarray(1) : bytes;
+    const isFirst = this.tokens.length === 0;
+    return isFirst && this.#dropsFirstSpace && bytes[0] === 0x20 ? bytes.subarray(1) : bytes;
   }
 }
 

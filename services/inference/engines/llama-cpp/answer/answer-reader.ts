@@ -62,6 +62,11 @@ export class AnswerReader {
     return this.#over;
   }
 
+  /** The stop text that was met; empty when none was. */
+  get stop(): string {
+    return this.#stops.met;
+  }
+
   /** True while the model thinks. */
   get thinking(): boolean {
     return this.#thoughts.thinking;

@@ -2,6 +2,7 @@ import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel } from "node
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
 import { arrangeBatches, paddingTokens } from "./batches.ts";
+import { Embedder } from "./embedder.ts";
 import { GrammarCache } from "./grammar-cache.ts";
 import { addonOf, assertInternals, type NativeSampler, nativeModelOf } from "./library.ts";
 import type { ContextPlan } from "./memory-plan.ts";
@@ -25,17 +26,19 @@ export class NativeModel {
   readonly context: LlamaContext;
   readonly sequences: readonly LlamaContextSequence[];
   readonly grammars: GrammarCache;
+  readonly embedder: Embedder;
 
-  private constructor(llama: Llama, model: LlamaModel, context: LlamaContext, even: boolean) {
+  private constructor(llama: Llama, model: LlamaModel, context: LlamaContext, options: NativeModelOptions) {
     this.llama = llama;
     this.model = model;
     this.context = context;
     this.sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
     this.grammars = new GrammarCache(llama, model);
+    this.embedder = new Embedder(model, { contextSize: context.contextSize, threads: options.threads });
     const [first] = this.sequences;
     assertInternals(llama, context, first!);
     // A model that cannot forget its last token cannot be padded.
-    arrangeBatches(context, even && !first!.needsCheckpoints);
+    arrangeBatches(context, options.even && !first!.needsCheckpoints);
   }
 
   /** Loads. Throws `invalid_request` when the library or the model does not load, saying what to do. */
@@ -53,7 +56,7 @@ export class NativeModel {
         failedCreationRemedy: false,
         createSignal: signal,
       });
-      return new NativeModel(llama, model, context, options.even);
+      return new NativeModel(llama, model, context, options);
     } catch (error) {
       await model?.dispose();
       signal.throwIfAborted();
@@ -68,6 +71,7 @@ export class NativeModel {
 
   /** Frees the memory. Nothing may be at work. */
   async close(): Promise<void> {
+    await this.embedder.close();
     await this.context.dispose();
     await this.model.dispose();
   }

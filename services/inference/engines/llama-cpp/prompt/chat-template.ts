@@ -2,6 +2,7 @@ import { Template } from "@huggingface/jinja";
 import { GgufError } from "../gguf/gguf-error.ts";
 import type { Metadata } from "../gguf/metadata.ts";
 import { arrangements } from "./arrangements.ts";
+import { callMethodsFirst } from "./method-calls.ts";
 import type { Turn, TurnTool } from "./turns.ts";
 
 /** What a prompt is made of. */
@@ -31,6 +32,7 @@ export class ChatTemplate {
     try {
       this.#plain = new Template(plain);
       this.#withTools = plain === withTools ? this.#plain : new Template(withTools);
+      for (const { parsed } of new Set([this.#plain, this.#withTools])) callMethodsFirst(parsed);
       this.render({ turns: [{ role: "user", content: "Hi" }], tools: [], variables: {} });
     } catch (error) {
       throw new GgufError("has a chat template that cannot be understood", { cause: error });

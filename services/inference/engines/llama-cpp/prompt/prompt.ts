@@ -1,5 +1,5 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import type { Generation } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { thinkingMarks } from "../answer/thinking.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import { templateVariables } from "./template-variables.ts";
@@ -14,13 +14,20 @@ export interface Prompt {
   readonly inThought: boolean;
 }
 
+/** What a prompt is made with. */
+export interface PromptParts {
+  readonly template: ChatTemplate;
+  readonly tokenizer: Tokenizer;
+}
+
 /** Makes the prompt of a generation. Throws `invalid_request` when it cannot be made. */
 export function toPrompt(
   generation: Generation,
   tools: ToolUse,
-  template: ChatTemplate,
-  tokenizer: Tokenizer,
+  { template, tokenizer }: PromptParts,
 ): Prompt {
+  if (generation.rawPrompt !== undefined)
+    return { tokens: toRawTokens(generation.rawPrompt, tokenizer), inThought: false };
   const mask = tokenizer.createMask();
   const turns = mask.hide(toTurns(generation));
   const shown = mask.hide(tools.offered.map(toTurnTool));
@@ -40,4 +47,17 @@ export function toPrompt(
     tokens: tokenizer.encode(rendered, mask),
     inThought: rendered.trimEnd().endsWith(thinkingMarks.begin),
   };
+}
+
+/** Special tokens that are written out are meant: whoever sends a raw prompt writes the template too. */
+function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
+  if (prompt.case === "text") return tokenizer.encode(prompt.value, tokenizer.createMask());
+  const ids = prompt.value?.ids ?? [];
+  const foreign = ids.find((id) => !tokenizer.knows(id));
+  if (foreign !== undefined)
+    throw new MeshError("invalid_request", `Invalid 'prompt': ${foreign} is no token of this model.`, {
+      code: "invalid_value",
+      param: "prompt",
+    });
+  return [...ids];
 }

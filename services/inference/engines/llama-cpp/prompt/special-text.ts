@@ -66,7 +66,9 @@ export class Mask {
     const pieces: string[] = [""];
     let from = 0;
     for (const match of text.matchAll(maskPattern)) {
-      const masked = this.#masked[Number(match[1])]!;
+      const masked = this.#masked[Number(match[1])];
+      // Not ours: it was in a text that nothing was hidden in.
+      if (masked === undefined) continue;
       const middle = masked.length >> 1;
       pieces[pieces.length - 1] += text.slice(from, match.index) + masked.slice(0, middle);
       if (masked.length > 1) pieces.push("");

@@ -43,6 +43,11 @@ export class Tokenizer {
     return text === "" ? [] : this.#model.tokenize(text, false, "trimLeadingSpace");
   }
 
+  /** Whether this is the id of a token. */
+  knows(id: number): boolean {
+    return id < this.#vocabulary.size;
+  }
+
   /** Whether a token ends the model's turn. */
   isEnd(token: number): boolean {
     return this.#model.isEogToken(token as never);

@@ -1,0 +1,64 @@
+import { familyOf, variantsOf } from "./engine-name.ts";
+import type { CatalogueEntry } from "./entry.ts";
+
+/** What an engine's own name says about which model it is. */
+export type Resolution =
+  /** It is this one. */
+  | { readonly kind: "known"; readonly entry: CatalogueEntry }
+  /** It may be one of these, in order of the file; somebody has to say which. */
+  | { readonly kind: "ambiguous"; readonly candidates: readonly CatalogueEntry[] }
+  | { readonly kind: "unknown" };
+
+/** Models and the names that they go by. */
+export interface Catalogue {
+  /** In order of the file. */
+  readonly entries: readonly CatalogueEntry[];
+  /** The entry with this canonical name; undefined when there is none. */
+  get(name: string): CatalogueEntry | undefined;
+  /**
+   * Which model an engine means by its own name: an Ollama tag, a Hugging Face repository, a GGUF file, or the
+   * canonical name. Upper and lower case are the same. A family's bare name, such as `qwen3` or `qwen3:latest`, is
+   * never taken for one of its models, because what it stands for changes.
+   */
+  resolve(engineName: string): Resolution;
+}
+
+/** Makes a catalogue of entries whose canonical names are unique. */
+export function createCatalogue(entries: readonly CatalogueEntry[]): Catalogue {
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const byAlias = new Map<string, Set<CatalogueEntry>>();
+  const byFamily = new Map<string, Set<CatalogueEntry>>();
+  for (const entry of entries) {
+    for (const alias of aliasesOf(entry)) addTo(byAlias, alias, entry);
+    addTo(byFamily, familyOf(entry.name), entry);
+  }
+  return {
+    entries,
+    get: (name) => byName.get(name),
+    resolve(engineName) {
+      const variants = variantsOf(engineName.toLowerCase());
+      for (const variant of variants) {
+        const [entry, ...others] = byAlias.get(variant) ?? [];
+        if (entry === undefined) continue;
+        return others.length === 0
+          ? { kind: "known", entry }
+          : { kind: "ambiguous", candidates: [entry, ...others] };
+      }
+      for (const variant of variants) {
+        const family = byFamily.get(variant);
+        if (family !== undefined) return { kind: "ambiguous", candidates: [...family] };
+      }
+      return { kind: "unknown" };
+    },
+  };
+}
+
+/** Every name that an entry goes by, in lower case. */
+export const aliasesOf = ({ name, names }: CatalogueEntry): ReadonlySet<string> =>
+  new Set([name, ...names.ollama, ...names.huggingFace, ...names.gguf].map((alias) => alias.toLowerCase()));
+
+function addTo<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, new Set([value]));
+  else known.add(value);
+}

@@ -1,0 +1,83 @@
+import type { SchemaObject } from "./compilation.ts";
+import { isObject } from "./read-keyword.ts";
+import { isOfType, typesOf } from "./schema-types.ts";
+
+/** What `$ref` names, as a schema; throws when there is no such thing. */
+export type FindSchema = (reference: unknown) => unknown;
+
+/**
+ * Whether a schema allows a value: how the values of `enum` and `const` are held against the keywords beside them.
+ * Formats bind nothing here. References that lead in circles allow nothing.
+ */
+export function allows(schema: unknown, value: unknown, find: FindSchema, depth = 0): boolean {
+  if (typeof schema === "boolean") return schema;
+  if (!isObject(schema) || depth > depthLimit) return false;
+  const holds = (inner: unknown, of: unknown = value) => allows(inner, of, find, depth + 1);
+  const types = schema.type === undefined ? undefined : typesOf(schema);
+  if (types !== undefined && !types.some((type) => isOfType(value, type))) return false;
+  if (schema.$ref !== undefined && !holds(find(schema.$ref))) return false;
+  if (schema.const !== undefined && !isSame(schema.const, value)) return false;
+  if (Array.isArray(schema.enum) && !schema.enum.some((one) => isSame(one, value))) return false;
+  if (Array.isArray(schema.allOf) && !schema.allOf.every((one) => holds(one))) return false;
+  if (Array.isArray(schema.anyOf) && !schema.anyOf.some((one) => holds(one))) return false;
+  if (Array.isArray(schema.oneOf) && schema.oneOf.filter((one) => holds(one)).length !== 1) return false;
+  if (typeof value === "string") return allowsText(schema, value);
+  if (typeof value === "number") return allowsNumber(schema, value);
+  if (Array.isArray(value)) return allowsItems(schema, value, holds);
+  return !isObject(value) || allowsMembers(schema, value, holds);
+}
+
+/** Whether an inner schema allows an inner value. */
+type Holds = (schema: unknown, value: unknown) => boolean;
+
+function allowsText({ minLength, maxLength, pattern }: SchemaObject, text: string): boolean {
+  const length = [...text].length;
+  return (
+    !(Number(minLength) > length || Number(maxLength) < length) &&
+    (typeof pattern !== "string" || new RegExp(pattern, "u").test(text))
+  );
+}
+
+function allowsNumber(schema: SchemaObject, value: number): boolean {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  // In the fourth draft `exclusiveMinimum: true` changes what `minimum` means.
+  const above = exclusiveMinimum === true ? minimum : exclusiveMinimum;
+  const below = exclusiveMaximum === true ? maximum : exclusiveMaximum;
+  if (typeof minimum === "number" && value < minimum) return false;
+  if (typeof maximum === "number" && value > maximum) return false;
+  if (typeof above === "number" && value <= above) return false;
+  if (typeof below === "number" && value >= below) return false;
+  return typeof multipleOf !== "number" || Number.isInteger(value / multipleOf);
+}
+
+function allowsItems(schema: SchemaObject, items: readonly unknown[], holds: Holds): boolean {
+  if (Number(schema.minItems) > items.length || Number(schema.maxItems) < items.length) return false;
+  const isOlder = Array.isArray(schema.items);
+  const fixed = (isOlder ? schema.items : (schema.prefixItems ?? [])) as readonly unknown[];
+  const rest = (isOlder ? schema.additionalItems : schema.items) ?? true;
+  return items.every((item, index) => holds(index < fixed.length ? fixed[index] : rest, item));
+}
+
+function allowsMembers(schema: SchemaObject, value: SchemaObject, holds: Holds): boolean {
+  const { required, properties, additionalProperties: additional = true } = schema;
+  if (Array.isArray(required) && !required.every((name) => Object.hasOwn(value, String(name)))) return false;
+  const described = isObject(properties) ? properties : {};
+  return Object.entries(value).every(([name, member]) =>
+    holds(Object.hasOwn(described, name) ? described[name] : additional, member),
+  );
+}
+
+/** Equal as JSON, whatever the order of keys. */
+function isSame(first: unknown, second: unknown): boolean {
+  if (Array.isArray(first) && Array.isArray(second))
+    return first.length === second.length && first.every((item, index) => isSame(item, second[index]));
+  if (!isObject(first) || !isObject(second)) return first === second;
+  const names = Object.keys(first);
+  return (
+    names.length === Object.keys(second).length &&
+    names.every((name) => Object.hasOwn(second, name) && isSame(first[name], second[name]))
+  );
+}
+
+/** Values of schemas are nested less; only references go further. */
+const depthLimit = 128;

@@ -1,0 +1,67 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import {
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+  type RawPrompt,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { embeddedEvent, finishedEvent, signOfLife, startedEvent } from "../../events.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import { beat, StepWatch } from "./step-watch.ts";
+
+/** Tokens that the library may put around an input. */
+const aroundTokens = 2;
+
+/** Answers a generation that asks for embeddings. */
+export async function* embed(
+  generation: Generation,
+  model: LoadedModel,
+  signal: AbortSignal,
+): AsyncGenerator<GenerationEvent> {
+  signal.throwIfAborted();
+  const inputs = (generation.embedding?.inputs ?? []).map((input, index) => toTokens(input, index, model));
+  const watch = new StepWatch(signal, model.clock);
+  try {
+    yield startedEvent("", model.fingerprint);
+    let promptTokens = 0;
+    for (const [index, input] of inputs.entries()) {
+      const step = watch.begin(() => model.native.embedder.embed(input));
+      let embedding = await watch.wait(step);
+      while (embedding === beat) {
+        watch.shown();
+        yield signOfLife();
+        embedding = await watch.wait(step);
+      }
+      watch.shown();
+      promptTokens += embedding.tokens;
+      yield embeddedEvent(index, embedding.values);
+    }
+    const usage = { promptTokens, completionTokens: 0, cachedTokens: 0, reasoningTokens: 0 };
+    yield finishedEvent(FinishReason.STOP, usage);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof MeshError) throw error;
+    throw new MeshError("engine_failed", "The embedded engine failed at these embeddings.", { cause: error });
+  } finally {
+    watch.close();
+  }
+}
+
+/** Special tokens that are written out in a text are text here: an input is what somebody wrote, not a template. */
+function toTokens({ prompt }: RawPrompt, index: number, model: LoadedModel): number[] {
+  const { tokenizer, contextLength } = model;
+  const tokens = prompt.case === "tokens" ? [...prompt.value.ids] : tokenizer.encodeText(prompt.value ?? "");
+  const foreign = tokens.find((id) => !tokenizer.knows(id));
+  if (foreign !== undefined) throw fault(index, `${foreign} is no token of this model.`, "invalid_value");
+  if (tokens.length === 0) throw fault(index, "it comes to no tokens at all.", "empty_string");
+  if (tokens.length + aroundTokens >= contextLength)
+    throw new MeshError(
+      "invalid_request",
+      `This model's maximum context length is ${contextLength} tokens. However, input ${index} resulted in ${tokens.length} tokens. Please reduce its length.`,
+      { code: "context_length_exceeded", param: "input" },
+    );
+  return tokens;
+}
+
+const fault = (index: number, what: string, code: string): MeshError =>
+  new MeshError("invalid_request", `Invalid 'input[${index}]': ${what}`, { code, param: "input" });

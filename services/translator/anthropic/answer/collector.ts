@@ -1,0 +1,84 @@
+import type {
+  Finished,
+  GenerationEvent,
+  ToolCallDelta,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { MessagesRequest } from "../request/index.ts";
+import {
+  type MessageHead,
+  toMessage,
+  toStopWord,
+  toTextBlock,
+  toThinkingBlock,
+  toToolUseBlock,
+} from "./wire.ts";
+
+type Block =
+  | { readonly kind: "text" | "thinking"; text: string }
+  | { readonly kind: "call"; readonly id: string; readonly name: string; text: string };
+
+/** Gathers an answer into a message: its blocks in the order in which they came. */
+export class MessageCollector {
+  readonly #request: MessagesRequest;
+  readonly #blocks: Block[] = [];
+  readonly #calls: Block[] = [];
+  #finished: Finished | undefined;
+
+  constructor(request: MessagesRequest) {
+    this.#request = request;
+  }
+
+  accept({ event }: GenerationEvent): undefined {
+    if (event.case === "finished") this.#finished = event.value;
+    if (event.case !== "delta") return;
+    const { reasoning, text, toolCalls } = event.value;
+    if (reasoning !== "" && this.#request.showsThinking) this.#append("thinking", reasoning);
+    if (text !== "") this.#append("text", text);
+    for (const piece of toolCalls) this.#appendCall(piece);
+  }
+
+  /** The message as JSON text; once the answer has ended. */
+  toJson(head: MessageHead): string {
+    const finished = this.#finished!;
+    const end = toStopWord(finished, this.#request.maxTokens);
+    return JSON.stringify(toMessage(head, this.#blocks.map(toBlock), end, finished.usage));
+  }
+
+  #append(kind: "text" | "thinking", text: string): void {
+    const last = this.#blocks.at(-1);
+    if (last?.kind === kind) last.text += text;
+    else this.#blocks.push({ kind, text });
+  }
+
+  #appendCall({ index, id, name, argumentsJson }: ToolCallDelta): void {
+    const call = this.#calls[index];
+    if (call !== undefined) {
+      call.text += argumentsJson;
+      return;
+    }
+    const begun: Block = { kind: "call", id, name, text: argumentsJson };
+    this.#calls.push(begun);
+    this.#blocks.push(begun);
+  }
+}
+
+function toBlock(block: Block): object {
+  switch (block.kind) {
+    case "text":
+      return toTextBlock(block.text);
+    case "thinking":
+      return toThinkingBlock(block.text);
+    case "call":
+      return toToolUseBlock(block.id, block.name, parseInput(block.text));
+  }
+}
+
+/** A call that was cut in the middle has no input that could be told; `stop_reason` says that it was cut. */
+function parseInput(json: string): unknown {
+  try {
+    const input: unknown = JSON.parse(json);
+    return typeof input === "object" && input !== null ? input : {};
+  } catch {
+    return {};
+  }
+}

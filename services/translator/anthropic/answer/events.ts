@@ -1,0 +1,132 @@
+import { plainTextOf } from "../../../../core/relay/encoded-event.ts";
+import type {
+  Delta,
+  Finished,
+  GenerationEvent,
+  ToolCallDelta,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { escapeJson, quoteJson } from "../../chat/answer/escape.ts";
+import type { MessagesRequest } from "../request/index.ts";
+import {
+  type MessageHead,
+  toCounts,
+  toMessage,
+  toStopWord,
+  toTextBlock,
+  toThinkingBlock,
+  toToolUseBlock,
+} from "./wire.ts";
+
+/** One event of a stream; its name stands in the data too. */
+export const toEvent = (name: string, json: string): string => `event: ${name}\ndata: ${json}\n\n`;
+
+/** Clients know it and pass over it; it shows them that the stream is alive. */
+const ping = toEvent("ping", '{"type":"ping"}');
+
+/**
+ * Turns the events of an answer into those of a message: its head, then block after block, then why it ended.
+ *
+ *     message_start ping (content_block_start content_block_delta* content_block_stop)* message_delta message_stop
+ *
+ * Blocks follow each other and never mix: what is of another kind ends the open one.
+ */
+export class EventEncoder {
+  readonly #head: MessageHead;
+  readonly #request: MessagesRequest;
+  #begun = false;
+  #open: "none" | "text" | "thinking" | "call" = "none";
+  /** Of the open block, or of the next one. */
+  #index = 0;
+  #calls = 0;
+  /** From `event:` to where the text of a text delta of the open block begins. */
+  #beforeText = "";
+
+  constructor(head: MessageHead, request: MessagesRequest) {
+    this.#head = head;
+    this.#request = request;
+  }
+
+  /** The event as text of the stream; empty while there is nothing to show. */
+  encode(encoded: GenerationEvent): string {
+    const text = this.#open === "text" ? plainTextOf(encoded) : undefined;
+    if (text !== undefined) return text === "" ? "" : this.#toTextDelta(text);
+    const { event } = encoded;
+    switch (event.case) {
+      case "delta": {
+        const blocks = this.#encodeDelta(event.value);
+        return blocks === "" ? "" : this.#begin() + blocks;
+      }
+      case "finished":
+        return this.#begin() + this.#close() + this.#encodeEnd(event.value);
+      default:
+        return "";
+    }
+  }
+
+  #begin(): string {
+    if (this.#begun) return "";
+    this.#begun = true;
+    const message = toMessage(this.#head, [], { stop_reason: null, stop_sequence: null }, undefined);
+    return toEvent("message_start", JSON.stringify({ type: "message_start", message })) + ping;
+  }
+
+  #encodeDelta({ reasoning, text, toolCalls }: Delta): string {
+    let events = "";
+    if (reasoning !== "" && this.#request.showsThinking)
+      events +=
+        this.#enter("thinking", toThinkingBlock("")) +
+        this.#toDelta(`{"type":"thinking_delta","thinking":${quoteJson(reasoning)}}`);
+    if (text !== "") events += this.#enter("text", toTextBlock("")) + this.#toTextDelta(text);
+    for (const piece of toolCalls) events += this.#encodeCall(piece);
+    return events;
+  }
+
+  #encodeCall({ index, id, name, argumentsJson }: ToolCallDelta): string {
+    let events = "";
+    if (index === this.#calls) {
+      this.#calls++;
+      events += this.#close() + this.#enter("call", toToolUseBlock(id, name, {}));
+    }
+    if (argumentsJson === "") return events;
+    return events + this.#toDelta(`{"type":"input_json_delta","partial_json":${quoteJson(argumentsJson)}}`);
+  }
+
+  #toTextDelta(text: string): string {
+    return `${this.#beforeText}${escapeJson(text)}"}}\n\n`;
+  }
+
+  #toDelta(delta: string): string {
+    return toEvent(
+      "content_block_delta",
+      `{"type":"content_block_delta","index":${this.#index},"delta":${delta}}`,
+    );
+  }
+
+  /** Opens a block of a kind, unless one is open. */
+  #enter(kind: "text" | "thinking" | "call", block: object): string {
+    if (this.#open === kind) return "";
+    const closed = this.#close();
+    this.#open = kind;
+    const index = this.#index;
+    this.#beforeText =
+      'event: content_block_delta\ndata: {"type":"content_block_delta",' +
+      `"index":${index},"delta":{"type":"text_delta","text":"`;
+    const start = JSON.stringify({ type: "content_block_start", index, content_block: block });
+    return closed + toEvent("content_block_start", start);
+  }
+
+  #close(): string {
+    if (this.#open === "none") return "";
+    this.#open = "none";
+    const index = this.#index++;
+    return toEvent("content_block_stop", JSON.stringify({ type: "content_block_stop", index }));
+  }
+
+  #encodeEnd(finished: Finished): string {
+    const end = { ...toStopWord(finished, this.#request.maxTokens), stop_details: null, container: null };
+    const delta = { type: "message_delta", delta: end, usage: toCounts(finished.usage) };
+    return (
+      toEvent("message_delta", JSON.stringify(delta)) + toEvent("message_stop", '{"type":"message_stop"}')
+    );
+  }
+}

@@ -1,0 +1,57 @@
+import { internalMessage, type MeshError } from "../../../core/errors/mesh-error.ts";
+import { toErrorAnswer } from "../errors/envelope.ts";
+
+/** A failure as Anthropic's service would send it. */
+export interface AnthropicErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The envelope as JSON text. */
+  readonly body: string;
+}
+
+/** The code of a request that wants its conversation kept; the only one that clients act on. */
+export const threadUnsupported = "thread_unsupported_request";
+
+/** A failure before the answer has begun: status, headers for retrying, envelope. */
+export function toAnthropicError(error: MeshError, requestId: string): AnthropicErrorAnswer {
+  const { status, headers } = toErrorAnswer(error);
+  return { status: statuses[status] ?? status, headers, body: toErrorEnvelope(error, requestId) };
+}
+
+/** The envelope; also what a stream says when it fails after its 200. */
+export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
+  JSON.stringify({
+    type: "error",
+    error: {
+      type: toType(error.row.http),
+      message: toWords(error),
+      ...(error.code === threadUnsupported
+        ? { details: { error_code: threadUnsupported, unsupported: ["thread"] } }
+        : {}),
+    },
+    request_id: requestId,
+  });
+
+/** Too much to do has a status of its own. */
+const statuses: Readonly<Record<number, number>> = { 503: 529 };
+
+const types: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  408: "timeout_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+  504: "timeout_error",
+};
+
+const toType = (http: number): string => types[http] ?? (http < 499 ? "invalid_request_error" : "api_error");
+
+/** What routers and nodes say is in OpenAI's terms. */
+function toWords({ kind, code, message }: MeshError): string {
+  if (kind === "internal") return internalMessage;
+  const words = message.replaceAll("response_format", "output_config.format");
+  // Agents look for these words to know that they must shorten the conversation.
+  return code === "context_length_exceeded" ? `prompt is too long: ${words}` : words;
+}

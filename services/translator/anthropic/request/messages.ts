@@ -1,0 +1,178 @@
+import { create } from "@bufbuild/protobuf";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import {
+  type Message,
+  MessageSchema,
+  type Part,
+  PartSchema,
+  Role,
+  ToolCallSchema,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseImage } from "../../chat/request/images.ts";
+import { fault } from "./faults.ts";
+import type {
+  AnthropicMessage,
+  ContentBlock,
+  ImageBlock,
+  MessagesRequestBody,
+  ToolResultBlock,
+} from "./schema.ts";
+
+/**
+ * The conversation as the mesh has it: results of tools become turns of their own, and neighbouring turns of one
+ * role become one. Throws the first thing that does not add up.
+ */
+export function parseMessages({
+  system,
+  messages,
+}: Pick<MessagesRequestBody, "system" | "messages">): Message[] {
+  const conversation = new Conversation();
+  if (system) conversation.addSystem(toBlocks(system), "system");
+  for (const [index, message] of messages.entries()) conversation.add(message, `messages.${index}`);
+  if (messages.at(-1)!.role === "assistant")
+    throw fault(
+      "messages",
+      "This model does not support assistant message prefill. The conversation must end with a user message.",
+    );
+  return conversation.messages;
+}
+
+/** Which blocks a role's turn may consist of. */
+const allowed: Record<AnthropicMessage["role"], readonly ContentBlock["type"][]> = {
+  user: ["text", "image", "tool_result"],
+  assistant: ["text", "thinking", "tool_use"],
+  system: ["text"],
+};
+
+/** A conversation as it grows, block by block. */
+class Conversation {
+  readonly messages: Message[] = [];
+  /** Calls that were made so far. */
+  readonly #calls = new Set<string>();
+
+  add({ role, content }: AnthropicMessage, path: string): void {
+    const blocks = toBlocks(content);
+    if (blocks.length === 0) throw fault(path, "all messages must have non-empty content");
+    for (const [index, block] of blocks.entries())
+      if (!allowed[role].includes(block.type))
+        throw fault(
+          `${path}.content.${index}`,
+          `Blocks of type '${block.type}' may not stand in a turn of the role '${role}'`,
+        );
+    if (role === "system") this.addSystem(blocks, `${path}.content`);
+    else
+      for (const [index, block] of blocks.entries()) this.#addBlock(role, block, `${path}.content.${index}`);
+  }
+
+  addSystem(blocks: readonly ContentBlock[], path: string): void {
+    for (const [index, block] of blocks.entries())
+      if (block.type === "text") appendText(this.#turn(Role.SYSTEM), checkText(block, `${path}.${index}`));
+  }
+
+  #addBlock(role: "user" | "assistant", block: ContentBlock, path: string): void {
+    const turn = () => this.#turn(role === "user" ? Role.USER : Role.ASSISTANT);
+    switch (block.type) {
+      case "text":
+        appendText(turn(), checkText(block, path));
+        return;
+      case "image":
+        turn().parts.push(toImagePart(block, path));
+        return;
+      case "thinking": {
+        const message = turn();
+        message.reasoning += message.reasoning === "" ? block.thinking : `\n${block.thinking}`;
+        return;
+      }
+      case "tool_use": {
+        const { id, name, input } = block;
+        if (this.#calls.has(id)) throw fault(path, "`tool_use` ids must be unique");
+        this.#calls.add(id);
+        turn().toolCalls.push(create(ToolCallSchema, { id, name, argumentsJson: JSON.stringify(input) }));
+        return;
+      }
+      case "tool_result":
+        this.#addResult(block, path);
+    }
+  }
+
+  #addResult(block: ToolResultBlock, path: string): void {
+    const { tool_use_id: id } = block;
+    if (!this.#calls.has(id))
+      throw fault(
+        path,
+        `unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${id.slice(0, 100)}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in a message before it.`,
+      );
+    const message = create(MessageSchema, { role: Role.TOOL, toolCallId: id });
+    const text = toResultText(block, path);
+    if (text !== "") appendText(message, text);
+    this.messages.push(message);
+  }
+
+  /** The turn that a block of this role belongs to. */
+  #turn(role: Role): Message {
+    const last = this.messages.at(-1);
+    if (last?.role === role) return last;
+    const message = create(MessageSchema, { role });
+    this.messages.push(message);
+    return message;
+  }
+}
+
+function toBlocks(content: string | readonly ContentBlock[]): readonly ContentBlock[] {
+  if (typeof content !== "string") return content;
+  return content === "" ? [] : [{ type: "text", text: content }];
+}
+
+/** Blocks are lines of their own: what a caller keeps apart is not glued together. */
+function appendText(message: Message, text: string): void {
+  const last = message.parts.at(-1)?.part;
+  if (last?.case === "text") last.value += `\n${text}`;
+  else message.parts.push(toTextPart(text));
+}
+
+const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
+
+function checkText({ text, citations }: Extract<ContentBlock, { type: "text" }>, path: string): string {
+  if (citations && citations.length > 0) throw fault(`${path}.citations`, "Citations are not supported here");
+  if (text === "") throw fault(path, "text content blocks must be non-empty");
+  return text;
+}
+
+/** A generation has no mark for a tool that failed, so the text says it. */
+function toResultText({ content, is_error }: ToolResultBlock, path: string): string {
+  const texts: string[] = [];
+  if (typeof content === "string") texts.push(content);
+  else
+    for (const [index, block] of (content ?? []).entries()) {
+      const at = `${path}.content.${index}`;
+      if (block.type === "image")
+        throw fault(
+          at,
+          "Images are not supported in results of tools. Send them as blocks of the user's turn",
+        );
+      texts.push(checkText(block, at));
+    }
+  const text = texts.join("\n");
+  return is_error ? `Error: ${text}`.trimEnd() : text;
+}
+
+function toImagePart({ source }: ImageBlock, path: string): Part {
+  if (source.type === "url")
+    throw fault(
+      `${path}.source`,
+      "Images are not fetched here. Send the image itself, with a source of type 'base64'",
+    );
+  const at = `${path}.source.data`;
+  try {
+    const image = parseImage(`data:${source.media_type};base64,${source.data}`, "", at);
+    return create(PartSchema, { part: { case: "image", value: image } });
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    throw fault(
+      at,
+      error.code === "invalid_image_format"
+        ? "The image has none of the formats png, jpeg, gif and webp"
+        : "The data is not valid base64",
+    );
+  }
+}

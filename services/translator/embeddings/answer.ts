@@ -1,0 +1,57 @@
+import type { Embedded, GenerationEvent, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { AnswerWriter } from "../answers/read-answer.ts";
+import { wrongValue } from "../errors/param-faults.ts";
+import type { EmbeddingsRequest } from "./request.ts";
+
+/** Collects the vectors of one answer. */
+export class EmbeddingCollector implements AnswerWriter {
+  readonly #embeddings: Embedded[] = [];
+  #usage: Usage | undefined;
+
+  accept({ event }: GenerationEvent): undefined {
+    if (event.case === "embedded") this.#embeddings.push(event.value);
+    else if (event.case === "finished") this.#usage = event.value.usage;
+  }
+
+  /** The answer as OpenAI's object. Throws when the model's vectors are shorter than what was asked for. */
+  toAnswer({ generation, encoding, dimensions }: EmbeddingsRequest): object {
+    const promptTokens = this.#usage?.promptTokens ?? 0;
+    return {
+      object: "list",
+      data: this.#embeddings.map(({ index, values }) => {
+        const vector = dimensions === undefined ? values : shorten(values, dimensions);
+        return {
+          object: "embedding",
+          index,
+          embedding: encoding === "base64" ? toBase64(vector) : vector.map(toFloat),
+        };
+      }),
+      model: generation.model,
+      usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+    };
+  }
+}
+
+/**
+ * The beginning of a vector, brought to length 1 again: what models that were trained for it mean by fewer
+ * dimensions, and what Ollama does for all.
+ */
+function shorten(values: readonly number[], dimensions: number): number[] {
+  if (dimensions > values.length)
+    throw wrongValue(
+      "dimensions",
+      `Invalid 'dimensions': the embeddings of this model have ${values.length} dimensions, but ${dimensions} were asked for.`,
+    );
+  const beginning = values.slice(0, dimensions);
+  const length = Math.hypot(...beginning);
+  return length === 0 ? beginning : beginning.map((value) => value / length);
+}
+
+/** Nine digits tell every 32-bit float from the next; the double that it became has seventeen. */
+const toFloat = (value: number): number => Number(value.toPrecision(9));
+
+function toBase64(values: readonly number[]): string {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeFloatLE(value, 4 * index);
+  return bytes.toString("base64");
+}

@@ -1,0 +1,87 @@
+import { errorSchema, headers, toFaultResponses } from "./faults.ts";
+import type { JsonSchema, RouteDescription } from "./route-description.ts";
+
+/** An OpenAPI 3.1 document. */
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: object;
+  readonly servers: readonly object[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> } & Readonly<
+    Record<string, object>
+  >;
+  readonly security: readonly object[];
+}
+
+const apiServers = [{ url: "/v1" }, { url: "/api/v1", description: "The same under its longer name." }];
+const rootServer = { url: "/" };
+
+/** Puts the descriptions of all routes together. */
+export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    paths[route.path] = {
+      ...(route.mount === "api" ? {} : { servers: serversOf(route) }),
+      ...paths[route.path],
+      [route.method]: toOperation(route),
+    };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "cxmpute-mesh",
+      version: "1",
+      description:
+        "One OpenAI-compatible endpoint in front of many machines. Unknown parameters are ignored; parameters that " +
+        "cannot be honoured are refused by name. The gRPC and Connect surface, `cxmpute.router.v1.RouterService`, is " +
+        "described by its protos.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: apiServers,
+    paths,
+    components: {
+      schemas: { Error: errorSchema, ...Object.assign({}, ...routes.map(({ schemas }) => schemas)) },
+      headers,
+      parameters: { userId },
+      securitySchemes: { key: { type: "http", scheme: "bearer" } },
+    },
+    security: [{ key: [] }],
+  };
+}
+
+const serversOf = ({ mount }: RouteDescription): readonly object[] =>
+  mount === "both" ? [rootServer, ...apiServers] : [rootServer];
+
+function toOperation(route: RouteDescription): object {
+  const { operation, faults } = route;
+  const isKeyed = faults.includes("key");
+  const parameters = [
+    ...(operation.parameters ?? []),
+    ...(isKeyed ? [{ $ref: "#/components/parameters/userId" }] : []),
+  ];
+  const answers = Object.entries(operation.responses).map(([status, response]) => [
+    status,
+    {
+      headers: {
+        "x-request-id": { $ref: "#/components/headers/xRequestId" },
+        "openai-processing-ms": { $ref: "#/components/headers/processingMs" },
+      },
+      ...response,
+    },
+  ]);
+  return {
+    ...operation,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(isKeyed ? {} : { security: [] }),
+    // What a route says itself counts more than what all of them have in common.
+    responses: { ...toFaultResponses(route), ...Object.fromEntries(answers) },
+  };
+}
+
+const userId = {
+  name: "X-User-Id",
+  in: "header",
+  required: false,
+  description: "The key's own user. May be left out.",
+  schema: { type: "string" },
+};

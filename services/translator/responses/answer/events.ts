@@ -1,0 +1,129 @@
+import { escapeJson, quoteJson } from "../../chat/answer/escape.ts";
+import type { OutputItem } from "../items.ts";
+import { type ItemKind, type OpenItem, type OutputObserver, toItem } from "./output.ts";
+import { type ResponseHead, type ResponseObject, toBegunResponse } from "./response-object.ts";
+
+/**
+ * Turns what happens to the output into the events of a stream:
+ *
+ *     response.created, response.in_progress
+ *     for each item:   response.output_item.added
+ *       a message:     response.content_part.added, response.output_text.delta…, .done, response.content_part.done
+ *       thoughts:      the same with response.reasoning_text, or with reasoning_summary_part and _text
+ *       a call:        response.function_call_arguments.delta…, .done
+ *                      response.output_item.done
+ *     response.completed, .incomplete or .failed
+ *
+ * Every event tells its number, from 0. What does not change between the deltas of an item is put together once.
+ */
+export class EventEncoder implements OutputObserver {
+  readonly #head: ResponseHead;
+  #pending = "";
+  #sequence = 0;
+  /** From the beginning of a delta to its number, and from there to its text. */
+  #beforeNumber = "";
+  #beforeText = "";
+
+  constructor(head: ResponseHead) {
+    this.#head = head;
+  }
+
+  /** The events since the last call; empty when there are none. */
+  take(): string {
+    const events = this.#pending;
+    this.#pending = "";
+    return events;
+  }
+
+  added(open: OpenItem): void {
+    if (this.#sequence === 0) {
+      const response = `"response":${toJson(toBegunResponse(this.#head))}`;
+      this.#emit("response.created", response);
+      this.#emit("response.in_progress", response);
+    }
+    const { kind, index } = open;
+    const item = toJson(toItem(open, "in_progress"));
+    this.#emit("response.output_item.added", `"output_index":${index},"item":${item}`);
+    const place = placeOf(open);
+    if (kind !== "call") {
+      const { partEvent, toPart } = parts[kind];
+      this.#emit(`${partEvent}.added`, `${place},"part":${toJson(toPart("", []))}`);
+    }
+    this.#beforeNumber = `event: ${textEvents[kind]}.delta\ndata: {"type":"${textEvents[kind]}.delta","sequence_number":`;
+    this.#beforeText = `,${place},"delta":"`;
+  }
+
+  delta({ kind }: OpenItem, text: string, logprobs: readonly object[]): void {
+    const afterText =
+      kind !== "text"
+        ? '"}\n\n'
+        : logprobs.length === 0
+          ? '","logprobs":[]}\n\n'
+          : `","logprobs":${toJson(logprobs)}}\n\n`;
+    this.#pending += this.#beforeNumber + this.#sequence++ + this.#beforeText + escapeJson(text) + afterText;
+  }
+
+  done(open: OpenItem, item: OutputItem): void {
+    const { kind, index, text, logprobs, name } = open;
+    const place = placeOf(open);
+    if (kind === "call") {
+      const call = `"name":${quoteJson(name)},"arguments":${quoteJson(text)}`;
+      this.#emit(`${textEvents.call}.done`, `${place},${call}`);
+    } else {
+      const { partEvent, toPart } = parts[kind];
+      const more = kind === "text" ? `,"logprobs":${toJson(logprobs)}` : "";
+      this.#emit(`${textEvents[kind]}.done`, `${place},"text":${quoteJson(text)}${more}`);
+      this.#emit(`${partEvent}.done`, `${place},"part":${toJson(toPart(text, logprobs))}`);
+    }
+    this.#emit("response.output_item.done", `"output_index":${index},"item":${toJson(item)}`);
+  }
+
+  /** The last event: its name says how the response has ended. */
+  end(response: ResponseObject): string {
+    this.#emit(`response.${response.status}`, `"response":${toJson(response)}`);
+    return this.take();
+  }
+
+  #emit(type: string, fields: string): void {
+    this.#pending += `event: ${type}\ndata: {"type":"${type}","sequence_number":${this.#sequence++},${fields}}\n\n`;
+  }
+}
+
+/** Where in the output something happens. */
+function placeOf({ kind, id, index }: OpenItem): string {
+  const part = kind === "call" ? "" : kind === "summary" ? ',"summary_index":0' : ',"content_index":0';
+  return `"item_id":"${id}","output_index":${index}${part}`;
+}
+
+/** What the events of an item's text are called. */
+const textEvents: Readonly<Record<ItemKind, string>> = {
+  text: "response.output_text",
+  thought: "response.reasoning_text",
+  summary: "response.reasoning_summary_text",
+  call: "response.function_call_arguments",
+};
+
+/** The one part that an item's text is in, and what its events are called; a call's text is in none. */
+const parts = {
+  text: {
+    partEvent: "response.content_part",
+    toPart: (text: string, logprobs: readonly object[]) => ({
+      type: "output_text",
+      annotations: [],
+      logprobs,
+      text,
+    }),
+  },
+  thought: {
+    partEvent: "response.content_part",
+    toPart: (text: string) => ({ type: "reasoning_text", text }),
+  },
+  summary: {
+    partEvent: "response.reasoning_summary_part",
+    toPart: (text: string) => ({ type: "summary_text", text }),
+  },
+};
+
+/** JSON in which naive readers find no line ends but their own. */
+const toJson = (value: unknown): string =>
+  JSON.stringify(value).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");

@@ -1,0 +1,199 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { plainTextOf } from "../../../../core/relay/encoded-event.ts";
+import {
+  FinishReason,
+  type GenerationEvent,
+  type TokenLogprob,
+  type ToolCallDelta,
+  type Usage,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { toTokenLogprob } from "../../chat/answer/wire.ts";
+import { newId } from "../../http/request-id.ts";
+import type { ItemStatus, OutputItem } from "../items.ts";
+
+/** What an item of the output is made of: an answer's words, thoughts shown openly or as a summary, a call. */
+export type ItemKind = "text" | "thought" | "summary" | "call";
+
+/** An item that is being made. */
+export interface OpenItem {
+  readonly kind: ItemKind;
+  readonly id: string;
+  /** Its place in the output. */
+  readonly index: number;
+  /** All of it so far: words, thoughts, or the arguments of a call as JSON text. */
+  text: string;
+  /** One for each token of the text, where asked for. */
+  readonly logprobs: object[];
+  /** What is called and under which id; empty for everything but calls. */
+  readonly name: string;
+  readonly callId: string;
+}
+
+/** Watches the output come into being. For each item in order: `added`, any number of `delta`, `done`. */
+export interface OutputObserver {
+  added(open: OpenItem): void;
+  delta(open: OpenItem, text: string, logprobs: readonly object[]): void;
+  done(open: OpenItem, item: OutputItem): void;
+}
+
+/** Gathers the events of one answer into the items of a response's output, one after the other. */
+export class Output {
+  readonly #thoughtKind: "thought" | "summary";
+  readonly #observer: OutputObserver;
+  readonly #done: OutputItem[] = [];
+  #open: OpenItem | undefined;
+  /** Of tokens that show nothing yet: those of the text that comes next. */
+  #heldLogprobs: object[] = [];
+  /** How many calls have begun. */
+  #calls = 0;
+  #reason: FinishReason = FinishReason.UNSPECIFIED;
+  #usage: Usage | undefined;
+
+  constructor(summarizes: boolean, observer: OutputObserver) {
+    this.#thoughtKind = summarizes ? "summary" : "thought";
+    this.#observer = observer;
+  }
+
+  /** The items so far; one that was not finished is incomplete. */
+  get items(): readonly OutputItem[] {
+    return this.#open === undefined ? this.#done : [...this.#done, toItem(this.#open, "incomplete")];
+  }
+
+  /** Why the answer ended. */
+  get reason(): FinishReason {
+    return this.#reason;
+  }
+
+  /** What the answer took; undefined before its end. */
+  get usage(): Usage | undefined {
+    return this.#usage;
+  }
+
+  accept(encoded: GenerationEvent): void {
+    const open = this.#open;
+    if (open?.kind === "text") {
+      const text = plainTextOf(encoded);
+      if (text !== undefined) {
+        if (text !== "") this.#add(open, text);
+        return;
+      }
+    }
+    const { event } = encoded;
+    if (event.case === "delta") {
+      const { text, reasoning, toolCalls, logprobs } = event.value;
+      if (reasoning !== "") this.#add(this.#openAs(this.#thoughtKind), reasoning);
+      if (text !== "" || logprobs.length > 0) this.#addText(text, logprobs);
+      for (const piece of toolCalls) this.#addCall(piece);
+    } else if (event.case === "finished") {
+      this.#reason = event.value.reason;
+      this.#usage = event.value.usage;
+      this.#end();
+    }
+  }
+
+  #addText(text: string, logprobs: readonly TokenLogprob[]): void {
+    const shown = logprobs.map(({ token, top }) => ({
+      ...toTokenLogprob(token),
+      top_logprobs: top.map(toTokenLogprob),
+    }));
+    // Tokens without text are no reason to begin a message: a call may follow.
+    if (text === "" && this.#open?.kind !== "text") {
+      this.#heldLogprobs.push(...shown);
+      return;
+    }
+    const open = this.#openAs("text");
+    this.#add(open, text, [...this.#heldLogprobs.splice(0), ...shown]);
+  }
+
+  #addCall({ index, id, name, argumentsJson }: ToolCallDelta): void {
+    if (index === this.#calls) {
+      this.#calls++;
+      // They were the call's own.
+      this.#heldLogprobs = [];
+      this.#begin("call", name, id || newId("call_"));
+    }
+    const open = this.#open;
+    if (open?.kind !== "call" || index !== this.#calls - 1)
+      throw new MeshError("engine_failed", "The engine went back to a tool call that it had ended.");
+    if (argumentsJson !== "") this.#add(open, argumentsJson);
+  }
+
+  #add(open: OpenItem, text: string, logprobs: readonly object[] = noLogprobs): void {
+    open.text += text;
+    for (const logprob of logprobs) open.logprobs.push(logprob);
+    this.#observer.delta(open, text, logprobs);
+  }
+
+  #openAs(kind: ItemKind): OpenItem {
+    return this.#open?.kind === kind ? this.#open : this.#begin(kind);
+  }
+
+  #begin(kind: ItemKind, name = "", callId = ""): OpenItem {
+    this.#close("completed");
+    const index = this.#done.length;
+    const open = { kind, id: newId(prefixes[kind]), index, text: "", logprobs: [], name, callId };
+    this.#open = open;
+    this.#observer.added(open);
+    return open;
+  }
+
+  #end(): void {
+    // An answer that says nothing is a message without words.
+    if (this.#open === undefined) this.#begin("text");
+    this.#close(isIncomplete(this.#reason) ? "incomplete" : "completed");
+  }
+
+  #close(status: ItemStatus): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    const item = toItem(open, status);
+    this.#done.push(item);
+    this.#observer.done(open, item);
+  }
+}
+
+/** Whether an answer was cut off before its own end. */
+export const isIncomplete = (reason: FinishReason): boolean =>
+  reason === FinishReason.LENGTH || reason === FinishReason.CONTENT_FILTER;
+
+/** An item as it is so far. */
+export function toItem(open: OpenItem, status: ItemStatus): OutputItem {
+  const { kind, id, text, logprobs } = open;
+  switch (kind) {
+    case "text":
+      return {
+        id,
+        type: "message",
+        status,
+        content: status === "in_progress" ? [] : [{ type: "output_text", annotations: [], logprobs, text }],
+        role: "assistant",
+      };
+    case "thought":
+      return {
+        id,
+        type: "reasoning",
+        status,
+        summary: [],
+        content: status === "in_progress" ? [] : [{ type: "reasoning_text", text }],
+      };
+    case "summary":
+      return {
+        id,
+        type: "reasoning",
+        status,
+        summary: status === "in_progress" ? [] : [{ type: "summary_text", text }],
+      };
+    case "call":
+      return { id, type: "function_call", status, arguments: text, call_id: open.callId, name: open.name };
+  }
+}
+
+const prefixes: Readonly<Record<ItemKind, string>> = {
+  text: "msg_",
+  thought: "rs_",
+  summary: "rs_",
+  call: "fc_",
+};
+
+const noLogprobs: readonly object[] = [];

@@ -1,0 +1,93 @@
+import { internalMessage, type MeshError } from "../../../../core/errors/mesh-error.ts";
+import { FinishReason, type Usage } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { serviceTier } from "../../chat/answer/wire.ts";
+import type { OutputItem } from "../items.ts";
+import type { ResponseSettings } from "../request/index.ts";
+import { isIncomplete, type Output } from "./output.ts";
+
+/** What does not change while a response is made. */
+export interface ResponseHead {
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly createdAt: number;
+  readonly settings: ResponseSettings;
+}
+
+/** How a response stands. */
+interface ResponseState {
+  readonly status: "in_progress" | "completed" | "incomplete" | "failed";
+  /** Seconds since 1970; null unless completed. */
+  readonly completedAt?: number | null;
+  readonly error?: object | null;
+  readonly incompleteDetails?: { readonly reason: string } | null;
+  readonly output?: readonly OutputItem[];
+  readonly usage?: object | null;
+}
+
+/** The response object, in OpenAI's names. */
+export type ResponseObject = ReturnType<typeof toResponse>;
+
+function toResponse({ id, createdAt, settings }: ResponseHead, state: ResponseState) {
+  const { user, metadata, ...rest } = settings;
+  return {
+    id,
+    object: "response" as const,
+    created_at: createdAt,
+    status: state.status,
+    background: false,
+    completed_at: state.completedAt ?? null,
+    error: state.error ?? null,
+    incomplete_details: state.incompleteDetails ?? null,
+    ...rest,
+    output: state.output ?? [],
+    service_tier: serviceTier,
+    usage: state.usage ?? null,
+    user,
+    metadata,
+  };
+}
+
+/** A response that has begun and has said nothing yet. */
+export const toBegunResponse = (head: ResponseHead): ResponseObject =>
+  toResponse(head, { status: "in_progress" });
+
+/** A response that has ended, by itself or at a limit; `now` is in seconds since 1970. */
+export function toEndedResponse(
+  head: ResponseHead,
+  { items, reason, usage }: Output,
+  now: number,
+): ResponseObject {
+  return toResponse(head, {
+    output: items,
+    usage: toUsage(usage),
+    ...(isIncomplete(reason)
+      ? { status: "incomplete", incompleteDetails: { reason: toIncompleteReason(reason) } }
+      : { status: "completed", completedAt: now }),
+  });
+}
+
+/** A response that broke off. */
+export const toFailedResponse = (head: ResponseHead, { items }: Output, error: MeshError): ResponseObject =>
+  toResponse(head, { status: "failed", output: items, error: toResponseError(error) });
+
+const toIncompleteReason = (reason: FinishReason): string =>
+  reason === FinishReason.CONTENT_FILTER ? "content_filter" : "max_output_tokens";
+
+/** OpenAI has few codes here; whatever is nobody's limit is the server's fault. */
+function toResponseError({ kind, row, message }: MeshError): object {
+  return {
+    code: row.http === 429 ? "rate_limit_exceeded" : "server_error",
+    message: kind === "internal" ? internalMessage : message,
+  };
+}
+
+function toUsage(usage: Usage | undefined): object {
+  const { promptTokens = 0, completionTokens = 0, cachedTokens = 0, reasoningTokens = 0 } = usage ?? {};
+  return {
+    input_tokens: promptTokens,
+    input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
+    output_tokens: completionTokens,
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
+    total_tokens: promptTokens + completionTokens,
+  };
+}

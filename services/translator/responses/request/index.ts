@@ -1,0 +1,131 @@
+import { create } from "@bufbuild/protobuf";
+import { z } from "zod";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { type Generation, GenerationSchema } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  defaultTemperature,
+  parseLimits,
+  parseReasoning,
+  parseSampling,
+} from "../../chat/request/sampling.ts";
+import { toFault } from "../../chat/request/to-fault.ts";
+import { emptyArray } from "../../errors/param-faults.ts";
+import type { JsonObject } from "../../http/json-body.ts";
+import type { Item, ItemReference } from "../items.ts";
+import { parseItems } from "./parse-items.ts";
+import { refuse, refuseMoved } from "./refusals.ts";
+import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
+import { parseTextFormat } from "./text-format.ts";
+import { parseToolChoice, parseTools } from "./tools.ts";
+
+/** A request for a response, checked as far as that can be done without what is stored. */
+export interface ResponseRequest {
+  /** What to generate; without id, caller and messages. */
+  readonly generation: Generation;
+  /** What the request adds to the conversation. */
+  readonly input: readonly (Item | ItemReference)[];
+  readonly instructions: string;
+  /** Which response it continues. */
+  readonly previousResponseId: string | undefined;
+  readonly stream: boolean;
+  /** Whether it is kept for the key's owner. */
+  readonly store: boolean;
+  /** Whether the oldest turns may be left out where the conversation does not fit the model's context. */
+  readonly mayTruncate: boolean;
+  /** Thoughts are shown as a summary, not openly. */
+  readonly summarizes: boolean;
+  /** What the response object repeats of the request, in OpenAI's names. */
+  readonly settings: ResponseSettings;
+}
+
+const schema = z.compile(responseRequestSchema);
+
+/**
+ * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, parameters that
+ * have other names here, then field by field in the order of the schema, then what the fields mean together, then
+ * item by item.
+ */
+export function parseResponseRequest(raw: JsonObject): ResponseRequest {
+  if (raw.model === undefined || raw.model === null || raw.model === "") throw missingModel();
+  refuseMoved(raw);
+  const { data: body, error } = schema.safeParse(raw);
+  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  refuse(raw, body);
+
+  const input = parseItems(body.input ?? []);
+  const previousResponseId = body.previous_response_id ?? undefined;
+  if (input.length === 0 && previousResponseId === undefined) throw emptyArray("input");
+  return {
+    generation: toGeneration(body),
+    input,
+    instructions: body.instructions ?? "",
+    previousResponseId,
+    stream: body.stream ?? false,
+    store: body.store ?? true,
+    mayTruncate: body.truncation === "auto",
+    summarizes: summaryOf(body) !== null,
+    settings: toSettings(body),
+  };
+}
+
+function toGeneration(body: ResponseRequestBody): Generation {
+  const tools = parseTools(body.tools);
+  const toolChoice = parseToolChoice(body.tool_choice, tools);
+  const generation = create(GenerationSchema, {
+    model: body.model,
+    tools,
+    sampling: parseSampling(body),
+    limits: parseLimits({ max_tokens: body.max_output_tokens, stop: body.stop }),
+    chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
+  });
+  if (toolChoice !== undefined) generation.toolChoice = toolChoice;
+  if (tools.length > 0 && typeof body.parallel_tool_calls === "boolean")
+    generation.parallelToolCalls = body.parallel_tool_calls;
+  const outputFormat = parseTextFormat(body.text);
+  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
+  const top = body.top_logprobs ?? 0;
+  if (top > 0 || body.include?.includes("message.output_text.logprobs"))
+    generation.logprobs = { $typeName: "cxmpute.generation.v1.LogprobsRequest", top };
+  const reasoning = parseReasoning({ reasoning_effort: body.reasoning?.effort });
+  if (reasoning !== undefined) generation.reasoning = reasoning;
+  return generation;
+}
+
+/** What a response repeats of its request; defaults where the request leaves something out. */
+export type ResponseSettings = ReturnType<typeof toSettings>;
+
+function toSettings(body: ResponseRequestBody) {
+  return {
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    max_tool_calls: body.max_tool_calls ?? null,
+    model: body.model,
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: body.previous_response_id ?? null,
+    prompt_cache_key: body.prompt_cache_key ?? null,
+    reasoning: { effort: body.reasoning?.effort ?? null, summary: summaryOf(body) },
+    safety_identifier: body.safety_identifier ?? null,
+    store: body.store ?? true,
+    temperature: body.temperature ?? defaultTemperature,
+    text: { format: body.text?.format ?? { type: "text" }, verbosity: body.text?.verbosity ?? "medium" },
+    tool_choice: body.tool_choice ?? "auto",
+    tools: (body.tools ?? []).map(({ type, name, description, parameters, strict }) => ({
+      type,
+      description: description ?? null,
+      name,
+      parameters: parameters ?? null,
+      strict: strict ?? false,
+    })),
+    top_logprobs: body.top_logprobs ?? 0,
+    // Without one the engine's own holds, which only the engine knows.
+    top_p: body.top_p ?? null,
+    truncation: body.truncation ?? "disabled",
+    user: body.user ?? null,
+    metadata: body.metadata ?? {},
+  };
+}
+
+const summaryOf = ({ reasoning }: ResponseRequestBody) =>
+  reasoning?.summary ?? reasoning?.generate_summary ?? null;
+
+const missingModel = () => new MeshError("invalid_request", "you must provide a model parameter");

@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { longestName } from "../../chat/request/names.ts";
+import { toFault } from "../../chat/request/to-fault.ts";
+import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../../errors/param-faults.ts";
+import type { JsonObject } from "../../http/json-body.ts";
+import { newId } from "../../http/request-id.ts";
+import type {
+  FunctionCall,
+  FunctionCallOutput,
+  InputImage,
+  InputMessage,
+  InputText,
+  Item,
+  ItemReference,
+  OutputMessage,
+  ReasoningItem,
+} from "../items.ts";
+import * as schemas from "./item-schema.ts";
+
+/** Reads `input`: a text, which the user says, or items. Every item gets an id. Throws the first fault. */
+export function parseItems(input: string | readonly JsonObject[]): (Item | ItemReference)[] {
+  if (typeof input === "string") return [toInputMessage({ role: "user", content: input }, "input")];
+  return input.map((item, index) => parseItem(item, index));
+}
+
+function parseItem(raw: JsonObject, index: number): Item | ItemReference {
+  const path = `input[${index}]`;
+  const type = typeOf(raw);
+  switch (type) {
+    case "message":
+      return raw.role === "assistant"
+        ? toOutputMessage(check(outputMessage, raw, index))
+        : toInputMessage(check(inputMessage, raw, index), path);
+    case "function_call":
+      // A function of somebody else's server, which only its host can call.
+      if (isGiven(raw.namespace)) throw unsupportedParameter(`${path}.namespace`);
+      return toCall(check(functionCall, raw, index));
+    case "function_call_output":
+      refuseOtherOutput(raw.output, path);
+      return toCallOutput(check(functionCallOutput, raw, index));
+    case "reasoning":
+      return toReasoning(check(reasoning, raw, index), path);
+    case "item_reference":
+      return { type: "item_reference", id: check(itemReference, raw, index).id };
+    default:
+      if (typeof type !== "string") throw wrongType(`${path}.type`, "a string", type);
+      throw unsupportedValue(
+        `${path}.type`,
+        type.slice(0, longestName),
+        "'message', 'function_call', 'function_call_output', 'reasoning', or 'item_reference'",
+      );
+  }
+}
+
+/** Messages and references may come without their type. */
+function typeOf(raw: JsonObject): unknown {
+  if (isGiven(raw.type)) return raw.type;
+  return raw.role === undefined && typeof raw.id === "string" ? "item_reference" : "message";
+}
+
+/** Compiled once: half the time of the schemas as they are. */
+const inputMessage = z.compile(schemas.inputMessage);
+const outputMessage = z.compile(schemas.outputMessage);
+const functionCall = z.compile(schemas.functionCall);
+const functionCallOutput = z.compile(schemas.functionCallOutput);
+const reasoning = z.compile(schemas.reasoning);
+const itemReference = z.compile(schemas.itemReference);
+
+interface Checker<T> {
+  safeParse(value: unknown): { data?: T | undefined; error?: z.ZodError | undefined };
+}
+
+function check<T>(schema: Checker<T>, raw: JsonObject, index: number): T {
+  const { data, error } = schema.safeParse(raw);
+  if (error === undefined) return data as T;
+  const issue = error.issues[0]!;
+  throw toFault({ ...issue, path: ["input", index, ...issue.path] }, { input: { [index]: raw } });
+}
+
+type Parsed<Schema extends z.ZodType> = z.output<Schema>;
+type Stated = {
+  readonly id?: string | null | undefined;
+  readonly status?: Item["status"] | null | undefined;
+};
+
+const headOf = ({ id, status }: Stated, prefix: string) => ({
+  id: id ?? newId(prefix),
+  status: status ?? ("completed" as const),
+});
+
+function toInputMessage(
+  { role, content, ...rest }: Pick<Parsed<typeof schemas.inputMessage>, "role" | "content"> & Stated,
+  path: string,
+): InputMessage {
+  const { id, status } = headOf(rest, "msg_");
+  const parts = typeof content === "string" ? [toText(content)] : content.map(toPart);
+  return { id, type: "message", status, content: parts, role: role as InputMessage["role"] };
+
+  function toPart(part: Exclude<typeof content, string>[number], index: number): InputText | InputImage {
+    if (part.type === "input_text") return toText(part.text);
+    const partPath = `${path}.content[${index}]`;
+    // Nobody can have uploaded it here.
+    if (isGiven(part.file_id)) throw unsupportedParameter(`${partPath}.file_id`);
+    if (!isGiven(part.image_url)) throw missing(`${partPath}.image_url`);
+    return { type: "input_image", image_url: part.image_url, detail: part.detail ?? "auto" };
+  }
+}
+
+const toText = (text: string): InputText => ({ type: "input_text", text });
+
+function toOutputMessage({ content, ...rest }: Parsed<typeof schemas.outputMessage>): OutputMessage {
+  const { id, status } = headOf(rest, "msg_");
+  const toOutputText = (text: string, annotations: readonly unknown[] = []) =>
+    ({ type: "output_text", annotations, logprobs: [], text }) as const;
+  const parts =
+    typeof content === "string"
+      ? [toOutputText(content)]
+      : content.map((part) =>
+          part.type === "refusal"
+            ? ({ type: "refusal", refusal: part.refusal } as const)
+            : toOutputText(part.text, part.annotations ?? []),
+        );
+  return { id, type: "message", status, content: parts, role: "assistant" };
+}
+
+function toCall(call: Parsed<typeof schemas.functionCall>): FunctionCall {
+  const { id, status } = headOf(call, "fc_");
+  return {
+    id,
+    type: "function_call",
+    status,
+    arguments: call.arguments,
+    call_id: call.call_id,
+    name: call.name,
+  };
+}
+
+function toCallOutput(result: Parsed<typeof schemas.functionCallOutput>): FunctionCallOutput {
+  const { id, status } = headOf(result, "fco_");
+  const output =
+    typeof result.output === "string" ? result.output : result.output.map(({ text }) => toText(text));
+  return { id, type: "function_call_output", status, call_id: result.call_id, output };
+}
+
+function toReasoning(item: Parsed<typeof schemas.reasoning>, path: string): ReasoningItem {
+  const { id, status } = headOf(item, "rs_");
+  const { summary, content, encrypted_content: encrypted } = item;
+  // Only who has encrypted it can read it.
+  if (isGiven(encrypted) && !summary?.length && !content?.length)
+    throw unsupportedParameter(`${path}.encrypted_content`);
+  return { id, type: "reasoning", status, summary: summary ?? [], ...(content ? { content } : {}) };
+}
+
+/** What a function returns is text here; pictures and files are refused by name. */
+function refuseOtherOutput(output: unknown, path: string): void {
+  if (!Array.isArray(output)) return;
+  for (const [index, part] of output.entries()) {
+    const type = (part as { type?: unknown } | null)?.type;
+    if (type === "input_image" || type === "input_file")
+      throw unsupportedValue(`${path}.output[${index}].type`, type, "'input_text'");
+  }
+}
+
+const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

@@ -1,0 +1,79 @@
+import {
+  missing,
+  tooManyProperties,
+  unsupportedParameter,
+  unsupportedValue,
+  wrongMeaning,
+} from "../../errors/param-faults.ts";
+import type { JsonObject } from "../../http/json-body.ts";
+import { movedParameter } from "../faults.ts";
+import type { ResponseRequestBody } from "./schema.ts";
+
+/** Parameters that change what the answer is made of or where it goes, and that nobody here honours. */
+const refused = [
+  "conversation",
+  "prompt",
+  "moderation",
+  "context_management",
+  // Of chat completions.
+  "n",
+  "logit_bias",
+  "audio",
+  "modalities",
+  "prediction",
+  "web_search_options",
+];
+
+/** Parameters of chat completions, and their names here. */
+const moved: readonly (readonly [string, string])[] = [
+  ["messages", "input"],
+  ["max_tokens", "max_output_tokens"],
+  ["max_completion_tokens", "max_output_tokens"],
+  ["response_format", "text.format"],
+  ["reasoning_effort", "reasoning.effort"],
+  ["verbosity", "text.verbosity"],
+  ["functions", "tools"],
+  ["function_call", "tool_choice"],
+  ["logprobs", "top_logprobs"],
+];
+
+const mostMetadata = 16;
+
+/** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
+export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
+  for (const name of refused)
+    if (raw[name] !== undefined && raw[name] !== null) throw unsupportedParameter(name);
+  if (body.background === true) throw unsupportedValue("background", "true", "'false'");
+  if (body.prompt_cache_options?.prewarm === true) throw unsupportedParameter("prompt_cache_options.prewarm");
+  refuseReasoning(body);
+  if (body.metadata) {
+    const count = Object.keys(body.metadata).length;
+    if (count > mostMetadata) throw tooManyProperties("metadata", mostMetadata, count);
+  }
+  if (body.stream_options && body.stream !== true)
+    throw wrongMeaning(
+      "stream_options",
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+    );
+  if (!isGiven(body.input) && !isGiven(body.previous_response_id)) throw missing("input");
+}
+
+/** Throws for the first parameter that has another name here. */
+export function refuseMoved(raw: JsonObject): void {
+  for (const [name, to] of moved)
+    if (raw[name] !== undefined && raw[name] !== null) throw movedParameter(name, to);
+}
+
+/** There is nobody here to sum up thoughts, to choose among them, or to think them twice. */
+function refuseReasoning({ reasoning }: ResponseRequestBody): void {
+  if (!reasoning) return;
+  for (const name of ["summary", "generate_summary"] as const)
+    if (reasoning[name] === "concise")
+      throw unsupportedValue(`reasoning.${name}`, "concise", "'auto' or 'detailed'");
+  if (isGiven(reasoning.context) && reasoning.context !== "auto")
+    throw unsupportedValue("reasoning.context", reasoning.context, "'auto'");
+  if (isGiven(reasoning.mode) && reasoning.mode !== "standard")
+    throw unsupportedValue("reasoning.mode", reasoning.mode.slice(0, 64), "'standard'");
+}
+
+const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

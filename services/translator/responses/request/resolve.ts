@@ -1,0 +1,43 @@
+import { itemNotFound, previousNotFound } from "../faults.ts";
+import type { Item, ItemReference } from "../items.ts";
+import {
+  conversationOf,
+  inputOf,
+  outputOf,
+  type ResponseStore,
+  type StoredResponse,
+} from "../store/response-store.ts";
+import type { ResponseRequest } from "./index.ts";
+
+/** A request's conversation, with what it names in the place of the names. */
+export interface Resolved {
+  /** The response that the request continues. */
+  readonly previous: StoredResponse | undefined;
+  /** What that one was made of and what it said. */
+  readonly history: readonly Item[];
+  readonly input: readonly Item[];
+}
+
+/** Finds what a request refers to. Throws when something is not there, or not the caller's own. */
+export async function resolve(
+  store: ResponseStore,
+  userId: string,
+  { input, previousResponseId }: Pick<ResponseRequest, "input" | "previousResponseId">,
+): Promise<Resolved> {
+  const previous = previousResponseId === undefined ? undefined : await store.get(userId, previousResponseId);
+  if (previousResponseId !== undefined && previous === undefined) throw previousNotFound(previousResponseId);
+  return {
+    previous,
+    history: previous === undefined ? [] : conversationOf(previous),
+    input: await Promise.all(
+      input.map((item) => (item.type === "item_reference" ? findItem(store, userId, item) : item)),
+    ),
+  };
+}
+
+async function findItem(store: ResponseStore, userId: string, { id }: ItemReference): Promise<Item> {
+  const stored = await store.findByItem(userId, id);
+  const item = stored && [...outputOf(stored), ...inputOf(stored)].find((candidate) => candidate.id === id);
+  if (item === undefined) throw itemNotFound(id);
+  return item;
+}

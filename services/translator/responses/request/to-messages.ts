@@ -1,0 +1,146 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Message,
+  MessageSchema,
+  type Part,
+  PartSchema,
+  Role,
+  ToolCallSchema,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseImage } from "../../chat/request/images.ts";
+import { wrongValue } from "../../errors/param-faults.ts";
+import { missingOutput, orphanOutput } from "../faults.ts";
+import type {
+  FunctionCall,
+  FunctionCallOutput,
+  InputMessage,
+  Item,
+  OutputMessage,
+  ReasoningItem,
+} from "../items.ts";
+
+/** What a conversation consists of. */
+export interface ConversationParts {
+  /** Said before everything else; empty for nothing. Those of earlier responses are not carried over. */
+  readonly instructions: string;
+  /** What the response that this one continues was made of and what it said. */
+  readonly history: readonly Item[];
+  /** What the request adds. */
+  readonly input: readonly Item[];
+}
+
+/**
+ * The conversation as the mesh has it. Thoughts, words and calls of the model that follow each other are one turn.
+ * Throws the first thing that does not add up.
+ */
+export function toMessages({ instructions, history, input }: ConversationParts): Message[] {
+  const conversation = new Conversation();
+  if (instructions !== "") conversation.say(Role.SYSTEM, [toTextPart(instructions)]);
+  for (const item of history) conversation.add(item, "");
+  for (const [index, item] of input.entries()) conversation.add(item, `input[${index}]`);
+  return conversation.end();
+}
+
+class Conversation {
+  readonly #messages: Message[] = [];
+  /** The model's turn, while it may go on. */
+  #turn: Message | undefined;
+  /** What the model thought before the turn that comes next. */
+  #reasoning = "";
+  /** The calls so far, and whether their results have come. */
+  readonly #answered = new Map<string, boolean>();
+
+  say(role: Role, parts: Part[], toolCallId = ""): void {
+    this.#turn = undefined;
+    // Thoughts that led to nothing are not repeated.
+    this.#reasoning = "";
+    this.#messages.push(create(MessageSchema, { role, parts, toolCallId }));
+  }
+
+  add(item: Item, path: string): void {
+    switch (item.type) {
+      case "message":
+        if (item.role === "assistant") this.#addOwnWords(item);
+        else this.#addMessage(item, path);
+        break;
+      case "reasoning":
+        this.#addReasoning(item);
+        break;
+      case "function_call":
+        this.#addCall(item);
+        break;
+      case "function_call_output":
+        this.#addResult(item);
+    }
+  }
+
+  /** All of it. Throws when a call has no result, for then the model cannot go on. */
+  end(): Message[] {
+    for (const [callId, answered] of this.#answered) if (!answered) throw missingOutput(callId);
+    return this.#messages;
+  }
+
+  #addMessage({ role, content }: InputMessage, path: string): void {
+    const parts: Part[] = [];
+    for (const [index, part] of content.entries()) {
+      const partPath = `${path}.content[${index}]`;
+      if (part.type === "input_text") addText(parts, part.text);
+      else if (role !== "user")
+        throw wrongValue(
+          partPath,
+          `Invalid '${partPath}': pictures are only allowed in messages with role 'user'.`,
+        );
+      else {
+        const image = parseImage(part.image_url, part.detail, `${partPath}.image_url`);
+        parts.push(create(PartSchema, { part: { case: "image", value: image } }));
+      }
+    }
+    this.say(role === "user" ? Role.USER : Role.SYSTEM, parts);
+  }
+
+  #addOwnWords({ content }: OutputMessage): void {
+    const turn = this.#turn;
+    // Words after words, or after calls, begin another turn.
+    if (turn !== undefined && (turn.parts.length > 0 || turn.toolCalls.length > 0)) this.#turn = undefined;
+    const { parts } = this.#ownTurn();
+    for (const part of content) addText(parts, part.type === "refusal" ? part.refusal : part.text);
+  }
+
+  #addReasoning({ content, summary }: ReasoningItem): void {
+    this.#turn = undefined;
+    const thoughts = content?.length ? content : summary;
+    this.#reasoning += thoughts.map(({ text }) => text).join("\n");
+  }
+
+  #addCall({ call_id: id, name, arguments: text }: FunctionCall): void {
+    this.#answered.set(id, false);
+    // A call without arguments is often written as no text at all, which is no JSON.
+    const call = create(ToolCallSchema, { id, name, argumentsJson: text === "" ? "{}" : text });
+    this.#ownTurn().toolCalls.push(call);
+  }
+
+  #addResult({ call_id: callId, output }: FunctionCallOutput): void {
+    if (!this.#answered.has(callId)) throw orphanOutput(callId);
+    this.#answered.set(callId, true);
+    const text = typeof output === "string" ? output : output.map((part) => part.text).join("");
+    this.say(Role.TOOL, text === "" ? [] : [toTextPart(text)], callId);
+  }
+
+  #ownTurn(): Message {
+    if (this.#turn !== undefined) return this.#turn;
+    const turn = create(MessageSchema, { role: Role.ASSISTANT, reasoning: this.#reasoning });
+    this.#reasoning = "";
+    this.#turn = turn;
+    this.#messages.push(turn);
+    return turn;
+  }
+}
+
+/** Neighbouring texts become one, without anything in between. */
+function addText(parts: Part[], text: string): void {
+  const last = parts.at(-1)?.part;
+  if (last?.case === "text") last.value += text;
+  else if (text !== "") parts.push(toTextPart(text));
+}
+
+const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });

@@ -1,0 +1,115 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  ToolChoice_Mode as Mode,
+  type Tool,
+  type ToolChoice,
+  ToolChoiceSchema,
+  ToolSchema,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { checkSchema } from "../../chat/request/json-schema.ts";
+import { checkName, longestName } from "../../chat/request/names.ts";
+import {
+  emptyArray,
+  missing,
+  unsupportedParameter,
+  unsupportedValue,
+  wrongFunctionSchema,
+  wrongMeaning,
+  wrongValue,
+} from "../../errors/param-faults.ts";
+import type { ResponseRequestBody } from "./schema.ts";
+
+type RequestedTool = NonNullable<ResponseRequestBody["tools"]>[number];
+type RequestedChoice = NonNullable<ResponseRequestBody["tool_choice"]>;
+
+/** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name, for nobody here runs them. */
+export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
+  const seen = new Set<string>();
+  return (requested ?? []).map((tool, index) => {
+    const parsed = parseTool(tool, `tools[${index}]`);
+    // An answer names the function it calls, so names must differ.
+    if (seen.has(parsed.name))
+      throw wrongValue("tools", `Invalid 'tools': there are two functions named '${parsed.name}'.`);
+    seen.add(parsed.name);
+    return parsed;
+  });
+}
+
+function parseTool(tool: RequestedTool, path: string): Tool {
+  if (tool.type !== "function") throw notFunction(`${path}.type`, tool.type);
+  const { name, description, parameters, strict } = tool;
+  if (name === undefined || name === null) throw missing(`${path}.name`);
+  checkName(name, `${path}.name`);
+  if (tool.defer_loading === true) throw unsupportedParameter(`${path}.defer_loading`);
+  if (tool.async === true) throw unsupportedParameter(`${path}.async`);
+  const schema = parameters ? checkSchema(parameters) : undefined;
+  if (schema?.problem !== undefined) throw wrongFunctionSchema(`${path}.parameters`, name, schema.problem);
+  if (parameters?.type !== undefined && parameters.type !== "object")
+    throw wrongFunctionSchema(
+      `${path}.parameters`,
+      name,
+      `schema must be a JSON Schema of 'type: "object"', got 'type: ${JSON.stringify(parameters.type)}'.`,
+    );
+  return create(ToolSchema, {
+    name,
+    description: description ?? "",
+    parametersJson: schema?.json ?? "",
+    strict: strict ?? false,
+  });
+}
+
+/** Reads `tool_choice`; undefined where it leaves the choice to the model. */
+export function parseToolChoice(
+  choice: ResponseRequestBody["tool_choice"],
+  tools: readonly Tool[],
+): ToolChoice | undefined {
+  if (!choice) return undefined;
+  if (tools.length === 0) {
+    if (choice === "auto" || choice === "none") return undefined;
+    throw wrongMeaning(
+      "tool_choice",
+      `Tool choice '${nameOf(choice)}' must be specified with 'tools' parameter.`,
+    );
+  }
+  if (typeof choice === "string") return toChoice(modes[choice]);
+  switch (choice.type) {
+    case "function":
+      return toChoice(Mode.REQUIRED, [checkKnown(choice.name, "tool_choice.name", tools)]);
+    case "allowed_tools":
+      return parseAllowed(choice, tools);
+    default:
+      throw notFunction("tool_choice.type", choice.type);
+  }
+}
+
+function parseAllowed({ mode, tools: allowed }: Exclude<RequestedChoice, string>, tools: readonly Tool[]) {
+  if (!mode) throw missing("tool_choice.mode");
+  if (!allowed) throw missing("tool_choice.tools");
+  if (allowed.length === 0) throw emptyArray("tool_choice.tools");
+  const names = allowed.map(({ type, name }, index) => {
+    const path = `tool_choice.tools[${index}]`;
+    if (type !== "function") throw notFunction(`${path}.type`, type);
+    return checkKnown(name, `${path}.name`, tools);
+  });
+  return toChoice(modes[mode], names);
+}
+
+const modes = { none: Mode.NONE, auto: Mode.AUTO, required: Mode.REQUIRED };
+
+const toChoice = (mode: Mode, allowedNames: string[] = []): ToolChoice =>
+  create(ToolChoiceSchema, { mode, allowedNames });
+
+function checkKnown(name: string | null | undefined, path: string, tools: readonly Tool[]): string {
+  if (name === undefined || name === null) throw missing(path);
+  if (tools.some((tool) => tool.name === name)) return name;
+  throw wrongMeaning(
+    "tool_choice",
+    `Tool choice '${name.slice(0, longestName)}' not found in 'tools' parameter.`,
+  );
+}
+
+const nameOf = (choice: RequestedChoice): string =>
+  typeof choice === "string" ? choice : choice.type.slice(0, longestName);
+
+const notFunction = (path: string, type: string) =>
+  unsupportedValue(path, type.slice(0, longestName), "'function'");

@@ -1,0 +1,129 @@
+import { describe, expect, test } from "vitest";
+import { FakeClock } from "../../../../core/fake-clock.ts";
+import { MemoryResponseStore, type MemoryStoreLimits } from "./memory-store.ts";
+import { conversationOf, type StoredResponse } from "./response-store.ts";
+
+const wide: MemoryStoreLimits = { responses: 100, bytes: 1_000_000, ageMs: 1000 };
+
+function storeWith(limits: Partial<MemoryStoreLimits> = {}) {
+  const clock = new FakeClock();
+  return { clock, store: new MemoryResponseStore(clock, { ...wide, ...limits }) };
+}
+
+const stored = (id: string, more: Partial<StoredResponse> & { says?: string } = {}): StoredResponse => ({
+  id,
+  userId: "ada",
+  response: Buffer.from(JSON.stringify({ id, output: [{ id: `out_${id}`, says: more.says ?? "" }] })),
+  input: Buffer.from(JSON.stringify([{ id: `in_${id}` }])),
+  itemIds: [`in_${id}`, `out_${id}`],
+  previous: undefined,
+  ...more,
+});
+
+const idOf = async (found: Promise<StoredResponse | undefined>) => (await found)?.id;
+
+describe("a response", () => {
+  test("is found by its owner alone, by its id and by those of its items", async () => {
+    const { store } = storeWith();
+    await store.put(stored("r1"));
+    expect(await idOf(store.get("ada", "r1"))).toBe("r1");
+    expect(await idOf(store.findByItem("ada", "out_r1"))).toBe("r1");
+    expect(await store.get("bob", "r1")).toBeUndefined();
+    expect(await store.findByItem("bob", "out_r1")).toBeUndefined();
+    expect(await store.delete("bob", "r1")).toBe(false);
+    expect(await idOf(store.get("ada", "r1"))).toBe("r1");
+  });
+
+  test("is not hidden by somebody else's item of the same id", async () => {
+    const { store } = storeWith();
+    await store.put(stored("r1"));
+    await store.put(stored("r2", { userId: "bob", itemIds: ["out_r1"] }));
+    expect(await idOf(store.findByItem("ada", "out_r1"))).toBe("r1");
+  });
+
+  test("is gone when it is deleted, and takes its bytes with it", async () => {
+    const { store } = storeWith();
+    await store.put(stored("r1"));
+    expect(await store.delete("ada", "r1")).toBe(true);
+    expect(await store.delete("ada", "r1")).toBe(false);
+    expect(await store.findByItem("ada", "in_r1")).toBeUndefined();
+    expect(store.bytes).toBe(0);
+  });
+
+  test("is gone when it is too old", async () => {
+    const { clock, store } = storeWith({ ageMs: 1000 });
+    await store.put(stored("r1"));
+    await clock.advance(999);
+    expect(await idOf(store.get("ada", "r1"))).toBe("r1");
+    await clock.advance(1);
+    expect(await store.get("ada", "r1")).toBeUndefined();
+    expect(store.bytes).toBe(0);
+  });
+});
+
+describe("too many responses", () => {
+  test("drive out the oldest", async () => {
+    const { store } = storeWith({ responses: 2 });
+    for (const id of ["r1", "r2", "r3"]) await store.put(stored(id));
+    expect(await store.get("ada", "r1")).toBeUndefined();
+    expect(await idOf(store.get("ada", "r2"))).toBe("r2");
+    expect(await idOf(store.get("ada", "r3"))).toBe("r3");
+  });
+
+  test("are also those that take too many bytes", async () => {
+    const { store } = storeWith({ bytes: 10_000 });
+    for (const id of ["r1", "r2", "r3"]) await store.put(stored(id, { input: Buffer.alloc(3000) }));
+    expect(store.bytes).toBeLessThanOrEqual(10_000);
+    expect(await store.get("ada", "r1")).toBeUndefined();
+    expect(await idOf(store.get("ada", "r3"))).toBe("r3");
+  });
+
+  test("do not include one that is too large by itself: it is not kept, and the others stay", async () => {
+    const { store } = storeWith({ bytes: 10_000 });
+    await store.put(stored("r1"));
+    await store.put(stored("r2", { input: Buffer.alloc(20_000) }));
+    expect(await idOf(store.get("ada", "r1"))).toBe("r1");
+    expect(await store.get("ada", "r2")).toBeUndefined();
+  });
+});
+
+describe("a conversation", () => {
+  test("outlives the entries of its beginning, whose bytes count until it ends", async () => {
+    const { store } = storeWith();
+    const first = stored("r1");
+    await store.put(first);
+    await store.put(stored("r2", { previous: first }));
+    const both = store.bytes;
+    await store.delete("ada", "r1");
+    expect(store.bytes).toBe(both);
+    const found = (await store.get("ada", "r2"))!;
+    expect(conversationOf(found).map(({ id }) => id)).toEqual(["in_r1", "out_r1", "in_r2", "out_r2"]);
+    await store.delete("ada", "r2");
+    expect(store.bytes).toBe(0);
+  });
+
+  test("that branches shares its beginning", async () => {
+    const { store } = storeWith();
+    const first = stored("r1");
+    await store.put(first);
+    const one = store.bytes;
+    await store.put(stored("r2", { previous: first }));
+    await store.put(stored("r3", { previous: first }));
+    expect(store.bytes).toBe(3 * one);
+    for (const id of ["r1", "r2"]) await store.delete("ada", id);
+    expect(store.bytes).toBe(2 * one);
+    await store.delete("ada", "r3");
+    expect(store.bytes).toBe(0);
+  });
+
+  test("can be continued from a response that was dropped in the meantime", async () => {
+    const { store } = storeWith();
+    const first = stored("r1");
+    await store.put(first);
+    await store.delete("ada", "r1");
+    await store.put(stored("r2", { previous: first }));
+    expect(store.bytes).toBeGreaterThan(0);
+    await store.delete("ada", "r2");
+    expect(store.bytes).toBe(0);
+  });
+});

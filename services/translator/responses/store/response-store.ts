@@ -1,0 +1,48 @@
+import type { Item } from "../items.ts";
+
+/** A response that is kept, and what it was made of. */
+export interface StoredResponse {
+  readonly id: string;
+  /** Whose it is: nobody else can see or continue it. */
+  readonly userId: string;
+  /** The response object as JSON text in UTF-8. */
+  readonly response: Uint8Array;
+  /** What its own request added to the conversation: an array of items as JSON text in UTF-8. */
+  readonly input: Uint8Array;
+  /** The ids of the items that it has, its own input's and its output's. */
+  readonly itemIds: readonly string[];
+  /** What it continues, for as long as it is kept itself; undefined where it began a conversation. */
+  readonly previous: StoredResponse | undefined;
+}
+
+/** Where responses are kept. What is lost, and what is somebody else's, is as if it had never been. */
+export interface ResponseStore {
+  /** Keeps a response. What it continues stays with it, whatever becomes of that one's own entry. */
+  put(stored: StoredResponse): Promise<void>;
+  get(userId: string, id: string): Promise<StoredResponse | undefined>;
+  /** The response that has an item of this id; of several the latest. */
+  findByItem(userId: string, itemId: string): Promise<StoredResponse | undefined>;
+  /** Whether there was such a response. */
+  delete(userId: string, id: string): Promise<boolean>;
+}
+
+/** What a response's own request added. */
+export const inputOf = ({ input }: StoredResponse): Item[] => parse(input) as Item[];
+
+/** What a response says. */
+export const outputOf = ({ response }: StoredResponse): Item[] =>
+  (parse(response) as { output: Item[] }).output;
+
+/** The whole conversation up to a response, its own output included, oldest first. */
+export function conversationOf(stored: StoredResponse): Item[] {
+  return [...inputHistoryOf(stored), ...outputOf(stored)];
+}
+
+/** All that a response was made of: the conversation that it continues, and its own input. */
+export function inputHistoryOf(stored: StoredResponse): Item[] {
+  const turns: StoredResponse[] = [];
+  for (let turn = stored.previous; turn !== undefined; turn = turn.previous) turns.push(turn);
+  return [...turns.reverse().flatMap((turn) => [...inputOf(turn), ...outputOf(turn)]), ...inputOf(stored)];
+}
+
+const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toString("utf8"));

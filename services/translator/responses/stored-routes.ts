@@ -1,0 +1,90 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { z } from "zod";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { toFault } from "../chat/request/to-fault.ts";
+import { integer, object, optional, text, word } from "../chat/request/vocabulary.ts";
+import { unsupportedParameter, wrongMeaning } from "../errors/param-faults.ts";
+import type { JsonObject } from "../http/json-body.ts";
+import { responseNotFound } from "./faults.ts";
+import type { Item } from "./items.ts";
+import { inputHistoryOf, type ResponseStore, type StoredResponse } from "./store/response-store.ts";
+
+// What can be done with a response that is kept, by the key's owner alone.
+
+/** `GET /responses/{id}`: the response as it ended. */
+export const createGetRoute =
+  (store: ResponseStore) => async (request: FastifyRequest, reply: FastifyReply) => {
+    const query = request.query as JsonObject;
+    // Events are not kept, so there is nothing to play again.
+    if (query.stream === "true") throw unsupportedParameter("stream");
+    const stored = await find(store, request);
+    reply.header("content-type", "application/json; charset=utf-8");
+    return Buffer.from(stored.response);
+  };
+
+/** `DELETE /responses/{id}`: responses that continue it keep what they have of it. */
+export const createDeleteRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
+  const id = idOf(request);
+  if (!(await store.delete(request.userId, id))) throw responseNotFound(id);
+  return { id, object: "response", deleted: true };
+};
+
+/** `POST /responses/{id}/cancel`: what is stored has ended, and what has not ended ends with its request. */
+export const createCancelRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
+  await find(store, request);
+  throw new MeshError("invalid_request", "Cannot cancel a synchronous response.");
+};
+
+/** `GET /responses/{id}/input_items`: all that the response was made of, the latest first, page by page. */
+export const createInputItemsRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
+  const { order, after, limit } = parsePage(request.query as JsonObject);
+  const items = inputHistoryOf(await find(store, request));
+  if (order !== "asc") items.reverse();
+  const begin = after === undefined ? 0 : indexAfter(items, after);
+  const data = items.slice(begin, begin + limit);
+  return {
+    object: "list",
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: begin + limit < items.length,
+  };
+};
+
+async function find(store: ResponseStore, request: FastifyRequest): Promise<StoredResponse> {
+  const id = idOf(request);
+  const stored = await store.get(request.userId, id);
+  if (stored === undefined) throw responseNotFound(id);
+  return stored;
+}
+
+const idOf = ({ params }: FastifyRequest): string => (params as { id: string }).id;
+
+const pageSchema = object({
+  order: optional(word("asc", "desc")),
+  after: optional(text),
+  limit: optional(integer(1, 100)),
+});
+
+const defaultLimit = 20;
+
+function parsePage(query: JsonObject): { order: "asc" | "desc"; after: string | undefined; limit: number } {
+  const { limit } = query;
+  // A query is all text; what is no number stays what it is, to be refused.
+  const raw = typeof limit === "string" && /^-?\d+$/.test(limit) ? { ...query, limit: Number(limit) } : query;
+  const { data, error }: { data?: z.output<typeof pageSchema> | undefined; error?: z.ZodError | undefined } =
+    pageSchema.safeParse(raw);
+  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  return {
+    order: data?.order ?? "desc",
+    after: data?.after ?? undefined,
+    limit: data?.limit ?? defaultLimit,
+  };
+}
+
+function indexAfter(items: readonly Item[], id: string): number {
+  const index = items.findIndex((item) => item.id === id);
+  if (index < 0)
+    throw wrongMeaning("after", `Item with id '${id.slice(0, 100)}' not found in this response.`);
+  return index + 1;
+}
