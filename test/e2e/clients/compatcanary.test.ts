@@ -6,7 +6,9 @@ import { describeMeshes } from "./asking.ts";
 const scanner = join(root, "node_modules", "compatcanary", "src", "cli.js");
 
 describeMeshes("the compatibility scanner compatcanary", (mesh) => {
-  test("finds nothing to object to in its chat profile", async () => {
+  // The scanner leaves the temperature to the server and a string without an end to the model: of 300 such calls the
+  // starter model wrote two strings to the end of its context.
+  test("finds nothing to object to in its chat profile", { retry: 2, timeout: 60_000 }, async () => {
     const { url, model, apiKey } = mesh();
     const scan = run(
       [
@@ -24,5 +26,5 @@ describeMeshes("the compatibility scanner compatcanary", (mesh) => {
     expect(report).toMatchObject({ score: 100, compatible: true });
     expect(report.summary.passes).toBeGreaterThanOrEqual(5);
     expect(code).toBe(0);
-  }, 60_000);
+  });
 });
