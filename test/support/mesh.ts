@@ -141,11 +141,34 @@ export async function untilReady(url: string, programs: ReadonlyMap<string, Prog
   }
 }
 
-/** A loopback address that nobody listens on now. */
+/**
+ * A loopback address that nobody listens on now, and that this function gives to nobody else. Not a port that the
+ * kernel chooses: it chooses among those from which connections are made, so it could give it away again before the
+ * program listens, and has.
+ */
 export async function freeAddress(): Promise<string> {
+  for (;;) {
+    const port = firstPort + (nextPort++ % portsOfWorker);
+    if (await isFree(port)) return `127.0.0.1:${port}`;
+  }
+}
+
+/** Each of the workers that run tests beside each other has ports of its own, below those that the kernel gives out. */
+const portsOfWorker = 1000;
+const firstPort = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 12) * portsOfWorker;
+/** Test files follow each other on a worker; what the last one used may still be winding down. */
+let nextPort = process.pid;
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return `127.0.0.1:${port}`;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+    await new Promise((resolve) => server.close(resolve));
+    return true;
+  } catch {
+    return false;
+  }
 }
