@@ -44,7 +44,8 @@ export function parseTools(body: ChatRequestBody): ParsedTools {
 
 type FunctionDefinition = NonNullable<ChatRequestBody["tools"]>[number]["function"];
 
-function toTool({ name, description, parameters, strict }: FunctionDefinition, path: string): Tool {
+/** Checks a function and translates it; `path` is where its keys are. */
+export function toTool({ name, description, parameters, strict }: FunctionDefinition, path: string): Tool {
   checkName(name, `${path}.name`);
   const schema = parameters ? checkSchema(parameters) : undefined;
   if (schema?.problem !== undefined) throw wrongFunctionSchema(`${path}.parameters`, name, schema.problem);
@@ -63,7 +64,7 @@ function toTool({ name, description, parameters, strict }: FunctionDefinition, p
 }
 
 /** An answer names the function it calls, so names must differ. */
-function checkNames(tools: Tool[], param: string): Tool[] {
+export function checkNames(tools: Tool[], param: string): Tool[] {
   const seen = new Set<string>();
   for (const { name } of tools) {
     if (seen.has(name))

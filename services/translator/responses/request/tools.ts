@@ -4,18 +4,15 @@ import {
   type Tool,
   type ToolChoice,
   ToolChoiceSchema,
-  ToolSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { checkSchema } from "../../chat/request/json-schema.ts";
-import { checkName, longestName } from "../../chat/request/names.ts";
+import { longestName } from "../../chat/request/names.ts";
+import { checkNames, toTool } from "../../chat/request/tools.ts";
 import {
   emptyArray,
   missing,
   unsupportedParameter,
   unsupportedValue,
-  wrongFunctionSchema,
   wrongMeaning,
-  wrongValue,
 } from "../../errors/param-faults.ts";
 import type { ResponseRequestBody } from "./schema.ts";
 
@@ -24,38 +21,19 @@ type RequestedChoice = NonNullable<ResponseRequestBody["tool_choice"]>;
 
 /** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name, for nobody here runs them. */
 export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
-  const seen = new Set<string>();
-  return (requested ?? []).map((tool, index) => {
-    const parsed = parseTool(tool, `tools[${index}]`);
-    // An answer names the function it calls, so names must differ.
-    if (seen.has(parsed.name))
-      throw wrongValue("tools", `Invalid 'tools': there are two functions named '${parsed.name}'.`);
-    seen.add(parsed.name);
-    return parsed;
-  });
+  return checkNames(
+    (requested ?? []).map((tool, index) => parseTool(tool, `tools[${index}]`)),
+    "tools",
+  );
 }
 
 function parseTool(tool: RequestedTool, path: string): Tool {
   if (tool.type !== "function") throw notFunction(`${path}.type`, tool.type);
-  const { name, description, parameters, strict } = tool;
+  const { name } = tool;
   if (name === undefined || name === null) throw missing(`${path}.name`);
-  checkName(name, `${path}.name`);
   if (tool.defer_loading === true) throw unsupportedParameter(`${path}.defer_loading`);
   if (tool.async === true) throw unsupportedParameter(`${path}.async`);
-  const schema = parameters ? checkSchema(parameters) : undefined;
-  if (schema?.problem !== undefined) throw wrongFunctionSchema(`${path}.parameters`, name, schema.problem);
-  if (parameters?.type !== undefined && parameters.type !== "object")
-    throw wrongFunctionSchema(
-      `${path}.parameters`,
-      name,
-      `schema must be a JSON Schema of 'type: "object"', got 'type: ${JSON.stringify(parameters.type)}'.`,
-    );
-  return create(ToolSchema, {
-    name,
-    description: description ?? "",
-    parametersJson: schema?.json ?? "",
-    strict: strict ?? false,
-  });
+  return toTool({ ...tool, name }, path);
 }
 
 /** Reads `tool_choice`; undefined where it leaves the choice to the model. */
