@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
@@ -9,11 +8,10 @@ import { badJson } from "../errors/http-faults.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
 import type { JsonObject } from "../http/json-body.ts";
+import { type LateStreamOptions, openStream } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
-import { processingMs } from "../http/request-context.ts";
 import { newId } from "../http/request-id.ts";
 import type { SseStream } from "../http/sse-stream.ts";
-import type { SseStreams } from "../http/sse-streams.ts";
 import { whileOpen } from "../http/while-open.ts";
 import { ChunkEncoder, doneEvent, toDataEvent, toUsageChunk } from "./answer/chunks.ts";
 import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
@@ -22,11 +20,8 @@ import { fanOut } from "./request/fan-out.ts";
 import { type ChatRequest, parseChatRequest } from "./request/index.ts";
 
 /** What the route works with. */
-export interface ChatOptions extends AnswerReader {
+export interface ChatOptions extends AnswerReader, LateStreamOptions {
   readonly openRequests: OpenRequests;
-  readonly sseStreams: SseStreams;
-  /** Whether connections should end with their answer. */
-  readonly isDraining: () => boolean;
 }
 
 /** One request on its way to its answer. */
@@ -78,13 +73,7 @@ async function stream(options: ChatOptions, exchange: Exchange, reply: FastifyRe
   const encoders = exchange.generations.map((_, index) => new ChunkEncoder(head, index, chat));
   let sse: SseStream | undefined;
   const open = (): SseStream => {
-    if (sse !== undefined) return sse;
-    reply.hijack();
-    sse = options.sseStreams.open(reply.raw, {
-      ...(reply.getHeaders() as OutgoingHttpHeaders),
-      "openai-processing-ms": processingMs(reply.request, options.clock),
-      ...(options.isDraining() ? { connection: "close" } : {}),
-    });
+    sse ??= openStream(options, reply);
     return sse;
   };
   try {

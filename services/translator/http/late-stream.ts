@@ -35,24 +35,27 @@ export class LateStream {
   /** Adds whole events. When it returns a promise, the client has to catch up until that resolves. */
   write(events: string): Promise<void> | undefined {
     if (events === "") return undefined;
-    this.#sse ??= this.#open();
+    this.#sse ??= openStream(this.#options, this.#reply);
     this.#sse.write(events);
     return this.#sse.drained();
   }
 
   /** Adds the last events and ends the response. */
   end(events: string): void {
-    this.#sse ??= this.#open();
+    this.#sse ??= openStream(this.#options, this.#reply);
     this.#sse.end(events);
   }
+}
 
-  #open(): SseStream {
-    const { sseStreams, isDraining, clock } = this.#options;
-    this.#reply.hijack();
-    return sseStreams.open(this.#reply.raw, {
-      ...(this.#reply.getHeaders() as OutgoingHttpHeaders),
-      "openai-processing-ms": processingMs(this.#reply.request, clock),
-      ...(isDraining() ? { connection: "close" } : {}),
-    });
-  }
+/** Begins the stream that answers a request, with the headers that were set for it. */
+export function openStream(
+  { sseStreams, isDraining, clock }: LateStreamOptions,
+  reply: FastifyReply,
+): SseStream {
+  reply.hijack();
+  return sseStreams.open(reply.raw, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    "openai-processing-ms": processingMs(reply.request, clock),
+    ...(isDraining() ? { connection: "close" } : {}),
+  });
 }
