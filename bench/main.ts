@@ -1,5 +1,6 @@
 // Benchmarks: `npm run bench -- NAME [options]`. Each prints what docs/benchmarks.md quotes.
 
+import { fleet, usage as fleetUsage } from "./fleet/index.ts";
 import { parse, usage as parseUsage } from "./parse/index.ts";
 import { killAll } from "./processes/child.ts";
 import { relay, usage } from "./relay/index.ts";
@@ -9,6 +10,7 @@ const benchmarks: Readonly<Record<string, { run(args: readonly string[]): Promis
   {
     relay: { run: relay, usage },
     parse: { run: parse, usage: parseUsage },
+    fleet: { run: fleet, usage: fleetUsage },
   };
 
 process.on("exit", killAll);

@@ -22,6 +22,12 @@ export function parseHostPort(text: string): HostPort | undefined {
   return host === undefined || port > 65_535 ? undefined : { host, port };
 }
 
+/** Whether only this machine can connect to `HOST:PORT`. */
+export function isLoopback(text: string): boolean {
+  const host = parseHostPort(text)?.host ?? "";
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}
+
 /** `HOST:PORT`, with brackets around IPv6. */
 export const formatHostPort = ({ host, port }: HostPort): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

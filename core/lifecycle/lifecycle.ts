@@ -17,6 +17,8 @@ export interface Lifecycle {
   readonly signal: AbortSignal;
   /** Adds a part, once it has to be stopped. The last one added is stopped first. */
   add(part: Part): void;
+  /** Ends the service although nobody asked for it: what has happened cannot be mended by waiting. */
+  fail(error: Error): void;
 }
 
 /** How parts are stopped. */

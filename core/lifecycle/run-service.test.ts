@@ -77,6 +77,25 @@ describe("a service", () => {
     expect(host.exits).toEqual([]);
   });
 
+  test("that fails for good stops its parts without grace, and throws what happened", async () => {
+    const order: string[] = [];
+    let failing = (_error: Error) => {};
+    const { host, code } = run(({ add, fail }) => {
+      failing = fail;
+      add({
+        name: "node",
+        drain: async (graceMs) => void order.push(`drain ${graceMs}`),
+        stop: () => void order.push("stop"),
+      });
+    });
+    await new Promise(setImmediate);
+    failing(new Error("thrown out"));
+    failing(new Error("a consequence"));
+    await expect(code).rejects.toThrow("thrown out");
+    expect(order).toEqual(["drain 0", "stop"]);
+    expect(host.listeners).toBe(0);
+  });
+
   test("gives all its parts one grace together", async () => {
     const graces: number[] = [];
     const { host, clock, code } = run(({ add }) => {

@@ -27,6 +27,7 @@ export const samePressMs = 250;
  *     starting ──started──▶ running ──signal──▶ stopping ──▶ 0
  *        │ signal: aborts the start, then stopping             │ second signal: 130, 143 or 129 at once
  *        │ start throws: what is up is stopped, rethrown        │ a part did not stop in order: 1
+ *        ├ a part fails for good, at any time: stopping, rethrown
  *        └ an error that nobody caught, at any time: logged as a bug, then stopping ──▶ 1
  *
  * Resolves to the exit code, when nothing runs any more.
@@ -40,6 +41,13 @@ export async function runService(options: ServiceOptions): Promise<number> {
   );
   let askedAt = 0;
   let bugs = 0;
+
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: Error) => {
+    failure ??= { error };
+    askedAt = clock.now();
+    ending.abort(new EndRequested("failure"));
+  };
 
   const offSignal = host.onSignal((signal) => {
     if (!ending.signal.aborted) {
@@ -61,9 +69,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
 
   // Timers of the clock do not keep a process alive, and a service may have nothing else that does.
   const alive = setInterval(() => {}, 60_000);
-  let failure: { readonly error: unknown } | undefined;
   try {
-    await options.start({ signal: ending.signal, add: (part) => void parts.push(part) });
+    await options.start({ signal: ending.signal, add: (part) => void parts.push(part), fail });
     await asked;
   } catch (error) {
     // What is thrown after the abort is the abort's doing.
@@ -81,7 +88,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
 /** Why the process ends; the reason of the lifecycle's signal. */
 export class EndRequested extends Error {
   override readonly name = "EndRequested";
-  constructor(cause: EndSignal | "bug") {
+  constructor(cause: EndSignal | "failure" | "bug") {
     super(`The process was asked to end (${cause}).`);
   }
 }

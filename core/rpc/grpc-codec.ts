@@ -5,6 +5,7 @@ import { Metadata, type MethodDefinition, type ServiceError } from "@grpc/grpc-j
 import { MeshError } from "../errors/mesh-error.ts";
 import { codecOf } from "./message-codec.ts";
 import { fromConnectError, toConnectError } from "./status.ts";
+import { describeTlsFailure } from "./tls.ts";
 
 /** A method as grpc-js wants it, from protobuf-es descriptors. */
 export function toMethodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
@@ -41,12 +42,19 @@ export function fromServiceError(error: ServiceError, address: string): MeshErro
   const code = error.code in Code ? (error.code as number as Code) : Code.Unknown;
   const sent = findTrailerError(trailers);
   if (sent !== undefined) return fromConnectError(sent);
+  const tlsFailure = describeTlsFailure(error.details, address);
+  if (tlsFailure !== undefined)
+    return new MeshError("node_lost", tlsFailure, { code: tlsFailedCode, cause: error });
   // grpc-js's own words name sockets and resolvers, which mean nothing to whoever reads the message.
-  if (code === Code.Unavailable)
-    return new MeshError("node_lost", `${address} cannot be reached, or the connection to it broke.`, {
-      cause: error,
-    });
+  if (code === Code.Unavailable) return cannotBeReached(address, error);
   return fromConnectError(new ConnectError(error.details, code));
 }
+
+/** Nobody answers at `address`, or not any more. */
+export const cannotBeReached = (address: string, cause: unknown): MeshError =>
+  new MeshError("node_lost", `${address} cannot be reached, or the connection to it broke.`, { cause });
+
+/** `code` of a `node_lost` where somebody answers, but not in the way that TLS asks for. */
+export const tlsFailedCode = "tls_failed";
 
 const detailsKey = "grpc-status-details-bin";

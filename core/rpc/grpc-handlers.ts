@@ -1,6 +1,11 @@
 import type { EventEmitter } from "node:events";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
-import { ConnectError, createHandlerContext, type HandlerContext } from "@connectrpc/connect";
+import {
+  ConnectError,
+  createContextValues,
+  createHandlerContext,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import type {
   handleUnaryCall,
   Metadata,
@@ -10,25 +15,35 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { MeshError, toMeshError } from "../errors/mesh-error.ts";
+import { type Peer, peerKey } from "../identity/peer.ts";
 import { untilAborted } from "../streams/until-aborted.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
 import { toMethodDefinition, toServiceError } from "./grpc-codec.ts";
 import { readCall, writeCall } from "./grpc-streams.ts";
 import { asMessage, asMessages } from "./messages.ts";
+import type { SecuredCall } from "./peer.ts";
 
 type Handler = (input: unknown, context: HandlerContext) => unknown;
 /** What the three kinds of grpc-js call have in common. */
-interface ServerCall extends Pick<EventEmitter, "on" | "off"> {
+interface ServerCall extends Pick<EventEmitter, "on" | "off">, SecuredCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
 }
 
-/** An implementation in Connect's shape, as grpc-js wants it. `shutdown` aborts every open call's context. */
+/** What handlers run with. */
+export interface HandlerSurroundings {
+  /** Aborts every open call's context. */
+  readonly shutdown: AbortSignal;
+  /** Who calls, by what the connection shows. */
+  readonly peerOf: (call: SecuredCall) => Peer;
+  readonly log: Log;
+}
+
+/** An implementation in Connect's shape, as grpc-js wants it. */
 export function toServiceImplementation(
   { service, implementation }: Registration,
-  shutdown: AbortSignal,
-  log: Log,
+  surroundings: HandlerSurroundings,
 ): { definition: ServiceDefinition; handlers: UntypedServiceImplementation } {
   const definition: Record<string, ServiceDefinition[string]> = {};
   const handlers: UntypedServiceImplementation = {};
@@ -36,7 +51,7 @@ export function toServiceImplementation(
     const handler = (implementation as Record<string, Handler | undefined>)[method.localName];
     if (handler === undefined) continue;
     definition[method.name] = toMethodDefinition(method);
-    handlers[method.name] = adapt(method, handler.bind(implementation), shutdown, log);
+    handlers[method.name] = adapt(method, handler.bind(implementation), surroundings);
   }
   return { definition, handlers };
 }
@@ -44,14 +59,13 @@ export function toServiceImplementation(
 function adapt(
   method: DescMethod,
   handler: Handler,
-  shutdown: AbortSignal,
-  log: Log,
+  surroundings: HandlerSurroundings,
 ): UntypedServiceImplementation[string] {
   const failed = (error: unknown) => {
     if (error instanceof ConnectError) return toServiceError(error);
     const known = toMeshError(error);
     if (known.kind === "internal")
-      log.error(
+      surroundings.log.error(
         { err: known.cause ?? known, method: `${method.parent.typeName}/${method.name}` },
         "a handler failed",
       );
@@ -59,7 +73,7 @@ function adapt(
   };
   if (method.methodKind === "unary") {
     const unary: handleUnaryCall<Message, Message> = (call, callback) => {
-      const { context, end } = beginCall(method, call, shutdown);
+      const { context, end } = beginCall(method, call, surroundings);
       Promise.resolve()
         .then(() => handler(call.request, context))
         .then(
@@ -71,7 +85,7 @@ function adapt(
     return unary;
   }
   return (call: ServerDuplexStream<Message, Message>) => {
-    const { context, end } = beginCall(method, call, shutdown);
+    const { context, end } = beginCall(method, call, surroundings);
     const input =
       method.methodKind === "server_streaming"
         ? (call as unknown as ServerWritableStream<Message, Message>).request
@@ -96,7 +110,7 @@ function adapt(
 }
 
 /** The handler's context: it aborts when the caller leaves or the server shuts down. */
-function beginCall(method: DescMethod, call: ServerCall, shutdown: AbortSignal) {
+function beginCall(method: DescMethod, call: ServerCall, { shutdown, peerOf }: HandlerSurroundings) {
   const caller = new AbortController();
   const leave = () => caller.abort(new MeshError("cancelled", "The caller left."));
   const stop = () => caller.abort(shutdown.reason);
@@ -113,6 +127,7 @@ function beginCall(method: DescMethod, call: ServerCall, shutdown: AbortSignal) 
     url: `http://mesh/${method.parent.typeName}/${method.name}`,
     ...(Number.isFinite(remainingMs) ? { timeoutMs: Math.max(0, remainingMs) } : {}),
     requestHeader: toHeaders(call.metadata),
+    contextValues: createContextValues().set(peerKey, peerOf(call)),
     requestSignal: caller.signal,
   });
   return {

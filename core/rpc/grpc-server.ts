@@ -1,12 +1,16 @@
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
+import { logVerbosity, Server, type ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { MeshError } from "../errors/mesh-error.ts";
+import type { LiveCredentials } from "../identity/credentials.ts";
+import { trustedPeer } from "../identity/peer.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
 import { toServiceImplementation } from "./grpc-handlers.ts";
 import { keepalive, maxMessageBytes } from "./limits.ts";
+import { readPeer } from "./peer.ts";
 import { toPackageDefinition } from "./reflection.ts";
+import { toServerCredentials } from "./tls.ts";
 
 /** A gRPC server that listens. */
 export interface GrpcServer {
@@ -26,6 +30,8 @@ export interface GrpcServerOptions {
   /** HOST:PORT; port 0 takes any. */
   readonly listen: string;
   readonly services: readonly Registration[];
+  /** Serves over TLS with these; without them in plain text, where every caller is trusted. */
+  readonly credentials?: LiveCredentials | undefined;
   readonly log: Log;
 }
 
@@ -37,7 +43,7 @@ const abortGraceMs = 250;
 
 /** Serves implementations over gRPC, with health and reflection beside them. Throws when it cannot listen. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { services, log } = options;
+  const { services, credentials, log } = options;
   const server = new Server({
     ...keepalive,
     "grpc.max_receive_message_length": maxMessageBytes,
@@ -45,7 +51,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   const shutdownStarted = new AbortController();
   for (const registration of services) {
-    const { definition, handlers } = toServiceImplementation(registration, shutdownStarted.signal, log);
+    const { definition, handlers } = toServiceImplementation(registration, {
+      shutdown: shutdownStarted.signal,
+      peerOf: credentials === undefined ? () => trustedPeer : readPeer,
+      log,
+    });
     server.addService(definition, handlers);
   }
 
@@ -67,7 +77,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   new ReflectionService(toPackageDefinition(services)).addToServer(server);
 
-  const port = await bind(server, options.listen);
+  const port = await bind(server, options.listen, toServerCredentials(credentials));
   const setServing = (serving: boolean) => {
     for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
   };
@@ -94,9 +104,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-function bind(server: Server, listen: string): Promise<number> {
+function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(listen, credentials, (error, port) => {
       if (error === null) return resolve(port);
       const busy = /EADDRINUSE/.test(error.message);
       const code = /\bE[A-Z]{3,}\b/.exec(error.message)?.[0];

@@ -5,20 +5,32 @@ import {
   type CallOptions,
   type ChannelOptions,
   Client,
-  credentials,
+  type ClientUnaryCall,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
 import { MeshError } from "../errors/mesh-error.ts";
-import { fromServiceError, toMethodDefinition } from "./grpc-codec.ts";
+import { type Cancellable, Connection } from "./connection.ts";
+import { cannotBeReached, fromServiceError, toMethodDefinition } from "./grpc-codec.ts";
 import { readCall, writeCall } from "./grpc-streams.ts";
 import { keepalive, maxMessageBytes } from "./limits.ts";
 import { asMessage, asMessages } from "./messages.ts";
+import { type ClientTls, tlsOptions, toChannelCredentials } from "./tls.ts";
 
 /** A Connect transport that owns a connection. */
 export interface GrpcTransport extends Transport {
   /** Ends the connection; calls that are open fail with `node_lost`. */
   close(): void;
+}
+
+/** Where to connect, and how. */
+export interface GrpcTransportOptions {
+  /** HOST:PORT. */
+  readonly address: string;
+  /** Without it the connection is in plain text. */
+  readonly tls?: ClientTls | undefined;
+  /** How long making a connection may take, in milliseconds. */
+  readonly connectLimitMs?: number;
 }
 
 const channelOptions: ChannelOptions = {
@@ -37,8 +49,20 @@ const channelOptions: ChannelOptions = {
  * Speaks gRPC to HOST:PORT with grpc-js; clients made by Connect's `createClient` ride on it. Calls throw
  * MeshErrors: what the server threw, or `node_lost` when it cannot be reached.
  */
-export function createGrpcTransport(options: { address: string }): GrpcTransport {
-  const client = new Client(options.address, credentials.createInsecure(), channelOptions);
+export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
+  const { address, tls } = options;
+  const connection = new Connection(
+    () =>
+      new Client(address, toChannelCredentials(tls), {
+        ...channelOptions,
+        ...(tls === undefined ? {} : tlsOptions(address)),
+      }),
+    options.connectLimitMs,
+  );
+  const toFailure = (call: Cancellable, error: ServiceError): MeshError =>
+    connection.gaveUp(call)
+      ? cannotBeReached(options.address, error)
+      : fromServiceError(error, options.address);
   return {
     unary<I extends DescMessage, O extends DescMessage>(
       ...[method, signal, timeoutMs, header, input]: Parameters<Transport["unary"]>
@@ -46,19 +70,21 @@ export function createGrpcTransport(options: { address: string }): GrpcTransport
       return new Promise<UnaryResponse<I, O>>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
         const { path, requestSerialize, responseDeserialize } = toMethodDefinition(method);
-        const call = client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          asMessage(method.input, input),
-          toMetadata(header),
-          callOptions(timeoutMs),
-          (error, message) => {
-            signal?.removeEventListener("abort", abort);
-            if (signal?.aborted) reject(signal.reason);
-            else if (error !== null) reject(fromServiceError(error, options.address));
-            else resolve(toResponse(method, false, message) as unknown as UnaryResponse<I, O>);
-          },
+        const call: ClientUnaryCall = connection.begin((client) =>
+          client.makeUnaryRequest(
+            path,
+            requestSerialize,
+            responseDeserialize,
+            asMessage(method.input, input),
+            toMetadata(header),
+            callOptions(timeoutMs),
+            (error, message) => {
+              signal?.removeEventListener("abort", abort);
+              if (signal?.aborted) reject(signal.reason);
+              else if (error !== null) reject(toFailure(call, error));
+              else resolve(toResponse(method, false, message) as unknown as UnaryResponse<I, O>);
+            },
+          ),
         );
         const abort = () => call.cancel();
         signal?.addEventListener("abort", abort, { once: true });
@@ -75,20 +101,23 @@ export function createGrpcTransport(options: { address: string }): GrpcTransport
       const requests = asMessages(method.input, input);
       if (method.methodKind === "client_streaming")
         throw new MeshError("internal", `${path}: client streaming is not used in the mesh.`);
-      const call =
-        method.methodKind === "server_streaming"
-          ? client.makeServerStreamRequest(
+      const first =
+        method.methodKind === "server_streaming" ? ((await requests.next()).value as Message) : undefined;
+      const call = connection.begin((client) =>
+        first === undefined
+          ? client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, callConfig)
+          : client.makeServerStreamRequest(
               path,
               requestSerialize,
               responseDeserialize,
-              (await requests.next()).value as Message,
+              first,
               metadata,
               callConfig,
-            )
-          : client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, callConfig);
+            ),
+      );
       const messages = follow(
         call,
-        options.address,
+        (error) => toFailure(call, error),
         signal,
         () => void requests.return(undefined).catch(() => {}),
       );
@@ -102,14 +131,14 @@ export function createGrpcTransport(options: { address: string }): GrpcTransport
       return toResponse(method, true, messages) as unknown as StreamResponse<I, O>;
     },
 
-    close: () => client.close(),
+    close: () => connection.close(),
   };
 }
 
 /** Reads the answers of a call; leaving, aborting and failing all release it once. */
 function follow(
   call: Readable & { cancel(): void },
-  address: string,
+  toFailure: (error: ServiceError) => MeshError,
   signal: AbortSignal | undefined,
   onEnd: () => void,
 ): AsyncIterableIterator<Message> {
@@ -121,7 +150,7 @@ function follow(
   };
   signal?.addEventListener("abort", cancel, { once: true });
   call.on("error", (error: ServiceError) => {
-    failure = signal?.aborted ? signal.reason : fromServiceError(error, address);
+    failure = signal?.aborted ? signal.reason : toFailure(error);
     release();
     // grpc-js reports a failure without ending the readable side when nothing was read yet.
     call.resume();

@@ -2,12 +2,15 @@ import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/prot
 import {
   Code,
   ConnectError,
+  type ContextValues,
+  createContextValues,
   createHandlerContext,
   type HandlerContext,
   type StreamResponse,
   type Transport,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { peerKey, trustedPeer } from "../identity/peer.ts";
 import { linkSignal } from "../streams/link-signal.ts";
 import { untilAborted } from "../streams/until-aborted.ts";
 import type { Registration } from "./contract.ts";
@@ -91,6 +94,10 @@ export function createInProcessTransport(registrations: readonly Registration[])
   };
 }
 
+/** The caller is this process, which needs no proof of itself. */
+const trusted = (values: ContextValues = createContextValues()): ContextValues =>
+  values.set(peerKey, trustedPeer);
+
 /** A handler may throw Connect's error (an unimplemented method, say); the caller sees the mesh's own. */
 function unwrap(error: unknown): unknown {
   return error instanceof ConnectError ? fromConnectError(error) : error;
@@ -113,7 +120,7 @@ function beginCall(
     url: `in-process:///${method.parent.typeName}/${method.name}`,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(header === undefined ? {} : { requestHeader: header }),
-    ...(contextValues === undefined ? {} : { contextValues }),
+    contextValues: trusted(contextValues),
     requestSignal: link.signal,
   });
   return {

@@ -38,6 +38,7 @@ test.each<{ where: string; speak: (log: Log) => void }>([
   { where: "in a header", speak: (log) => log.info({ headers: { Authorization: "Basic s3cr3t" } }, "x") },
   { where: "after Bearer", speak: (log) => log.info({ header: "Bearer s3cr3t" }, "x") },
   { where: "in a child's bindings", speak: (log) => log.child({ join_token: "s3cr3t" }).info("x") },
+  { where: "in a command", speak: (log) => log.info("cxmpute join --token cxj_s3cr3ts3cr3t") },
   { where: "in an error's text", speak: (log) => log.error({ err: new Error("no key sk-cx-s3cr3ts3cr3t") }) },
 ])("a secret is masked $where", ({ speak }) => {
   const lines: string[] = [];

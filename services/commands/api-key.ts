@@ -51,7 +51,7 @@ export function keepApiKey(dataFolder: string): string {
 }
 
 /** Makes a folder and those above it. Not by Node's own `recursive`, which never returns under /proc (Node 24). */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   try {

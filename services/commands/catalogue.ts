@@ -1,5 +1,7 @@
 import { type Command, defineCommand } from "./command.ts";
-import { chatSettings, modelsSettings, nodesSettings } from "./settings/clients.ts";
+import { chatSettings, explainSettings, modelsSettings, nodesSettings } from "./settings/clients.ts";
+import { doctorSettings } from "./settings/doctor.ts";
+import { nodeSettings, tlsSettings, tokenSettings } from "./settings/identity.ts";
 import {
   joinSettings,
   registrySettings,
@@ -25,14 +27,35 @@ Examples:
   defineCommand({
     settings: joinSettings,
     summary: "Join a mesh: offer this machine's models to it.",
-    about: `A node. It registers, and then the routers reach it in one of two ways: without --advertise it dials them, so
+    about: `A node. Without an engine named it offers what it finds on this machine: Ollama, llama-server, vLLM, LM Studio,
+SGLang and TGI on their usual ports, GGUF files in the folder of --models; failing that the model that comes along.
+It says what it found and under which names it is offered. docs/joining.md has every message, and what to do.
+
+It registers, and then the routers reach it in one of two ways: without --advertise it dials them, so
 that it works behind NAT and needs no open port; with --advertise they dial it.
 
+A mesh with TLS gives out join tokens, which say where it is and let one machine in; the identity that the machine
+gets for it is kept in the data folder, so that \`cxmpute join\` is enough from then on.
+
 Examples:
-  cxmpute join --registry mesh.example:50051 --router mesh.example:50052 --model ~/models/llama.gguf
+  cxmpute join --token cxj_...
+  cxmpute join --registry mesh.example:50051 --router mesh.example:50052
+  cxmpute join --url http://127.0.0.1:8000 --only Qwen/Qwen3-8B --slots 16
+  cxmpute join --models ~/models --as my-tune=llama3.1:8b
   cxmpute join --registry 10.0.0.5:50051 --advertise 10.0.0.7:50053
   cxmpute join --engine synthetic --slots 64 --tokens-per-second 50     for load tests`,
     run: async ({ values }) => (await import("./join.ts")).join(values),
+  }),
+  defineCommand({
+    settings: doctorSettings,
+    summary: "Check this machine and the way to its mesh, and say what to mend.",
+    about: `Looks at the program, memory, GPUs, disk, the data folder, this machine's identity, the engines that run here,
+registry and routers, protocol and clock. A line each; exit code 1 when something keeps this machine from serving.
+
+Examples:
+  cxmpute doctor --registry mesh.example:50051 --router mesh.example:50052
+  cxmpute doctor --url http://127.0.0.1:8000 --json`,
+    run: async ({ values }) => (await import("./doctor.ts")).doctor(values),
   }),
   defineCommand({
     settings: translatorSettings,
@@ -92,12 +115,59 @@ Examples:
   defineCommand({
     settings: nodesSettings,
     summary: "List the nodes of a mesh.",
-    about: `Who is registered with what; with --router also how busy each node is.
+    about: `Who is registered with what; with --router also how busy each node is, and with --wide all that is known:
+what each model was seen to do there, how fast it answers, and on what.
 
 Examples:
   cxmpute nodes --registry 127.0.0.1:50051
+  cxmpute nodes --registry 127.0.0.1:50051 --wide
   cxmpute nodes --registry 127.0.0.1:50051 --router 127.0.0.1:50052 --json`,
     run: async ({ values }) => (await import("./nodes.ts")).nodes(values),
+  }),
+  defineCommand({
+    settings: explainSettings,
+    summary: "Tell where a router would send a request now, and why not elsewhere.",
+    about: `For each node: its place in the ranking or why it has none, what the model was seen to do there, how busy it is.
+Nothing is generated.
+
+Examples:
+  cxmpute explain llama3.1:8b
+  cxmpute explain llama3.1:8b --need tools --need json_schema --router 127.0.0.1:50052`,
+    words: ["MODEL"],
+    run: async ({ values, words }) => (await import("./explain.ts")).explain(values, words),
+  }),
+  defineCommand({
+    settings: tlsSettings,
+    summary: "Make the certificates of a mesh.",
+    about: `With them its processes speak TLS to each other and know who is who, and machines join by token. It makes an
+authority, a certificate for each kind of service and one for its admin, and overwrites nothing.
+
+Examples:
+  cxmpute tls init ~/mesh-tls
+  cxmpute tls init ~/mesh-tls --host mesh.example --host 10.0.0.5`,
+    words: ["init", "FOLDER"],
+    run: async ({ values, words }) => (await import("./tls.ts")).tls(values, words),
+  }),
+  defineCommand({
+    settings: tokenSettings,
+    summary: "Make a token that lets a machine join a mesh with TLS.",
+    about: `The machine exchanges it for an identity of its own, once, and needs it no more after that.
+
+Examples:
+  cxmpute token create --tls ~/mesh-tls --registry mesh.example:50051 --router mesh.example:50052
+  cxmpute token create --tls ~/mesh-tls --uses 20 --ttl 5m`,
+    words: ["create"],
+    run: async ({ values, words }) => (await import("./token.ts")).token(values, words),
+  }),
+  defineCommand({
+    settings: nodeSettings,
+    summary: "Throw a node out of a mesh with TLS.",
+    about: `Its identity ends for good: it is cut within seconds, and cannot come back under this name.
+
+Examples:
+  cxmpute node revoke gpu-1-3f9a2c --tls ~/mesh-tls --registry mesh.example:50051`,
+    words: ["revoke", "NAME"],
+    run: async ({ values, words }) => (await import("./node.ts")).node(values, words),
   }),
 ];
 

@@ -22,12 +22,18 @@ If you write applications, start a mesh and point any OpenAI SDK at it:
   cxmpute chat
 
 If you have a machine to offer, join a mesh; no open port is needed:
-  cxmpute join --registry HOST:50051 --router HOST:50052 --model PATH.gguf
+  cxmpute join --token cxj_...
+  cxmpute join --registry HOST:50051 --router HOST:50052
+  cxmpute doctor --registry HOST:50051 --router HOST:50052
 
 If you operate a mesh, run its services apart, wherever you like:
   cxmpute registry
   cxmpute router --registry HOST:50051
   CXMPUTE_API_KEY=sk-cx-... cxmpute translator --router HOST:50052
+
+If strangers may join it, give its services certificates first, and each machine a token:
+  cxmpute tls init FOLDER
+  cxmpute token create --tls FOLDER --registry HOST:50051 --router HOST:50052
 
 \`cxmpute COMMAND --help\` lists the settings of a command. Each can stand in a YAML file (${toFlag("config")} FILE),
 in the environment (CXMPUTE_...) or on the command line; the later in this list wins.

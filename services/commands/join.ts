@@ -1,50 +1,113 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { systemClock } from "../../core/clock.ts";
+import { processEnvironment } from "../../core/config/environment.ts";
 import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
-import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
-import { createNode } from "../inference/index.ts";
-import { toEngine } from "./engine.ts";
+import { createNode, readHardware } from "../inference/index.ts";
+import { findOffer } from "./join/find-offer.ts";
+import { followStatus } from "./join/follow-status.ts";
+import { nothingOffered } from "./join/hints.ts";
+import { createOffered, toSourceFacts } from "./join/offered.ts";
+import { createProgress } from "./join/progress.ts";
+import { pullModels } from "./join/pull-models.ts";
+import { toJoinScreen } from "./join/screen.ts";
+import { isAgreed, openTerminal } from "./join/terminal.ts";
+import { Totals } from "./join/totals.ts";
+import { openMembership } from "./membership.ts";
 import { version } from "./places.ts";
-import { announce, listenGrpc, serve } from "./service.ts";
+import { warnIfOpen } from "./security.ts";
+import { isPretty, listenGrpc, serve } from "./service.ts";
 import type { joinSettings } from "./settings/services.ts";
 
 /** What open calls get to end once the generations have, in milliseconds. */
 const closingMs = 1000;
 
-/** Runs a node until a signal ends it. */
+/**
+ * Runs a node until a signal ends it: finds engines, loads them, says what they offer, registers, and then tells on a
+ * status line what it does.
+ */
 export function join(values: Values<typeof joinSettings>): Promise<number> {
-  return serve("inference", values, async ({ signal, add }, logFor) => {
-    const log = logFor("inference");
-    const id = values.nodeId ?? createNodeId();
-    log.info({ node_id: id, registry: values.registry }, "joining the mesh");
-    const connect = (address: string) => {
-      const transport = createGrpcTransport({ address });
+  const clock = systemClock;
+  const { line, say, writeLog } = openTerminal({ pretty: isPretty(values.logFormat) });
+  const start: Parameters<typeof serve>[2] = async ({ signal, add, fail }, logFor) => {
+    // On a terminal the screen and the status line tell what goes well.
+    const log = logFor("inference", { isDetail: line !== undefined });
+    const { advertise } = values;
+    const following = new AbortController();
+    let followed: Promise<void> | undefined;
+    // The first one added is the last to be stopped, so the line is there while open answers finish.
+    add({
+      name: "status",
+      stop: async () => {
+        following.abort();
+        await followed;
+      },
+    });
+
+    // Before models are loaded or pulled, for a join token does not live long.
+    const membership = await openMembership(values, { signal, add, log, createNodeId });
+    const { nodeId: id, registry: registryAddress, routers: routerAddresses, security } = membership;
+    if (membership.note !== undefined) say(`cxmpute join: ${membership.note}\n`);
+    log.info({ node_id: id, registry: registryAddress }, "joining the mesh");
+
+    const onProgress = createProgress({ line, log, clock });
+    // First, so that what is downloaded is found.
+    await pullModels(values, { onProgress, log, signal });
+    const offer = await findOffer(values, {
+      signal,
+      environment: processEnvironment,
+      availableBytes: process.availableMemory(),
+    });
+    if (offer.starter && !(await isAgreed(starterQuestion, signal))) throw nothingOffered();
+    const engines = offer.sources.map((source) => createOffered(source, { clock, log, onProgress }));
+
+    const connect = (address: string, role: "registry" | "router") => {
+      const transport = security.connect(address, { role });
       add({ name: `connection to ${address}`, stop: () => transport.close() });
       return transport;
     };
-    const registry = connect(values.registry);
-    const { advertise } = values;
+    const registry = connect(registryAddress, "registry");
     // A node that is dialled dials nobody.
-    const routers = advertise === undefined ? values.routers.map(connect) : [];
+    const routers =
+      advertise === undefined ? routerAddresses.map((address) => connect(address, "router")) : [];
     const node = createNode({
       id,
-      engines: [toEngine(values, { clock: systemClock, log })],
+      engines: engines.map(({ engine }) => engine),
       registry,
+      registryName: `the registry at ${registryAddress}`,
       routers,
+      routerNames: routerAddresses.map((address) => `the router at ${address}`),
       ...(advertise === undefined ? {} : { advertise }),
       version,
-      clock: systemClock,
+      readHardware,
+      clock,
       log,
+      onRevoked: fail,
+      onLoaded: (failures) =>
+        say(
+          toJoinScreen({
+            version,
+            searched: offer.searched,
+            starter: offer.starter,
+            sources: toSourceFacts(engines).filter(({ models }) => models.length > 0),
+            leftOut: [...failures.map(({ message }) => message), ...offer.leftOut],
+            nodeId: id,
+            registry: registryAddress,
+            routers: routerAddresses,
+            advertise,
+          }),
+        ),
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 
     const listen = values.listen ?? advertise;
     if (listen !== undefined) {
       const services = [register(InferenceService, node.implementation)];
-      const server = await listenGrpc({ listen, services, log });
+      const flag = values.listen === undefined ? "--advertise" : "--listen";
+      const server = await listenGrpc({ listen, services, credentials: security.credentials, log }, flag);
+      warnIfOpen(listen, security, log);
       add({
         name: "gRPC server",
         // Relays last for ever: their generations are waited for, then the relays are ended.
@@ -55,14 +118,21 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
           await server.shutdown(closingMs);
         },
       });
-      announce("join", `listening on ${server.address}`);
+      say(`cxmpute join: listening on ${server.address}\n`);
     }
     await node.start(signal);
     const way =
-      advertise === undefined ? `attaches to ${values.routers.join(", ")}` : `is dialled at ${advertise}`;
-    announce("join", `node ${id} is registered and ${way}`);
-  });
+      advertise === undefined ? `attaches to ${routerAddresses.join(", ")}` : `is dialled at ${advertise}`;
+    say(`cxmpute join: node ${id} is registered and ${way}\n`);
+
+    const status = { node, line, totals: new Totals(values.data), clock, log };
+    followed = followStatus(status, following.signal);
+  };
+  return serve("inference", values, start, writeLog).finally(() => line?.end());
 }
+
+const starterQuestion =
+  "No engine was found on this machine. Offer the starter model, which is very small, to try the mesh?";
 
 /** Readable, and unique even among nodes of one machine. */
 export const createNodeId = (): string =>

@@ -1,4 +1,4 @@
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import type { Values } from "../../core/config/settings.ts";
 import { exitCodes } from "../../core/lifecycle/user-fault.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -15,35 +15,60 @@ export async function models(values: Values<typeof modelsSettings>): Promise<num
   return exitCodes.ok;
 }
 
+/** How a model is served now, as the catalogue says it. */
+interface Serving {
+  readonly nodes: number;
+  readonly slots: number;
+  readonly context_length: number | null;
+  readonly tokens_per_second: number | null;
+}
+
 async function fromEndpoint(values: Values<typeof modelsSettings>): Promise<string> {
-  const response = await ask(toEndpoint(values), "/models");
-  const { data } = (await response.json()) as { data: { id: string; created: number; owned_by: string }[] };
-  if (values.json) return toJson(data);
-  return toTable(
-    ["MODEL", "SINCE"],
-    data.map(({ id, created }) => [id, toTime(created)]),
+  const endpoint = toEndpoint(values);
+  const listOf = async <T>(path: string) =>
+    ((await (await ask(endpoint, path)).json()) as { data: T[] }).data;
+  const [models, catalogue] = await Promise.all([
+    listOf<{ id: string; created: number; owned_by: string }>("/models"),
+    listOf<{ id: string; serving: Serving }>("/catalogue"),
+  ]);
+  const serving = new Map(catalogue.map((model) => [model.id, model.serving]));
+  if (values.json) return toJson(models.map((model) => ({ ...model, ...serving.get(model.id) })));
+  return toModelTable(
+    models.map(({ id, created }) => ({ name: id, since: created, ...(serving.get(id) ?? unknown) })),
   );
 }
 
+/** Of a model that has come or gone between the two questions. */
+const unknown: Serving = { nodes: 0, slots: 0, context_length: null, tokens_per_second: null };
+
 async function fromRouter(values: Values<typeof modelsSettings>, address: string): Promise<string> {
-  const found = await callOnce("router", address, async (transport, signal) => {
+  const ask = async (transport: Transport, signal: AbortSignal) => {
     const { models } = await createClient(RouterService, transport).listModels({}, { signal });
-    return models.map(({ name, nodes, slots, contextLength, since }) => ({
+    return models.map(({ name, nodes, slots, contextLength, tokensPerSecond, since }) => ({
       name,
       nodes,
       slots,
-      context_length: contextLength,
+      context_length: contextLength || null,
+      tokens_per_second: tokensPerSecond ?? null,
       since: Number(since),
     }));
-  });
+  };
+  const found = await callOnce("router", address, ask, values);
   if (values.json) return toJson(found);
-  return toTable(
-    ["MODEL", "NODES", "SLOTS", "CONTEXT", "SINCE"],
-    found.map(({ name, nodes, slots, context_length, since }) =>
-      [name, nodes, slots, context_length, toTime(since)].map(String),
+  return toModelTable(found);
+}
+
+const toModelTable = (models: readonly (Serving & { readonly name: string; readonly since: number })[]) =>
+  toTable(
+    ["MODEL", "NODES", "SLOTS", "CONTEXT", "TOKENS/S", "SINCE"],
+    models.map(({ name, nodes, slots, context_length, tokens_per_second, since }) =>
+      [name, nodes, slots, context_length ?? "-", toSpeed(tokens_per_second), toTime(since)].map(String),
     ),
   );
-}
+
+/** Tokens per second of one answer, as routers have measured it; nobody has where nobody has asked yet. */
+const toSpeed = (tokensPerSecond: number | null): string =>
+  tokensPerSecond === null ? "-" : String(Number(tokensPerSecond.toPrecision(3)));
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

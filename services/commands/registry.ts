@@ -1,10 +1,15 @@
+import { join } from "node:path";
 import { systemClock } from "../../core/clock.ts";
 import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
+import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { createRegistry } from "../registry/index.ts";
+import { createRegistry, type IdentityOptions, openFileStore } from "../registry/index.ts";
+import { openAuthority } from "./credentials.ts";
+import { type Security, secure, warnIfOpen } from "./security.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
 import type { registrySettings } from "./settings/services.ts";
+import { tlsFiles } from "./tls-files.ts";
 
 /** What open calls get to end once the watches have been ended, in milliseconds. */
 const closingMs = 1000;
@@ -13,13 +18,25 @@ const closingMs = 1000;
 export function registry(values: Values<typeof registrySettings>): Promise<number> {
   return serve("registry", values, async ({ add }, logFor) => {
     const log = logFor("registry");
-    const service = createRegistry({ clock: systemClock, log, leaseTtlMs: values.leaseTtlMs });
+    const security = secure(values, "registry", { add }, log);
+    const identities = await openIdentities(values, security);
+    const service = createRegistry({
+      clock: systemClock,
+      log,
+      leaseTtlMs: values.leaseTtlMs,
+      ...(identities === undefined ? {} : { identities, revoked: await identities.store.revoked() }),
+    });
     add({ name: "registry", stop: () => service.close() });
     const server = await listenGrpc({
       listen: values.listen,
-      services: [register(RegistryService, service.implementation)],
+      services: [
+        register(RegistryService, service.implementation),
+        register(IdentityService, service.identityImplementation),
+      ],
+      credentials: security.credentials,
       log,
     });
+    warnIfOpen(values.listen, security, log);
     add({
       name: "gRPC server",
       // Watches last for ever, so they are ended rather than waited for; routers keep what they know.
@@ -31,4 +48,24 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
     });
     announce("registry", `listening on ${server.address}`);
   });
+}
+
+/** What this registry gives identities out with; undefined in a mesh in plain text, where there are none. */
+async function openIdentities(
+  values: Values<typeof registrySettings>,
+  { credentials }: Security,
+): Promise<IdentityOptions | undefined> {
+  if (credentials === undefined) return undefined;
+  const { data, tls, identityHours } = values;
+  const nodeCaCert = values.nodeCaCert ?? (tls === undefined ? undefined : join(tls, tlsFiles.nodeAuthority));
+  const nodeCaKey =
+    values.nodeCaKey ?? (tls === undefined ? undefined : join(tls, tlsFiles.nodeAuthorityKey));
+  return {
+    store: await openFileStore(join(data, "registry", "identities.json"), systemClock),
+    credentials,
+    termMs: identityHours * 3_600_000,
+    ...(nodeCaCert === undefined || nodeCaKey === undefined
+      ? {}
+      : { authority: openAuthority(nodeCaCert, nodeCaKey) }),
+  };
 }

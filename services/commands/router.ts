@@ -1,10 +1,11 @@
 import { systemClock } from "../../core/clock.ts";
 import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
-import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createRouter } from "../router/index.ts";
+import { secure, warnIfOpen } from "./security.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
+import { toRouterLimits } from "./settings/admission.ts";
 import type { routerSettings } from "./settings/services.ts";
 
 /** What open calls get to end once the generations have, in milliseconds. */
@@ -14,15 +15,13 @@ const closingMs = 1000;
 export function router(values: Values<typeof routerSettings>): Promise<number> {
   return serve("router", values, async ({ add }, logFor) => {
     const log = logFor("router");
-    const registry = createGrpcTransport({ address: values.registry });
+    const security = secure(values, "router", { add }, log);
+    const registry = security.connect(values.registry, { role: "registry" });
     add({ name: "connection to the registry", stop: () => registry.close() });
-    const { queueLimit, callerQueueLimit, queueTimeoutMs } = values;
     const service = createRouter({
       registry,
-      dial: (address) => createGrpcTransport({ address }),
-      queueLimit,
-      callerQueueLimit,
-      queueTimeoutMs,
+      dial: (address, id) => security.connect(address, { role: "node", id }),
+      ...toRouterLimits(values),
       clock: systemClock,
       log,
     });
@@ -30,8 +29,10 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
     const server = await listenGrpc({
       listen: values.listen,
       services: [register(RouterService, service.implementation)],
+      credentials: security.credentials,
       log,
     });
+    warnIfOpen(values.listen, security, log);
     add({
       name: "gRPC server",
       // Relays last for ever: their generations are waited for, then the relays are ended.

@@ -25,11 +25,18 @@ export async function serve(
   name: string,
   values: ServiceValues,
   start: (lifecycle: Lifecycle, logFor: LogFor) => Promise<void>,
+  /** Takes the finished lines of the log; default: standard error. */
+  write?: (line: string) => void,
 ): Promise<number> {
   const { logLevel, logFormat, graceSeconds } = values;
-  const pretty = logFormat === "auto" ? process.stderr.isTTY === true : logFormat === "pretty";
+  const pretty = isPretty(logFormat);
   const logFor: LogFor = (service, { isDetail = false } = {}) =>
-    createLog({ service, pretty, level: isDetail && pretty && logLevel === "info" ? "warn" : logLevel });
+    createLog({
+      service,
+      pretty,
+      level: isDetail && pretty && logLevel === "info" ? "warn" : logLevel,
+      ...(write === undefined ? {} : { write }),
+    });
   const log = logFor(name);
   const guardedStart = async (lifecycle: Lifecycle) => {
     try {
@@ -42,12 +49,16 @@ export async function serve(
   return runService({ start: guardedStart, log, graceMs: graceSeconds * 1000 });
 }
 
-/** Listens with gRPC; what keeps it from listening is told as a fault with what to do. */
-export async function listenGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
+/** Whether the log is written for people. */
+export const isPretty = (format: ServiceValues["logFormat"]): boolean =>
+  format === "auto" ? process.stderr.isTTY === true : format === "pretty";
+
+/** Listens with gRPC; what keeps it from listening is told as a fault with what to do; `flag` sets the address. */
+export async function listenGrpc(options: GrpcServerOptions, flag = "--listen"): Promise<GrpcServer> {
   try {
     return await startGrpcServer(options);
   } catch (error) {
-    throw toListenFault(error, options.listen);
+    throw toListenFault(error, options.listen, flag);
   }
 }
 

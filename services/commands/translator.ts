@@ -1,16 +1,20 @@
 import { systemClock } from "../../core/clock.ts";
 import type { Values } from "../../core/config/settings.ts";
+import type { KeyedCertificate } from "../../core/identity/authority.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
-import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { createTranslator } from "../translator/index.ts";
+import { openKeyed } from "./credentials.ts";
+import { secure } from "./security.ts";
 import { announce, serve } from "./service.ts";
 import type { translatorSettings } from "./settings/services.ts";
+import { toSurface } from "./settings/surface.ts";
 
 /** Runs a translator until a signal ends it. */
 export function translator(values: Values<typeof translatorSettings>): Promise<number> {
   return serve("translator", values, async ({ add }, logFor) => {
     const log = logFor("translator");
-    const routers = values.routers.map((address) => createGrpcTransport({ address }));
+    const security = secure(values, "translator", { add }, log);
+    const routers = values.routers.map((address) => security.connect(address, { role: "router" }));
     add({
       name: "connections to the routers",
       stop: () => {
@@ -18,10 +22,18 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
       },
     });
     const { listen, userId, bodyLimitBytes, stallTimeoutMs } = values;
+    const tls = openHttpTls(values);
     const keys = values.apiKeys.map((text) => toApiKey(text, userId));
     const service = await createTranslator({
       routers,
-      config: { listen, keys, bodyLimitBytes, stallTimeoutMs },
+      config: {
+        listen,
+        keys,
+        bodyLimitBytes,
+        stallTimeoutMs,
+        ...(tls === undefined ? {} : { tls }),
+        ...toSurface(values),
+      },
       clock: systemClock,
       log,
     });
@@ -31,6 +43,16 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
     });
     announce("translator", `listening on ${baseUrl}, routers at ${values.routers.join(", ")}`);
   });
+}
+
+/** What the endpoint shows its clients, who are no part of the mesh; undefined for plain HTTP. */
+function openHttpTls({
+  httpTlsCert,
+  httpTlsKey,
+}: Values<typeof translatorSettings>): KeyedCertificate | undefined {
+  return httpTlsCert === undefined || httpTlsKey === undefined
+    ? undefined
+    : openKeyed(httpTlsCert, httpTlsKey);
 }
 
 const hashed = /^sha256:([0-9a-f]{64})$/i;

@@ -7,7 +7,7 @@ import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts
 import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
-import { createNode } from "../inference/index.ts";
+import { createNode, readHardware } from "../inference/index.ts";
 import { createRegistry } from "../registry/index.ts";
 import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
@@ -16,8 +16,10 @@ import { toEngine } from "./engine.ts";
 import { invocation, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
+import { toRouterLimits } from "./settings/admission.ts";
 import { chatSettings } from "./settings/clients.ts";
 import type { upSettings } from "./settings/services.ts";
+import { toSurface } from "./settings/surface.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /**
@@ -40,7 +42,13 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     add({ name: "registry", stop: () => registry.close() });
 
     const dial = () => createInProcessTransport([register(InferenceService, node.implementation)]);
-    const router = createRouter({ registry: toRegistry, dial, clock, log: logFor("router", isDetail) });
+    const router = createRouter({
+      registry: toRegistry,
+      dial,
+      ...toRouterLimits(values),
+      clock,
+      log: logFor("router", isDetail),
+    });
     const toRouter = createInProcessTransport([register(RouterService, router.implementation)]);
     add({ name: "router", drain: (graceMs) => router.drain(graceMs), stop: () => router.close() });
 
@@ -52,13 +60,14 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       routers: [],
       advertise: ownAddress,
       version,
+      readHardware,
       clock,
       log: inferenceLog,
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 
     const keys = [{ key: apiKey, userId }];
-    const config = { listen, keys };
+    const config = { listen, keys, ...toSurface(values) };
     const translator = await createTranslator({
       routers: [toRouter],
       config,

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../core/fake-clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { createEngine, type EngineSpec } from "./create-engine.ts";
@@ -36,4 +37,18 @@ test.each<{ spec: EngineSpec; says: string[] }>([
   const attempt = () => createEngine(spec, surroundings);
   expect(attempt).toThrow(expect.objectContaining({ kind: "invalid_request" }));
   for (const words of says) expect(attempt).toThrow(words);
+});
+
+describe("models go by the catalogue's names", () => {
+  const modelPath = fileURLToPath(new URL("../../models/starter.gguf", import.meta.url));
+
+  test.each<[string, Partial<EngineSpec>, string]>([
+    ["a file that it knows", {}, "starter"],
+    ["one to which the provider gives another name", { as: { starter: "my-own" } }, "my-own"],
+    ["one to which --model-name gives another name, which wins", { modelName: "x", as: { x: "y" } }, "x"],
+  ])("%s: %j is %s", async (_, options, name) => {
+    const engine = createEngine({ engine: "llama-cpp", model: modelPath, ...options }, surroundings);
+    expect(await engine.models(never)).toMatchObject([{ model: name, engineName: "starter" }]);
+    await engine.close();
+  });
 });

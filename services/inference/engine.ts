@@ -22,7 +22,8 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
  * - `close` is called once, after every generation has ended or been aborted, and nothing after it.
  *
  * **What an engine must do.**
- * - *Order*: one `started`, any number of `delta`, one `finished`, and then the iteration ends. `started` may
+ * - *Order*: one `started`, any number of `delta`, one `finished`, and then the iteration ends. Once `finished` has
+ *   come, another generation may begin: what this one held is free before it is yielded. `started` may
  *   leave `node_id` empty and carries the model's fingerprint; it comes once the engine has taken the
  *   generation up, before it works on the prompt.
  * - *Signs of life*: while it works on a long prompt, or holds text back, it yields empty deltas, at least every
@@ -38,6 +39,7 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
  *   their number. `prompt_tokens` counts the rendered prompt.
  * - *Raw prompts*, where claimed: for `raw_prompt` the answer goes on from that text or those tokens as they stand,
  *   with no template around them, special tokens that are written out included; it is text and nothing else.
+ *   An engine that cannot be given tokens refuses them, naming `prompt`.
  * - *Limits*: never more than `limits.max_tokens` tokens; reaching it finishes with `LENGTH`. A prompt that does
  *   not fit the context is `invalid_request` with code `context_length_exceeded` and param `messages` (for a raw
  *   prompt `prompt`), thrown before the first delta; a prompt that fits while prompt and `max_tokens` together do
@@ -61,9 +63,17 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 export interface Engine {
   /**
    * What it can serve now; called first before anything else, and again when that may have changed. Names are
-   * unique within one engine. Throws `MeshError` when nothing can be served, saying what to do about it.
+   * unique within one engine, and the engine's own: the catalogue's are put on around it (`naming/`). An engine for
+   * servers that are not ours claims all capabilities that it could carry; probes take off what is not there
+   * (`probe/`). Throws `MeshError` when nothing can be served, saying what to do about it.
    */
   models(signal: AbortSignal): Promise<ServedModel[]>;
+  /**
+   * Whether a model, by the name that `models` gave it, was in memory at the last `models` call; absent: all are.
+   * Probes leave those alone that are not, so that a machine with thirty models does not load them one by one
+   * (`probe/with-probes.ts`).
+   */
+  isLoaded?(model: string): boolean;
   /** Answers one generation. */
   readonly generate: Generate;
   /** Ends everything and lets go of all resources; harmless when nothing was loaded, or the second time. */

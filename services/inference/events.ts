@@ -33,6 +33,22 @@ export const textEvent = (text: string, tokenIds: number[]): GenerationEvent => 
   },
 });
 
+/** More thoughts, with the ids of the tokens that they complete. */
+export const thoughtEvent = (reasoning: string, tokenIds: number[]): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: {
+    case: "delta",
+    value: {
+      $typeName: "cxmpute.generation.v1.Delta",
+      text: "",
+      tokenIds,
+      reasoning,
+      toolCalls: [],
+      logprobs: [],
+    },
+  },
+});
+
 /** A sign of life: nothing to show, but something has moved. */
 export const signOfLife = (): GenerationEvent => textEvent("", []);
 

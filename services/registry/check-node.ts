@@ -1,10 +1,14 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
-import type { Node, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Hardware, Node, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
 /** The most models that one node may serve. */
 const modelLimit = 512;
 /** The most generations that one model of one node may run at the same time. */
 const slotLimit = 65_536;
+/** The most tokens per second that anybody is believed. */
+const fastest = 1_000_000;
+/** The most graphics cards of one node. */
+const gpuLimit = 64;
 
 /** Returns the record that a node gave of itself, or throws `invalid_request` at its first fault. */
 export function checkNode(node: Node | undefined): Node {
@@ -22,6 +26,7 @@ export function checkNode(node: Node | undefined): Node {
       "use HOST:PORT with a port from 1 to 65535, such as 10.0.0.7:50053 or [::1]:50053, or leave it empty to attach",
     );
   checkText(node.version, "node.version", 0, 64);
+  if (node.hardware !== undefined) checkHardware(node.hardware);
   if (node.models.length > modelLimit)
     throw fault("node.models", `Too many models (${node.models.length})`, `serve at most ${modelLimit}`);
   const seen = new Map<string, number>();
@@ -44,8 +49,24 @@ function checkServedModel(served: ServedModel, path: string): void {
   checkText(served.engineName, `${path}.engine_name`, 0, 1024);
   checkText(served.engine, `${path}.engine`, 1, 64);
   checkText(served.fingerprint, `${path}.fingerprint`, 0, 256);
+  const { tokensPerSecond = 0 } = served;
+  if (!(tokensPerSecond >= 0 && tokensPerSecond <= fastest))
+    throw fault(
+      `${path}.tokens_per_second`,
+      `Invalid speed (${tokensPerSecond})`,
+      `tell 0 to ${fastest}, or nothing`,
+    );
   if (served.slots < 1 || served.slots > slotLimit)
     throw fault(`${path}.slots`, `Invalid number of slots (${served.slots})`, `offer 1 to ${slotLimit}`);
+}
+
+function checkHardware({ platform, cpu, gpus }: Hardware): void {
+  checkText(platform, "node.hardware.platform", 0, 64);
+  checkText(cpu, "node.hardware.cpu", 0, 256);
+  if (gpus.length > gpuLimit)
+    throw fault("node.hardware.gpus", `Too many cards (${gpus.length})`, `tell at most ${gpuLimit}`);
+  for (const [index, { name }] of gpus.entries())
+    checkText(name, `node.hardware.gpus[${index}].name`, 0, 256);
 }
 
 const nodeId = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/;

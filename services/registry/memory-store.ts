@@ -5,9 +5,11 @@ import { MeshError } from "../../core/errors/mesh-error.ts";
 import {
   ListNodesResponseSchema,
   type Node,
+  type WatchNodesResponse_Change,
   WatchNodesResponseSchema,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { History } from "./history.ts";
+import { revokedFault } from "./revoked-fault.ts";
 import type { Store } from "./store.ts";
 
 /** How to make a memory store. */
@@ -18,7 +20,11 @@ export interface MemoryStoreOptions {
   readonly nodeLimit?: number;
   /** How many changes a watch may fall behind before it is cut. */
   readonly historyLimit?: number;
+  /** Nodes that were revoked before. */
+  readonly revoked?: readonly string[];
 }
+
+type ChangeOfNode = WatchNodesResponse_Change["change"];
 
 interface Lease {
   readonly node: Node;
@@ -34,15 +40,14 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   const epoch = randomUUID();
   const leases = new Map<string, Lease>();
   const leaseIds = new Map<string, string>();
+  const revoked = new Set(options.revoked);
   const history = new History(historyLimit);
   let timer: Timer | undefined;
   let closed = false;
 
-  const tellRemoved = (id: string) =>
+  const tell = (change: ChangeOfNode) =>
     history.append((revision) =>
-      create(WatchNodesResponseSchema, {
-        event: { case: "change", value: { revision, change: { case: "removed", value: id } } },
-      }),
+      create(WatchNodesResponseSchema, { event: { case: "change", value: { revision, change } } }),
     );
 
   const end = (leaseId: string) => {
@@ -50,7 +55,13 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     if (lease === undefined) return;
     leases.delete(leaseId);
     leaseIds.delete(lease.node.id);
-    tellRemoved(lease.node.id);
+    tell({ case: "removed", value: lease.node.id });
+  };
+
+  /** A living lease, of a holder where one is given. */
+  const find = (leaseId: string, holder = leases.get(leaseId)?.node.id): Lease | undefined => {
+    const lease = leases.get(leaseId);
+    return lease?.node.id === holder ? lease : undefined;
   };
 
   /** Ends what has lapsed, and waits for the next lease to lapse. */
@@ -86,6 +97,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     ttlMs,
     async put(node) {
       sweep();
+      if (revoked.has(node.id)) throw revokedFault(node.id);
       const former = leaseIds.get(node.id);
       if (former === undefined && leases.size >= nodeLimit)
         throw new MeshError("saturated", `The registry is full: it holds ${nodeLimit} nodes.`);
@@ -93,29 +105,32 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
       const leaseId = randomUUID();
       leaseIds.set(node.id, leaseId);
       keep(leaseId, node);
-      const revision = history.append((next) =>
-        create(WatchNodesResponseSchema, {
-          event: { case: "change", value: { revision: next, change: { case: "upserted", value: node } } },
-        }),
-      );
-      return { leaseId, revision };
+      return { leaseId, revision: tell({ case: "upserted", value: node }) };
     },
-    async renew(leaseId) {
+    async renew(leaseId, holder) {
       sweep();
-      const lease = leases.get(leaseId);
+      const lease = find(leaseId, holder);
       if (lease === undefined) return undefined;
       keep(leaseId, lease.node);
       return lease.node.id;
     },
-    async delete(leaseId) {
+    async delete(leaseId, holder) {
       sweep();
-      end(leaseId);
+      if (find(leaseId, holder) !== undefined) end(leaseId);
+    },
+    async revoke(nodeId) {
+      if (revoked.has(nodeId)) return;
+      revoked.add(nodeId);
+      const leaseId = leaseIds.get(nodeId);
+      if (leaseId !== undefined) leases.delete(leaseId);
+      leaseIds.delete(nodeId);
+      tell({ case: "revoked", value: nodeId });
     },
     list: async () => list(),
     async *watch(signal) {
       const { nodes, revision, epoch } = list();
       yield create(WatchNodesResponseSchema, {
-        event: { case: "snapshot", value: { nodes, revision, epoch } },
+        event: { case: "snapshot", value: { nodes, revision, epoch, revoked: [...revoked] } },
       });
       yield* history.after(revision, signal);
     },

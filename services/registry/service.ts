@@ -1,18 +1,40 @@
 import type { ServiceImpl } from "@connectrpc/connect";
+import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { type Access, restrict } from "../../core/identity/access.ts";
+import { callingNode, demandSelf } from "../../core/identity/peer.ts";
+import { protocol as ourProtocol, type ProtocolRange, protocolFault } from "../../core/protocol.ts";
 import type { Log } from "../../core/telemetry/log.ts";
-import type { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { checkNode } from "./check-node.ts";
 import type { Store } from "./store.ts";
 
 /** `code` of the error that tells a node to register again, whatever became of its lease. */
 export const leaseLapsedCode = "lease_lapsed";
 
+/** What the service needs beside its store. */
+export interface RegistryServiceOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly protocol?: ProtocolRange;
+}
+
 /** Answers RegistryService from a store. */
-export function createRegistryService(store: Store, log: Log): ServiceImpl<typeof RegistryService> {
-  return {
-    async registerNode({ node: record }) {
+export function createRegistryService(
+  store: Store,
+  { clock, log, protocol = ourProtocol }: RegistryServiceOptions,
+): ServiceImpl<typeof RegistryService> {
+  const implementation: ServiceImpl<typeof RegistryService> = {
+    describeRegistry: () => ({
+      nowMs: BigInt(Math.round(clock.wallTime())),
+      protocolVersion: protocol.current,
+      oldestProtocolVersion: protocol.oldest,
+    }),
+
+    async registerNode({ node: record, protocolVersion }, context) {
       const node = checkNode(record);
+      demandSelf(context, node.id, "Registering");
+      refuseProtocol(protocolVersion, protocol);
       const { leaseId, revision } = await store.put(node);
       log.info(
         {
@@ -23,11 +45,13 @@ export function createRegistryService(store: Store, log: Log): ServiceImpl<typeo
         },
         "node registered",
       );
-      return { leaseId, revision, ttlMs: store.ttlMs };
+      const nowMs = BigInt(Math.round(clock.wallTime()));
+      return { leaseId, revision, ttlMs: store.ttlMs, nowMs, protocolVersion: protocol.current };
     },
 
-    async renewLease({ leaseId }) {
-      const nodeId = await store.renew(leaseId);
+    async renewLease({ leaseId }, context) {
+      // A router renews the lease of whichever node has shown it one; a node only its own.
+      const nodeId = await store.renew(leaseId, callingNode(context));
       if (nodeId === undefined)
         throw new MeshError(
           "invalid_request",
@@ -40,8 +64,8 @@ export function createRegistryService(store: Store, log: Log): ServiceImpl<typeo
       return { ttlMs: store.ttlMs, nodeId };
     },
 
-    async deregisterNode({ leaseId }) {
-      await store.delete(leaseId);
+    async deregisterNode({ leaseId }, context) {
+      await store.delete(leaseId, callingNode(context));
       return {};
     },
 
@@ -49,4 +73,21 @@ export function createRegistryService(store: Store, log: Log): ServiceImpl<typeo
 
     watchNodes: (_request, { signal }) => store.watch(signal),
   };
+  return restrict(RegistryService, implementation, access);
 }
+
+/** Throws `invalid_request` unless a node of that version can work with this registry. */
+function refuseProtocol(version: number, protocol: ProtocolRange): void {
+  const fault = protocolFault({ other: "node", self: "registry" }, version, protocol);
+  if (fault !== undefined)
+    throw new MeshError("invalid_request", fault, { code: "protocol_version", param: "protocol_version" });
+}
+
+const access: Access<typeof RegistryService> = {
+  describeRegistry: "anybody",
+  registerNode: ["node"],
+  renewLease: ["node", "router"],
+  deregisterNode: ["node"],
+  listNodes: ["router", "admin"],
+  watchNodes: ["router", "admin"],
+};

@@ -100,6 +100,45 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       expect(await ids()).toEqual([]);
     });
 
+    test("lets a holder renew and delete only its own lease", async () => {
+      const { leaseId } = await store.put(node("a"));
+      expect(await store.renew(leaseId, "b")).toBeUndefined();
+      await store.delete(leaseId, "b");
+      expect(await store.renew(leaseId, "a")).toBe("a");
+      await store.delete(leaseId, "a");
+      expect(await ids()).toEqual([]);
+    });
+
+    test("does not let another holder prolong a lease by trying", async () => {
+      const { leaseId } = await store.put(node("a"));
+      await harness.elapse(store.ttlMs * 0.75);
+      await store.renew(leaseId, "b");
+      await harness.elapse(store.ttlMs * 0.5);
+      expect(await ids()).toEqual([]);
+    });
+
+    test("ends the lease of a node that is revoked, and keeps it out", async () => {
+      const { leaseId } = await store.put(node("a"));
+      await store.put(node("b"));
+      await store.revoke("a");
+      expect(await ids()).toEqual(["b"]);
+      expect(await store.renew(leaseId)).toBeUndefined();
+      await expect(store.put(node("a"))).rejects.toMatchObject({ code: "node_revoked" });
+    });
+
+    test("tells every watch of a revocation once, and those that begin later", async () => {
+      await store.put(node("a"));
+      const changes = watch();
+      const snapshot = await read(changes);
+      await store.revoke("a");
+      await store.revoke("a");
+      await store.revoke("never seen");
+      const told = [await read(changes), await read(changes)];
+      expect(told.map(({ told }) => told)).toEqual(["!a", "!never seen"]);
+      expect(told.map(({ revision }) => revision - snapshot.revision)).toEqual([1n, 2n]);
+      expect((await read(watch())).revoked).toEqual(["a", "never seen"]);
+    });
+
     test("gives leases names that are never used again", async () => {
       const leases = await Promise.all(["a", "b", "a", "c"].map((id) => store.put(node(id))));
       expect(new Set(leases.map(({ leaseId }) => leaseId)).size).toBe(4);
@@ -176,7 +215,8 @@ interface Told {
   readonly revision: bigint;
   /** Of a snapshot. */
   readonly nodes: string[];
-  /** Of a change: `+id` or `-id`. */
+  readonly revoked: string[];
+  /** Of a change: `+id`, `-id` or, when it was revoked, `!id`. */
   readonly told: string;
 }
 
@@ -185,11 +225,19 @@ async function read(watch: AsyncIterator<WatchNodesResponse>): Promise<Told> {
   if (done === true) throw new Error("the watch has ended");
   const { event } = value as WatchNodesResponse;
   if (event.case === "snapshot")
-    return { revision: event.value.revision, nodes: event.value.nodes.map(({ id }) => id), told: "" };
+    return {
+      revision: event.value.revision,
+      nodes: event.value.nodes.map(({ id }) => id),
+      revoked: event.value.revoked,
+      told: "",
+    };
   if (event.case !== "change") throw new Error("an empty event");
   const { revision, change } = event.value;
-  const told = change.case === "upserted" ? `+${change.value.id}` : `-${change.value}`;
-  return { revision, nodes: [], told };
+  const told =
+    change.case === "upserted"
+      ? `+${change.value.id}`
+      : `${change.case === "revoked" ? "!" : "-"}${change.value}`;
+  return { revision, nodes: [], revoked: [], told };
 }
 
 /** The ids that a watch shows once it has shown the node `end`; fails on a gap or after too many changes. */

@@ -13,13 +13,19 @@ export interface Store {
   readonly ttlMs: number;
   /**
    * Keeps a node under a fresh lease. A node with the same id is replaced in one step, and its lease is over: who
-   * held it can neither renew nor delete. Throws `saturated` when no more nodes fit.
+   * held it can neither renew nor delete. Throws `saturated` when no more nodes fit, and `unauthenticated` for a
+   * node that was revoked.
    */
   put(node: Node): Promise<PutResult>;
-  /** Gives a lease a full term again and tells whose it is; undefined when there is no such living lease. */
-  renew(leaseId: string): Promise<string | undefined>;
-  /** Ends a lease; harmless when there is no such living lease. */
-  delete(leaseId: string): Promise<void>;
+  /**
+   * Gives a lease a full term again and tells whose it is; undefined when there is no such living lease. One that is
+   * not `holder`'s, when a holder is given, counts as none.
+   */
+  renew(leaseId: string, holder?: string): Promise<string | undefined>;
+  /** Ends a lease; harmless when there is no such living lease, or it is not `holder`'s. */
+  delete(leaseId: string, holder?: string): Promise<void>;
+  /** Ends the lease of a node and keeps it out for good; every watch is told, and so are those that begin later. */
+  revoke(nodeId: string): Promise<void>;
   /** All nodes with a living lease, in order of id, and the revision and epoch that this shows. */
   list(): Promise<ListNodesResponse>;
   /**

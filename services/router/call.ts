@@ -31,6 +31,8 @@ export class Call {
   readonly receivedAt: number;
   /** Nodes that were asked, in order. */
   readonly attempts: string[] = [];
+  /** Tokens of context that it takes at least, once a node with less has refused it and another has more. */
+  leastContext: number | undefined;
   /** Milliseconds spent waiting for a slot. */
   queuedMs = 0;
   /** From receipt to the first token, in milliseconds; undefined before it. */

@@ -20,12 +20,14 @@ import { createRouterService } from "./service.ts";
 export interface RouterOptions extends Partial<QueueLimits> {
   /** The way to the registry. */
   readonly registry: Transport;
-  /** Makes a way to a node that gave its address, HOST:PORT. */
-  readonly dial: (address: string) => NodeTransport;
+  /** Makes a way to a node that gave its address, HOST:PORT; it leads to that node or nowhere. */
+  readonly dial: (address: string, nodeId: string) => NodeTransport;
   readonly clock: Clock;
   readonly log: Log;
   /** In [0, 1); spreads waits. */
   readonly random?: () => number;
+  /** How long an answer may take, waiting included, in milliseconds; absent for as long as it needs. */
+  readonly answerTimeoutMs?: number;
   /** The most nodes that one generation is tried on before its first token. */
   readonly attemptLimit?: number;
   /** What counts how much when nodes are ranked. */
@@ -94,8 +96,8 @@ export function createRouter(options: RouterOptions): Router {
       clock,
       random,
       log,
-      onListing: ({ nodes, epoch }, former) => {
-        fleet.list(nodes, { memoryLost: former !== undefined && former.epoch !== epoch });
+      onListing: ({ nodes, epoch, revoked }, former) => {
+        fleet.list(nodes, { memoryLost: former !== undefined && former.epoch !== epoch, revoked });
         dialler.follow(nodes);
       },
     },

@@ -3,7 +3,7 @@ import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.
 import { type Model, ModelSchema } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import type { Candidate } from "./routing/candidate.ts";
-import { filters, findRejection, type RouteRequest } from "./routing/filters.ts";
+import { isAble, type RouteRequest } from "./routing/filters.ts";
 
 /** Asks for nothing in particular: any node that is ready can have it. */
 const anything: RouteRequest = { generation: create(GenerationSchema), needs: 0, tried: [] };
@@ -11,9 +11,7 @@ const anything: RouteRequest = { generation: create(GenerationSchema), needs: 0,
 /** Models that a ready node serves, in order of name. */
 export function listModels(fleet: Fleet): Model[] {
   return fleet.models.flatMap((name) => {
-    const ready = fleet
-      .candidates(name)
-      .filter((candidate) => findRejection(filters, candidate, anything) === undefined);
+    const ready = fleet.candidates(name).filter((candidate) => isAble(candidate, anything));
     if (ready.length === 0) return [];
     return create(ModelSchema, {
       name,

@@ -248,7 +248,7 @@ describe("dispatch", () => {
       const request = { generation, needs: needsOf(generation), tried: [] };
       const told = explain(
         rank(request, fleet.everyone("m"), profiles.interactive),
-        "m",
+        request,
         profiles.interactive,
       );
       const before = fleet.candidates("m").map(({ node }) => begun(node.id).length);
@@ -323,6 +323,42 @@ describe("failover", () => {
     expect(new Set([begun("a").length, begun("b").length])).toEqual(new Set([1]));
     const [, second] = lines[0]!.attempts as [string, string];
     expect(reader.events[0]?.event.value).toMatchObject({ nodeId: second });
+  });
+
+  describe("from a node whose context is too short for the prompt", () => {
+    const tooLong = new MeshError("invalid_request", "This model's maximum context length is too short.", {
+      code: "context_length_exceeded",
+      param: "messages",
+    });
+    /** Nodes by their context, each with the way in which it answers. */
+    const joinBy = (contexts: Record<string, [number, (asked: FakeRelay["asked"][number]) => void]>) => {
+      join(Object.fromEntries(Object.entries(contexts).map(([id, [, answer]]) => [id, answer])));
+      fleet.list(
+        new Map(
+          Object.entries(contexts).map(([id, [contextLength]]) => [id, nodeOf(id, {}, { contextLength })]),
+        ),
+      );
+    };
+
+    test.each([0, 1, 2, 3, 4, 5])("goes to one with more, however the lots fall (%i)", async (skipped) => {
+      const short = failing(tooLong);
+      joinBy({ a: [1024, short], b: [1024, short], c: [4096, short], d: [8192, answering("ok")] });
+      count = skipped;
+      const reader = ask();
+      await settled();
+      expect(textOf(reader.events)).toBe("ok");
+      // Never to a second one with no more than the first.
+      expect(begun("a").length + begun("b").length).toBeLessThanOrEqual(1);
+      expect(begun("d")).toHaveLength(1);
+    });
+
+    test("fails with that node's word when no other has more", async () => {
+      joinBy({ a: [1024, failing(tooLong)], b: [1024, failing(tooLong)] });
+      const reader = ask();
+      await settled();
+      expect(reader.outcome).toBe(tooLong);
+      expect(begun("a").length + begun("b").length).toBe(1);
+    });
   });
 
   test("happens while a node has shown no more than the ids of half a character", async () => {

@@ -23,6 +23,8 @@ export interface PipelineOptions extends QueueLimits {
   readonly clock: Clock;
   readonly log: Log;
   readonly profile: Profile;
+  /** How long an answer may take, in milliseconds; absent for as long as its caller allows. */
+  readonly answerTimeoutMs?: number;
   /** The most nodes that one generation is tried on before its first token. */
   readonly attemptLimit: number;
 }
@@ -50,7 +52,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const route = stack<Begin>(
     [
       // Outermost, so that time spent in the queue counts.
-      deadline({ clock }),
+      deadline(options),
       // Around failover: a generation that moves keeps its turn.
       admission.layer,
       failover({ budget, attemptLimit }),

@@ -3,6 +3,8 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
+import { type Access, restrict } from "../../core/identity/access.ts";
+import { demandSelf } from "../../core/identity/peer.ts";
 import type { LoadSource } from "../../core/relay/contract.ts";
 import { serveRelay } from "../../core/relay/server.ts";
 import { linkSignal } from "../../core/streams/link-signal.ts";
@@ -12,7 +14,7 @@ import {
   GenerateResponseSchema,
   type RelayRequest,
   RelayResponseSchema,
-  type RouterService,
+  RouterService,
 } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import { listModels } from "./models.ts";
@@ -38,7 +40,7 @@ export interface RouterParts {
 /** Answers RouterService. */
 export function createRouterService(parts: RouterParts): ServiceImpl<typeof RouterService> {
   const { generate, fleet, attachments, profile, clock, load, lifetime } = parts;
-  return {
+  const implementation: ServiceImpl<typeof RouterService> = {
     async *generate({ generation }, { signal }) {
       for await (const event of generate(present(generation), signal))
         yield create(GenerateResponseSchema, { event });
@@ -52,17 +54,28 @@ export function createRouterService(parts: RouterParts): ServiceImpl<typeof Rout
       }),
 
     attach: (requests, context) =>
-      untilClosed(context.signal, lifetime, (signal) => attachments.attach(requests, signal)),
+      untilClosed(context.signal, lifetime, (signal) =>
+        attachments.attach(requests, (nodeId) => demandSelf(context, nodeId, "Attaching"), signal),
+      ),
 
     listModels: () => ({ models: listModels(fleet) }),
 
     explainRoute({ generation: asked }) {
       const generation = present(asked);
       const request = { generation, needs: needsOf(generation), tried: [] };
-      return explain(rank(request, fleet.everyone(generation.model), profile), generation.model, profile);
+      return explain(rank(request, fleet.everyone(generation.model), profile), request, profile);
     },
   };
+  return restrict(RouterService, implementation, access);
 }
+
+const access: Access<typeof RouterService> = {
+  generate: ["translator", "client", "admin"],
+  relay: ["translator", "client", "admin"],
+  attach: ["node"],
+  listModels: ["translator", "client", "admin"],
+  explainRoute: ["translator", "client", "admin"],
+};
 
 /** Answers a call that lasts until its caller leaves or the router closes. */
 async function* untilClosed<T>(

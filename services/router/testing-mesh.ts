@@ -26,6 +26,8 @@ export class FakeRegistry {
   epoch = "e1";
   /** Whether watches begin with a snapshot, as they must. */
   snapshots = true;
+  /** Called in the middle of each renewal. */
+  whenRenewed: () => void = () => {};
   #nodes = new Map<string, Node>();
   #revision = 0n;
   #down = false;
@@ -33,6 +35,7 @@ export class FakeRegistry {
 
   readonly transport: Transport = createInProcessTransport([
     register(RegistryService, {
+      describeRegistry: () => ({}),
       registerNode: () => {
         throw new Error("not played");
       },
@@ -42,6 +45,7 @@ export class FakeRegistry {
         this.#answerOrFail();
         const nodeId = this.leases.get(leaseId);
         if (nodeId === undefined) throw new MeshError("invalid_request", "Lapsed.", { code: "lease_lapsed" });
+        this.whenRenewed();
         return { nodeId, ttlMs: 10_000 };
       },
       watchNodes: (_request, { signal }) => this.#watch(signal),

@@ -20,6 +20,7 @@ import {
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type Load, LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Candidate } from "./routing/candidate.ts";
+import { hashOf } from "./routing/lot.ts";
 
 /** A generation for the model `m`, with one message. */
 export function generationOf(fields: MessageInitShape<typeof GenerationSchema> = {}): Generation {
@@ -79,6 +80,7 @@ export function candidateOf(id: string, fields: Partial<Candidate> = {}): Candid
   const node = nodeOf(id);
   return {
     node,
+    idHash: hashOf(id),
     served: node.models[0],
     offers: 127,
     listed: true,

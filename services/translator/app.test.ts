@@ -470,7 +470,7 @@ describe("a page in a browser", () => {
     expect(response.statusCode).toBe(204);
     expect(response.headers).toMatchObject({
       "access-control-allow-origin": "*",
-      "access-control-allow-methods": "GET, POST, OPTIONS",
+      "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-allow-headers": asked,
       "access-control-max-age": "7200",
     });
@@ -490,7 +490,7 @@ describe("a page in a browser", () => {
 
 describe("health", () => {
   test("is told without a key", async () => {
-    expect((await get("/healthz", {}, {})).json()).toEqual({ status: "ok" });
+    expect((await get("/healthz", {}, {})).json()).toEqual({ status: "ok", service: "cxmpute" });
   });
 
   test("is ready exactly when some model can be served, and says why when it is not", async () => {

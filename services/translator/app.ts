@@ -1,3 +1,5 @@
+import type { ServerOptions } from "node:http";
+import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Clock } from "../../core/clock.ts";
 import type { MeshError } from "../../core/errors/mesh-error.ts";
@@ -9,6 +11,7 @@ import { requireKey } from "./auth/require-key.ts";
 import { type CatalogueSource, createCatalogueRoute } from "./catalogue/route.ts";
 import { createChatRoute } from "./chat/route.ts";
 import { createCompletionsRoute } from "./completions/route.ts";
+import type { HttpTls, StoreLimits } from "./config.ts";
 import { createEmbeddingsRoute } from "./embeddings/route.ts";
 import { toErrorAnswer } from "./errors/envelope.ts";
 import { fromFastify } from "./errors/from-fastify.ts";
@@ -24,12 +27,13 @@ import { decorateRequests, pathOf, processingMs } from "./http/request-context.t
 import { requestIdOf } from "./http/request-id.ts";
 import type { SseStreams } from "./http/sse-streams.ts";
 import type { ListModels } from "./models/model-list.ts";
-import { createModelRoute, createModelsRoute } from "./models/routes.ts";
+import { registerModels } from "./models/register.ts";
 import { registerOpenApi } from "./openapi/register.ts";
+import type { RequestReading } from "./request-rules.ts";
 import { createResponses } from "./responses/register.ts";
 
 /** What the HTTP surface is made of. */
-export interface AppOptions {
+export interface AppOptions extends RequestReading {
   readonly generate: Generate;
   readonly listModels: ListModels;
   readonly catalogue: CatalogueSource;
@@ -37,6 +41,10 @@ export interface AppOptions {
   readonly openRequests: OpenRequests;
   readonly sseStreams: SseStreams;
   readonly bodyLimitBytes: number;
+  /** Serves HTTPS with these; absent: plain HTTP. */
+  readonly tls?: HttpTls | undefined;
+  /** How many responses are kept; default: `defaultStoreLimits`. */
+  readonly storeLimits?: StoreLimits;
   /** Whether the server takes no more work. */
   readonly isDraining: () => boolean;
   readonly clock: Clock;
@@ -66,7 +74,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs },
+    ...toServerOptions(options.tls),
     routerOptions: { maxParamLength },
     genReqId: ({ headers }) => requestIdOf(headers),
     // Its own answers lack the envelope.
@@ -77,7 +85,8 @@ export function createApp(options: AppOptions): FastifyInstance {
     forceCloseConnections: true,
   });
   // A client may have many requests under way on one connection, and each listens for its end.
-  app.server.on("connection", (socket) => socket.setMaxListeners(0));
+  for (const event of ["connection", "secureConnection"])
+    app.server.on(event, (socket: Socket) => socket.setMaxListeners(0));
 
   const sendError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = fromFastify(thrown, request, bodyLimitBytes);
@@ -118,8 +127,18 @@ export function createApp(options: AppOptions): FastifyInstance {
       },
       { prefix },
     );
+  registerModels(app, options);
   registerAnthropic(app, options);
   return app;
+}
+
+/** Options of Node's server, under the name that makes Fastify choose HTTP or HTTPS. */
+function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
+  const options = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs };
+  if (tls === undefined) return { http: options };
+  const https = { ...options, cert: tls.certificate, key: tls.privateKey };
+  // Fastify's types tell servers of both kinds apart; nothing here does.
+  return { https } as unknown as { http: ServerOptions };
 }
 
 function sendAnswer(error: MeshError, reply: FastifyReply): void {
@@ -132,7 +151,7 @@ function sendAnswer(error: MeshError, reply: FastifyReply): void {
 
 /** OpenAI's routes, behind a key. */
 function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
-  const { authenticate, listModels } = options;
+  const { authenticate } = options;
   scope.addHook("onRequest", requireKey(authenticate));
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
@@ -143,9 +162,7 @@ function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void
     { method: "POST", url: "/chat/completions", handler: createChatRoute(options) },
     { method: "POST", url: "/embeddings", handler: createEmbeddingsRoute(options) },
     { method: "POST", url: "/completions", handler: createCompletionsRoute(options) },
-    { method: "GET", url: "/models", handler: createModelsRoute(listModels) },
     { method: "GET", url: "/catalogue", handler: createCatalogueRoute(options) },
-    { method: "GET", url: "/models/*", handler: createModelRoute(listModels) },
   ];
   for (const { method, url, handler } of routes) {
     scope.route({ method, url, handler, onRequest: refuseEncoding });

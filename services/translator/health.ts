@@ -10,10 +10,10 @@ export interface HealthOptions {
 }
 
 /**
- * `/healthz`: the process answers. `/readyz`: some model can be served; when not, why. Neither asks for a key.
+ * `/healthz`: the process answers, and says whose it is, so that no mesh takes itself for an engine. `/readyz`: some model can be served; when not, why. Neither asks for a key.
  */
 export function registerHealth(app: FastifyInstance, { listModels, isDraining }: HealthOptions): void {
-  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/healthz", async () => ({ status: "ok", service: "cxmpute" }));
   app.get("/readyz", async (_request, reply) => {
     const reason = isDraining() ? "The service is shutting down." : await whyNotReady(listModels);
     return reason === undefined ? { status: "ready" } : reply.code(503).send({ status: "not ready", reason });

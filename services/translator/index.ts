@@ -9,11 +9,17 @@ import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { createApp } from "./app.ts";
 import { createAuthenticate } from "./auth/keys.ts";
-import { defaultBodyLimitBytes, defaultStallTimeoutMs, type TranslatorConfig } from "./config.ts";
+import {
+  defaultBodyLimitBytes,
+  defaultStallTimeoutMs,
+  defaultStoreLimits,
+  type TranslatorConfig,
+} from "./config.ts";
 import { registerConnect } from "./connect.ts";
 import { drain } from "./drain.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { SseStreams } from "./http/sse-streams.ts";
+import { createImageFetcher } from "./images/image-fetcher.ts";
 import { cacheModels } from "./models/model-list.ts";
 import { RouterLink } from "./routers/router-link.ts";
 import { createRouterPool } from "./routers/router-pool.ts";
@@ -63,9 +69,13 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 
   const app = createApp({
     ...surface,
+    ...(config.fetchImages ? { fetchImages: createImageFetcher(clock) } : {}),
+    strictKeys: config.strictKeys ?? false,
+    storeLimits: config.storeLimits ?? defaultStoreLimits,
     catalogue: () => (catalogue ??= loadCatalogue()),
     openRequests,
     sseStreams: new SseStreams(clock, stallTimeoutMs),
+    tls: config.tls,
     isDraining: () => draining,
   });
   registerConnect(app, { ...surface, explainRoute: pool.explainRoute, shutdownSignal: shutdown.signal });
@@ -85,7 +95,8 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
       await app.listen(address).catch((error: unknown) => {
         throw toListenFault(error, config.listen);
       });
-      return baseUrl(address.host, (app.server.address() as AddressInfo).port);
+      const scheme = config.tls === undefined ? "http" : "https";
+      return `${scheme}://${toHost(address.host)}:${(app.server.address() as AddressInfo).port}`;
     },
     drain: end,
     close: () => end(0),
@@ -93,8 +104,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 }
 
 /** Where clients find it; a server on all addresses is shown as this machine. */
-function baseUrl(host: string, port: number): string {
-  const name =
-    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  return `http://${name}:${port}`;
+function toHost(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Mesh, startMesh } from "../support/mesh.ts";
@@ -62,10 +63,21 @@ describe("cxmpute chat", () => {
 });
 
 test("cxmpute models lists what can be asked, from the endpoint and from a router", async () => {
-  expect(await output("models")).toMatch(/^MODEL +SINCE\nsynthetic +\d{4}-/);
-  expect(JSON.parse(await output("models", "--json"))).toMatchObject([{ id: "synthetic" }]);
+  const table = /^MODEL +NODES +SLOTS +CONTEXT +TOKENS\/S +SINCE\nsynthetic +2 +6 +131072 +([-.\d]+) +\d{4}-/;
+  expect(await output("models")).toMatch(table);
+  expect(await output("models", "--router", mesh.routers[0]!)).toMatch(table);
+  const serving = { nodes: 2, slots: 6, context_length: 131_072 };
+  expect(JSON.parse(await output("models", "--json"))).toMatchObject([{ id: "synthetic", ...serving }]);
   const fromRouter = await output("models", "--json", "--router", mesh.routers[0]!);
-  expect(JSON.parse(fromRouter)).toMatchObject([{ name: "synthetic", nodes: 2, slots: 6 }]);
+  expect(JSON.parse(fromRouter)).toMatchObject([{ name: "synthetic", ...serving }]);
+});
+
+test("cxmpute models tells how fast an answer comes, once there was one", async () => {
+  // Spread over both routers, so that each has measured.
+  for (let count = 0; count < 6; count++) await output("chat", `Hello ${count}.`);
+  const [row] = JSON.parse(await output("models", "--json")) as { tokens_per_second: number | null }[];
+  expect(row!.tokens_per_second).toBeGreaterThan(0);
+  expect((await output("models")).split("\n")[1]).toMatch(/^synthetic +2 +6 +131072 +[\d.]+ +\d{4}-/);
 });
 
 test("cxmpute nodes lists who is registered, and with a router how busy they are", async () => {
@@ -78,5 +90,32 @@ test("cxmpute nodes lists who is registered, and with a router how busy they are
   expect(rows).toMatchObject([
     { node: "attached", address: "attached", slots: 3, running: 0, waiting: 0, state: "ready" },
     { node: "dialled", address: expect.stringMatching(/^127\.0\.0\.1:/), running: 0, state: "ready" },
+  ]);
+});
+
+test("cxmpute nodes --wide shows what each model can do there, how fast it is, and on what", async () => {
+  await output("chat", "Hello.");
+  const [headings, ...rows] = (await output("nodes", "--wide", "--registry", mesh.registry)).split("\n");
+  expect(headings).toMatch(/ ENGINE NAME .* TOKENS\/S +STATE +CAPABILITIES +VERSION +HARDWARE$/);
+  expect(rows[0]).toMatch(/ ready +seed, raw_prompt, resume from tokens +\S+ +linux x64, \d+ /);
+  const [row] = JSON.parse(await output("nodes", "--json", "--registry", mesh.registry));
+  expect(row).toMatchObject({
+    engine_name: "synthetic",
+    capabilities: { seed: true, resume: "tokens", vision: false },
+    hardware: { cores: availableParallelism(), memory_bytes: expect.any(Number), gpus: expect.any(Array) },
+  });
+});
+
+test("cxmpute explain tells where a request would go, and why not", async () => {
+  const router = ["--router", mesh.routers[0]!];
+  const table = await output("explain", "synthetic", ...router);
+  expect(table).toMatch(/^CHOICE +NODE +SCORE .* WHY NOT +CAPABILITIES\n1 +\w+ .*\n2 +\w+ .*$/);
+  const needy = await output("explain", "synthetic", "--need", "vision", "--need", "tools", ...router);
+  expect(needy).toContain("It cannot call tools and see pictures.");
+  expect(needy).toMatch(/\nNo node can have such a generation for synthetic now\.$/);
+  const rows = JSON.parse(await output("explain", "wibble", "--json", ...router));
+  expect(rows).toMatchObject([
+    { choice: null, rejected_by: "model", capabilities: null },
+    { choice: null, rejected_by: "model", reason: "It does not serve this model." },
   ]);
 });

@@ -85,6 +85,22 @@ describe("a node that dies in the middle of a stream", () => {
   });
 });
 
+describe("a model whose nodes have gone", () => {
+  test.each([false, true])("is known still: 503, and when to ask again; as a stream: %s", async (stream) => {
+    mesh = await startMesh("in many processes", { engine: quick, nodes: ["dialled"] });
+    await mesh.programs.get("dialled")?.stop();
+    const refusal = async () => {
+      const response = await ask({ stream });
+      return [response.status, response.headers.get("retry-after"), await response.json()];
+    };
+    const message = "No node serves the model `synthetic` right now: try again soon.";
+    // The routers hear of it a moment later.
+    await expect
+      .poll(refusal, { timeout: 10_000 })
+      .toEqual([503, "5", { error: { message, type: "server_error", param: null, code: null } }]);
+  });
+});
+
 describe("a router that dies", () => {
   test("takes nothing with it that has not begun to show: the next request goes through the other", async () => {
     mesh = await startMesh("in many processes", { engine: quick });

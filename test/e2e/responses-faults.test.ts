@@ -41,7 +41,7 @@ test.each(sdks)(
     const final = await stream.finalResponse();
     expect(final).toMatchObject({ status: "failed", error: { code: "server_error" } });
     expect(final.output_text).toBe(text);
-    await expect(client.responses.retrieve(final.id)).rejects.toMatchObject({ status: 404 });
+    expect(await client.responses.retrieve(final.id)).toMatchObject({ status: "failed", error: final.error });
   },
 );
 

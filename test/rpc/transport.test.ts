@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type ServiceImpl, type Transport } from "@connectrpc/connect";
 import { afterEach, describe, expect, test } from "vitest";
@@ -251,6 +251,42 @@ describe("a gRPC server", () => {
     await expect(createClient(RouterService, transport).listModels({})).rejects.toMatchObject({
       kind: "node_lost",
     });
+  });
+
+  test("gives a connection up that does not come about, and makes a fresh one for the next call", async () => {
+    // Takes connections and never says a word, as a link does that swallows everything.
+    const held = new Set<Socket>();
+    const silent = createServer((socket) => held.add(socket.on("error", () => {})));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as { port: number };
+    const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, connectLimitMs: 100 });
+    cleanups.push(() => transport.close());
+    const client = createClient(RouterService, transport);
+    const unary = client.listModels({});
+    const stream = client
+      .attach(new Channel({ capacity: 1 }))
+      [Symbol.asyncIterator]()
+      .next();
+    for (const call of [unary, stream])
+      await expect(call).rejects.toMatchObject({ kind: "node_lost", message: /cannot be reached/ });
+
+    // The server that comes next would never be found by a connection that still waits for the first one.
+    await new Promise((resolve) => {
+      silent.close(resolve);
+      for (const socket of held) socket.resetAndDestroy();
+    });
+    const services = [register(RouterService, { listModels: () => ({}) } as never)];
+    const server = await startGrpcServer({ listen: `127.0.0.1:${port}`, services, log });
+    cleanups.push(() => server.shutdown(0));
+    const answered = async () => {
+      for (;;)
+        try {
+          return await client.listModels({});
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+    };
+    expect(await answered()).toMatchObject({ models: [] });
   });
 
   test("keeps Connect's own errors readable", async () => {

@@ -41,9 +41,23 @@ export const realEngine = ["--engine", "llama-cpp", "--model", "models/starter.g
 /** Starts a mesh in a shape, with these engine options on each node, and waits until it is ready. */
 export async function startMesh(
   shape: Shape,
-  options: { engine?: readonly string[]; model?: string; nodes?: readonly ("dialled" | "attached")[] } = {},
+  options: {
+    engine?: readonly string[];
+    model?: string;
+    nodes?: readonly ("dialled" | "attached")[];
+    /** How many routers there are, in many processes; default: 2. */
+    routers?: number;
+    /** Settings of every router, or of the one process. */
+    routing?: readonly string[];
+    /** Settings of the translator, or of the one process. */
+    surface?: readonly string[];
+    /** Where registry and routers listen; default: loopback. */
+    host?: string;
+  } = {},
 ): Promise<Mesh> {
   const engine = options.engine ?? realEngine;
+  const routing = options.routing ?? [];
+  const surface = options.surface ?? [];
   const model = options.model ?? (engine.includes("synthetic") ? "synthetic" : "starter");
   const data = await mkdtemp(join(tmpdir(), "cxmpute-test-"));
   const programs = new Map<string, Program>();
@@ -59,7 +73,7 @@ export async function startMesh(
   try {
     const http = await freeAddress();
     let registry = "";
-    let routers: string[] = [];
+    const routers: string[] = [];
     const dialledAt: string[] = [];
     const join = async (name: string, args = engine, { dialled = false } = {}): Promise<Program> => {
       const flags = ["--registry", registry, ...routers.flatMap((router) => ["--router", router])];
@@ -76,18 +90,19 @@ export async function startMesh(
       );
       return node;
     };
-    if (shape === "in one process") start("up", ["up", "--listen", http, ...engine]);
+    if (shape === "in one process") start("up", ["up", "--listen", http, ...surface, ...routing, ...engine]);
     else {
-      registry = await freeAddress();
-      routers = [await freeAddress(), await freeAddress()];
+      registry = await freeAddress(options.host);
+      while (routers.length < (options.routers ?? 2)) routers.push(await freeAddress(options.host));
       start("registry", ["registry", "--listen", registry]);
       for (const [index, router] of routers.entries())
-        start(`router-${index + 1}`, ["router", "--listen", router, "--registry", registry]);
+        start(`router-${index + 1}`, ["router", "--listen", router, "--registry", registry, ...routing]);
       start("translator", [
         "translator",
         "--listen",
         http,
         ...routers.flatMap((router) => ["--router", router]),
+        ...surface,
       ]);
       await Promise.all(
         (options.nodes ?? ["dialled", "attached"]).map((name) =>
@@ -96,7 +111,8 @@ export async function startMesh(
       );
     }
     const url = `http://${http}`;
-    await untilReady(url, programs);
+    // Without nodes there is nothing to be ready for.
+    if (options.nodes?.length !== 0) await untilReady(url, programs);
     const headers = {
       authorization: `Bearer ${apiKey}`,
       "x-user-id": userId,
@@ -142,14 +158,14 @@ export async function untilReady(url: string, programs: ReadonlyMap<string, Prog
 }
 
 /**
- * A loopback address that nobody listens on now, and that this function gives to nobody else. Not a port that the
+ * An address, of loopback unless told otherwise, that nobody listens on now, and that this function gives to nobody else. Not a port that the
  * kernel chooses: it chooses among those from which connections are made, so it could give it away again before the
  * program listens, and has.
  */
-export async function freeAddress(): Promise<string> {
+export async function freeAddress(host = "127.0.0.1"): Promise<string> {
   for (;;) {
     const port = firstPort + (nextPort++ % portsOfWorker);
-    if (await isFree(port)) return `127.0.0.1:${port}`;
+    if (await isFree(host, port)) return `${host}:${port}`;
   }
 }
 
@@ -159,12 +175,12 @@ const firstPort = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 12) * port
 /** Test files follow each other on a worker; what the last one used may still be winding down. */
 let nextPort = process.pid;
 
-async function isFree(port: number): Promise<boolean> {
+async function isFree(host: string, port: number): Promise<boolean> {
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
+      server.listen(port, host, resolve);
     });
     await new Promise((resolve) => server.close(resolve));
     return true;

@@ -24,15 +24,29 @@ export interface Program {
   output(pattern: RegExp): Promise<RegExpExecArray>;
   /** The first line of the log that the predicate accepts, past or future. Rejects when the program ends before. */
   logged(predicate: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Everything in the log so far. */
+  entries(): readonly LogLine[];
   /** Resolves with how it ended. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Sends a signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Runs a program with the Node that runs the test. Nothing of the surrounding environment but PATH and HOME crosses. */
-export function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-  const child = spawn(process.execPath, args, {
+/**
+ * Runs a program with the Node that runs the test, in a network namespace where one is named. Nothing of the
+ * surrounding environment but PATH and HOME crosses.
+ */
+export function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  namespace?: string,
+): Program {
+  const [command, ...words] = [
+    ...(namespace === undefined ? [] : ["ip", "netns", "exec", namespace]),
+    process.execPath,
+    ...args,
+  ] as [string, ...string[]];
+  const child = spawn(command, words, {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -64,6 +78,7 @@ export function run(args: readonly string[], env: Readonly<Record<string, string
       }
       throw missing(`logging what was waited for (${predicate})`);
     },
+    entries: () => errors.lines().flatMap((line) => parseLogLine(line) ?? []),
     ended,
     stop(signal = "SIGTERM") {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
@@ -73,8 +88,11 @@ export function run(args: readonly string[], env: Readonly<Record<string, string
 }
 
 /** Runs `cxmpute` with JSON logs. */
-export const cxmpute = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Program =>
-  run(["services/main.ts", ...args], { CXMPUTE_LOG_FORMAT: "json", ...env });
+export const cxmpute = (
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  namespace?: string,
+): Program => run(["services/main.ts", ...args], { CXMPUTE_LOG_FORMAT: "json", ...env }, namespace);
 
 /** Keeps the lines of a stream; any number of readers follow it from its beginning. */
 function collect(stream: NodeJS.ReadableStream) {
@@ -87,6 +105,7 @@ function collect(stream: NodeJS.ReadableStream) {
   });
   return {
     text: () => lines.join("\n"),
+    lines: (): readonly string[] => lines,
     close() {
       closed = true;
       for (const reader of readers) reader.close();

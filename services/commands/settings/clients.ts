@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { hostPort } from "../../../core/config/host-port.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
+import { needs } from "../nodes/needs.ts";
 import { data, keyText, setting, userId } from "./parts.ts";
+import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that ask something that runs.
 
@@ -41,26 +43,63 @@ export const chatSettings = defineSettings("chat", {
   }),
 });
 
-export const modelsSettings = defineSettings("models", {
-  ...endpoint,
-  router: setting({
-    schema: hostPort.optional(),
-    placeholder: "HOST:PORT",
-    help: "Ask this router instead of the endpoint; it also knows nodes, slots and contexts.",
-  }),
-  json,
-});
+export const modelsSettings = defineSettings(
+  "models",
+  {
+    ...endpoint,
+    router: setting({
+      schema: hostPort.optional(),
+      placeholder: "HOST:PORT",
+      help: "Ask this router instead of the endpoint.",
+    }),
+    ...tls,
+    json,
+  },
+  checkTls,
+);
 
-export const nodesSettings = defineSettings("nodes", {
-  registry: setting({
-    schema: hostPort.optional(),
-    placeholder: "HOST:PORT",
-    help: "The registry to ask.",
-  }),
-  router: setting({
-    schema: hostPort.optional(),
-    placeholder: "HOST:PORT",
-    help: "A router to ask as well: how busy each node is, and whether it is connected.",
-  }),
-  json,
-});
+export const nodesSettings = defineSettings(
+  "nodes",
+  {
+    registry: setting({
+      schema: hostPort.optional(),
+      placeholder: "HOST:PORT",
+      help: "The registry to ask.",
+    }),
+    router: setting({
+      schema: hostPort.optional(),
+      placeholder: "HOST:PORT",
+      help: "A router to ask as well: how busy each node is, and whether it is connected.",
+    }),
+    wide: setting({
+      schema: z.boolean(),
+      default: false,
+      help: "Show all that is known: engines' names, capabilities, speed, hardware.",
+    }),
+    ...tls,
+    json,
+  },
+  checkTls,
+);
+
+export const explainSettings = defineSettings(
+  "explain",
+  {
+    router: setting({
+      schema: hostPort,
+      default: "127.0.0.1:50052",
+      placeholder: "HOST:PORT",
+      help: "The router to ask.",
+    }),
+    needs: setting({
+      schema: z.array(z.enum(needs)),
+      default: [],
+      name: "need",
+      placeholder: "CAPABILITY",
+      help: `What the generation cannot do without: ${needs.join(", ")}.`,
+    }),
+    ...tls,
+    json,
+  },
+  checkTls,
+);

@@ -1,14 +1,37 @@
 import { z } from "zod";
 import { starterModel } from "../places.ts";
-import { setting } from "./parts.ts";
+import { keyText, setting } from "./parts.ts";
 
-/** Which engine answers, and how it is set up. */
-export const engine = {
-  engine: setting({
-    schema: z.enum(["llama-cpp", "synthetic"]),
-    default: "llama-cpp",
-    placeholder: "NAME",
-    help: "What computes tokens: llama-cpp runs a GGUF file, synthetic makes text up for load tests.",
+/** What computes tokens: in this process, beside it, or made up. */
+export const engineNames = ["llama-cpp", "ollama", "openai", "synthetic"] as const;
+
+/** One of them. */
+export type EngineName = (typeof engineNames)[number];
+
+const engineHelp =
+  "What computes tokens: llama-cpp runs a GGUF file here, ollama and openai are servers at --url, synthetic makes text up for load tests";
+
+/** How an engine is set up, whichever it is. */
+const options = {
+  url: setting({
+    schema: z
+      .url({ protocol: /^https?$/ })
+      .describe("a URL, such as http://127.0.0.1:11434")
+      .optional(),
+    placeholder: "URL",
+    help: "ollama, openai: where the server is, such as http://127.0.0.1:11434.",
+  }),
+  engineKey: setting({
+    schema: keyText.optional(),
+    placeholder: "KEY",
+    secret: true,
+    help: "openai: the key that the server asks for.",
+  }),
+  only: setting({
+    schema: z.array(z.string().min(1).describe("a model's name")),
+    default: [],
+    placeholder: "MODEL",
+    help: "ollama, openai: serve this model of the server and no other, by the server's name for it.",
   }),
   model: setting({
     schema: z.string().min(1).describe("a GGUF file").optional(),
@@ -18,7 +41,7 @@ export const engine = {
   modelName: setting({
     schema: z.string().min(1).describe("a name").optional(),
     placeholder: "NAME",
-    help: "llama-cpp: the name to serve under; default: the file's, without .gguf.",
+    help: "llama-cpp: the name to serve under; default: the catalogue's, or the file's without .gguf.",
   }),
   slots: setting({
     schema: z.int().min(1).max(65_536).optional(),
@@ -55,25 +78,71 @@ export const engine = {
     placeholder: "N",
     help: "synthetic: the length of an answer that nothing else ends.",
   }),
+  syntheticModels: setting({
+    schema: z.string().refine(isJsonObject, "expected a JSON object").describe("a JSON object").optional(),
+    placeholder: "JSON",
+    help: 'synthetic: more models, each with what it does in another way, such as {"broken":{"faults":[{"kind":"fail"}]}}.',
+  }),
 };
 
-/** Settings that only one engine understands; with another they would be ignored, so they are refused. */
-const onlyFor = {
-  modelName: "llama-cpp",
-  threads: "llama-cpp",
-  tokensPerSecond: "synthetic",
-  firstTokenMs: "synthetic",
-  arrivals: "synthetic",
-  answerTokens: "synthetic",
-} as const;
-type EngineSpecific = keyof typeof onlyFor;
+/** The engine of a mesh in one process: the embedded one unless somebody says otherwise. */
+export const engine = {
+  engine: setting({
+    schema: z.enum(engineNames),
+    default: "llama-cpp",
+    placeholder: "NAME",
+    help: `${engineHelp}.`,
+  }),
+  ...options,
+};
 
+/** The engines of a node: those that are found, unless somebody names one. */
+export const engines = {
+  engine: setting({
+    schema: z.enum(engineNames).optional(),
+    placeholder: "NAME",
+    help: `${engineHelp}; default: whatever runs on this machine.`,
+  }),
+  ...options,
+};
+
+/** Settings that not every engine understands; with another they would be ignored, so they are refused. */
+const onlyFor = {
+  url: ["ollama", "openai"],
+  engineKey: ["openai"],
+  only: ["ollama", "openai"],
+  model: ["llama-cpp", "synthetic"],
+  modelName: ["llama-cpp"],
+  threads: ["llama-cpp"],
+  tokensPerSecond: ["synthetic"],
+  firstTokenMs: ["synthetic"],
+  arrivals: ["synthetic"],
+  answerTokens: ["synthetic"],
+  syntheticModels: ["synthetic"],
+} as const satisfies Record<string, readonly EngineName[]>;
+export type EngineSpecific = keyof typeof onlyFor;
+
+/** Reports what the engine in question does not understand. */
 export function checkEngine(
-  values: { readonly engine: string },
+  engine: EngineName,
+  values: { readonly only: readonly string[] },
   report: (key: EngineSpecific, message: string) => void,
-  given: (key: EngineSpecific) => boolean,
+  isSet: (key: EngineSpecific) => boolean,
 ): void {
-  for (const [key, owner] of Object.entries(onlyFor) as [EngineSpecific, string][])
-    if (given(key) && owner !== values.engine)
-      report(key, `only --engine ${owner} understands this, and the engine is ${values.engine}`);
+  // A file that says "none" of a list says nothing.
+  const given = (key: EngineSpecific) => isSet(key) && (key !== "only" || values.only.length > 0);
+  for (const [key, owners] of Object.entries(onlyFor) as [EngineSpecific, readonly EngineName[]][])
+    if (given(key) && !owners.includes(engine))
+      report(key, `only --engine ${owners.join(" or ")} understands this, and the engine is ${engine}`);
+  if (engine === "openai" && !given("url"))
+    report("url", "required with --engine openai: where the server is, such as http://127.0.0.1:8000");
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

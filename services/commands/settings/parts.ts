@@ -64,16 +64,20 @@ export const userId = (standing: string) =>
     help: "The account that the key belongs to; requests name it in X-User-Id.",
   });
 
+/** Where registry and router are unless somebody says otherwise. */
+export const defaultRegistry = "127.0.0.1:50051";
+export const defaultRouter = "127.0.0.1:50052";
+
 export const registryAddress = setting({
   schema: hostPort,
-  default: "127.0.0.1:50051",
+  default: defaultRegistry,
   placeholder: "HOST:PORT",
   help: "Where the registry is.",
 });
 
 export const routerAddresses = setting({
   schema: z.array(hostPort).min(1),
-  default: ["127.0.0.1:50052"],
+  default: [defaultRouter],
   name: "router",
   placeholder: "HOST:PORT",
   help: "Where a router is.",

@@ -1,9 +1,14 @@
 import { z } from "zod";
-import { hostPort, parseHostPort } from "../../../core/config/host-port.ts";
+import { hostPort, isLoopback } from "../../../core/config/host-port.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
+import { admission } from "./admission.ts";
 import { checkEngine, engine } from "./engine.ts";
+import { membership } from "./membership.ts";
+import { checkOffer, offer } from "./offer.ts";
 import { keyText, listen, registryAddress, routerAddresses, service, setting, userId } from "./parts.ts";
+import { surface } from "./surface.ts";
+import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that run something. They stand apart from the services, because one file may
 // configure all of them, so each command checks everybody's section; and because reading them must stay quick.
@@ -20,9 +25,11 @@ export const upSettings = defineSettings(
     }),
     userId: userId("local"),
     ...engine,
+    ...admission,
+    ...surface,
     ...service,
   },
-  checkEngine,
+  (values, report, given) => checkEngine(values.engine, values, report, given),
 );
 
 export const translatorSettings = defineSettings(
@@ -54,9 +61,28 @@ export const translatorSettings = defineSettings(
       placeholder: "N",
       help: "A client of a stream that takes nothing for so long is cut.",
     }),
+    httpTlsCert: setting({
+      schema: z.string().min(1).describe("a file").optional(),
+      placeholder: "FILE",
+      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust who issued it.",
+    }),
+    httpTlsKey: setting({
+      schema: z.string().min(1).describe("a file").optional(),
+      placeholder: "FILE",
+      help: "The private key of that certificate, PEM.",
+    }),
+    ...surface,
+    ...tls,
     ...service,
   },
-  ({ listen: address, apiKeys }, report) => {
+  (values, report) => {
+    const { listen: address, apiKeys, httpTlsCert, httpTlsKey } = values;
+    checkTls(values, report);
+    if ((httpTlsCert === undefined) !== (httpTlsKey === undefined))
+      report(
+        httpTlsCert === undefined ? "httpTlsCert" : "httpTlsKey",
+        "required: --http-tls-cert and --http-tls-key are given together",
+      );
     if (apiKeys.length === 0 && !isLoopback(address))
       report(
         "apiKeys",
@@ -65,52 +91,68 @@ export const translatorSettings = defineSettings(
   },
 );
 
-function isLoopback(address: string): boolean {
-  const host = parseHostPort(address)?.host ?? "";
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
-}
+export const routerSettings = defineSettings(
+  "router",
+  {
+    listen: listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
+    registry: registryAddress,
+    ...admission,
+    ...tls,
+    ...service,
+  },
+  checkTls,
+);
 
-export const routerSettings = defineSettings("router", {
-  listen: listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
-  registry: registryAddress,
-  queueLimit: setting({
-    schema: z.int().min(0),
-    default: 1024,
-    placeholder: "N",
-    help: "How many generations may wait for a node; more get 503.",
-  }),
-  callerQueueLimit: setting({
-    schema: z.int().min(0),
-    default: 64,
-    placeholder: "N",
-    help: "How many of them may be one caller's; more get 429.",
-  }),
-  queueTimeoutMs: setting({
-    schema: z.int().min(0).max(3_600_000),
-    default: 30_000,
-    placeholder: "N",
-    help: "How long a generation may wait for a node.",
-  }),
-  ...service,
-});
-
-export const registrySettings = defineSettings("registry", {
-  listen: listen("127.0.0.1:50051", "Where nodes and routers connect."),
-  leaseTtlMs: setting({
-    schema: z.int().min(500).max(600_000),
-    default: 10_000,
-    placeholder: "N",
-    help: "How long a node stays in the mesh without a word, in milliseconds.",
-  }),
-  ...service,
-});
+export const registrySettings = defineSettings(
+  "registry",
+  {
+    listen: listen("127.0.0.1:50051", "Where nodes and routers connect."),
+    leaseTtlMs: setting({
+      schema: z.int().min(500).max(600_000),
+      default: 10_000,
+      placeholder: "N",
+      help: "How long a node stays in the mesh without a word, in milliseconds.",
+    }),
+    nodeCaCert: setting({
+      schema: z.string().min(1).describe("a file").optional(),
+      placeholder: "FILE",
+      help: "The authority that issues identities to nodes that join, PEM; with --tls FOLDER the one in that folder.",
+    }),
+    nodeCaKey: setting({
+      schema: z.string().min(1).describe("a file").optional(),
+      placeholder: "FILE",
+      help: "The private key of that authority, PEM.",
+    }),
+    identityHours: setting({
+      schema: z.number().min(0.01).max(87_600),
+      default: 720,
+      placeholder: "N",
+      help: "How long a node's identity is valid; nodes renew it by themselves after half of that. One that is away for longer needs a new token.",
+    }),
+    ...tls,
+    ...service,
+  },
+  (values, report) => {
+    checkTls(values, report);
+    const { nodeCaCert, nodeCaKey } = values;
+    if ((nodeCaCert === undefined) !== (nodeCaKey === undefined))
+      report(
+        nodeCaCert === undefined ? "nodeCaCert" : "nodeCaKey",
+        "required: --node-ca-cert and --node-ca-key are given together",
+      );
+    else if (nodeCaCert !== undefined && values.tls === undefined && values.tlsCert === undefined)
+      report(
+        "nodeCaCert",
+        "only a registry with TLS gives out identities: give --tls-cert, --tls-key and --tls-ca",
+      );
+  },
+);
 
 export const joinSettings = defineSettings(
   "join",
   {
-    registry: registryAddress,
-    routers: routerAddresses,
-    ...engine,
+    ...membership,
+    ...offer,
     advertise: setting({
       schema: hostPort.optional(),
       placeholder: "HOST:PORT",
@@ -133,7 +175,8 @@ export const joinSettings = defineSettings(
     ...service,
   },
   (values, report, given) => {
-    checkEngine(values, report, given);
+    checkOffer(values, report, given);
+    checkTls(values, report);
     if (values.advertise?.endsWith(":0") === true)
       report("advertise", "expected the port that routers can dial, and nobody can dial port 0");
   },

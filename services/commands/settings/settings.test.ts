@@ -30,7 +30,7 @@ test("a name means the same in every command that has it", () => {
       const { kind } = shape.kind === "list" ? shape.element : shape;
       expect(shapes.get(name) ?? kind).toBe(kind);
       shapes.set(name, kind);
-      expect(setting.secret === true).toBe(name === "api-key");
+      expect(setting.secret === true).toBe(["api-key", "engine-key", "token"].includes(name));
     }
 });
 
@@ -54,6 +54,9 @@ test.each(["sk with space", "sk-ünïcode", ""])("%j is no API key", (key) => {
 
 test("what only the synthetic engine understands is refused with another", () => {
   expect(() => load(joinSettings, "--tokens-per-second", "50")).toThrow(
+    "--tokens-per-second: only --engine synthetic understands this; name the engine as well",
+  );
+  expect(() => load(joinSettings, "--model", "m.gguf", "--tokens-per-second", "50")).toThrow(
     "--tokens-per-second: only --engine synthetic understands this, and the engine is llama-cpp",
   );
   expect(load(joinSettings, "--engine", "synthetic", "--tokens-per-second", "50")).toMatchObject({
@@ -68,4 +71,44 @@ test("a node cannot be advertised at port 0", () => {
 test("a router that is told nothing queues as one that is made without options", () => {
   const { queueLimit, callerQueueLimit, queueTimeoutMs } = defaultQueueLimits;
   expect(load(routerSettings)).toMatchObject({ queueLimit, callerQueueLimit, queueTimeoutMs });
+});
+
+test.each([
+  { args: ["--engine", "openai"], says: "--url: required with --engine openai" },
+  {
+    args: ["--engine", "ollama", "--engine-key", "k"],
+    says: "--engine-key: only --engine openai understands this",
+  },
+  { args: ["--model", "m.gguf", "--url", "http://a:1"], says: "--url: only --engine ollama or openai" },
+  {
+    args: ["--model", "m.gguf", "--models", "folder"],
+    says: "--models: expected either a folder or one engine",
+  },
+  {
+    args: ["--url", "http://a:1", "--models", "folder"],
+    says: "--models: expected either a folder or a server",
+  },
+  { args: ["--url", "a:1"], says: "--url: expected a URL, such as http://127.0.0.1:11434" },
+  {
+    args: ["--engine", "openai", "--url", "http://a:1", "--pull", "m"],
+    says: "--pull: only --engine ollama",
+  },
+  { args: ["--as", "my-tune"], says: "--as: expected ENGINE_NAME=NAME, such as my-tune=llama3.1:8b" },
+  {
+    args: ["--model-name", "m"],
+    says: "--model-name: only --engine llama-cpp understands this; name the engine",
+  },
+])("$args makes no sense, and is told so", ({ args, says }) => {
+  expect(() => load(joinSettings, ...args)).toThrow(says);
+});
+
+test.each([
+  { args: [] },
+  { args: ["--url", "http://a:1", "--engine-key", "k", "--only", "m"] },
+  { args: ["--models", "folder", "--slots", "2", "--context-size", "1024"] },
+  { args: ["--engine", "llama-cpp", "--models", "folder"] },
+  { args: ["--engine", "ollama", "--pull", "llama3.2:3b", "--as", "my-tune=llama3.1:8b"] },
+  { args: ["--engine", "openai", "--url", "http://a:1/v1"] },
+])("$args is fine", ({ args }) => {
+  expect(() => load(joinSettings, ...args)).not.toThrow();
 });

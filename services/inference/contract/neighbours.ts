@@ -46,11 +46,25 @@ export function describeNeighbours(subject: Subject): void {
     });
   });
 
+  test("an answer that has finished has given its slot back, before anybody reads on", async () => {
+    const expected = (await answer(prompts[0])).text;
+    const begin = () => subject.engine.generate(ask(prompts[0]), never)[Symbol.asyncIterator]();
+    const open = Array.from({ length: Math.min(subject.served.slots, 8) }, begin);
+    for (const events of open) await events.next();
+    const [first, ...others] = open;
+    let event = await first!.next();
+    while (!event.done && event.value.event.case !== "finished") event = await first!.next();
+    // In the same turn, as a node does for one that waits.
+    expect((await answer(prompts[0])).text).toBe(expected);
+    await Promise.all([first!.return?.(), ...others.map((events) => events.return?.())]);
+  });
+
   test("answers beside each other are what they are alone", async () => {
     const alone: string[] = [];
     for (const prompt of prompts) alone.push((await answer(prompt)).text);
     const slots = Math.min(subject.served.slots, 8);
-    const indexes = Array.from({ length: 3 * slots }, (_, index) => index % prompts.length);
+    const count = Math.max(3 * slots, prompts.length);
+    const indexes = Array.from({ length: count }, (_, index) => index % prompts.length);
     const together: string[] = [];
     const runOne = async (): Promise<void> => {
       for (let index = indexes.pop(); index !== undefined; index = indexes.pop())

@@ -75,8 +75,9 @@ export function describeSampling(subject: Subject): void {
 
   describe.runIf(abilities.logprobs)("log probabilities", () => {
     test.each([0, 3])("come one for each token, with %i alternatives, best first", async (top) => {
-      const { logprobs, tokenIds, text } = await answer(prompts[0], { logprobs: { top } });
-      expect(logprobs).toHaveLength(tokenIds.length);
+      const { logprobs, tokenIds, text, usage } = await answer(prompts[0], { logprobs: { top } });
+      // An engine that is behind HTTP may not know the ids; then it knows the number.
+      expect(logprobs).toHaveLength(tokenIds.length || usage!.completionTokens);
       const bytes = Buffer.concat(logprobs.map(({ token }) => token!.bytes));
       expect(bytes.toString("utf8")).toBe(text);
       for (const { token, top: alternatives } of logprobs) {

@@ -10,6 +10,8 @@ export interface EngineUnderTest {
   readonly create: () => Engine | Promise<Engine>;
   /** What its first model is to claim, exactly; each claim is tried. */
   readonly abilities: Abilities;
+  /** False: the engine has no use for token ids, and refuses raw prompts that are given so. Absent means true. */
+  readonly takesTokenIds?: boolean;
   /** Prompts, different from each other, with answers of at least 12 tokens at temperature 0. */
   readonly prompts: readonly [string, string, ...string[]];
 }

@@ -24,6 +24,7 @@ export class AnswerCheck {
   readonly #model: string;
   #stage: "before started" | "open" | "finished" = "before started";
   #givenTokens = 0;
+  #shownDeltas = 0;
   #units = 0;
   #toolCalls = 0;
   /** Inputs to embed; undefined when the generation asks for no embeddings. */
@@ -46,6 +47,11 @@ export class AnswerCheck {
   /** Tokens whose ids were given so far, without those of a resume point. */
   get givenTokens(): number {
     return this.#givenTokens;
+  }
+
+  /** Tokens so far for whoever watches: by ids, else by deltas, for engines without ids send one for each token. */
+  get tokensSoFar(): number {
+    return this.#givenTokens > 0 ? this.#givenTokens : this.#shownDeltas;
   }
 
   /** The event as it may be passed on. */
@@ -79,6 +85,7 @@ export class AnswerCheck {
     if (isEmptyDelta(delta)) return event;
     if (this.#inputs !== undefined) throw this.#broken("answered with text where embeddings were asked for");
     this.#shown = true;
+    this.#shownDeltas++;
     this.#givenTokens += delta.tokenIds.length;
     if (this.#resumedTokens + this.#givenTokens > this.#maxTokens)
       throw this.#broken(`sent more than the ${this.#maxTokens} tokens that were asked for`);

@@ -86,6 +86,11 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     this.#check = new AnswerCheck(options.generation);
   }
 
+  /** Tokens of the answer so far, without those that another node gave; see `AnswerCheck`. */
+  get tokensSoFar(): number {
+    return this.#check.tokensSoFar;
+  }
+
   /** Must not be called again before the last call has settled. */
   next(): Promise<IteratorResult<GenerationEvent, undefined>> {
     if (this.#stage === "unread") return this.#begin();

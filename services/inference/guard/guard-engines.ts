@@ -1,5 +1,5 @@
 import type { Clock } from "../../../core/clock.ts";
-import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
@@ -23,6 +23,16 @@ export interface GuardOptions {
   readonly onEnd?: (record: AnswerRecord) => void;
 }
 
+/** What a node has done since it was made. */
+export interface Tally {
+  /** Generations that came to their end, by finishing. */
+  readonly answers: number;
+  /** Generations that ended in a fault of the node's own. */
+  readonly failures: number;
+  /** Tokens of all answers, those that are under way included. */
+  readonly tokens: number;
+}
+
 /** Engines behind one `generate` that keeps every promise of `core/generate.ts`, whatever the engines do. */
 export interface GuardedEngines {
   readonly generate: Generate;
@@ -32,6 +42,8 @@ export interface GuardedEngines {
   readonly models: readonly ServedModel[];
   /** Generations that run or wait. */
   readonly open: number;
+  /** What has been done so far. */
+  readonly tally: Tally;
   /** Asks the engines what they serve now. */
   refresh(signal: AbortSignal): Promise<Refreshed>;
   /** Admits nothing from now on; what is open goes on. Resolves when nothing is open any more. */
@@ -46,6 +58,7 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
   const table = new ModelTable(engines, clock, options.queueLimit ?? defaultQueueLimit);
   const open = new Set<Answer>();
   const idle = new Set<() => void>();
+  const ended = { answers: 0, failures: 0, tokens: 0 };
 
   const common = {
     nodeId,
@@ -54,6 +67,9 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
     onBegin: (answer: Answer) => void open.add(answer),
     onEnd: (answer: Answer, record: AnswerRecord) => {
       open.delete(answer);
+      ended.tokens += tokensOf(answer, record);
+      if (!(record.outcome instanceof MeshError)) ended.answers++;
+      else if (record.outcome.row.http >= 500) ended.failures++;
       options.onEnd?.(record);
       if (open.size === 0) for (const resolve of idle) resolve();
     },
@@ -68,6 +84,11 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
     get open() {
       return open.size;
     },
+    get tally() {
+      let { tokens } = ended;
+      for (const answer of open) tokens += answer.tokensSoFar;
+      return { ...ended, tokens };
+    },
     refresh: (signal) => table.refresh(signal),
     async drain() {
       table.drain();
@@ -79,4 +100,10 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
       await Promise.all(engines.map((engine) => engine.close()));
     },
   };
+}
+
+/** Tokens that this node gave; where their ids are not given, what the engine says at the end is better than counting. */
+function tokensOf(answer: Answer, { givenTokens, usage, generation }: AnswerRecord): number {
+  if (givenTokens > 0 || usage === undefined || usage.completionTokens === 0) return answer.tokensSoFar;
+  return Math.max(0, usage.completionTokens - (generation.resume?.tokenIds.length ?? 0));
 }

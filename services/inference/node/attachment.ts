@@ -15,7 +15,9 @@ import {
   type AttachResponse,
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { reconnect } from "./reconnect.ts";
+import { nodeMessages } from "./messages.ts";
+import { isAway, reconnect } from "./reconnect.ts";
+import type { Sleep } from "./sleep-watch.ts";
 import { within } from "./within.ts";
 
 /** What attaching to one router needs. */
@@ -28,6 +30,8 @@ export interface AttachmentOptions {
   readonly leaseId: () => string;
   /** Called when the router does not know the lease: only registering anew can help. */
   readonly onUnknownLease: () => void;
+  /** Calls back after each sleep of the machine; returns the way to stop. */
+  readonly onWake: (listener: (sleep: Sleep) => void) => () => void;
   readonly generate: Generate;
   readonly load: LoadSource;
   readonly clock: Clock;
@@ -48,20 +52,41 @@ export async function keepAttached(options: AttachmentOptions, signal: AbortSign
   const backoff = new Backoff({ ...reconnect, random });
   let outage = false;
   while (!signal.aborted) {
+    let woken = false;
+    const patience = linkSignal(signal);
+    const connection = linkSignal(signal);
+    const offWake = options.onWake(({ suspended }) => {
+      woken = true;
+      patience.abort();
+      if (suspended) connection.abort(new MeshError("node_lost", "The machine was asleep."));
+    });
     try {
-      await attach(options, signal, () => {
+      await attach(options, connection.signal, () => {
         backoff.reset();
+        log[outage ? "warn" : "info"](`attached to ${name}`);
         outage = false;
-        log.info(`attached to ${name}`);
       });
     } catch (thrown) {
-      if (signal.aborted) return;
-      const error = toMeshError(thrown);
-      if (!outage) log.warn({ err: error }, `not attached to ${name}; trying again until it accepts`);
-      outage = true;
-      if (error.kind === "unauthenticated") onUnknownLease();
+      if (!signal.aborted) {
+        const error = toMeshError(thrown);
+        if (!outage)
+          log.warn(
+            { err: error },
+            isAway(error) ? nodeMessages.routerAway(name) : nodeMessages.routerRefuses(name),
+          );
+        outage = true;
+        if (error.kind === "unauthenticated") onUnknownLease();
+      }
     }
-    await sleep(clock, backoff.next(), signal).catch(() => {});
+    await sleep(clock, backoff.next(), patience.signal).catch(() => {});
+    if (woken) {
+      // Not at once: registering anew comes first, for the router asks for the lease.
+      backoff.reset();
+      await sleep(clock, backoff.next(), signal).catch(() => {});
+    }
+    offWake();
+    patience.unlink();
+    connection.unlink();
   }
 }
 

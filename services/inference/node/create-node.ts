@@ -7,13 +7,21 @@ import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
-import { type Node, NodeSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  type Hardware,
+  type Node,
+  NodeSchema,
+  type ServedModel,
+} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
 import type { AnswerRecord } from "../guard/answer.ts";
-import { guardEngines } from "../guard/guard-engines.ts";
+import { guardEngines, type Tally } from "../guard/guard-engines.ts";
 import { keepAttached } from "./attachment.ts";
+import { nodeMessages } from "./messages.ts";
 import { Registration } from "./registration.ts";
 import { createInferenceService } from "./service.ts";
+import { type Sleep, watchForSleep } from "./sleep-watch.ts";
+import { Speedometer } from "./speedometer.ts";
 
 /** How to make a node. */
 export interface NodeOptions {
@@ -22,18 +30,30 @@ export interface NodeOptions {
   /** In order of preference: the first that serves a model has it. The node closes them. */
   readonly engines: readonly Engine[];
   readonly registry: Transport;
+  /** What the log calls the registry. */
+  readonly registryName?: string;
   /** All routers; used only when the node attaches. */
   readonly routers: readonly Transport[];
+  /** What the log calls each of them. */
+  readonly routerNames?: readonly string[];
   /** HOST:PORT where routers can dial this node; absent: it attaches to every router. */
   readonly advertise?: string;
   /** Of the program, for the registry. */
   readonly version?: string;
+  /** Tells what the machine has, within seconds and without failing; read while the engines load. */
+  readonly readHardware?: () => Promise<Hardware>;
   readonly clock: Clock;
   readonly log: Log;
   /** In [0, 1); for jitter. */
   readonly random?: () => number;
   /** Generations that may wait for a slot of one model. */
   readonly queueLimit?: number;
+  /** Milliseconds since the machine started, those asleep included; default: as the system tells. */
+  readonly uptimeMs?: () => number;
+  /** Called once, when the engines have said what they serve and before the registry is told. */
+  readonly onLoaded?: (failures: readonly MeshError[]) => void;
+  /** Called when the mesh has thrown this node out for good: it is of no more use. */
+  readonly onRevoked?: (error: MeshError) => void;
 }
 
 /** A running inference node. */
@@ -41,6 +61,10 @@ export interface InferenceNode {
   /** To be served at `advertise`, when there is one. */
   readonly implementation: ServiceImpl<typeof InferenceService>;
   readonly load: LoadSource;
+  /** What it serves now, by canonical names. */
+  readonly models: readonly ServedModel[];
+  /** What it has done so far. */
+  readonly tally: Tally;
   /**
    * Loads the engines, registers, and attaches where it has to. Resolves once registered; waits for as long as
    * the registry cannot be reached. Rejects when no engine can serve anything or the registry refuses the node.
@@ -64,22 +88,47 @@ const lingerMs = 200;
 export function createNode(options: NodeOptions): InferenceNode {
   const { id, clock, log, registry, random = Math.random } = options;
   const lifetime = new AbortController();
+  const speeds = new Speedometer();
+  let hardware: Hardware | undefined;
   const guard = guardEngines({
     nodeId: id,
     engines: options.engines,
     clock,
     ...(options.queueLimit === undefined ? {} : { queueLimit: options.queueLimit }),
-    onEnd: (record) => logAnswer(log, id, record),
+    onEnd: (record) => {
+      speeds.learn(record);
+      logAnswer(log, id, record);
+    },
   });
   const describe = (): Node =>
     create(NodeSchema, {
       id,
       address: options.advertise ?? "",
-      models: [...guard.models],
+      models: guard.models.map((served) => withSpeed(served, speeds.speedOf(served.model))),
       version: options.version ?? "",
       draining: guard.load.current().draining,
+      ...(hardware === undefined ? {} : { hardware }),
     });
-  const registration = new Registration({ registry, describe, clock, random, log });
+  const name = options.registryName ?? "the registry";
+  const registration = new Registration({
+    registry,
+    name,
+    describe,
+    clock,
+    random,
+    log,
+    onRevoked: options.onRevoked,
+  });
+  const wakeListeners = new Set<(sleep: Sleep) => void>();
+  const onWake = (listener: (sleep: Sleep) => void) => {
+    wakeListeners.add(listener);
+    return () => void wakeListeners.delete(listener);
+  };
+  const wake = (sleep: Sleep): void => {
+    log.warn({ asleep_ms: Math.round(sleep.lengthMs), suspended: sleep.suspended }, nodeMessages.awake);
+    registration.wake();
+    for (const listener of [...wakeListeners]) listener(sleep);
+  };
   let drained: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
 
@@ -89,6 +138,7 @@ export function createNode(options: NodeOptions): InferenceNode {
     if (failure !== undefined && guard.models.length === 0) throw failure;
     warnAbout(failures);
     if (guard.models.length === 0) log.warn("the engines serve no model yet");
+    options.onLoaded?.(failures);
   };
 
   const followModels = async (): Promise<void> => {
@@ -96,7 +146,8 @@ export function createNode(options: NodeOptions): InferenceNode {
     for (;;) {
       await sleep(clock, modelPollMs, lifetime.signal);
       const { changed, failures } = await guard.refresh(lifetime.signal);
-      if (changed) registration.announce();
+      const faster = speeds.settle();
+      if (changed || faster) registration.announce();
       if (failures.length !== failing) warnAbout(failures);
       failing = failures.length;
     }
@@ -125,21 +176,32 @@ export function createNode(options: NodeOptions): InferenceNode {
   return {
     implementation: createInferenceService({ generate: guard.generate, load: guard.load, clock }),
     load: guard.load,
+    get models() {
+      return guard.models;
+    },
+    get tally() {
+      return guard.tally;
+    },
 
     async start(signal) {
+      const reading = options.readHardware?.();
       await loadEngines(signal);
+      hardware = await reading;
       await orAborted(registration.start(), signal);
       // Both end only with the node.
       followModels().catch(() => {});
+      const stopWatching = watchForSleep({ clock, uptimeMs: options.uptimeMs, onWake: wake });
+      lifetime.signal.addEventListener("abort", stopWatching, { once: true });
       if (options.advertise !== undefined) return;
       for (const [index, router] of options.routers.entries())
         void keepAttached(
           {
             router,
-            name: `router ${index + 1} of ${options.routers.length}`,
+            name: options.routerNames?.[index] ?? `router ${index + 1} of ${options.routers.length}`,
             nodeId: id,
             leaseId: () => registration.leaseId ?? "",
             onUnknownLease: () => registration.announce(),
+            onWake,
             generate: guard.generate,
             load: guard.load,
             clock,
@@ -161,6 +223,9 @@ export function createNode(options: NodeOptions): InferenceNode {
     },
   };
 }
+
+const withSpeed = (served: ServedModel, tokensPerSecond: number | undefined): ServedModel =>
+  tokensPerSecond === undefined ? served : { ...served, tokensPerSecond };
 
 /** The node's line on a generation at its end, and, where the fault is the node's own, what lies beneath it. */
 function logAnswer(log: Log, nodeId: string, record: AnswerRecord): void {

@@ -25,6 +25,10 @@ export class FakeRegistry {
   readonly registered: Node[] = [];
   readonly deregistered: string[] = [];
   readonly leases = new Set<string>();
+  /** What nodes said that they speak. */
+  readonly protocolVersions: number[] = [];
+  /** What it tells of itself when a node registers. */
+  tells: { nowMs?: bigint; protocolVersion?: number } = {};
   renewals = 0;
   fails: MeshError | undefined;
   /** While true, calls never answer. */
@@ -32,14 +36,16 @@ export class FakeRegistry {
 
   readonly transport: Transport = createInProcessTransport([
     register(RegistryService, {
-      registerNode: async ({ node }) => {
+      describeRegistry: () => ({}),
+      registerNode: async ({ node, protocolVersion }) => {
         await this.#answers();
         if (node === undefined) throw new MeshError("invalid_request", "No node.");
         this.registered.push(node);
+        this.protocolVersions.push(protocolVersion);
         const leaseId = `lease-${this.registered.length}`;
         this.leases.clear();
         this.leases.add(leaseId);
-        return { leaseId, ttlMs: this.ttlMs, revision: BigInt(this.registered.length) };
+        return { leaseId, ttlMs: this.ttlMs, revision: BigInt(this.registered.length), ...this.tells };
       },
       renewLease: async ({ leaseId }) => {
         await this.#answers();
@@ -123,6 +129,8 @@ export async function makeNode(options: Partial<NodeOptions> = {}) {
   const registry = new FakeRegistry();
   const routers = [new FakeRouter(clock), new FakeRouter(clock)] as const;
   const engine = new FakeEngine();
+  /** How long the machine has slept so far; the clock stands still meanwhile. */
+  const machine = { asleepMs: 0 };
   const lines: { level?: string; msg?: string; generation_id?: string }[] = [];
   const node = createNode({
     id: "node-1",
@@ -137,6 +145,7 @@ export async function makeNode(options: Partial<NodeOptions> = {}) {
       write: (line) => lines.push(JSON.parse(line)),
     }),
     random: () => 0,
+    uptimeMs: () => clock.now() + machine.asleepMs,
     ...options,
   });
   const starting = new AbortController();
@@ -150,7 +159,7 @@ export async function makeNode(options: Partial<NodeOptions> = {}) {
         started = error;
       },
     );
-  return { clock, registry, routers, engine, node, lines, start, starting, started: () => started };
+  return { clock, machine, registry, routers, engine, node, lines, start, starting, started: () => started };
 }
 
 /** A node that stands in the registry and is attached to two routers, or dialled. */

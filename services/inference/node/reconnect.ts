@@ -1,2 +1,12 @@
-/** What the node waits between attempts to reach a registry or a router (`Backoff`). */
-export const reconnect = { firstMs: 250, limitMs: 10_000 } as const;
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import { tlsFailedCode } from "../../../core/rpc/grpc-codec.ts";
+
+/**
+ * What the node waits between attempts to reach a registry or a router (`Backoff`). With the time that one attempt may
+ * take (`core/rpc/connection.ts`) it bounds how long after its link a node is back.
+ */
+export const reconnect = { firstMs: 250, limitMs: 2000 } as const;
+
+/** Whether nobody answers, as opposed to somebody who refuses. */
+export const isAway = ({ kind, code }: MeshError): boolean =>
+  (kind === "node_lost" && code !== tlsFailedCode) || kind === "deadline";

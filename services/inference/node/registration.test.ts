@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { generationOf, servedModel } from "../fake-engine.ts";
 import { transcribe } from "../transcript.ts";
 import { advance, away, never, settle, startNode } from "./fakes.ts";
@@ -47,6 +48,18 @@ describe("the lease", () => {
     registry.mute = false;
     await advance(clock, 300);
     expect(registry.renewals).toBe(1);
+  });
+
+  test("is asked for no more once the node was thrown out for good", async () => {
+    const revoked: MeshError[] = [];
+    const { clock, registry } = await startNode({ onRevoked: (error) => void revoked.push(error) });
+    registry.leases.clear();
+    registry.fails = new MeshError("unauthenticated", "Removed.", { code: "node_revoked" });
+    await advance(clock, 60_000);
+    expect(revoked).toEqual([registry.fails]);
+    registry.fails = undefined;
+    await advance(clock, 60_000);
+    expect(registry.registered).toHaveLength(1);
   });
 
   test("a change of the models is registered at the next look", async () => {

@@ -1,20 +1,26 @@
 import { createClient, type Transport } from "@connectrpc/connect";
 import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
-import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { protocol, protocolFault } from "../../../core/protocol.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { reconnect } from "./reconnect.ts";
+import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
+import { isAway, reconnect } from "./reconnect.ts";
 import { within } from "./within.ts";
 
 /** What keeping a node registered needs. */
 export interface RegistrationOptions {
   readonly registry: Transport;
+  /** What the log calls the registry. */
+  readonly name: string;
   /** The node's record as it is now. */
   readonly describe: () => Node;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** Called when the registry will never take this node again; nothing is tried any more. */
+  readonly onRevoked?: ((error: MeshError) => void) | undefined;
 }
 
 /** How long the registry may take to answer a call, in milliseconds. */
@@ -43,6 +49,7 @@ export class Registration {
   #stale = true;
   #ending = false;
   #outage = false;
+  #skewed = false;
   #leaseId: string | undefined;
   #ttlMs = 0;
   #running: Promise<void> | undefined;
@@ -76,6 +83,12 @@ export class Registration {
     this.#wake.abort();
   }
 
+  /** After a sleep: registers anew at once, as if nothing had failed before. */
+  wake(): void {
+    this.#backoff.reset();
+    this.announce();
+  }
+
   /** Takes the node out of the registry and stops. Never rejects. */
   end(): Promise<void> {
     this.#ended ??= this.#end();
@@ -99,6 +112,8 @@ export class Registration {
       if (registering) await this.#register();
       else await this.#renew();
       this.#backoff.reset();
+      // As loud as what it ends.
+      if (this.#outage) this.#options.log.warn(nodeMessages.registryBack(this.#options.name));
       this.#outage = false;
       if (this.#stale) return 0;
       return Math.max(100, (this.#ttlMs / 3) * (1 - 0.2 * this.#options.random()));
@@ -109,12 +124,27 @@ export class Registration {
 
   async #register(): Promise<void> {
     const node = this.#options.describe();
-    const { leaseId, ttlMs } = await this.#call((signal) => this.#client.registerNode({ node }, { signal }));
+    const protocolVersion = protocol.current;
+    const { leaseId, ttlMs, ...told } = await this.#call((signal) =>
+      this.#client.registerNode({ node, protocolVersion }, { signal }),
+    );
+    const fault = protocolFault({ other: "registry", self: "node" }, told.protocolVersion);
+    if (fault !== undefined) throw new MeshError("invalid_request", fault, { code: "protocol_version" });
+    this.#compareClocks(Number(told.nowMs));
     this.#leaseId = leaseId;
     this.#ttlMs = ttlMs;
     this.#first.resolve();
     const models = node.models.map(({ model }) => model);
     this.#options.log.info({ node_id: node.id, models, draining: node.draining }, "registered");
+  }
+
+  /** Warns once for each time that the clocks come to differ. */
+  #compareClocks(registryMs: number): void {
+    const { clock, log } = this.#options;
+    const skewMs = registryMs === 0 ? 0 : clock.wallTime() - registryMs;
+    const differs = Math.abs(skewMs) > clockSkewLimitMs;
+    if (differs && !this.#skewed) log.warn({ skew_ms: Math.round(skewMs) }, nodeMessages.clockSkew(skewMs));
+    this.#skewed = differs;
   }
 
   async #renew(): Promise<void> {
@@ -137,11 +167,15 @@ export class Registration {
       this.#ending = true;
       return 0;
     }
+    if (error.code === revokedCode) {
+      this.#ending = true;
+      this.#options.onRevoked?.(error);
+      return 0;
+    }
+    const { name, log } = this.#options;
+    const away = isAway(error);
     if (!this.#outage && !this.#ending)
-      this.#options.log.warn(
-        { err: error },
-        "the registry did not take the node; trying again until it does",
-      );
+      log.warn({ err: error }, away ? nodeMessages.registryAway(name) : nodeMessages.registryRefuses(name));
     this.#outage = true;
     return this.#backoff.next();
   }
@@ -168,3 +202,5 @@ export class Registration {
 
 /** Said of what was sent, not of the registry's own state. */
 const refusals = new Set<MeshError["kind"]>(["invalid_request", "unauthenticated", "model_not_found"]);
+/** `code` with which a registry refuses a node that its operator has removed. */
+const revokedCode = "node_revoked";

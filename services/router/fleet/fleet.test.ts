@@ -5,7 +5,7 @@ import { silentLog } from "../../../core/telemetry/log.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { listModels } from "../models.ts";
-import { type FakeRelay, fakeRelay, finished, nodeOf, settled } from "../testing.ts";
+import { type FakeRelay, fakeRelay, finished, generationOf, nodeOf, settled } from "../testing.ts";
 import { Fleet } from "./fleet.ts";
 
 const lost = new MeshError("node_lost", "The node went away.");
@@ -39,6 +39,38 @@ const pickable = () =>
     .map(({ node }) => node.id)
     .sort();
 const place = (id = "a") => fleet.candidates("m").find(({ node }) => node.id === id)!;
+
+describe("who was thrown out", () => {
+  const revoke = (...ids: string[]) => fleet.list(new Map([["c", nodeOf("c")]]), { revoked: new Set(ids) });
+
+  test("is cut, also when it is most of the fleet", async () => {
+    const [a, b, c] = join("a", "b", "c");
+    revoke("a", "b");
+    expect(await a!.closed).toMatchObject({ kind: "node_lost" });
+    expect(await b!.closed).toMatchObject({ kind: "node_lost" });
+    expect(pickable()).toEqual(["c"]);
+    c!.close(lost);
+  });
+
+  test("is cut on former relays too, which only finish what is open", async () => {
+    const [former] = join("a");
+    const open = fleet.take("a", "m").generate(generationOf(), new AbortController().signal);
+    const answer = open[Symbol.asyncIterator]().next();
+    fleet.connect("a", fakeRelay());
+    revoke("a");
+    await former!.closed;
+    await expect(answer).rejects.toMatchObject({ kind: "node_lost" });
+  });
+
+  test("is refused when it connects again", async () => {
+    join("a");
+    revoke("a");
+    const again = fakeRelay();
+    fleet.connect("a", again);
+    await again.closed;
+    expect(fleet.isConnected("a")).toBe(false);
+  });
+});
 
 describe("who may be picked", () => {
   test("a node that is listed and whose relay stands", () => {

@@ -26,6 +26,9 @@ export class Fleet {
   /** When each model was first seen, in milliseconds since 1970; kept when nobody serves it any more. */
   readonly #seen = new Map<string, number>();
   #places: ReadonlyMap<string, readonly Place[]> = new Map();
+  #revoked: ReadonlySet<string> = new Set();
+  /** Every relay that stands, also those that only finish what is open on them, with its node's id. */
+  readonly #relays = new Map<RelayClient, string>();
   #informed = false;
   #recovery: Timer | undefined;
   #listener: () => void = () => {};
@@ -46,9 +49,19 @@ export class Fleet {
     this.#listener = listener;
   }
 
-  /** Takes the registry's word on who is there; `memoryLost` when it has begun anew and cannot know them all yet. */
-  list(nodes: ReadonlyMap<string, Node>, { memoryLost = false } = {}): void {
+  /**
+   * Takes the registry's word on who is there; `memoryLost` when it has begun anew and cannot know them all yet.
+   * Nodes that are `revoked` are cut at once, whatever is open on them: that word is always believed.
+   */
+  list(
+    nodes: ReadonlyMap<string, Node>,
+    {
+      memoryLost = false,
+      revoked = this.#revoked,
+    }: { memoryLost?: boolean; revoked?: ReadonlySet<string> } = {},
+  ): void {
     this.#informed = true;
+    if (revoked !== this.#revoked) this.#cut(revoked);
     if (memoryLost) {
       this.#recovery?.cancel();
       this.#recovery = this.#clock.after(recoveryMs, () => {
@@ -71,6 +84,12 @@ export class Fleet {
 
   /** A relay to a node stands and has spoken: it carries new generations. A former one only finishes its own. */
   connect(nodeId: string, relay: RelayClient): void {
+    if (this.isRevoked(nodeId)) {
+      relay.close(revokedReason(nodeId));
+      return;
+    }
+    this.#relays.set(relay, nodeId);
+    void relay.closed.then(() => this.#relays.delete(relay));
     const member = this.#member(nodeId);
     const former = member.relay;
     member.relay = relay;
@@ -99,6 +118,11 @@ export class Fleet {
   /** Whether a node may be picked as far as the registry is concerned. */
   isListed(nodeId: string): boolean {
     return this.#members.get(nodeId)?.listed === true;
+  }
+
+  /** Whether a node was thrown out of the mesh for good. */
+  isRevoked(nodeId: string): boolean {
+    return this.#revoked.has(nodeId);
   }
 
   /** Whether a relay to a node stands and has spoken. */
@@ -159,6 +183,17 @@ export class Fleet {
     for (const { relay } of this.#members.values()) relay?.close(reason);
   }
 
+  /** Ends everything with nodes that were thrown out; what was open on them goes elsewhere. */
+  #cut(revoked: ReadonlySet<string>): void {
+    const cut = new Set([...revoked].filter((id) => !this.#revoked.has(id)));
+    this.#revoked = revoked;
+    for (const [relay, nodeId] of [...this.#relays])
+      if (cut.has(nodeId)) {
+        this.#log.warn({ node_id: nodeId }, "node revoked: its relay is cut");
+        relay.close(revokedReason(nodeId));
+      }
+  }
+
   #remember(model: string): void {
     if (this.#seen.has(model)) return;
     this.#seen.set(model, this.#clock.wallTime());
@@ -217,10 +252,14 @@ export class Fleet {
 const replaced = (nodeId: string): MeshError =>
   new MeshError("node_lost", `A newer relay to node \`${nodeId}\` took over.`);
 
+const revokedReason = (nodeId: string): MeshError =>
+  new MeshError("node_lost", `Node \`${nodeId}\` was removed from the mesh.`);
+
 /** A node that does not serve the model in question. */
-function toBystander({ node, listed, connected, draining }: Member): Candidate {
+function toBystander({ node, idHash, listed, connected, draining }: Member): Candidate {
   return {
     node,
+    idHash,
     served: undefined,
     offers: 0,
     listed,

@@ -50,6 +50,18 @@ test("takes a snapshot of another epoch whatever its revision: the registry lost
   expect(ids(listing)).toEqual(["b"]);
 });
 
+test("remembers who was thrown out, from the snapshot and since", () => {
+  const first = create(WatchNodesResponseSchema, {
+    event: { case: "snapshot", value: { revision: 1n, epoch: "e", nodes: [nodeOf("a")], revoked: ["x"] } },
+  });
+  const change = create(WatchNodesResponseSchema, {
+    event: { case: "change", value: { revision: 2n, change: { case: "revoked", value: "a" } } },
+  });
+  const listing = [first, change, upserted(3n, "b")].reduce<Listing | undefined>(follow, undefined);
+  expect(ids(listing)).toEqual(["b"]);
+  expect([...(listing?.revoked ?? [])]).toEqual(["x", "a"]);
+});
+
 test("never changes a listing that it gave out", () => {
   const before = follow(undefined, snapshot(1n, ["a"]));
   follow(before, upserted(2n, "b"));

@@ -6,6 +6,8 @@ export interface Listing {
   readonly epoch: string;
   readonly revision: bigint;
   readonly nodes: ReadonlyMap<string, Node>;
+  /** Ids of nodes that were thrown out for good. */
+  readonly revoked: ReadonlySet<string>;
 }
 
 /**
@@ -17,17 +19,20 @@ export function follow(listing: Listing | undefined, { event }: WatchNodesRespon
     const { epoch, revision, nodes } = event.value;
     if (listing !== undefined && listing.epoch === epoch && revision < listing.revision)
       throw outOfOrder(`a snapshot of revision ${revision} after revision ${listing.revision}`);
-    return { epoch, revision, nodes: new Map(nodes.map((node) => [node.id, node])) };
+    const revoked = new Set(event.value.revoked);
+    return { epoch, revision, nodes: new Map(nodes.map((node) => [node.id, node])), revoked };
   }
   if (event.case !== "change") throw outOfOrder("an event of an unknown kind");
   if (listing === undefined) throw outOfOrder("a change before the snapshot");
   const { revision, change } = event.value;
   if (revision !== listing.revision + 1n)
     throw outOfOrder(`revision ${revision} after revision ${listing.revision}`);
+  const { epoch } = listing;
   const nodes = new Map(listing.nodes);
   if (change.case === "upserted") nodes.set(change.value.id, change.value);
-  else if (change.case === "removed") nodes.delete(change.value);
-  return { epoch: listing.epoch, revision, nodes };
+  else if (change.case !== undefined) nodes.delete(change.value);
+  const revoked = change.case === "revoked" ? new Set([...listing.revoked, change.value]) : listing.revoked;
+  return { epoch, revision, nodes, revoked };
 }
 
 function outOfOrder(what: string): MeshError {

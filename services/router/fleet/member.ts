@@ -2,11 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import type { RelayClient } from "../../../core/relay/contract.ts";
 import { type Node, NodeSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load, ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { hashOf } from "../routing/lot.ts";
 import { type Moment, Place, type Standing } from "./place.ts";
 
 /** One node: what the registry says of it, what its relay says, and its place for each model. */
 export class Member implements Standing {
   readonly id: string;
+  readonly idHash: number;
   /** Its record, as last listed; empty before. */
   node: Node;
   /** What the registry says. `unheard` is a node that attached before the registry told of it. */
@@ -22,6 +24,7 @@ export class Member implements Standing {
 
   constructor(id: string, moment: Moment) {
     this.id = id;
+    this.idHash = hashOf(id);
     this.node = create(NodeSchema, { id });
     this.#moment = moment;
   }

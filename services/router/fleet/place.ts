@@ -7,7 +7,7 @@ import { Average } from "./average.ts";
 import { Outlier } from "./outlier.ts";
 
 /** What a place reads of its node. */
-export type Standing = Pick<Candidate, "node" | "listed" | "connected" | "draining">;
+export type Standing = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
 
 /** The moment at which the numbers of all places are read; the fleet moves it, so that they belong together. */
 export interface Moment {
@@ -38,6 +38,9 @@ export class Place implements Candidate {
 
   get node(): Node {
     return this.#standing.node;
+  }
+  get idHash(): number {
+    return this.#standing.idHash;
   }
   get served(): ServedModel {
     return this.#served;

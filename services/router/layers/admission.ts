@@ -118,7 +118,7 @@ export class Admission {
     if ((this.#waitingOf.get(call.userId) ?? 0) >= callerQueueLimit)
       return new MeshError(
         "caller_queue_full",
-        `You have ${callerQueueLimit} requests waiting already, which is the most: wait for some to finish.`,
+        `You have as many requests waiting as you may (${callerQueueLimit}): wait for some of them to finish.`,
         { retryAfterMs },
       );
     const givenMs = call.generation.limits?.timeoutMs;

@@ -16,6 +16,24 @@ test("counts from when the generation came, and says how long was given", async 
   expect(call.signal.reason).toMatchObject({ kind: "deadline", message: expect.stringContaining("700 ms") });
 });
 
+test.each([
+  { callerMs: undefined, meshMs: 900, expected: 900 },
+  { callerMs: 700, meshMs: 900, expected: 700 },
+  { callerMs: 900, meshMs: 700, expected: 700 },
+])(
+  "of the caller's $callerMs ms and the mesh's $meshMs ms the shorter counts",
+  async ({ callerMs, meshMs, expected }) => {
+    const clock = new FakeClock();
+    const limits = callerMs === undefined ? {} : { timeoutMs: callerMs };
+    const call = new Call(generationOf({ limits }), clock.now());
+    void deadline({ clock, answerTimeoutMs: meshMs })(never)(call);
+    await clock.advance(expected - 1);
+    expect(call.signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(call.signal.reason).toMatchObject({ message: expect.stringContaining(`${expected} ms`) });
+  },
+);
+
 test("sets no timer beyond what timers can count, which would ring at once", () => {
   const delays: number[] = [];
   const clock = new FakeClock();

@@ -6,13 +6,23 @@ import type { Begin } from "../call.ts";
 /** Timers reach no further, in milliseconds: 24 days, which no generation lasts. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Ends a generation with `deadline` when its caller's time is over, wherever it is then. */
+/** Whose time is kept. */
+export interface DeadlineOptions {
+  readonly clock: Clock;
+  /** How long an answer may take, in milliseconds, whatever its caller allows; absent for no limit. */
+  readonly answerTimeoutMs?: number;
+}
+
+/** Ends a generation with `deadline` when its caller's time is over, or the mesh's, wherever it is then. */
 export const deadline =
-  ({ clock }: { clock: Clock }): Layer<Begin> =>
+  ({ clock, answerTimeoutMs = Number.POSITIVE_INFINITY }: DeadlineOptions): Layer<Begin> =>
   (next) =>
   (call) => {
-    const timeoutMs = call.generation.limits?.timeoutMs;
-    if (timeoutMs !== undefined) {
+    const timeoutMs = Math.min(
+      call.generation.limits?.timeoutMs ?? Number.POSITIVE_INFINITY,
+      answerTimeoutMs,
+    );
+    if (timeoutMs < Number.POSITIVE_INFINITY) {
       const timer = clock.after(Math.min(timeoutMs, longestTimerMs), () =>
         call.abort(
           new MeshError(

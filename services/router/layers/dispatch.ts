@@ -9,8 +9,11 @@ import {
 import type { Begin, Begun, Call } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Seat } from "../fleet/seat.ts";
+import type { Candidate } from "../routing/candidate.ts";
+import { isAble } from "../routing/filters.ts";
+import { pick } from "../routing/pick.ts";
 import type { Profile } from "../routing/profile.ts";
-import { rank } from "../routing/rank.ts";
+
 import { refuse } from "../routing/refuse.ts";
 
 /** What dispatch needs. */
@@ -29,12 +32,12 @@ export const dispatch =
   async (call) => {
     const { generation, needs, attempts } = call;
     const { model } = generation;
-    const request = { generation, needs, tried: attempts };
+    const request = { generation, needs, tried: attempts, leastContext: call.leastContext };
     const candidates = fleet.candidates(model);
-    const best = rank(request, candidates, profile).ranked[0];
+    const best = pick(request, candidates, profile);
     if (best === undefined)
       throw refuse(request, candidates, { informed: fleet.informed, known: fleet.knows(model) });
-    const nodeId = best.candidate.node.id;
+    const nodeId = best.node.id;
     const seat = fleet.take(nodeId, model);
     attempts.push(nodeId);
     try {
@@ -46,9 +49,18 @@ export const dispatch =
     } catch (thrown) {
       const error = call.ending?.error ?? toNodeFailure(thrown, nodeId);
       seat.leave({ error });
+      if (error.code === "context_length_exceeded") outgrow(call, best, candidates);
       throw error;
     }
   };
+
+/** A prompt that is too long for one node may fit on another: has it go only where there is more room, if anywhere. */
+function outgrow(call: Call, { served }: Candidate, candidates: readonly Candidate[]): void {
+  const { generation, needs, attempts } = call;
+  const leastContext = (served?.contextLength ?? 0) + 1;
+  const request = { generation, needs, tried: attempts, leastContext };
+  if (candidates.some((candidate) => isAble(candidate, request))) call.leastContext = leastContext;
+}
 
 /** Deltas that are kept back at most; a character in several tokens shows nothing before the last of them. */
 const headLimit = 16;

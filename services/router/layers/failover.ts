@@ -22,6 +22,7 @@ export const failover =
     budget.deposit();
     let failure: MeshError | undefined;
     for (;;) {
+      const { leastContext } = call;
       const attempts = call.attempts.length;
       try {
         return await next(call);
@@ -29,7 +30,8 @@ export const failover =
         const nobodyLeft = call.attempts.length === attempts;
         if (nobodyLeft) throw failure ?? error;
         failure = toMeshError(error);
-        if (call.ending !== undefined || !isMovable(failure)) throw failure;
+        const fitsElsewhere = call.leastContext !== leastContext;
+        if (call.ending !== undefined || !(isMovable(failure) || fitsElsewhere)) throw failure;
         if (call.attempts.length >= attemptLimit || !budget.withdraw()) throw failure;
       }
     }

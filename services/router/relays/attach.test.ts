@@ -25,8 +25,10 @@ let clock: FakeClock;
 let registry: FakeRegistry;
 let fleet: Fleet;
 let client: ReturnType<typeof createClient<typeof RouterService>>;
+let demandCaller: (nodeId: string) => void;
 
 beforeEach(() => {
+  demandCaller = () => {};
   clock = new FakeClock();
   registry = new FakeRegistry();
   registry.leases.set("lease-a", "a").set("lease-b", "b");
@@ -35,7 +37,7 @@ beforeEach(() => {
   const attachments = new Attachments({ registry: registry.transport, fleet, clock });
   const service = {
     attach: (requests: AsyncIterable<AttachRequest>, { signal }: { signal: AbortSignal }) =>
-      attachments.attach(requests, signal),
+      attachments.attach(requests, (nodeId) => demandCaller(nodeId), signal),
   };
   client = createClient(RouterService, createInProcessTransport([register(RouterService, service as never)]));
 });
@@ -191,6 +193,41 @@ test("takes nobody back, while the registry is away, who had left the mesh befor
   const back = attach({ nodeId: "a", leaseId: "lease-a" });
   await settled();
   expect(back).toMatchObject({ accepted: false, error: { kind: "no_nodes" } });
+});
+
+test("refuses a caller that is another node, before the registry is asked", async () => {
+  demandCaller = (nodeId) => {
+    throw new MeshError("unauthenticated", `You are not ${nodeId}.`);
+  };
+  registry.goDown();
+  const node = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(node).toMatchObject({ accepted: false, error: { message: "You are not a." } });
+});
+
+test("cuts a node that is thrown out while it answers, and never takes it back", async () => {
+  const node = attach({ nodeId: "a", leaseId: "lease-a" }, async function* () {
+    yield started();
+    await new Promise(() => {});
+  });
+  await settled();
+  const events = fleet.take("a", "m").generate(generationOf(), new AbortController().signal);
+  const answer = events[Symbol.asyncIterator]();
+  await answer.next();
+  fleet.list(new Map(), { revoked: new Set(["a"]) });
+  await expect(answer.next()).rejects.toMatchObject({ kind: "node_lost" });
+  await settled();
+  expect(node.error).toMatchObject({ kind: "node_lost", message: expect.stringContaining("removed") });
+  const back = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(back).toMatchObject({ accepted: false, error: { code: "node_revoked" } });
+});
+
+test("refuses a node that is thrown out while the registry vouches for it", async () => {
+  registry.whenRenewed = () => fleet.list(new Map(), { revoked: new Set(["a"]) });
+  const node = attach({ nodeId: "a", leaseId: "lease-a" });
+  await settled();
+  expect(node).toMatchObject({ accepted: false, error: { code: "node_revoked" } });
 });
 
 test("cancels at the node when the caller leaves", async () => {

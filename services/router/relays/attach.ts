@@ -42,11 +42,18 @@ export class Attachments {
     this.#options = options;
   }
 
-  /** Answers one Attach call. Ends when the relay does; throws when the node is refused. */
-  async *attach(requests: AsyncIterable<AttachRequest>, signal: AbortSignal): AsyncGenerator<AttachResponse> {
+  /**
+   * Answers one Attach call. Ends when the relay does; throws when the node is refused. `demandCaller` throws unless
+   * the caller is the node that it says it is.
+   */
+  async *attach(
+    requests: AsyncIterable<AttachRequest>,
+    demandCaller: (nodeId: string) => void,
+    signal: AbortSignal,
+  ): AsyncGenerator<AttachResponse> {
     const { fleet, clock } = this.#options;
     const messages = requests[Symbol.asyncIterator]();
-    const nodeId = await this.#accept(messages, signal);
+    const nodeId = await this.#accept(messages, demandCaller, signal);
     yield toResponse(create(EngineBoundSchema));
 
     const outgoing = Promise.withResolvers<AsyncIterable<EngineBound>>();
@@ -72,7 +79,11 @@ export class Attachments {
   }
 
   /** Reads the Hello and has the registry vouch for it; tells the node's id. */
-  async #accept(messages: AsyncIterator<AttachRequest>, signal: AbortSignal): Promise<string> {
+  async #accept(
+    messages: AsyncIterator<AttachRequest>,
+    demandCaller: (nodeId: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
     const limit = linkSignal(signal);
     const timer = this.#options.clock.after(helloTimeoutMs, () =>
       limit.abort(
@@ -84,8 +95,12 @@ export class Attachments {
       const message = first.done === true ? undefined : first.value.message;
       if (message?.case !== "hello")
         throw new MeshError("invalid_request", "The first message of Attach must be a Hello.");
-      await this.#vouch(message.value, limit.signal);
-      return message.value.nodeId;
+      const { nodeId } = message.value;
+      demandCaller(nodeId);
+      if (!this.#options.fleet.isRevoked(nodeId)) await this.#vouch(message.value, limit.signal);
+      // It may also have been thrown out meanwhile.
+      if (this.#options.fleet.isRevoked(nodeId)) throw thrownOut(nodeId);
+      return nodeId;
     } finally {
       timer.cancel();
       limit.unlink();
@@ -118,6 +133,11 @@ export class Attachments {
     this.#leases.set(nodeId, leaseId);
   }
 }
+
+const thrownOut = (nodeId: string): MeshError =>
+  new MeshError("unauthenticated", `The operator of this mesh has removed node ${nodeId}.`, {
+    code: "node_revoked",
+  });
 
 function stranger(nodeId: string, cause?: unknown): MeshError {
   return new MeshError(

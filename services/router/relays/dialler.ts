@@ -14,7 +14,7 @@ export type NodeTransport = Transport & { close?(): void };
 
 /** What the dialler needs. */
 export interface DiallerOptions {
-  readonly dial: (address: string) => NodeTransport;
+  readonly dial: (address: string, nodeId: string) => NodeTransport;
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly random: () => number;
@@ -104,7 +104,7 @@ class Line {
     let transport: NodeTransport | undefined;
     let giveUp = () => {};
     try {
-      transport = dial(this.address);
+      transport = dial(this.address, this.#node.id);
       const client = createClient(InferenceService, transport);
       const relay = openNodeRelay({
         nodeId: this.#node.id,

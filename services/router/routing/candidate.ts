@@ -7,6 +7,8 @@ import type { Needs } from "./needs.ts";
  */
 export interface Candidate {
   readonly node: Node;
+  /** `hashOf` the node's id, by which lots are drawn. */
+  readonly idHash: number;
   /** How it serves the model; undefined when it does not. */
   readonly served: ServedModel | undefined;
   /** Capabilities of the model there. */

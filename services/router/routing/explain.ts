@@ -6,13 +6,15 @@ import {
   type NodeVerdictSchema,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Candidate } from "./candidate.ts";
+import type { RouteRequest } from "./filters.ts";
+import { listNeeds } from "./needs.ts";
 import type { Profile } from "./profile.ts";
 import type { Ranking } from "./rank.ts";
 
 /** Tells a ranking as it goes over the wire: best first, then the rejected. */
 export function explain(
   { ranked, rejected }: Ranking,
-  model: string,
+  request: RouteRequest,
   profile: Profile,
 ): ExplainRouteResponse {
   const verdicts: MessageInitShape<typeof NodeVerdictSchema>[] = [
@@ -24,18 +26,29 @@ export function explain(
         weight,
       })),
       total,
-      ...toLoad(candidate, model),
+      ...describe(candidate, request),
     })),
     ...rejected.map(({ candidate, filter, reason }) => ({
       node: candidate.node,
       rejectedBy: filter,
       reason,
-      ...toLoad(candidate, model),
+      ...describe(candidate, request),
     })),
   ];
   return create(ExplainRouteResponseSchema, { verdicts });
 }
 
-function toLoad({ served, slots, running, waiting }: Candidate, model: string) {
-  return served === undefined ? {} : { load: create(ModelLoadSchema, { model, slots, running, waiting }) };
+/** What is said of every node, wherever it stands. */
+function describe(
+  { served, slots, running, waiting, offers, measuredTokenMs }: Candidate,
+  { generation: { model }, needs }: RouteRequest,
+): MessageInitShape<typeof NodeVerdictSchema> {
+  if (served === undefined) return {};
+  return {
+    load: create(ModelLoadSchema, { model, slots, running, waiting }),
+    missing: listNeeds(needs & ~offers).map(({ verb }) => verb),
+    ...(measuredTokenMs === undefined || measuredTokenMs === 0
+      ? {}
+      : { tokensPerSecond: 1000 / measuredTokenMs }),
+  };
 }

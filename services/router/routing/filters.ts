@@ -1,5 +1,5 @@
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { Capabilities_Resume, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Candidate } from "./candidate.ts";
 import { listNeeds, type Needs } from "./needs.ts";
 
@@ -9,81 +9,102 @@ export interface RouteRequest {
   readonly needs: Needs;
   /** Nodes that have failed it already. */
   readonly tried: readonly string[];
+  /** Tokens of context that it is known to take at least, because nodes with less have refused it. */
+  readonly leastContext?: number | undefined;
 }
 
 /** Takes nodes out of the ranking. */
 export interface Filter {
   readonly name: string;
-  /** Why this node cannot have the generation, in words; undefined when it can. */
-  readonly reject: (candidate: Candidate, request: RouteRequest) => string | undefined;
+  /** Whether this node cannot have the generation. Asked of every node for every generation, so it makes no words. */
+  readonly rejects: (candidate: Candidate, request: RouteRequest) => boolean;
+  /** Why it cannot, in words; only asked when it rejects. */
+  readonly reason: (candidate: Candidate, request: RouteRequest) => string;
 }
 
 /** A node that one of these rejects is never used. The first word counts. */
 export const filters: readonly Filter[] = [
   {
     name: "model",
-    reject: ({ served }) => (served === undefined ? "It does not serve this model." : undefined),
+    rejects: ({ served }) => served === undefined,
+    reason: () => "It does not serve this model.",
   },
   {
     name: "lease",
-    reject: ({ listed }) => (listed ? undefined : "Its lease has lapsed or was ended."),
+    rejects: ({ listed }) => !listed,
+    reason: () => "Its lease has lapsed or was ended.",
   },
   {
     name: "relay",
-    reject: ({ connected }) => (connected ? undefined : "No relay to it stands."),
+    rejects: ({ connected }) => !connected,
+    reason: () => "No relay to it stands.",
   },
   {
     name: "draining",
-    reject: ({ draining }) => (draining ? "It takes no new generations." : undefined),
+    rejects: ({ draining }) => draining,
+    reason: () => "It takes no new generations.",
   },
   {
     name: "capabilities",
-    reject: ({ offers }, { needs }) => {
-      const missing = needs & ~offers;
-      return missing === 0 ? undefined : `It cannot ${listVerbs(missing)}.`;
-    },
+    rejects: ({ offers }, { needs }) => (needs & ~offers) !== 0,
+    reason: ({ offers }, { needs }) => `It cannot ${listVerbs(needs & ~offers)}.`,
   },
   {
     name: "resume",
-    reject: ({ served }, { generation: { resume } }) =>
-      resume === undefined || served === undefined || canResume(served, resume)
-        ? undefined
-        : "It cannot continue this answer.",
+    rejects: ({ served }, { generation: { resume } }) =>
+      resume !== undefined && served !== undefined && !canResume(served, resume),
+    reason: () => "It cannot continue this answer.",
+  },
+  {
+    name: "context",
+    rejects: ({ served }, { leastContext }) => served !== undefined && isTooShort(served, leastContext),
+    reason: ({ served }) => `Its context of ${served?.contextLength} tokens is too short for this.`,
   },
   {
     name: "tried",
-    reject: ({ node }, { tried }) => (tried.includes(node.id) ? "It has failed this generation." : undefined),
+    rejects: ({ node }, { tried }) => tried.length > 0 && tried.includes(node.id),
+    reason: () => "It has failed this generation.",
   },
 ];
+
+/**
+ * Whether no filter rejects a node: the same rules in one expression, because every generation asks this of every
+ * node, and calls through a table took most of that time.
+ */
+export const isAble = (candidate: Candidate, request: RouteRequest): boolean =>
+  candidate.served !== undefined &&
+  candidate.listed &&
+  candidate.connected &&
+  !candidate.draining &&
+  (request.needs & ~candidate.offers) === 0 &&
+  (request.generation.resume === undefined || canResume(candidate.served, request.generation.resume)) &&
+  !isTooShort(candidate.served, request.leastContext) &&
+  (request.tried.length === 0 || !request.tried.includes(candidate.node.id));
 
 /** A node that one of these rejects is used all the same when otherwise nobody is left. */
 export const preferences: readonly Filter[] = [
   {
     name: "ejected",
-    reject: ({ ejectedMs }) =>
-      ejectedMs > 0
-        ? `It failed several times in a row and rests for ${Math.ceil(ejectedMs)} ms more.`
-        : undefined,
+    rejects: ({ ejectedMs }) => ejectedMs > 0,
+    reason: ({ ejectedMs }) =>
+      `It failed several times in a row and rests for ${Math.ceil(ejectedMs)} ms more.`,
   },
   {
     // A short queue at a fast node beats a free slot at a slow one; a long queue belongs in the router, where it
     // is fair between callers.
     name: "room",
-    reject: ({ occupied, slots }) =>
-      occupied >= 2 * slots ? "As many generations wait there as can run." : undefined,
+    rejects: ({ occupied, slots }) => occupied >= 2 * slots,
+    reason: () => "As many generations wait there as can run.",
   },
 ];
 
-/** The first filter that rejects a node, and its word; undefined when none does. */
-export function findRejection(
+/** The first filter that rejects a node; undefined when none does. */
+export function firstToReject(
   rules: readonly Filter[],
   candidate: Candidate,
   request: RouteRequest,
-): { filter: string; reason: string } | undefined {
-  for (const { name, reject } of rules) {
-    const reason = reject(candidate, request);
-    if (reason !== undefined) return { filter: name, reason };
-  }
+): Filter | undefined {
+  for (const rule of rules) if (rule.rejects(candidate, request)) return rule;
   return undefined;
 }
 
@@ -93,6 +114,9 @@ export function listVerbs(needs: Needs): string {
     .map(({ verb }) => verb)
     .join(" and ");
 }
+
+const isTooShort = ({ contextLength }: ServedModel, leastContext: number | undefined): boolean =>
+  leastContext !== undefined && contextLength < leastContext;
 
 function canResume(
   served: NonNullable<Candidate["served"]>,

@@ -1,6 +1,7 @@
 import type { Candidate } from "./candidate.ts";
-import { filters, findRejection, type RouteRequest } from "./filters.ts";
-import { leastKnown } from "./scorers/scorer.ts";
+import { leastKnown, readFigures } from "./figures.ts";
+import { isAble, type RouteRequest } from "./filters.ts";
+import { known } from "./scorers/scorer.ts";
 
 /**
  * Whether a generation can begin now: `free` when some node that can have it has a free slot; `full` when there are
@@ -15,31 +16,32 @@ export function findRoom(request: RouteRequest, candidates: readonly Candidate[]
   let freeAtRest = false;
   let awake = false;
   for (const candidate of candidates) {
-    const rejection = findRejection(filters, candidate, request);
-    if (rejection === undefined) {
+    if (isAble(candidate, request)) {
       room = "full";
       const free = candidate.occupied < candidate.slots;
       const resting = candidate.ejectedMs > 0;
       if (free && !resting) return "free";
       if (resting) freeAtRest ||= free;
       else awake = true;
-    } else if (rejection.filter === "relay" && room === "none") {
-      if (!candidate.draining && (request.needs & ~candidate.offers) === 0) room = "unconnected";
-    }
+    } else if (room === "none" && isOutOfReach(candidate, request)) room = "unconnected";
   }
   return freeAtRest && !awake ? "free" : room;
 }
+
+/** Whether a node could have the generation if only a relay to it stood. */
+const isOutOfReach = ({ served, listed, connected, draining, offers }: Candidate, { needs }: RouteRequest) =>
+  served !== undefined && listed && !connected && !draining && (needs & ~offers) === 0;
 
 /**
  * Generations per millisecond that the nodes which can have this one finish when all are busy; undefined while none
  * has finished any.
  */
 export function workRate(request: RouteRequest, candidates: readonly Candidate[]): number | undefined {
-  const able = candidates.filter((candidate) => findRejection(filters, candidate, request) === undefined);
-  const unknownMs = leastKnown(able, ({ serviceMs }) => serviceMs);
-  if (unknownMs === undefined) return undefined;
-  const perMs = able.reduce(
-    (sum, { slots, serviceMs }) => sum + slots / Math.max(1, serviceMs ?? unknownMs),
+  const { slots, serviceMs } = readFigures(candidates.filter((candidate) => isAble(candidate, request)));
+  const hopedMs = leastKnown(serviceMs);
+  if (Number.isNaN(hopedMs)) return undefined;
+  const perMs = slots.reduce(
+    (sum, count, index) => sum + count / Math.max(1, known(serviceMs[index], hopedMs)),
     0,
   );
   return perMs > 0 ? perMs : undefined;

@@ -1,19 +1,12 @@
-import type { onRequestHookHandler } from "fastify";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Authenticate } from "../auth/keys.ts";
+import { apiKeyCredentials, type RequestHook } from "../auth/require-key.ts";
 
-/**
- * As `requireKey`, for clients that send the key in `x-api-key`; `Authorization: Bearer` does as well. Where both
- * come the former counts: it is what Anthropic's own clients call the key.
- */
+/** As `requireKey`, for clients that send the key in `x-api-key`; `Authorization: Bearer` does as well. */
 export const requireApiKey =
-  (authenticate: Authenticate): onRequestHookHandler =>
+  (authenticate: Authenticate): RequestHook =>
   (request, _reply, next) => {
-    const { "x-api-key": key, authorization, "x-user-id": userId } = request.headers;
-    const credentials = {
-      authorization: typeof key === "string" ? `Bearer ${key}` : authorization,
-      userId: userId as string | undefined,
-    };
+    const credentials = apiKeyCredentials(request);
     try {
       request.userId = authenticate(credentials);
     } catch (error) {

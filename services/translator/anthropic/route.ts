@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type AnswerReader, readAnswer } from "../answers/read-answer.ts";
 import { badJson } from "../errors/http-faults.ts";
@@ -9,14 +9,16 @@ import { LateStream, type LateStreamOptions } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
 import { newId } from "../http/request-id.ts";
 import { whileOpen } from "../http/while-open.ts";
+import { type RequestReading, toRules } from "../request-rules.ts";
 import { MessageCollector } from "./answer/collector.ts";
 import { EventEncoder, toEvent } from "./answer/events.ts";
 import type { MessageHead } from "./answer/wire.ts";
 import { toErrorEnvelope } from "./errors.ts";
+import { modelNotFound } from "./models.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
 /** What the route works with. */
-export interface MessagesOptions extends AnswerReader, LateStreamOptions {
+export interface MessagesOptions extends AnswerReader, LateStreamOptions, RequestReading {
   readonly openRequests: OpenRequests;
 }
 
@@ -30,10 +32,11 @@ interface Exchange {
 
 /** `POST /messages`: as one message, or as a stream. */
 export function createMessagesRoute(options: MessagesOptions) {
+  const rules = toRules(options);
   return async (http: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { body, userId, id: requestId } = http;
     if (body === undefined) throw badJson("The request has no body.");
-    const request = parseMessagesRequest(body as JsonObject);
+    const request = parseMessagesRequest(body as JsonObject, rules);
     const { generation } = request;
     generation.id = newId("msg_");
     generation.caller = { $typeName: "cxmpute.generation.v1.Caller", userId, requestId };
@@ -43,7 +46,10 @@ export function createMessagesRoute(options: MessagesOptions) {
       options.openRequests,
       http,
       reply,
-      (open) => answer(options, { request, head, generation, open }, reply),
+      async (open) => {
+        await options.fetchImages?.(request.remoteImages, open.signal);
+        return answer(options, { request, head, generation, open }, reply);
+      },
       (error) => (error.kind === "model_not_found" ? modelNotFound(head.model) : error),
     );
   };
@@ -80,7 +86,3 @@ async function stream(
   late.end("");
   return reply;
 }
-
-/** Anthropic's own words are no more than the name. */
-const modelNotFound = (model: string): MeshError =>
-  new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);

@@ -1,15 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import type { Authenticate } from "../auth/keys.ts";
-import { fromFastify } from "../errors/from-fastify.ts";
 import { HttpError } from "../errors/http-error.ts";
-import { wrongMethod } from "../errors/http-faults.ts";
-import { reportBug } from "../errors/report-bug.ts";
+import { unknownUrl, wrongMethod } from "../errors/http-faults.ts";
 import { parseJsonBody } from "../http/json-body.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
 import { requireApiKey } from "./auth.ts";
-import { toAnthropicError } from "./errors.ts";
 import { createMessagesRoute, type MessagesOptions } from "./route.ts";
+import { createSendError } from "./send-error.ts";
 
 /** What Anthropic's routes work with. */
 export interface AnthropicOptions extends MessagesOptions {
@@ -30,17 +28,7 @@ export function registerAnthropic(app: FastifyInstance, options: AnthropicOption
 }
 
 function registerRoutes(scope: FastifyInstance, options: AnthropicOptions): void {
-  scope.setErrorHandler((thrown, request, reply) => {
-    const error = fromFastify(thrown, request, options.bodyLimitBytes);
-    reportBug(options.log, error, request.id);
-    const { status, headers, body } = toAnthropicError(error, request.id);
-    // As in `app.ts`: the client is to read the answer, not to see its connection break.
-    if (reply.hasHeader("connection")) reply.removeHeader("connection");
-    void reply
-      .code(status)
-      .headers({ ...headers, "content-type": "application/json; charset=utf-8" })
-      .send(body);
-  });
+  scope.setErrorHandler(createSendError(options));
   scope.addHook("onRequest", (request, reply, next) => {
     reply.header("request-id", request.id);
     next();
@@ -68,6 +56,15 @@ function registerRoutes(scope: FastifyInstance, options: AnthropicOptions): void
       },
       handler: async () => undefined,
     });
+  // What else Anthropic has below: its clients are to read that it is not here.
+  scope.route({
+    method: ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    url: "/messages/*",
+    onRequest: (request) => {
+      throw unknownUrl(request.method, pathOf(request));
+    },
+    handler: async () => undefined,
+  });
 }
 
 /** Tokens are counted by the engine that has the model, and only in an answer; an estimate would be no count. */

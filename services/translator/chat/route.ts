@@ -13,6 +13,7 @@ import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
 import { newId } from "../http/request-id.ts";
 import type { SseStream } from "../http/sse-stream.ts";
 import { whileOpen } from "../http/while-open.ts";
+import { type RequestReading, toRules } from "../request-rules.ts";
 import { ChunkEncoder, doneEvent, toDataEvent, toUsageChunk } from "./answer/chunks.ts";
 import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
 import type { AnswerHead } from "./answer/wire.ts";
@@ -20,7 +21,7 @@ import { fanOut } from "./request/fan-out.ts";
 import { type ChatRequest, parseChatRequest } from "./request/index.ts";
 
 /** What the route works with. */
-export interface ChatOptions extends AnswerReader, LateStreamOptions {
+export interface ChatOptions extends AnswerReader, LateStreamOptions, RequestReading {
   readonly openRequests: OpenRequests;
 }
 
@@ -34,9 +35,10 @@ interface Exchange {
 
 /** `POST /chat/completions`: as one object, or as a stream. */
 export function createChatRoute(options: ChatOptions) {
+  const rules = toRules(options);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
-    const chat = parseChatRequest(request.body as JsonObject);
+    const chat = parseChatRequest(request.body as JsonObject, rules);
     const head: AnswerHead = {
       id: newId("chatcmpl-"),
       created: Math.floor(options.clock.wallTime() / 1000),
@@ -49,7 +51,10 @@ export function createChatRoute(options: ChatOptions) {
       options.openRequests,
       request,
       reply,
-      (open) => answer(options, { chat, head, generations, open }, reply),
+      async (open) => {
+        await options.fetchImages?.(chat.remoteImages, open.signal);
+        return answer(options, { chat, head, generations, open }, reply);
+      },
       namingModel(head.model),
     );
   };

@@ -9,8 +9,10 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseLimits, parseSampling } from "../chat/request/sampling.ts";
 import { toFault } from "../chat/request/to-fault.ts";
+import { refuseUnknownKeys } from "../chat/request/unknown-keys.ts";
 import { missing, unsupportedParameter, unsupportedValue, wrongMeaning } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
+import { defaultRules, type RequestRules } from "../request-rules.ts";
 import { type CompletionRequestBody, completionRequestSchema } from "./schema.ts";
 
 /** A legacy completion request, checked. */
@@ -44,10 +46,14 @@ const refused = [
 ];
 
 /** Checks a body against OpenAI's rules and translates it. Throws the first fault. */
-export function parseCompletionRequest(raw: JsonObject): CompletionRequest {
+export function parseCompletionRequest(
+  raw: JsonObject,
+  rules: RequestRules = defaultRules,
+): CompletionRequest {
   if (raw.model === undefined || raw.model === null || raw.model === "")
     throw new MeshError("invalid_request", "you must provide a model parameter");
   if (raw.prompt === undefined || raw.prompt === null) throw missing("prompt");
+  if (rules.strictKeys) refuseUnknownKeys(completionRequestSchema, raw, refused);
   const { data: body, error } = schema.safeParse(raw);
   if (error !== undefined) throw toFault(error.issues[0]!, raw);
   refuse(raw, body);

@@ -15,13 +15,14 @@ import { LateStream, type LateStreamOptions } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
 import { newId } from "../http/request-id.ts";
 import { whileOpen } from "../http/while-open.ts";
+import { type RequestReading, toRules } from "../request-rules.ts";
 import { ChoiceCollector } from "./choice.ts";
 import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./request.ts";
 import { toHead, toTotalUsage } from "./wire.ts";
 
 /** What the route works with. */
-export interface CompletionsOptions extends AnswerReader, LateStreamOptions {
+export interface CompletionsOptions extends AnswerReader, LateStreamOptions, RequestReading {
   readonly openRequests: OpenRequests;
 }
 
@@ -36,10 +37,11 @@ interface Exchange {
 
 /** `POST /completions`, the legacy form: a text goes on as it stands, as one object or as a stream. */
 export function createCompletionsRoute(options: CompletionsOptions) {
+  const rules = toRules(options);
   return async (http: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { body, userId, id: requestId } = http;
     if (body === undefined) throw badJson("The request has no body.");
-    const request = parseCompletionRequest(body as JsonObject);
+    const request = parseCompletionRequest(body as JsonObject, rules);
     const head: AnswerHead = {
       id: newId("cmpl-"),
       created: Math.floor(options.clock.wallTime() / 1000),

@@ -7,6 +7,7 @@ import {
   type RawPromptSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { toFault } from "../chat/request/to-fault.ts";
+import { refuseUnknownKeys } from "../chat/request/unknown-keys.ts";
 import { integer, object, optional, text, word } from "../chat/request/vocabulary.ts";
 import {
   arrayTooLong,
@@ -17,6 +18,7 @@ import {
   wrongValue,
 } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
+import { defaultRules, type RequestRules } from "../request-rules.ts";
 
 /** A request for embeddings, checked. */
 export interface EmbeddingsRequest {
@@ -46,10 +48,14 @@ export const embeddingsRequestSchema = object({
 const schema = z.compile(embeddingsRequestSchema);
 
 /** Checks a body against OpenAI's rules and translates it. Throws the first fault. */
-export function parseEmbeddingsRequest(raw: JsonObject): EmbeddingsRequest {
+export function parseEmbeddingsRequest(
+  raw: JsonObject,
+  rules: RequestRules = defaultRules,
+): EmbeddingsRequest {
   if (raw.model === undefined || raw.model === null || raw.model === "")
     throw new MeshError("invalid_request", "you must provide a model parameter");
   if (raw.input === undefined || raw.input === null) throw missing("input");
+  if (rules.strictKeys) refuseUnknownKeys(embeddingsRequestSchema, raw, ["input"]);
   const inputs = parseInput(raw.input);
   const { data: body, error } = schema.safeParse(raw);
   if (error !== undefined) throw toFault(error.issues[0]!, raw);

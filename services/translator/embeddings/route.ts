@@ -6,19 +6,21 @@ import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
 import { newId } from "../http/request-id.ts";
 import { whileOpen } from "../http/while-open.ts";
+import { type RequestReading, toRules } from "../request-rules.ts";
 import { EmbeddingCollector } from "./answer.ts";
 import { parseEmbeddingsRequest } from "./request.ts";
 
 /** What the route works with. */
-export interface EmbeddingsOptions extends AnswerReader {
+export interface EmbeddingsOptions extends AnswerReader, RequestReading {
   readonly openRequests: OpenRequests;
 }
 
 /** `POST /embeddings`: texts as vectors. */
 export function createEmbeddingsRoute(options: EmbeddingsOptions) {
+  const rules = toRules(options);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
-    const asked = parseEmbeddingsRequest(request.body as JsonObject);
+    const asked = parseEmbeddingsRequest(request.body as JsonObject, rules);
     const { userId, id: requestId } = request;
     const generation = {
       ...asked.generation,

@@ -23,6 +23,7 @@ export const errorCodes = [
   "empty_string",
   "string_above_max_length",
   "object_above_max_properties",
+  "unknown_parameter",
   "unsupported_parameter",
   "unsupported_value",
   "invalid_function_parameters",

@@ -37,6 +37,7 @@ test("the codes that clients may match on are these", () => {
     "request_too_large",
     "string_above_max_length",
     "timeout",
+    "unknown_parameter",
     "unsupported_content_encoding",
     "unsupported_content_type",
     "unsupported_parameter",

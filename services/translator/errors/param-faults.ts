@@ -1,4 +1,5 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { ToImageFault } from "../images/image-problem.ts";
 import type { ErrorCode } from "./codes.ts";
 
 // What is wrong with a parameter, in OpenAI's words. `param` is its path: `messages[0].role`.
@@ -93,6 +94,14 @@ export const wrongPattern = (param: string, pattern: string) =>
     `Invalid '${param}': string does not match pattern. Expected a string that matches the pattern '${pattern}'.`,
   );
 
+/** A key that means nothing here, and the one that is likely meant. */
+export const unknownParameter = (param: string, suggestion: string | undefined) =>
+  fault(
+    "unknown_parameter",
+    param,
+    `Unknown parameter: '${param}'.${suggestion === undefined ? "" : ` Did you mean '${suggestion}'?`}`,
+  );
+
 /** A parameter that nobody here can honour. */
 export const unsupportedParameter = (param: string) =>
   fault(
@@ -113,16 +122,17 @@ export const unsupportedValue = (param: string, value: string, supported: string
 export const wrongFunctionSchema = (param: string, name: string, problem: string) =>
   fault("invalid_function_parameters", param, `Invalid schema for function '${name}': ${problem}`);
 
-/** A picture that cannot be read. */
-export const wrongImageUrl = (param: string, message: string) => fault("invalid_image_url", param, message);
-
-/** A picture of a kind that models do not take. */
-export const wrongImageFormat = (param: string) =>
-  fault(
-    "invalid_image_format",
-    param,
-    "You uploaded an unsupported image. Please make sure that it has one of the following formats: ['png', 'jpeg', 'gif', 'webp'].",
-  );
+/** A picture that cannot be had, or that is of a kind that models do not take. */
+export const wrongImage =
+  (param: string): ToImageFault =>
+  ({ code, message }) =>
+    fault(
+      code,
+      param,
+      code === "invalid_image_format"
+        ? "You uploaded an unsupported image. Please make sure that it has one of the following formats: ['png', 'jpeg', 'gif', 'webp']."
+        : `Invalid image URL: ${message}`,
+    );
 
 /** No node serves a model of this name. */
 export const modelNotFound = (model: string) =>

@@ -38,7 +38,7 @@ export function answerPreflight(request: FastifyRequest, reply: FastifyReply): v
     .code(204)
     .headers({
       "access-control-allow-origin": "*",
-      "access-control-allow-methods": "GET, POST, OPTIONS",
+      "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-allow-headers": wanted ?? "authorization, content-type",
       "access-control-max-age": maxAgeSeconds,
     })

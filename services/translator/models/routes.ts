@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
@@ -14,7 +14,7 @@ export const createModelsRoute = (listModels: ListModels) => async () => ({
 /** `GET /models/*`: one of them. Its name may hold slashes, sent as they are or percent-encoded. */
 export const createModelRoute =
   (listModels: ListModels) =>
-  async (request: FastifyRequest, _reply: FastifyReply): Promise<object> => {
+  async (request: FastifyRequest): Promise<object> => {
     const name = (request.params as { "*": string })["*"];
     if (name === "") throw unknownUrl(request.method, pathOf(request));
     const model = (await listModels()).find((known) => known.name === name);

@@ -32,7 +32,7 @@ export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument
       title: "cxmpute-mesh",
       version: "1",
       description:
-        "One OpenAI-compatible endpoint in front of many machines. Unknown parameters are ignored; parameters that " +
+        "One OpenAI-compatible endpoint in front of many machines. Unknown parameters are ignored unless the operator has them refused; parameters that " +
         "cannot be honoured are refused by name. The gRPC and Connect surface, `cxmpute.router.v1.RouterService`, is " +
         "described by its protos.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },

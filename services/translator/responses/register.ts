@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from "fastify";
+import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { wrongMethod } from "../errors/http-faults.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
 import { createResponseRoute, type ResponsesOptions } from "./route.ts";
 import { MemoryResponseStore } from "./store/memory-store.ts";
-import type { ResponseStore } from "./store/response-store.ts";
 import {
   createCancelRoute,
   createDeleteRoute,
@@ -17,9 +17,9 @@ import {
  * responses.
  */
 export function createResponses(
-  options: ResponsesOptions,
-  store: ResponseStore = new MemoryResponseStore(options.clock),
+  options: ResponsesOptions & { readonly storeLimits?: StoreLimits },
 ): (scope: FastifyInstance) => void {
+  const store = new MemoryResponseStore(options.clock, options.storeLimits ?? defaultStoreLimits);
   const resources: { url: string; handlers: Partial<Record<Method, RouteHandlerMethod>> }[] = [
     { url: "/responses", handlers: { POST: createResponseRoute(options, store) } },
     { url: "/responses/:id", handlers: { GET: createGetRoute(store), DELETE: createDeleteRoute(store) } },

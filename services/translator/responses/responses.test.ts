@@ -109,7 +109,7 @@ describe("a stream", () => {
     expect(response.json().error.message).toBe("Full.");
   });
 
-  test("that fails later ends with response.failed, and is not kept", async () => {
+  test("that fails later ends with response.failed, and is kept as that", async () => {
     const failure = new MeshError("node_lost", "It went away.");
     const app = createTestApp({ generate: answering([startedEvent(), textEvent("Hel")], failure) });
     const { statusCode, body } = await post(app, { stream: true });
@@ -118,7 +118,22 @@ describe("a stream", () => {
     expect(typesOf(body)).not.toContain("response.completed");
     const { response } = JSON.parse(/data: (.*)\n\n$/.exec(body)![1]!);
     expect(response.error).toEqual({ code: "server_error", message: "It went away." });
-    expect((await get(app, `/${response.id}`)).statusCode).toBe(404);
+    expect((await get(app, `/${response.id}`)).json()).toEqual(response);
+  });
+
+  test("that failed can be continued, without the words that broke off", async () => {
+    const generations: Generation[] = [];
+    const app = createTestApp({
+      generate(generation, signal) {
+        generations.push(generation);
+        return answering([startedEvent(), textEvent("Hel")], new Error("broken"))(generation, signal);
+      },
+    });
+    const { body } = await post(app, { stream: true });
+    const { response } = JSON.parse(/data: (.*)\n\n$/.exec(body)![1]!);
+    expect(response.output).toMatchObject([{ status: "incomplete" }]);
+    await post(app, { previous_response_id: response.id, input: "Again, please." });
+    expect(generations[1]!.messages.map(({ role }) => role)).toEqual([Role.USER, Role.USER]);
   });
 
   test("is kept by the time its last event comes", async () => {

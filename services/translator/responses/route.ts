@@ -10,6 +10,8 @@ import { LateStream, type LateStreamOptions } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
 import { newId } from "../http/request-id.ts";
 import { whileOpen } from "../http/while-open.ts";
+import { RemoteImages } from "../images/remote-images.ts";
+import { type RequestReading, toRules } from "../request-rules.ts";
 import { EventEncoder } from "./answer/events.ts";
 import { Output, type OutputObserver } from "./answer/output.ts";
 import {
@@ -26,7 +28,7 @@ import { truncate } from "./request/truncate.ts";
 import type { ResponseStore } from "./store/response-store.ts";
 
 /** What the route works with. */
-export interface ResponsesOptions extends AnswerReader, LateStreamOptions {
+export interface ResponsesOptions extends AnswerReader, LateStreamOptions, RequestReading {
   readonly openRequests: OpenRequests;
 }
 
@@ -41,9 +43,10 @@ interface Exchange {
 
 /** `POST /responses`: as one object, or as a stream. */
 export function createResponseRoute(options: ResponsesOptions, store: ResponseStore) {
+  const rules = toRules(options);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
-    const parsed = parseResponseRequest(request.body as JsonObject);
+    const parsed = parseResponseRequest(request.body as JsonObject, rules);
     const { userId, id: requestId } = request;
     const answer = async (open: OpenRequest): Promise<unknown> => {
       const resolved = await resolve(store, userId, parsed);
@@ -56,7 +59,9 @@ export function createResponseRoute(options: ResponsesOptions, store: ResponseSt
       const { generation } = parsed;
       generation.id = head.id;
       generation.caller = { $typeName: "cxmpute.generation.v1.Caller", userId, requestId };
-      generation.messages = toMessages({ instructions: parsed.instructions, ...resolved });
+      const remote = rules.fetchImages ? new RemoteImages() : undefined;
+      generation.messages = toMessages({ instructions: parsed.instructions, ...resolved, remote });
+      await options.fetchImages?.(remote?.list ?? [], open.signal);
       const exchange = { request: parsed, resolved, head, open, userId };
       return (parsed.stream ? stream : complete)(options, store, exchange, reply);
     };
@@ -105,7 +110,10 @@ async function stream(
   } catch (thrown) {
     if (!events.begun) throw thrown;
     reportBug(options.log, thrown, reply.request.id);
-    events.end(encoder.end(toFailedResponse(head, output, toMeshError(thrown))));
+    const failed = toFailedResponse(head, output, toMeshError(thrown));
+    // Nobody has seen the end of one whose client has left.
+    if (!exchange.open.clientGone) await keep(store, exchange, output, failed);
+    events.end(encoder.end(failed));
   }
   return reply;
 }
@@ -131,24 +139,34 @@ async function read(
 /** Said of a prompt only before an answer begins, so nothing has been shown yet. */
 const isTooLong = (thrown: unknown): boolean => toMeshError(thrown).code === "context_length_exceeded";
 
-/** The finished response, kept where the request wants that: whoever has seen its end can continue it. */
+/** The finished response, which is kept: whoever has seen its end can continue it. */
 async function end(
   options: ResponsesOptions,
   store: ResponseStore,
-  { request, resolved, head, userId }: Exchange,
+  exchange: Exchange,
   output: Output,
 ): Promise<ResponseObject> {
-  const response = toEndedResponse(head, output, nowSeconds(options));
-  if (request.store)
-    await store.put({
-      id: head.id,
-      userId,
-      response: Buffer.from(JSON.stringify(response)),
-      input: Buffer.from(JSON.stringify(resolved.input)),
-      itemIds: [...resolved.input, ...output.items].map(({ id }) => id),
-      previous: resolved.previous,
-    });
+  const response = toEndedResponse(exchange.head, output, nowSeconds(options));
+  await keep(store, exchange, output, response);
   return response;
+}
+
+/** Keeps a response, however it ended, where the request wants that. */
+async function keep(
+  store: ResponseStore,
+  { request, resolved, head, userId }: Exchange,
+  output: Output,
+  response: ResponseObject,
+): Promise<void> {
+  if (!request.store) return;
+  await store.put({
+    id: head.id,
+    userId,
+    response: Buffer.from(JSON.stringify(response)),
+    input: Buffer.from(JSON.stringify(resolved.input)),
+    itemIds: [...resolved.input, ...output.items].map(({ id }) => id),
+    previous: resolved.previous,
+  });
 }
 
 const nowSeconds = ({ clock }: ResponsesOptions): number => Math.floor(clock.wallTime() / 1000);

@@ -15,13 +15,21 @@ import { fileURLToPath } from "node:url";
  *
  *     {"error":…}
  *
- * Header lines are in lower case. The bodies are exact to the last byte.
+ * Header lines are in lower case. The bodies are exact to the last byte. Where a case takes several requests, each
+ * further one follows its predecessor's answer after a line of dashes; `<1.id>` in it stands for the first `id` in the
+ * first answer, and likewise for other answers and names.
  */
 export interface GoldenCase {
-  /** Its path below the folder, without ending. */
+  /** Its path below test/golden, without ending. */
   readonly name: string;
   readonly path: string;
   readonly title: string;
+  /** In order; at least one. */
+  readonly exchanges: readonly GoldenExchange[];
+}
+
+/** A request and the answer to it. */
+export interface GoldenExchange {
   readonly method: string;
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -32,32 +40,57 @@ export interface GoldenCase {
 }
 
 const divider = "\n======\n";
+const nextExchange = "\n------\n";
 
-/** All golden files of a folder of test/golden, in order. */
-export function readGoldenCases(folder: string): GoldenCase[] {
-  const root = fileURLToPath(new URL(`../../golden/${folder}/`, import.meta.url));
-  return readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".txt"))
-    .sort()
-    .map((name) => parseCase(join(root, name), relative(root, join(root, name)).replaceAll(sep, "/")));
+const root = fileURLToPath(new URL("../../golden/", import.meta.url));
+
+/** All golden files below folders of test/golden, in order. */
+export function readGoldenCases(folders: readonly string[]): GoldenCase[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".txt"))
+      .sort()
+      .map((name) => parseCase(join(root, folder, name))),
+  );
 }
 
-/** Puts another answer into a golden file. */
-export function writeAnswer({ path }: GoldenCase, answer: string): void {
-  writeFileSync(path, `${splitOnce(readFileSync(path, "utf8"), divider)[0]}${divider}${answer}`);
+/** Puts other answers into a golden file, in order. */
+export function writeAnswers({ path }: GoldenCase, answers: readonly string[]): void {
+  const exchanges = splitFile(path).map(
+    (exchange, index) => `${splitOnce(exchange, divider)[0]}${divider}${answers[index]}`,
+  );
+  writeFileSync(path, exchanges.join(nextExchange));
 }
 
-function parseCase(path: string, name: string): GoldenCase {
-  const [request, answer] = splitOnce(readFileSync(path, "utf8"), divider);
-  const [head, body] = splitOnce(request, "\n\n");
-  const [title = "", line = "", ...headers] = head.split("\n");
-  const [method = "", target = ""] = line.split(" ");
-  if (!title.startsWith("# ") || !target.startsWith("/"))
-    throw new Error(`${path} does not begin with a title and a request line.`);
+/** A text with what `<1.id>` and the like stand for. */
+export const fillIn = (text: string, answers: readonly string[]): string =>
+  text.replace(/<(\d+)\.(\w+)>/g, (_, number: string, name: string) => {
+    const found = new RegExp(`"${name}":"([^"]*)"`).exec(answers[Number(number) - 1] ?? "")?.[1];
+    if (found === undefined) throw new Error(`Answer ${number} has no \`${name}\`.`);
+    return found;
+  });
+
+const splitFile = (path: string): string[] => readFileSync(path, "utf8").split(nextExchange);
+
+function parseCase(path: string): GoldenCase {
+  const [first = "", ...further] = splitFile(path);
+  const [title, exchange] = splitOnce(first, "\n");
+  if (!title.startsWith("# ")) throw new Error(`${path} does not begin with a title.`);
   return {
-    name: name.slice(0, -".txt".length),
+    name: relative(root, path).replaceAll(sep, "/").slice(0, -".txt".length),
     path,
     title: title.slice(2),
+    exchanges: [exchange, ...further].map((text) => parseExchange(path, text)),
+  };
+}
+
+function parseExchange(path: string, text: string): GoldenExchange {
+  const [request, answer] = splitOnce(text, divider);
+  const [head, body] = splitOnce(request, "\n\n");
+  const [line = "", ...headers] = head.split("\n");
+  const [method = "", target = ""] = line.split(" ");
+  if (!target.startsWith("/")) throw new Error(`${path} lacks a request line.`);
+  return {
     method,
     target,
     headers: Object.fromEntries(headers.map((header) => splitOnce(header, ": "))),

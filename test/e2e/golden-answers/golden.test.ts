@@ -1,26 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, shapes, startMesh } from "../../support/mesh.ts";
-import { type GoldenCase, readGoldenCases, writeAnswer } from "./golden-case.ts";
+import { type Mesh, shapes } from "../../support/mesh.ts";
+import { coverage } from "./coverage.ts";
+import { fillIn, type GoldenExchange, readGoldenCases, writeAnswers } from "./golden-case.ts";
+import { type Meshes, startMeshes } from "./meshes.ts";
 import { normaliseAnswer } from "./normalise.ts";
+import { findUndescribed } from "./own-description.ts";
 import { findSchemaFaults } from "./published-schema.ts";
 
-// What the OpenAI surface answers, byte for byte, in the files under test/golden; and each answer checked against
-// OpenAI's own schemas. To write them anew, from a mesh in
+// What the HTTP surfaces answer, byte for byte, in the files under test/golden; and each answer checked against what
+// `/openapi.json` says of it and, where it is OpenAI's, against OpenAI's own schemas. To write them anew, from a mesh in
 // one process: `GOLDEN=write npx vitest run test/e2e/golden-answers`. `git diff` then shows what has changed.
 
-const cases = readGoldenCases("chat");
+const cases = readGoldenCases(["chat", "completions", "embeddings", "responses", "messages", "catalogue"]);
 const isWriting = process.env.GOLDEN === "write";
 
-test("there are golden files for answers, for models and for faults of every kind", () => {
-  const folders = new Set(cases.map(({ name }) => name.slice(0, name.lastIndexOf("/"))));
-  expect([...folders].sort()).toEqual([
-    "answers",
-    "faults/http",
-    "faults/mesh",
-    "faults/parameters",
-    "models",
-  ]);
-  expect(cases.length).toBeGreaterThan(60);
+test("every class of answer and of fault in the table of test/golden/README.md has its files, and every file is in it", () => {
+  const classes = coverage();
+  expect(classes.length).toBeGreaterThan(40);
+  const names = cases.map(({ name }) => name);
+  const covered = new Set<string>();
+  for (const { title, patterns } of classes) {
+    for (const pattern of patterns) {
+      const matches = names.filter((name) => pattern.test(name));
+      expect(matches, `${title}: ${pattern}`).not.toEqual([]);
+      for (const name of matches) covered.add(name);
+    }
+  }
+  expect(names.filter((name) => !covered.has(name))).toEqual([]);
 });
 
 test("OpenAI's schemas object to what is not as they say", () => {
@@ -29,36 +35,53 @@ test("OpenAI's schemas object to what is not as they say", () => {
   const wrong = { ...chunk, choices: [{ index: 0, delta: { role: "robot" }, finish_reason: null }] };
   expect(findSchemaFaults("/v1/chat/completions", 200, `data: ${JSON.stringify(wrong)}\n\n`)).toHaveLength(1);
   expect(findSchemaFaults("/v1/chat/completions", 400, '{"error":{"message":"m"}}')).toHaveLength(1);
+  const event = { type: "response.output_text.delta", item_id: "m", output_index: 0, content_index: 0 };
+  expect(findSchemaFaults("/v1/responses", 200, `data: ${JSON.stringify(event)}\n\n`)).toHaveLength(1);
+});
+
+test("this mesh's own description objects to what it does not describe", () => {
+  const deleted = { id: "resp_1", object: "response", deleted: true };
+  const find = (answer: object, status = 200) =>
+    findUndescribed("DELETE", "/v1/responses/resp_1?a=b", status, JSON.stringify(answer));
+  expect(find(deleted)).toEqual([]);
+  expect(find({ ...deleted, more: 1 })).toHaveLength(1);
+  expect(find(deleted, 418)).toEqual(["delete /responses/{id} 418 application/json is not described"]);
+  expect(findUndescribed("POST", "/v1/messages", 200, 'event: x\ndata: {"type":"x"}\n\n')).not.toEqual([]);
 });
 
 describe.each(isWriting ? shapes.slice(0, 1) : shapes)("a mesh %s answers", (shape) => {
-  const meshes = new Map<string, Mesh>();
+  let meshes: Meshes;
   beforeAll(async () => {
-    meshes.set("starter", await startMesh(shape));
-    // It makes its text up, and fails as it is told to.
-    const engine = ["--engine", "synthetic", "--tokens-per-second", "200"];
-    meshes.set("synthetic", await startMesh(shape, { engine }));
-  }, 90_000);
-  afterAll(async () => {
-    for (const mesh of meshes.values()) await mesh.stop();
-  });
+    meshes = await startMeshes(shape);
+  }, 120_000);
+  afterAll(() => meshes?.stop());
 
-  test.each(cases)("$name: $title", async (golden) => {
-    const mesh = meshes.get(golden.body?.includes('"model":"synthetic"') ? "synthetic" : "starter")!;
-    const response = await send(golden, mesh);
-    const body = await response.text();
-    expect(findSchemaFaults(golden.target, response.status, body)).toEqual([]);
-    const answer = normaliseAnswer(response, body);
-    if (isWriting) writeAnswer(golden, answer);
-    else expect(answer).toBe(golden.answer);
+  test.concurrent.each(cases)("$name: $title", async (golden) => {
+    const mesh = meshes.of(golden);
+    const bodies: string[] = [];
+    const answers: string[] = [];
+    for (const exchange of golden.exchanges) {
+      const response = await send(exchange, mesh, bodies);
+      const body = await response.text();
+      expect(findSchemaFaults(exchange.target, response.status, body)).toEqual([]);
+      expect(findUndescribed(exchange.method, exchange.target, response.status, body)).toEqual([]);
+      bodies.push(body);
+      answers.push(normaliseAnswer(response, body));
+    }
+    if (isWriting) writeAnswers(golden, answers);
+    else expect(answers).toEqual(golden.exchanges.map(({ answer }) => answer));
   });
 });
 
-function send({ method, target, headers, body }: GoldenCase, mesh: Mesh): Promise<Response> {
+function send(
+  { method, target, headers, body }: GoldenExchange,
+  mesh: Mesh,
+  earlier: readonly string[],
+): Promise<Response> {
   const sent = Object.entries(headers).map(([name, value]) => [name, value.replace("<key>", mesh.apiKey)]);
-  return fetch(`${mesh.url}${target}`, {
+  return fetch(`${mesh.url}${fillIn(target, earlier)}`, {
     method,
     headers: Object.fromEntries(sent),
-    ...(body === undefined ? {} : { body }),
+    ...(body === undefined ? {} : { body: fillIn(body, earlier) }),
   });
 }

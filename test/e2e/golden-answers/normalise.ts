@@ -1,3 +1,5 @@
+import { joinEvents } from "./normalise-events.ts";
+
 /** Headers that Node writes, and that say how bytes travel rather than what was answered. */
 const transportHeaders = new Set(["connection", "content-length", "date", "keep-alive", "transfer-encoding"]);
 
@@ -15,58 +17,49 @@ export function normaliseAnswer(response: Response, text: string): string {
 }
 
 function normaliseHeader(name: string, value: string): string {
-  if (name === "x-request-id") return value.replace(/^req_[0-9a-f]{32}$/, "req_<id>");
+  if (name === "x-request-id" || name === "request-id")
+    return value.replace(/^req_[0-9a-f]{32}$/, "req_<id>");
   if (name === "openai-processing-ms") return value.replace(/^\d+$/, "<ms>");
   return value;
 }
 
 function normaliseBody(body: string): string {
   const named = body
-    .replace(/"chatcmpl-[0-9a-f]{32}"/g, '"chatcmpl-<id>"')
-    .replace(/"call_[0-9A-Za-z]{24,32}"/g, '"call_<id>"')
-    .replace(/"created":\d{10}\b/g, '"created":<seconds>')
+    .replace(/\b(chatcmpl-|cmpl-|resp_|msg_|rs_|fc_|req_)[0-9a-f]{32}\b/g, "$1<id>")
+    .replace(/"(call_|toolu_)[0-9A-Za-z]{24,32}"/g, '"$1<id>"')
+    .replace(/"(created|created_at|completed_at)":\d{10}\b/g, '"$1":<seconds>')
     .replace(/"system_fingerprint":"fp_[0-9a-f]{10}"/g, '"system_fingerprint":"fp_<hash>"')
     // The last digits depend on the machine.
     .replace(/"logprob":-?\d+(\.\d+)?(e-?\d+)?\b/g, '"logprob":<logprob>')
+    .replace(/"token_logprobs":\[[^\]]*\]/g, nameLogprobs)
+    .replace(/"top_logprobs":\[\{"[^[\]]*"?:-?\d[^[\]]*\}\]/g, nameLogprobs)
+    .replace(/"embedding":(\[[^\]]*\]|"[^"]*")/g, (_, vector: string) => `"embedding":${nameVector(vector)}`)
     // How much of a prompt is known depends on what its node has answered before.
-    .replace(/"cached_tokens":\d+/g, '"cached_tokens":<count>');
-  return named.startsWith("data: ") ? normaliseEvents(named) : named;
+    .replace(/"cached_tokens":\d+/g, '"cached_tokens":<count>')
+    // Messages tell apart what is known and what is not; together they are the prompt.
+    .replace(
+      /"input_tokens":(?!0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0)(\d+)(,"cache_creation_input_tokens":0),"cache_read_input_tokens":(\d+)/g,
+      (_, fresh: string, between: string, cached: string) =>
+        `"input_tokens":<${Number(fresh) + Number(cached)} less count>${between},"cache_read_input_tokens":<count>`,
+    );
+  return /^(data|event): /.test(named) ? joinEvents(named) : named;
 }
 
-/**
- * Where a chunk of text ends and the next begins, and whose turn it is among several choices, depends on how busy
- * the mesh is: neighbouring pieces are joined, and choices stand one after the other.
- */
-function normaliseEvents(stream: string): string {
-  const events = stream.split(/(?<=\n\n)/);
-  const choiceOf = (event: string) => /"choices":\[\{"index":(\d+)/.exec(event)?.[1];
-  const byChoice = events
-    .map((event, at) => ({ event, choice: Number(choiceOf(event) ?? Number.POSITIVE_INFINITY), at }))
-    .sort((first, second) =>
-      first.choice === second.choice ? first.at - second.at : first.choice - second.choice,
-    )
-    .map(({ event }) => event);
-  const joined: string[] = [];
-  for (const event of byChoice) {
-    const both = join(joined.at(-1), event);
-    if (both === undefined) joined.push(event);
-    else joined[joined.length - 1] = both;
-  }
-  return joined.join("");
+/** Legacy completions have bare numbers, in a list or as the values of an object. */
+const nameLogprobs = (text: string): string =>
+  text.replace(/([:,[])-?\d+(\.\d+)?(e-?\d+)?(?=[,}\]])/g, "$1<logprob>");
+
+/** As many numbers as one wants to read are shown, with the digits that no machine disputes; of more, how many. */
+function nameVector(vector: string): string {
+  const numbers = vector.startsWith("[") ? (JSON.parse(vector) as number[]) : fromBase64(JSON.parse(vector));
+  const form = vector.startsWith("[") ? "numbers" : "floats in base64";
+  if (numbers.length > mostShown) return `<${numbers.length} ${form}>`;
+  return `<${form} ${numbers.map((number) => number.toFixed(2)).join(" ")}>`;
 }
 
-/** A chunk of nothing but text, of an answer or of a call's arguments: what stands before it, it, what follows. */
-const piece = new RegExp(
-  [
-    String.raw`^(data: \{.*"delta":\{(?:"content":|"tool_calls":\[\{"index":\d+,"function":\{"arguments":|"function_call":\{"arguments":)")`,
-    String.raw`((?:[^"\\]|\\.)*)`,
-    String.raw`("(?:\}|\}\}\]\}|\}\}),"logprobs":null,"finish_reason":null\}.*\n\n)$`,
-  ].join(""),
-);
+const mostShown = 8;
 
-function join(event: string | undefined, next: string): string | undefined {
-  const [, before, text, after] = piece.exec(event ?? "") ?? [];
-  const [, nextBefore, nextText, nextAfter] = piece.exec(next) ?? [];
-  if (before === undefined || before !== nextBefore || after !== nextAfter) return undefined;
-  return `${before}${text}${nextText}${after}`;
+function fromBase64(text: string): number[] {
+  const bytes = Buffer.from(text, "base64");
+  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(4 * index));
 }

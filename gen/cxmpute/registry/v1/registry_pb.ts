@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cxmpute/registry/v1/registry.proto.
  */
 export const file_cxmpute_registry_v1_registry: GenFile = /*@__PURE__*/
-  fileDesc("CiJjeG1wdXRlL3JlZ2lzdHJ5L3YxL3JlZ2lzdHJ5LnByb3RvEhNjeG1wdXRlLnJlZ2lzdHJ5LnYxIngKBE5vZGUSCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIwCgZtb2RlbHMYAyADKAsyIC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLlNlcnZlZE1vZGVsEg8KB3ZlcnNpb24YBCABKAkSEAoIZHJhaW5pbmcYBSABKAgitgEKC1NlcnZlZE1vZGVsEg0KBW1vZGVsGAEgASgJEhMKC2VuZ2luZV9uYW1lGAIgASgJEg4KBmVuZ2luZRgDIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgEIAEoDRINCgVzbG90cxgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoCRI3CgxjYXBhYmlsaXRpZXMYByABKAsyIS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkNhcGFiaWxpdGllcyLgAgoMQ2FwYWJpbGl0aWVzEg0KBXRvb2xzGAEgASgIEhoKEmZvcmNlZF90b29sX2Nob2ljZRgCIAEoCBITCgtqc29uX29iamVjdBgDIAEoCBITCgtqc29uX3NjaGVtYRgEIAEoCBIQCghsb2dwcm9icxgFIAEoCBIMCgRzZWVkGAYgASgIEg4KBnZpc2lvbhgHIAEoCBISCgpsb2dpdF9iaWFzGAggASgIEjgKBnJlc3VtZRgJIAEoDjIoLmN4bXB1dGUucmVnaXN0cnkudjEuQ2FwYWJpbGl0aWVzLlJlc3VtZRISCgpyYXdfcHJvbXB0GAogASgIEhIKCmVtYmVkZGluZ3MYCyABKAgiVQoGUmVzdW1lEhYKElJFU1VNRV9VTlNQRUNJRklFRBAAEg8KC1JFU1VNRV9OT05FEAESDwoLUkVTVU1FX1RFWFQQAhIRCg1SRVNVTUVfVE9LRU5TEAMiPgoTUmVnaXN0ZXJOb2RlUmVxdWVzdBInCgRub2RlGAEgASgLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlIkoKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoDRIQCghyZXZpc2lvbhgDIAEoBCIlChFSZW5ld0xlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCSI1ChJSZW5ld0xlYXNlUmVzcG9uc2USDgoGdHRsX21zGAEgASgNEg8KB25vZGVfaWQYAiABKAkiKQoVRGVyZWdpc3Rlck5vZGVSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiEgoQTGlzdE5vZGVzUmVxdWVzdCJeChFMaXN0Tm9kZXNSZXNwb25zZRIoCgVub2RlcxgBIAMoCzIZLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBBINCgVlcG9jaBgDIAEoCSITChFXYXRjaE5vZGVzUmVxdWVzdCLkAgoSV2F0Y2hOb2Rlc1Jlc3BvbnNlEkQKCHNuYXBzaG90GAEgASgLMjAuY3htcHV0ZS5yZWdpc3RyeS52MS5XYXRjaE5vZGVzUmVzcG9uc2UuU25hcHNob3RIABJACgZjaGFuZ2UYAiABKAsyLi5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXNwb25zZS5DaGFuZ2VIABpVCghTbmFwc2hvdBIoCgVub2RlcxgBIAMoCzIZLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBBINCgVlcG9jaBgDIAEoCRpmCgZDaGFuZ2USEAoIcmV2aXNpb24YASABKAQSLQoIdXBzZXJ0ZWQYAiABKAsyGS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLk5vZGVIABIRCgdyZW1vdmVkGAMgASgJSABCCAoGY2hhbmdlQgcKBWV2ZW50Mv0DCg9SZWdpc3RyeVNlcnZpY2USYwoMUmVnaXN0ZXJOb2RlEiguY3htcHV0ZS5yZWdpc3RyeS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0GikuY3htcHV0ZS5yZWdpc3RyeS52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJdCgpSZW5ld0xlYXNlEiYuY3htcHV0ZS5yZWdpc3RyeS52MS5SZW5ld0xlYXNlUmVxdWVzdBonLmN4bXB1dGUucmVnaXN0cnkudjEuUmVuZXdMZWFzZVJlc3BvbnNlEmkKDkRlcmVnaXN0ZXJOb2RlEiouY3htcHV0ZS5yZWdpc3RyeS52MS5EZXJlZ2lzdGVyTm9kZVJlcXVlc3QaKy5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2USWgoJTGlzdE5vZGVzEiUuY3htcHV0ZS5yZWdpc3RyeS52MS5MaXN0Tm9kZXNSZXF1ZXN0GiYuY3htcHV0ZS5yZWdpc3RyeS52MS5MaXN0Tm9kZXNSZXNwb25zZRJfCgpXYXRjaE5vZGVzEiYuY3htcHV0ZS5yZWdpc3RyeS52MS5XYXRjaE5vZGVzUmVxdWVzdBonLmN4bXB1dGUucmVnaXN0cnkudjEuV2F0Y2hOb2Rlc1Jlc3BvbnNlMAFiBnByb3RvMw");
+  fileDesc("CiJjeG1wdXRlL3JlZ2lzdHJ5L3YxL3JlZ2lzdHJ5LnByb3RvEhNjeG1wdXRlLnJlZ2lzdHJ5LnYxIqkBCgROb2RlEgoKAmlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSMAoGbW9kZWxzGAMgAygLMiAuY3htcHV0ZS5yZWdpc3RyeS52MS5TZXJ2ZWRNb2RlbBIPCgd2ZXJzaW9uGAQgASgJEhAKCGRyYWluaW5nGAUgASgIEi8KCGhhcmR3YXJlGAYgASgLMh0uY3htcHV0ZS5yZWdpc3RyeS52MS5IYXJkd2FyZSJ2CghIYXJkd2FyZRIQCghwbGF0Zm9ybRgBIAEoCRILCgNjcHUYAiABKAkSDQoFY29yZXMYAyABKA0SFAoMbWVtb3J5X2J5dGVzGAQgASgEEiYKBGdwdXMYBSADKAsyGC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkdwdSIpCgNHcHUSDAoEbmFtZRgBIAEoCRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQi7AEKC1NlcnZlZE1vZGVsEg0KBW1vZGVsGAEgASgJEhMKC2VuZ2luZV9uYW1lGAIgASgJEg4KBmVuZ2luZRgDIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgEIAEoDRINCgVzbG90cxgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoCRI3CgxjYXBhYmlsaXRpZXMYByABKAsyIS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkNhcGFiaWxpdGllcxIeChF0b2tlbnNfcGVyX3NlY29uZBgIIAEoAUgAiAEBQhQKEl90b2tlbnNfcGVyX3NlY29uZCLgAgoMQ2FwYWJpbGl0aWVzEg0KBXRvb2xzGAEgASgIEhoKEmZvcmNlZF90b29sX2Nob2ljZRgCIAEoCBITCgtqc29uX29iamVjdBgDIAEoCBITCgtqc29uX3NjaGVtYRgEIAEoCBIQCghsb2dwcm9icxgFIAEoCBIMCgRzZWVkGAYgASgIEg4KBnZpc2lvbhgHIAEoCBISCgpsb2dpdF9iaWFzGAggASgIEjgKBnJlc3VtZRgJIAEoDjIoLmN4bXB1dGUucmVnaXN0cnkudjEuQ2FwYWJpbGl0aWVzLlJlc3VtZRISCgpyYXdfcHJvbXB0GAogASgIEhIKCmVtYmVkZGluZ3MYCyABKAgiVQoGUmVzdW1lEhYKElJFU1VNRV9VTlNQRUNJRklFRBAAEg8KC1JFU1VNRV9OT05FEAESDwoLUkVTVU1FX1RFWFQQAhIRCg1SRVNVTUVfVE9LRU5TEAMiGQoXRGVzY3JpYmVSZWdpc3RyeVJlcXVlc3QiZQoYRGVzY3JpYmVSZWdpc3RyeVJlc3BvbnNlEg4KBm5vd19tcxgBIAEoAxIYChBwcm90b2NvbF92ZXJzaW9uGAIgASgNEh8KF29sZGVzdF9wcm90b2NvbF92ZXJzaW9uGAMgASgNIlgKE1JlZ2lzdGVyTm9kZVJlcXVlc3QSJwoEbm9kZRgBIAEoCzIZLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZRIYChBwcm90b2NvbF92ZXJzaW9uGAIgASgNInQKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhAKCGxlYXNlX2lkGAEgASgJEg4KBnR0bF9tcxgCIAEoDRIQCghyZXZpc2lvbhgDIAEoBBIOCgZub3dfbXMYBCABKAMSGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDSIlChFSZW5ld0xlYXNlUmVxdWVzdBIQCghsZWFzZV9pZBgBIAEoCSI1ChJSZW5ld0xlYXNlUmVzcG9uc2USDgoGdHRsX21zGAEgASgNEg8KB25vZGVfaWQYAiABKAkiKQoVRGVyZWdpc3Rlck5vZGVSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJIhgKFkRlcmVnaXN0ZXJOb2RlUmVzcG9uc2UiEgoQTGlzdE5vZGVzUmVxdWVzdCJeChFMaXN0Tm9kZXNSZXNwb25zZRIoCgVub2RlcxgBIAMoCzIZLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBBINCgVlcG9jaBgDIAEoCSITChFXYXRjaE5vZGVzUmVxdWVzdCKIAwoSV2F0Y2hOb2Rlc1Jlc3BvbnNlEkQKCHNuYXBzaG90GAEgASgLMjAuY3htcHV0ZS5yZWdpc3RyeS52MS5XYXRjaE5vZGVzUmVzcG9uc2UuU25hcHNob3RIABJACgZjaGFuZ2UYAiABKAsyLi5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXNwb25zZS5DaGFuZ2VIABpmCghTbmFwc2hvdBIoCgVub2RlcxgBIAMoCzIZLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZRIQCghyZXZpc2lvbhgCIAEoBBINCgVlcG9jaBgDIAEoCRIPCgdyZXZva2VkGAQgAygJGnkKBkNoYW5nZRIQCghyZXZpc2lvbhgBIAEoBBItCgh1cHNlcnRlZBgCIAEoCzIZLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZUgAEhEKB3JlbW92ZWQYAyABKAlIABIRCgdyZXZva2VkGAQgASgJSABCCAoGY2hhbmdlQgcKBWV2ZW50Mu4ECg9SZWdpc3RyeVNlcnZpY2USbwoQRGVzY3JpYmVSZWdpc3RyeRIsLmN4bXB1dGUucmVnaXN0cnkudjEuRGVzY3JpYmVSZWdpc3RyeVJlcXVlc3QaLS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkRlc2NyaWJlUmVnaXN0cnlSZXNwb25zZRJjCgxSZWdpc3Rlck5vZGUSKC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaKS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLlJlZ2lzdGVyTm9kZVJlc3BvbnNlEl0KClJlbmV3TGVhc2USJi5jeG1wdXRlLnJlZ2lzdHJ5LnYxLlJlbmV3TGVhc2VSZXF1ZXN0GicuY3htcHV0ZS5yZWdpc3RyeS52MS5SZW5ld0xlYXNlUmVzcG9uc2USaQoORGVyZWdpc3Rlck5vZGUSKi5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkRlcmVnaXN0ZXJOb2RlUmVxdWVzdBorLmN4bXB1dGUucmVnaXN0cnkudjEuRGVyZWdpc3Rlck5vZGVSZXNwb25zZRJaCglMaXN0Tm9kZXMSJS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkxpc3ROb2Rlc1JlcXVlc3QaJi5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEl8KCldhdGNoTm9kZXMSJi5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXF1ZXN0GicuY3htcHV0ZS5yZWdpc3RyeS52MS5XYXRjaE5vZGVzUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * A node as it describes itself.
@@ -54,6 +54,13 @@ export type Node = Message<"cxmpute.registry.v1.Node"> & {
    * @generated from field: bool draining = 5;
    */
   draining: boolean;
+
+  /**
+   * What it runs on, as far as it knows and tells.
+   *
+   * @generated from field: cxmpute.registry.v1.Hardware hardware = 6;
+   */
+  hardware?: Hardware | undefined;
 };
 
 /**
@@ -62,6 +69,83 @@ export type Node = Message<"cxmpute.registry.v1.Node"> & {
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
   messageDesc(file_cxmpute_registry_v1_registry, 0);
+
+/**
+ * What a node runs on. Nothing is decided by it; it is for people.
+ *
+ * @generated from message cxmpute.registry.v1.Hardware
+ */
+export type Hardware = Message<"cxmpute.registry.v1.Hardware"> & {
+  /**
+   * System and architecture, such as `linux x64`.
+   *
+   * @generated from field: string platform = 1;
+   */
+  platform: string;
+
+  /**
+   * The processor's own name; empty when not known.
+   *
+   * @generated from field: string cpu = 2;
+   */
+  cpu: string;
+
+  /**
+   * Threads that run at the same time.
+   *
+   * @generated from field: uint32 cores = 3;
+   */
+  cores: number;
+
+  /**
+   * Bytes of main memory that the node may use.
+   *
+   * @generated from field: uint64 memory_bytes = 4;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * Graphics cards that compute; none when none are known.
+   *
+   * @generated from field: repeated cxmpute.registry.v1.Gpu gpus = 5;
+   */
+  gpus: Gpu[];
+};
+
+/**
+ * Describes the message cxmpute.registry.v1.Hardware.
+ * Use `create(HardwareSchema)` to create a new message.
+ */
+export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
+  messageDesc(file_cxmpute_registry_v1_registry, 1);
+
+/**
+ * A graphics card.
+ *
+ * @generated from message cxmpute.registry.v1.Gpu
+ */
+export type Gpu = Message<"cxmpute.registry.v1.Gpu"> & {
+  /**
+   * Its own name, such as `NVIDIA GeForce RTX 4090`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Bytes of its memory; 0 when not known.
+   *
+   * @generated from field: uint64 memory_bytes = 2;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message cxmpute.registry.v1.Gpu.
+ * Use `create(GpuSchema)` to create a new message.
+ */
+export const GpuSchema: GenMessage<Gpu> = /*@__PURE__*/
+  messageDesc(file_cxmpute_registry_v1_registry, 2);
 
 /**
  * A model as one node serves it.
@@ -117,6 +201,14 @@ export type ServedModel = Message<"cxmpute.registry.v1.ServedModel"> & {
    * @generated from field: cxmpute.registry.v1.Capabilities capabilities = 7;
    */
   capabilities?: Capabilities | undefined;
+
+  /**
+   * Tokens per second of one answer, as the node has measured it on its own answers: a moving average, told anew when
+   * it has changed by a quarter; absent while there was none.
+   *
+   * @generated from field: optional double tokens_per_second = 8;
+   */
+  tokensPerSecond?: number | undefined;
 };
 
 /**
@@ -124,7 +216,7 @@ export type ServedModel = Message<"cxmpute.registry.v1.ServedModel"> & {
  * Use `create(ServedModelSchema)` to create a new message.
  */
 export const ServedModelSchema: GenMessage<ServedModel> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 1);
+  messageDesc(file_cxmpute_registry_v1_registry, 3);
 
 /**
  * What a model can do on one node.
@@ -215,7 +307,7 @@ export type Capabilities = Message<"cxmpute.registry.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 2);
+  messageDesc(file_cxmpute_registry_v1_registry, 4);
 
 /**
  * How an answer can be continued.
@@ -263,7 +355,57 @@ export type Capabilities_Resume = (typeof Capabilities_Resume)[keyof typeof Capa
  * Describes the enum cxmpute.registry.v1.Capabilities.Resume.
  */
 export const Capabilities_ResumeSchema: GenEnum<Capabilities_Resume> = /*@__PURE__*/
-  enumDesc(file_cxmpute_registry_v1_registry, 2, 0);
+  enumDesc(file_cxmpute_registry_v1_registry, 4, 0);
+
+/**
+ * Asks what the registry is.
+ *
+ * @generated from message cxmpute.registry.v1.DescribeRegistryRequest
+ */
+export type DescribeRegistryRequest = Message<"cxmpute.registry.v1.DescribeRegistryRequest"> & {
+};
+
+/**
+ * Describes the message cxmpute.registry.v1.DescribeRegistryRequest.
+ * Use `create(DescribeRegistryRequestSchema)` to create a new message.
+ */
+export const DescribeRegistryRequestSchema: GenMessage<DescribeRegistryRequest> = /*@__PURE__*/
+  messageDesc(file_cxmpute_registry_v1_registry, 5);
+
+/**
+ * What the registry is.
+ *
+ * @generated from message cxmpute.registry.v1.DescribeRegistryResponse
+ */
+export type DescribeRegistryResponse = Message<"cxmpute.registry.v1.DescribeRegistryResponse"> & {
+  /**
+   * Its clock, in milliseconds since 1970.
+   *
+   * @generated from field: int64 now_ms = 1;
+   */
+  nowMs: bigint;
+
+  /**
+   * Version of the protocol between the processes of the mesh that it speaks.
+   *
+   * @generated from field: uint32 protocol_version = 2;
+   */
+  protocolVersion: number;
+
+  /**
+   * The oldest version that it still understands.
+   *
+   * @generated from field: uint32 oldest_protocol_version = 3;
+   */
+  oldestProtocolVersion: number;
+};
+
+/**
+ * Describes the message cxmpute.registry.v1.DescribeRegistryResponse.
+ * Use `create(DescribeRegistryResponseSchema)` to create a new message.
+ */
+export const DescribeRegistryResponseSchema: GenMessage<DescribeRegistryResponse> = /*@__PURE__*/
+  messageDesc(file_cxmpute_registry_v1_registry, 6);
 
 /**
  * Adds a node.
@@ -277,6 +419,13 @@ export type RegisterNodeRequest = Message<"cxmpute.registry.v1.RegisterNodeReque
    * @generated from field: cxmpute.registry.v1.Node node = 1;
    */
   node?: Node | undefined;
+
+  /**
+   * Version of the protocol between the processes of the mesh that the node speaks; 0 is the first.
+   *
+   * @generated from field: uint32 protocol_version = 2;
+   */
+  protocolVersion: number;
 };
 
 /**
@@ -284,7 +433,7 @@ export type RegisterNodeRequest = Message<"cxmpute.registry.v1.RegisterNodeReque
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 3);
+  messageDesc(file_cxmpute_registry_v1_registry, 7);
 
 /**
  * A node was added.
@@ -312,6 +461,20 @@ export type RegisterNodeResponse = Message<"cxmpute.registry.v1.RegisterNodeResp
    * @generated from field: uint64 revision = 3;
    */
   revision: bigint;
+
+  /**
+   * The registry's clock, in milliseconds since 1970; 0 when it does not tell.
+   *
+   * @generated from field: int64 now_ms = 4;
+   */
+  nowMs: bigint;
+
+  /**
+   * Version of the protocol that the registry speaks; 0 is the first.
+   *
+   * @generated from field: uint32 protocol_version = 5;
+   */
+  protocolVersion: number;
 };
 
 /**
@@ -319,7 +482,7 @@ export type RegisterNodeResponse = Message<"cxmpute.registry.v1.RegisterNodeResp
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 4);
+  messageDesc(file_cxmpute_registry_v1_registry, 8);
 
 /**
  * Keeps a lease alive.
@@ -340,7 +503,7 @@ export type RenewLeaseRequest = Message<"cxmpute.registry.v1.RenewLeaseRequest">
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 5);
+  messageDesc(file_cxmpute_registry_v1_registry, 9);
 
 /**
  * The lease lives on.
@@ -368,7 +531,7 @@ export type RenewLeaseResponse = Message<"cxmpute.registry.v1.RenewLeaseResponse
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 6);
+  messageDesc(file_cxmpute_registry_v1_registry, 10);
 
 /**
  * Ends a lease.
@@ -389,7 +552,7 @@ export type DeregisterNodeRequest = Message<"cxmpute.registry.v1.DeregisterNodeR
  * Use `create(DeregisterNodeRequestSchema)` to create a new message.
  */
 export const DeregisterNodeRequestSchema: GenMessage<DeregisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 7);
+  messageDesc(file_cxmpute_registry_v1_registry, 11);
 
 /**
  * The lease is gone.
@@ -404,7 +567,7 @@ export type DeregisterNodeResponse = Message<"cxmpute.registry.v1.DeregisterNode
  * Use `create(DeregisterNodeResponseSchema)` to create a new message.
  */
 export const DeregisterNodeResponseSchema: GenMessage<DeregisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 8);
+  messageDesc(file_cxmpute_registry_v1_registry, 12);
 
 /**
  * Asks for all nodes.
@@ -419,7 +582,7 @@ export type ListNodesRequest = Message<"cxmpute.registry.v1.ListNodesRequest"> &
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 9);
+  messageDesc(file_cxmpute_registry_v1_registry, 13);
 
 /**
  * All nodes.
@@ -454,7 +617,7 @@ export type ListNodesResponse = Message<"cxmpute.registry.v1.ListNodesResponse">
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 10);
+  messageDesc(file_cxmpute_registry_v1_registry, 14);
 
 /**
  * Asks for all changes.
@@ -469,7 +632,7 @@ export type WatchNodesRequest = Message<"cxmpute.registry.v1.WatchNodesRequest">
  * Use `create(WatchNodesRequestSchema)` to create a new message.
  */
 export const WatchNodesRequestSchema: GenMessage<WatchNodesRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 11);
+  messageDesc(file_cxmpute_registry_v1_registry, 15);
 
 /**
  * A snapshot or changes.
@@ -506,7 +669,7 @@ export type WatchNodesResponse = Message<"cxmpute.registry.v1.WatchNodesResponse
  * Use `create(WatchNodesResponseSchema)` to create a new message.
  */
 export const WatchNodesResponseSchema: GenMessage<WatchNodesResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 12);
+  messageDesc(file_cxmpute_registry_v1_registry, 16);
 
 /**
  * All nodes.
@@ -534,6 +697,13 @@ export type WatchNodesResponse_Snapshot = Message<"cxmpute.registry.v1.WatchNode
    * @generated from field: string epoch = 3;
    */
   epoch: string;
+
+  /**
+   * Ids of the nodes whose identity was revoked: nothing may be sent to them or taken from them.
+   *
+   * @generated from field: repeated string revoked = 4;
+   */
+  revoked: string[];
 };
 
 /**
@@ -541,7 +711,7 @@ export type WatchNodesResponse_Snapshot = Message<"cxmpute.registry.v1.WatchNode
  * Use `create(WatchNodesResponse_SnapshotSchema)` to create a new message.
  */
 export const WatchNodesResponse_SnapshotSchema: GenMessage<WatchNodesResponse_Snapshot> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 12, 0);
+  messageDesc(file_cxmpute_registry_v1_registry, 16, 0);
 
 /**
  * One change.
@@ -577,6 +747,14 @@ export type WatchNodesResponse_Change = Message<"cxmpute.registry.v1.WatchNodesR
      */
     value: string;
     case: "removed";
+  } | {
+    /**
+     * A node's identity was revoked: its id. It is gone as well, and never comes back.
+     *
+     * @generated from field: string revoked = 4;
+     */
+    value: string;
+    case: "revoked";
   } | { case: undefined; value?: undefined };
 };
 
@@ -585,7 +763,7 @@ export type WatchNodesResponse_Change = Message<"cxmpute.registry.v1.WatchNodesR
  * Use `create(WatchNodesResponse_ChangeSchema)` to create a new message.
  */
 export const WatchNodesResponse_ChangeSchema: GenMessage<WatchNodesResponse_Change> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 12, 1);
+  messageDesc(file_cxmpute_registry_v1_registry, 16, 1);
 
 /**
  * Keeps one lease for each node and tells every change.
@@ -593,6 +771,16 @@ export const WatchNodesResponse_ChangeSchema: GenMessage<WatchNodesResponse_Chan
  * @generated from service cxmpute.registry.v1.RegistryService
  */
 export const RegistryService: GenService<{
+  /**
+   * What the registry itself is: its clock, and the protocol that it speaks. Whoever can connect may ask.
+   *
+   * @generated from rpc cxmpute.registry.v1.RegistryService.DescribeRegistry
+   */
+  describeRegistry: {
+    methodKind: "unary";
+    input: typeof DescribeRegistryRequestSchema;
+    output: typeof DescribeRegistryResponseSchema;
+  },
   /**
    * Adds a node, or replaces the record of a node with the same id.
    *

@@ -83,7 +83,10 @@ class Run {
       yield* this.#prefill();
       yield* this.#answer();
     }
-    yield this.#finished();
+    const finished = this.#finished();
+    // Whoever reads this may begin the next answer in the same turn, before this iteration has ended.
+    this.release();
+    yield finished;
   }
 
   /** Gives everything back; native parts only when nothing works with them any more. Harmless the second time. */

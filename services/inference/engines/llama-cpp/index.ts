@@ -1,1 +1,2 @@
+export { inspectModelFile, type ModelFileFacts } from "./inspect-file.ts";
 export { createLlamaCppEngine, type LlamaCppOptions } from "./llama-cpp-engine.ts";

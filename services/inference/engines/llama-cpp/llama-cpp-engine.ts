@@ -31,6 +31,8 @@ export interface LlamaCppOptions {
   readonly threads?: number;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Told how far loading has come, in [0, 1], and of what, in a few words. */
+  readonly onProgress?: ((what: string, share: number) => void) | undefined;
 }
 
 /**
@@ -78,8 +80,13 @@ class LlamaCppEngine implements Engine {
         threads = 1,
         clock = systemClock,
         log = silentLog,
+        onProgress,
       } = this.#options;
-      this.#loading = loadModel({ path: modelPath, slots, contextSize, threads, clock, log }, scope.signal);
+      const onLoadProgress = (share: number) => onProgress?.(`loading ${stemOf(modelPath)}`, share);
+      this.#loading = loadModel(
+        { path: modelPath, slots, contextSize, threads, clock, log, onLoadProgress },
+        scope.signal,
+      );
       const begunAt = clock.now();
       this.#model = await this.#loading;
       const { native, contextLength, fingerprint, notation } = this.#model;
@@ -132,7 +139,7 @@ function toServedModel(
   { modelPath, modelName }: LlamaCppOptions,
   { native, notation, contextLength, fingerprint }: LoadedModel,
 ): ServedModel {
-  const stem = basename(modelPath, extname(modelPath));
+  const stem = stemOf(modelPath);
   return create(ServedModelSchema, {
     model: modelName ?? stem,
     engineName: stem,
@@ -155,3 +162,5 @@ function toServedModel(
     },
   });
 }
+
+const stemOf = (path: string): string => basename(path, extname(path));

@@ -26,6 +26,8 @@ export interface LoadOptions extends ContextWish {
   readonly threads: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told how far reading the file has come, in [0, 1]. */
+  readonly onLoadProgress?: (share: number) => void;
 }
 
 /**
@@ -33,15 +35,15 @@ export interface LoadOptions extends ContextWish {
  * fault there may end the process. Throws `invalid_request` with a message that says what to do.
  */
 export async function loadModel(options: LoadOptions, signal: AbortSignal): Promise<LoadedModel> {
-  const { path, threads, clock, log } = options;
+  const { path, threads, clock, log, onLoadProgress } = options;
   assertPlatform(process.platform, process.arch);
   const file = await openModelFile(path, signal);
-  const described = describe(file);
+  const described = describeFile(file);
   const plan = planContext(described.metadata, file.sizeBytes, process.availableMemory(), options);
   const build = `node-llama-cpp ${await (await loadModule()).getModuleVersion()}`;
   const fingerprint = await fingerprintOf(file, build, signal);
   const even = gainsFromEven(file.header.tensors.map(({ type }) => type));
-  const native = await NativeModel.load({ path, threads, even, log, ...plan }, signal);
+  const native = await NativeModel.load({ path, threads, even, log, onLoadProgress, ...plan }, signal);
   const { vocabulary, template } = described;
   const notation = template.showsTools ? detectNotation(template.source) : undefined;
   showMarks(vocabulary, [...(notation?.marks ?? []), ...Object.values(thinkingMarks)]);
@@ -62,8 +64,12 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
   };
 }
 
-/** What the file says, in the forms that the engine works with. */
-function describe(file: ModelFile): { metadata: Metadata; vocabulary: Vocabulary; template: ChatTemplate } {
+/** What the file says, in the forms that the engine works with. Throws `invalid_request` when it makes no sense. */
+export function describeFile(file: ModelFile): {
+  metadata: Metadata;
+  vocabulary: Vocabulary;
+  template: ChatTemplate;
+} {
   try {
     const metadata = new Metadata(file.header);
     checkShape(file.header, metadata);

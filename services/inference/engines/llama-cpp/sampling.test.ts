@@ -58,7 +58,7 @@ test("banned tokens are banned whatever the caller's bias", () => {
   expect([...tokenBiasValues!]).toEqual([Number.NEGATIVE_INFINITY, -2]);
 });
 
-test.each<{ sampling: NonNullable<GenerationInit["sampling"]>; param: string }>([
+test.each<{ sampling: NonNullable<GenerationInit["sampling"]>; param: string; code?: string }>([
   { sampling: { temperature: 2.1 }, param: "temperature" },
   { sampling: { temperature: Number.NaN }, param: "temperature" },
   { sampling: { topP: -0.1 }, param: "top_p" },
@@ -66,8 +66,8 @@ test.each<{ sampling: NonNullable<GenerationInit["sampling"]>; param: string }>(
   { sampling: { frequencyPenalty: 3 }, param: "frequency_penalty" },
   { sampling: { presencePenalty: -3 }, param: "presence_penalty" },
   { sampling: { repetitionPenalty: 0 }, param: "repetition_penalty" },
-  { sampling: { logitBias: { 100: 1 } }, param: "logit_bias" },
+  { sampling: { logitBias: { 100: 1 } }, param: "logit_bias", code: "invalid_value" },
   { sampling: { logitBias: { 1: 101 } }, param: "logit_bias" },
-])("$sampling is refused", ({ sampling, param }) => {
-  expect(() => ruleOf({ sampling })).toThrow(expect.objectContaining({ kind: "invalid_request", param }));
+])("$sampling is refused", ({ sampling, ...fault }) => {
+  expect(() => ruleOf({ sampling })).toThrow(expect.objectContaining({ kind: "invalid_request", ...fault }));
 });

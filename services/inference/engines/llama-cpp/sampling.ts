@@ -90,7 +90,7 @@ function toBias(
       throw new MeshError(
         "invalid_request",
         `Invalid key in 'logit_bias': ${key}. This model has the tokens 0 to ${vocabularySize - 1}.`,
-        { param: "logit_bias" },
+        { code: "invalid_value", param: "logit_bias" },
       );
     if (!(Math.abs(value) <= 100)) throw outOfRange("logit_bias", -100, 100);
     values.set(Number(key), value);

@@ -25,7 +25,7 @@ export function decideDoom(faults: readonly Fault[], generation: Generation, ran
   const resumedTokens = generation.resume?.tokenIds.length ?? 0;
   const struck = own.filter((fault) => fault.rate === 1 || random() < fault.rate);
   const [strike] = struck
-    .filter((fault) => fault.kind === "fail" || fault.kind === "hang" || fault.kind === "die")
+    .filter((fault) => "afterTokens" in fault)
     .filter(({ afterTokens }) => (afterTokens === 0 ? resumedTokens === 0 : resumedTokens < afterTokens))
     .sort((a, b) => a.afterTokens - b.afterTokens);
   return {

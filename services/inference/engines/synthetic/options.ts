@@ -22,6 +22,9 @@ export const faultSchema = z.discriminatedUnion("kind", [
   z
     .strictObject({ kind: z.literal("hang"), afterTokens, rate })
     .describe("Falls silent until aborted; the process stays alive."),
+  z
+    .strictObject({ kind: z.literal("stall"), afterTokens, rate })
+    .describe("Gives signs of life and nothing else, until aborted."),
   z.strictObject({ kind: z.literal("die"), afterTokens, rate }).describe("Ends the process at once."),
   z
     .strictObject({ kind: z.literal("slow"), factor: z.number().min(1).max(10_000), rate })
@@ -31,31 +34,57 @@ export const faultSchema = z.discriminatedUnion("kind", [
 /** A failure on purpose. */
 export type Fault = z.infer<typeof faultSchema>;
 
-/** What the synthetic engine can be told. */
-export const syntheticOptionsSchema = z.strictObject({
-  model: z.string().min(1).default("synthetic").describe("Name under which it serves."),
-  slots: z.int().min(1).max(100_000).default(16).describe("Generations at the same time."),
+/** What a model does, without defaults. */
+const knobs = {
+  slots: z.int().min(1).max(100_000).describe("Generations at the same time."),
   tokensPerSecond: z
     .number()
     .min(0)
     .max(100_000)
-    .default(50)
     .describe("Pace of each generation; 0 is as fast as it is read."),
-  firstTokenMs: z.number().min(0).max(600_000).default(0).describe("Milliseconds before the first token."),
+  firstTokenMs: z.number().min(0).max(600_000).describe("Milliseconds before the first token."),
   arrivals: z
     .enum(["aligned", "random"])
-    .default("random")
     .describe(
       "Whether the tokens of all generations come at the same moments (one beat for all, the hardest on whoever batches least) or each generation keeps its own.",
     ),
-  answerTokens: z
+  thoughtTokens: z
     .int()
-    .min(1)
+    .min(0)
     .max(1_000_000)
-    .default(128)
-    .describe("Tokens after which an answer ends of itself."),
-  contextLength: z.int().min(16).default(131_072).describe("Tokens of prompt and answer together."),
-  faults: z.array(faultSchema).default([]).describe("Failures on purpose, for every generation."),
+    .describe(
+      "Tokens of thoughts before an answer; none for a request that wants none, or has a raw prompt.",
+    ),
+  answerTokens: z.int().min(1).max(1_000_000).describe("Tokens after which an answer ends of itself."),
+  contextLength: z.int().min(16).describe("Tokens of prompt and answer together."),
+  vision: z.boolean().describe("Whether it takes pictures; each counts as one token."),
+  faults: z.array(faultSchema).describe("Failures on purpose, for every generation."),
+};
+
+/** What a model does. */
+export const modelOptionsSchema = z.object({
+  slots: knobs.slots.default(16),
+  tokensPerSecond: knobs.tokensPerSecond.default(50),
+  firstTokenMs: knobs.firstTokenMs.default(0),
+  arrivals: knobs.arrivals.default("random"),
+  thoughtTokens: knobs.thoughtTokens.default(0),
+  answerTokens: knobs.answerTokens.default(128),
+  contextLength: knobs.contextLength.default(131_072),
+  vision: knobs.vision.default(false),
+  faults: knobs.faults.default([]),
+});
+
+/** What a model does. */
+export type ModelOptions = z.infer<typeof modelOptionsSchema>;
+
+/** What the synthetic engine can be told. */
+export const syntheticOptionsSchema = z.strictObject({
+  ...modelOptionsSchema.shape,
+  model: z.string().min(1).default("synthetic").describe("Name under which it serves."),
+  models: z
+    .record(z.string().min(1), z.strictObject(knobs).partial())
+    .default({})
+    .describe("More models by name, each with what it does in another way than the first."),
   randomSeed: z.int().default(1).describe("Seeds which generations faults strike, and random arrivals."),
 });
 

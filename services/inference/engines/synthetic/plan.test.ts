@@ -10,7 +10,7 @@ const textOf = (options: PlanOptions): string => {
   return Array.from({ length: plan.tokens }, (_, index) => plan.textOf(index)).join("");
 };
 
-const base: PlanOptions = { key: 42, answerTokens: 30, maxTokens: 100, stop: [] };
+const base: PlanOptions = { key: 42, thoughtTokens: 0, answerTokens: 30, maxTokens: 100, stop: [] };
 
 describe("the text", () => {
   test("depends on messages and seed alone", () => {
@@ -82,5 +82,26 @@ describe("a plan", () => {
 
   test("takes no notice of a stop text that is empty or never comes", () => {
     expect(textOf({ ...base, stop: ["", "no such words"] })).toBe(textOf(base));
+  });
+
+  test("begins with thoughts, if there are any, which no stop text ends", () => {
+    const thinking = { ...base, thoughtTokens: 5, maxTokens: 35 };
+    const plan = planAnswer(thinking);
+    expect(plan).toMatchObject({ thoughtTokens: 5, tokens: 35, reason: FinishReason.LENGTH });
+    const thoughts = Array.from({ length: 5 }, (_, index) => plan.textOf(index)).join("");
+    const answer = textOf(thinking).slice(thoughts.length);
+    expect([thoughts, answer]).toEqual([thoughts.trim(), answer.trim()]);
+    expect(planAnswer({ ...thinking, stop: [thoughts] })).toMatchObject({ tokens: 35, stop: "" });
+    const stopped = planAnswer({ ...thinking, stop: [answer.slice(0, 1)] });
+    expect(stopped).toMatchObject({ thoughtTokens: 5, tokens: 6, reason: FinishReason.STOP });
+    expect([stopped.textOf(4), stopped.textOf(5)]).toEqual([plan.textOf(4), ""]);
+  });
+
+  test("that is cut within its thoughts is nothing but thoughts", () => {
+    expect(planAnswer({ ...base, thoughtTokens: 50, maxTokens: 10 })).toMatchObject({
+      thoughtTokens: 10,
+      tokens: 10,
+      reason: FinishReason.LENGTH,
+    });
   });
 });

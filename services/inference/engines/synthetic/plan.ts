@@ -3,19 +3,25 @@ import { tokenAt, tokenTexts } from "./text.ts";
 
 /** The course of one answer, known before its first token because the text is a pure function. */
 export interface Plan {
-  /** Tokens of the whole answer. */
+  /** Tokens of the whole answer, thoughts included. */
   readonly tokens: number;
+  /** How many of them are thoughts; those come first. */
+  readonly thoughtTokens: number;
   readonly reason: FinishReason;
   /** The stop text that ends it; empty when none does. */
   readonly stop: string;
   /** Text of the token at an index, without what a stop text takes away. */
   textOf(index: number): string;
+  /** Id of the token at an index. */
+  idOf(index: number): number;
 }
 
 /** What a plan is made from. */
 export interface PlanOptions {
   readonly key: number;
-  /** Tokens after which the answer ends of itself. */
+  /** Tokens of thoughts before the answer. */
+  readonly thoughtTokens: number;
+  /** Tokens after the thoughts after which the answer ends of itself. */
   readonly answerTokens: number;
   /** At most so many tokens. */
   readonly maxTokens: number;
@@ -24,32 +30,35 @@ export interface PlanOptions {
 }
 
 /** Plans the answer to the prompt with this key. */
-export function planAnswer({ key, answerTokens, maxTokens, stop }: PlanOptions): Plan {
-  const tokens = Math.min(answerTokens, maxTokens);
-  const textOf = (index: number): string => tokenTexts[tokenAt(key, index)]!;
-  return (
-    planStop(tokens, textOf, stop) ?? {
-      tokens,
-      reason: answerTokens < maxTokens ? FinishReason.STOP : FinishReason.LENGTH,
-      stop: "",
-      textOf,
-    }
-  );
+export function planAnswer({ key, thoughtTokens, answerTokens, maxTokens, stop }: PlanOptions): Plan {
+  const ownEnd = thoughtTokens + answerTokens;
+  const tokens = Math.min(ownEnd, maxTokens);
+  // Thoughts open with a word, and so does the answer after them.
+  const idOf = (index: number): number => tokenAt(key, index, index === 0 || index === thoughtTokens);
+  const course = {
+    tokens,
+    thoughtTokens: Math.min(thoughtTokens, tokens),
+    reason: ownEnd < maxTokens ? FinishReason.STOP : FinishReason.LENGTH,
+    stop: "",
+    textOf: (index: number): string => tokenTexts[idOf(index)]!,
+    idOf,
+  };
+  return planStop(course, stop) ?? course;
 }
 
-/** The course up to the stop text that is complete first; of several complete at once the earliest counts. */
-function planStop(
-  tokens: number,
-  textOf: (index: number) => string,
-  stop: readonly string[],
-): Plan | undefined {
+/**
+ * The course up to the stop text that is complete first; of several complete at once the earliest counts. What is
+ * thought ends nothing.
+ */
+function planStop(course: Plan, stop: readonly string[]): Plan | undefined {
   const stops = stop.filter((text) => text !== "");
   const longest = Math.max(0, ...stops.map((text) => text.length));
   if (longest === 0) return undefined;
+  const { thoughtTokens } = course;
   const texts: string[] = [];
   let tail = "";
-  for (let index = 0; index < tokens; index++) {
-    const added = textOf(index);
+  for (let index = thoughtTokens; index < course.tokens; index++) {
+    const added = course.textOf(index);
     texts.push(added);
     const window = tail + added;
     const starts = stops.map((wanted) => window.indexOf(wanted));
@@ -57,10 +66,12 @@ function planStop(
     if (start < window.length) {
       cutTail(texts, window.length - start);
       return {
-        tokens: texts.length,
+        ...course,
+        tokens: thoughtTokens + texts.length,
         reason: FinishReason.STOP,
         stop: stops[starts.indexOf(start)]!,
-        textOf: (wanted) => texts[wanted] ?? "",
+        textOf: (wanted) =>
+          wanted < thoughtTokens ? course.textOf(wanted) : (texts[wanted - thoughtTokens] ?? ""),
       };
     }
     tail = window.slice(Math.max(0, window.length - longest + 1));

@@ -1,14 +1,12 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, signOfLife, startedEvent, textEvent } from "../../events.ts";
+import { finishedEvent, signOfLife, startedEvent, textEvent, thoughtEvent } from "../../events.ts";
 import type { Strike } from "./faults.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 import type { Plan } from "./plan.ts";
-import { tokenAt } from "./text.ts";
 
 /** What one answer is made of. */
 export interface SyntheticAnswerOptions {
-  readonly key: number;
   readonly plan: Plan;
   readonly promptTokens: number;
   /** Index of the first token that is still to be given. */
@@ -104,23 +102,28 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
 
   /** Counts the tokens that are due, and asks to be called again while some are not. */
   #fallDue(now: number): void {
-    const { plan, periodMs, pacer } = this.#options;
-    while (this.#nextDueAt <= now && this.#dueIndex < plan.tokens) {
-      this.#dueIndex += periodMs === 0 ? burstTokens : 1;
+    const { plan, strike, periodMs, pacer } = this.#options;
+    const stallsAt = strike?.kind === "stall" ? strike.afterTokens : Number.POSITIVE_INFINITY;
+    const end = Math.min(plan.tokens, stallsAt);
+    while (this.#nextDueAt <= now && this.#dueIndex < end) {
+      this.#dueIndex = Math.min(end, this.#dueIndex + (periodMs === 0 ? burstTokens : 1));
       this.#nextDueAt = periodMs === 0 ? now + 1 : this.#nextDueAt + periodMs;
     }
-    if (this.#dueIndex < plan.tokens) pacer.schedule(this, Math.min(this.#nextDueAt, now + signMs));
+    if (this.#dueIndex < end) pacer.schedule(this, Math.min(this.#nextDueAt, now + signMs));
+    else if (end === stallsAt) pacer.schedule(this, now + signMs);
   }
 
   /** The next event, if one is due. */
   #take(): IteratorResult<GenerationEvent, undefined> | undefined {
     if (this.#stage === "ended") return done;
-    const { key, plan, strike } = this.#options;
-    if (strike?.afterTokens === this.#index) return this.#strike(strike);
-    if (this.#index >= plan.tokens) return this.#finish();
+    const { plan, strike } = this.#options;
+    if (strike?.afterTokens === this.#index) {
+      if (strike.kind !== "stall") return this.#strike(strike);
+    } else if (this.#index >= plan.tokens) return this.#finish();
     if (this.#index < this.#dueIndex) {
       const index = this.#index++;
-      return { value: textEvent(plan.textOf(index), [tokenAt(key, index)]), done: false };
+      const toEvent = index < plan.thoughtTokens ? thoughtEvent : textEvent;
+      return { value: toEvent(plan.textOf(index), [plan.idOf(index)]), done: false };
     }
     if (!this.#signDue) return undefined;
     this.#signDue = false;
@@ -130,7 +133,12 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
   #finish(): IteratorResult<GenerationEvent, undefined> {
     const { plan, promptTokens } = this.#options;
     this.#end();
-    const usage = { promptTokens, completionTokens: plan.tokens, cachedTokens: 0, reasoningTokens: 0 };
+    const usage = {
+      promptTokens,
+      completionTokens: plan.tokens,
+      cachedTokens: 0,
+      reasoningTokens: plan.thoughtTokens,
+    };
     return { value: finishedEvent(plan.reason, usage, plan.stop), done: false };
   }
 

@@ -168,6 +168,22 @@ describe("faults", () => {
     expect(reading.outcome).toBeDefined();
   });
 
+  test.each([0, 2, 6])(
+    "stall after %i tokens: signs of life and nothing else, until aborted",
+    async (afterTokens) => {
+      const made = makeEngine({ arrivals: "aligned", faults: [{ kind: "stall", afterTokens }] });
+      const reading = read(made, generationOf({ limits }));
+      await made.clock.advance(2000);
+      expect(reading.arrivals.filter((arrival) => arrival.startsWith("token"))).toHaveLength(afterTokens);
+      const after = reading.arrivals.slice(1 + afterTokens).map((arrival) => arrival.split("@")[0]);
+      expect([new Set(after), after.length > 3]).toEqual([new Set(["sign"]), true]);
+      expect(reading.outcome).toBeUndefined();
+      reading.abort();
+      await made.clock.advance(1000);
+      expect([reading.outcome, made.clock.pending]).toEqual([expect.any(String), 0]);
+    },
+  );
+
   test("die after 3 tokens", async () => {
     const { made, tokens } = await run({ faults: [{ kind: "die", afterTokens: 3 }] });
     expect([tokens, made.deaths()]).toEqual([3, 1]);
@@ -234,6 +250,52 @@ describe("faults", () => {
       outcome: "LENGTH",
     });
   });
+});
+
+describe("thoughts", () => {
+  const think = (init: GenerationInit = {}) => {
+    const { engine } = makeEngine({ tokensPerSecond: 0, thoughtTokens: 4, answerTokens: 8 });
+    return transcribe(engine.generate(generationOf(init), new AbortController().signal));
+  };
+
+  test("come before the answer, apart from it, and are counted", async () => {
+    const { deltas, reasoning, text, usage } = await think();
+    expect(deltas.map((delta) => delta.reasoning !== "")).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((index) => index < 4),
+    );
+    expect([reasoning.split(" "), text.split(" ")]).toMatchObject([{ length: 4 }, { length: 8 }]);
+    expect(usage).toMatchObject({ completionTokens: 12, reasoningTokens: 4 });
+  });
+
+  test.each<{ init: GenerationInit; when: string }>([
+    { when: "it is told not to", init: { reasoning: { enabled: false } } },
+    { when: "it is to make no effort", init: { reasoning: { effort: "none" } } },
+    {
+      when: "its prompt is raw",
+      init: { messages: [], rawPrompt: { prompt: { case: "text", value: "Once" } } },
+    },
+  ])("do not come when $when", async ({ init }) => {
+    const { reasoning, usage } = await think(init);
+    expect([reasoning, usage]).toMatchObject(["", { completionTokens: 8, reasoningTokens: 0 }]);
+  });
+});
+
+test("serves more models, each with what it does in another way", async () => {
+  const { engine } = makeEngine({
+    tokensPerSecond: 0,
+    answerTokens: 3,
+    models: { long: { answerTokens: 5, slots: 2 }, broken: { faults: [{ kind: "fail" }] } },
+  });
+  const { signal } = new AbortController();
+  expect((await engine.models(signal)).map(({ model, slots }) => [model, slots])).toEqual([
+    ["synthetic", 16],
+    ["long", 2],
+    ["broken", 16],
+  ]);
+  const answer = (model: string) => transcribe(engine.generate(generationOf({ model }), signal));
+  expect((await answer("synthetic")).usage?.completionTokens).toBe(3);
+  expect((await answer("long")).usage?.completionTokens).toBe(5);
+  await expect(answer("broken")).rejects.toMatchObject({ kind: "engine_failed" });
 });
 
 test("a resume point with tokens of another answer is refused", async () => {

@@ -2,14 +2,18 @@ import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Capabilities_Resume, ServedModelSchema } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  Capabilities_Resume,
+  type ServedModel,
+  ServedModelSchema,
+} from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
 import { decideDoom } from "./faults.ts";
-import type { SyntheticOptions } from "./options.ts";
+import { type ModelOptions, modelOptionsSchema, type SyntheticOptions } from "./options.ts";
 import { Pacer } from "./pacer.ts";
-import { planAnswer } from "./plan.ts";
+import { type Plan, planAnswer } from "./plan.ts";
 import { SyntheticAnswer } from "./synthetic-answer.ts";
-import { type Prompt, readPrompt, scramble, tokenAt } from "./text.ts";
+import { readPrompt, scramble } from "./text.ts";
 
 /** What the synthetic engine needs from around it. */
 export interface SyntheticSurroundings {
@@ -29,44 +33,36 @@ export function createSyntheticEngine(
 ): Engine {
   const pacer = new Pacer(clock);
   const random = createRandom(options.randomSeed);
-  const { model, slots, contextLength, answerTokens } = options;
-  const fingerprint = `synthetic-1:${answerTokens}:${contextLength}`;
-  const served = create(ServedModelSchema, {
-    model,
-    engineName: model,
-    engine: "synthetic",
-    contextLength,
-    slots,
-    fingerprint,
-    capabilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true },
-  });
+  const first = toModel(options.model, options);
+  const models = new Map([[options.model, first]]);
+  for (const [name, own] of Object.entries(options.models))
+    models.set(name, toModel(name, modelOptionsSchema.parse({ ...options, ...own })));
 
   const begin = (generation: Generation, signal: AbortSignal): SyntheticAnswer => {
-    const { refused, slowness, strike } = decideDoom(options.faults, generation, random);
+    const { options: told, served } = models.get(generation.model) ?? first;
+    const { refused, slowness, strike } = decideDoom(told.faults, generation, random);
     if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
     const prompt = readPrompt(generation);
-    const roomTokens = contextLength - prompt.tokens;
-    if (roomTokens < 1) throw tooLong(generation, prompt.tokens, contextLength);
-    const maxTokens = Math.min(generation.limits?.maxTokens ?? roomTokens, roomTokens);
+    const roomTokens = told.contextLength - prompt.tokens;
+    if (roomTokens < 1) throw tooLong(generation, prompt.tokens, told.contextLength);
     const plan = planAnswer({
       key: prompt.key,
-      answerTokens,
-      maxTokens,
+      thoughtTokens: thinks(generation) ? told.thoughtTokens : 0,
+      answerTokens: told.answerTokens,
+      maxTokens: Math.min(generation.limits?.maxTokens ?? roomTokens, roomTokens),
       stop: generation.limits?.stop ?? [],
     });
     const now = clock.now();
-    const periodMs = options.tokensPerSecond === 0 ? 0 : (1000 / options.tokensPerSecond) * slowness;
-    const firstAt = now + options.firstTokenMs * slowness;
+    const periodMs = told.tokensPerSecond === 0 ? 0 : (1000 / told.tokensPerSecond) * slowness;
+    const firstAt = now + told.firstTokenMs * slowness;
     return new SyntheticAnswer({
-      key: prompt.key,
       plan,
       promptTokens: prompt.tokens,
-      firstIndex: checkResumePoint(generation, prompt),
-      fingerprint,
+      firstIndex: checkResumePoint(generation, plan),
+      fingerprint: served.fingerprint,
       strike,
       now,
-      firstTokenAt:
-        options.arrivals === "aligned" ? alignUp(firstAt, periodMs) : firstAt + random() * periodMs,
+      firstTokenAt: told.arrivals === "aligned" ? alignUp(firstAt, periodMs) : firstAt + random() * periodMs,
       periodMs,
       pacer,
       signal,
@@ -75,7 +71,7 @@ export function createSyntheticEngine(
   };
 
   return {
-    models: async () => [served],
+    models: async () => [...models.values()].map(({ served }) => served),
     generate: (generation, signal) => ({ [Symbol.asyncIterator]: () => begin(generation, signal) }),
     async close() {
       pacer.close();
@@ -83,10 +79,34 @@ export function createSyntheticEngine(
   };
 }
 
+/** A model that is served, and what it was told. */
+interface Model {
+  readonly options: ModelOptions;
+  readonly served: ServedModel;
+}
+
+function toModel(name: string, options: ModelOptions): Model {
+  const { slots, contextLength, thoughtTokens, answerTokens, vision } = options;
+  const served = create(ServedModelSchema, {
+    model: name,
+    engineName: name,
+    engine: "synthetic",
+    contextLength,
+    slots,
+    fingerprint: `synthetic-1:${answerTokens}:${contextLength}:${thoughtTokens}`,
+    capabilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true, vision },
+  });
+  return { options, served };
+}
+
+/** A model that can think does, unless it is told not to. */
+const thinks = ({ rawPrompt, reasoning }: Generation): boolean =>
+  rawPrompt === undefined && reasoning?.enabled !== false && reasoning?.effort !== "none";
+
 /** Where the answer goes on. Tokens that are not this answer's own show that somebody lost or added some. */
-function checkResumePoint({ resume }: Generation, { key }: Prompt): number {
+function checkResumePoint({ resume }: Generation, plan: Plan): number {
   const tokenIds = resume?.tokenIds ?? [];
-  const foreign = tokenIds.findIndex((id, index) => id !== tokenAt(key, index));
+  const foreign = tokenIds.findIndex((id, index) => id !== plan.idOf(index));
   if (foreign >= 0)
     throw new MeshError("engine_failed", `Token ${foreign} of the resume point is not of this answer.`);
   return tokenIds.length;

@@ -22,7 +22,7 @@ export const tokenTexts: readonly string[] = [...words, ...words.map((word) => `
 export interface Prompt {
   /** 32 bits from prompt and seed. */
   readonly key: number;
-  /** One for each message, each word, and each token that was given as one. */
+  /** One for each message, each word, each picture, and each token that was given as one. */
   readonly tokens: number;
 }
 
@@ -41,10 +41,15 @@ export function readPrompt({ messages, rawPrompt, sampling }: Generation): Promp
         if (startsWord) tokens++;
       }
   };
+  const see = (picture: Uint8Array) => {
+    for (const byte of picture) hash = Math.imul(hash ^ byte, fnvPrime);
+    tokens++;
+  };
   for (const { role, parts } of messages) {
     hash = Math.imul(hash ^ role, fnvPrime);
     tokens++;
     read(parts.map(({ part }) => (part.case === "text" ? part.value : "")));
+    for (const { part } of parts) if (part.case === "image") see(part.value.data);
   }
   if (rawPrompt?.prompt.case === "text") read([rawPrompt.prompt.value]);
   for (const id of rawPrompt?.prompt.case === "tokens" ? rawPrompt.prompt.value.ids : []) {
@@ -56,10 +61,10 @@ export function readPrompt({ messages, rawPrompt, sampling }: Generation): Promp
   return { key: scramble(hash ^ Number(BigInt.asUintN(32, seed >> 32n))), tokens };
 }
 
-/** The id of the token at `index`, from 0, of the answer to the prompt with this key. */
-export function tokenAt(key: number, index: number): number {
+/** The id of the token at `index`, from 0, of the answer to the prompt with this key; whether it opens a text. */
+export function tokenAt(key: number, index: number, opens = index === 0): number {
   const word = (scramble(key + Math.imul(index + 1, goldenRatio)) >>> 0) % vocabulary;
-  return index === 0 ? word : vocabulary + word;
+  return opens ? word : vocabulary + word;
 }
 
 /** Spreads 32 bits over 32 bits, one to one (the finalizer of MurmurHash3). */

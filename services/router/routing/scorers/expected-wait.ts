@@ -1,5 +1,5 @@
-import type { Candidate } from "../candidate.ts";
-import { byRatio, leastKnown, type Scorer } from "./scorer.ts";
+import { type Figures, leastKnown } from "../figures.ts";
+import { byRatio, known, type Scorer } from "./scorer.ts";
 
 /** Waits closer than this are alike: about one turn of a node's batch loop. */
 const noiseMs = 10;
@@ -13,16 +13,23 @@ const unknownServiceMs = 1000;
  */
 export const expectedWait: Scorer = {
   name: "expected-wait",
-  score: (candidates) => byRatio(expectedWaitsMs(candidates), noiseMs),
+  score: (figures, scores) => {
+    expectWaitsMs(figures, scores);
+    byRatio(scores, noiseMs);
+  },
 };
 
-/** Expected time to the first token on each node, in milliseconds. */
-export function expectedWaitsMs(candidates: readonly Candidate[]): Float64Array {
-  const firstTokenMs = leastKnown(candidates, (candidate) => candidate.firstTokenMs) ?? 0;
-  const serviceMs = leastKnown(candidates, (candidate) => candidate.serviceMs) ?? unknownServiceMs;
-  return Float64Array.from(candidates, (candidate) => {
-    const ahead = Math.max(0, candidate.occupied - candidate.slots + 1);
-    const queueMs = (ahead * (candidate.serviceMs ?? serviceMs)) / Math.max(1, candidate.slots);
-    return queueMs + (candidate.firstTokenMs ?? firstTokenMs);
-  });
+/** Writes the expected time to the first token on each node, in milliseconds. */
+export function expectWaitsMs(
+  { count, slots, occupied, firstTokenMs, serviceMs }: Figures,
+  waitsMs: Float64Array,
+): void {
+  const hopedFirstTokenMs = known(leastKnown(firstTokenMs), 0);
+  const hopedServiceMs = known(leastKnown(serviceMs), unknownServiceMs);
+  for (let index = 0; index < count; index++) {
+    const there = slots[index] as number;
+    const ahead = Math.max(0, (occupied[index] as number) - there + 1);
+    const queueMs = (ahead * known(serviceMs[index], hopedServiceMs)) / Math.max(1, there);
+    waitsMs[index] = queueMs + known(firstTokenMs[index], hopedFirstTokenMs);
+  }
 }

@@ -6,6 +6,8 @@ import type { Scorer } from "./scorer.ts";
  */
 export const idleness: Scorer = {
   name: "idleness",
-  score: (candidates) =>
-    Float64Array.from(candidates, ({ occupied, slots }) => Math.max(0, 1 - occupied / Math.max(1, slots))),
+  score: ({ count, occupied, slots }, scores) => {
+    for (let index = 0; index < count; index++)
+      scores[index] = Math.max(0, 1 - (occupied[index] as number) / Math.max(1, slots[index] as number));
+  },
 };

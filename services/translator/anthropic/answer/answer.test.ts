@@ -14,6 +14,7 @@ import { EventEncoder } from "./events.ts";
 const head = { id: "msg_1", model: "m" };
 const request: MessagesRequest = {
   generation: create(GenerationSchema, { model: "m" }),
+  remoteImages: [],
   stream: true,
   showsThinking: true,
   maxTokens: 20,

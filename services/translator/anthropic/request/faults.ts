@@ -85,7 +85,8 @@ function tooBig(origin: string, maximum: number): string {
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
-const toPath = (path: readonly PropertyKey[]): string =>
+/** A path as Anthropic writes it: `messages.0.content`. */
+export const toPath = (path: readonly PropertyKey[]): string =>
   path.map((key) => String(key).slice(0, longestShownKey)).join(".");
 
 /** Of a key that the caller made up. */

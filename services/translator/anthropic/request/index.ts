@@ -12,8 +12,11 @@ import {
 import { checkSchema } from "../../chat/request/json-schema.ts";
 import { defaultTemperature } from "../../chat/request/sampling.ts";
 import type { JsonObject } from "../../http/json-body.ts";
+import { findUnknownKey } from "../../http/unknown-keys.ts";
+import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
+import { defaultRules, type RequestRules } from "../../request-rules.ts";
 import { threadUnsupported } from "../errors.ts";
-import { fault, toFault } from "./faults.ts";
+import { fault, toFault, toPath } from "./faults.ts";
 import { parseMessages } from "./messages.ts";
 import { type MessagesRequestBody, messagesRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
@@ -22,6 +25,8 @@ import { parseTools } from "./tools.ts";
 export interface MessagesRequest {
   /** What to generate; without id and caller. */
   readonly generation: Generation;
+  /** Its pictures that are still to be fetched. */
+  readonly remoteImages: readonly RemoteImage[];
   readonly stream: boolean;
   /** Whether thoughts are shown. */
   readonly showsThinking: boolean;
@@ -35,15 +40,18 @@ const schema = z.compile(messagesRequestSchema);
  * Checks a body against Anthropic's rules and translates it. Throws the first fault: what is known and not
  * supported, then field by field in the order of the schema, then what the fields mean together.
  */
-export function parseMessagesRequest(raw: JsonObject): MessagesRequest {
+export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defaultRules): MessagesRequest {
   for (const [name, hint] of Object.entries(refused)) if (isGiven(raw[name])) throw fault(name, hint);
   if (isGiven(raw.thread)) throw noThreads();
+  const unknown = rules.strictKeys ? findUnknownKey(messagesRequestSchema, raw) : undefined;
+  if (unknown !== undefined) throw fault(toPath(unknown.path), "Extra inputs are not permitted");
   const { data: body, error } = schema.safeParse(raw);
   if (error !== undefined) throw toFault(error.issues[0]!, raw);
 
+  const remote = rules.fetchImages ? new RemoteImages() : undefined;
   const generation = create(GenerationSchema, {
     model: body.model,
-    messages: parseMessages(body),
+    messages: parseMessages(body, remote),
     sampling: {
       temperature: body.temperature ?? defaultTemperature,
       ...(isGiven(body.top_p) ? { topP: body.top_p } : {}),
@@ -58,6 +66,7 @@ export function parseMessagesRequest(raw: JsonObject): MessagesRequest {
   if (outputFormat !== undefined) generation.outputFormat = outputFormat;
   return {
     generation,
+    remoteImages: remote?.list ?? [],
     stream: body.stream ?? false,
     showsThinking: !(body.thinking && "display" in body.thinking && body.thinking.display === "omitted"),
     maxTokens: body.max_tokens,

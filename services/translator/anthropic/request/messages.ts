@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
   type Message,
   MessageSchema,
@@ -8,7 +7,9 @@ import {
   Role,
   ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseImage } from "../../chat/request/images.ts";
+import type { ToImageFault } from "../../images/image-problem.ts";
+import { parseImage } from "../../images/parse-image.ts";
+import type { RemoteImages } from "../../images/remote-images.ts";
 import { fault } from "./faults.ts";
 import type {
   AnthropicMessage,
@@ -20,13 +21,14 @@ import type {
 
 /**
  * The conversation as the mesh has it: results of tools become turns of their own, and neighbouring turns of one
- * role become one. Throws the first thing that does not add up.
+ * role become one. Pictures that are named by their address are noted in `remote`, without which they are refused.
+ * Throws the first thing that does not add up.
  */
-export function parseMessages({
-  system,
-  messages,
-}: Pick<MessagesRequestBody, "system" | "messages">): Message[] {
-  const conversation = new Conversation();
+export function parseMessages(
+  { system, messages }: Pick<MessagesRequestBody, "system" | "messages">,
+  remote?: RemoteImages,
+): Message[] {
+  const conversation = new Conversation(remote);
   if (system) conversation.addSystem(toBlocks(system), "system");
   for (const [index, message] of messages.entries()) conversation.add(message, `messages.${index}`);
   if (messages.at(-1)!.role === "assistant")
@@ -49,6 +51,11 @@ class Conversation {
   readonly messages: Message[] = [];
   /** Calls that were made so far. */
   readonly #calls = new Set<string>();
+  readonly #remote: RemoteImages | undefined;
+
+  constructor(remote: RemoteImages | undefined) {
+    this.#remote = remote;
+  }
 
   add({ role, content }: AnthropicMessage, path: string): void {
     const blocks = toBlocks(content);
@@ -76,7 +83,7 @@ class Conversation {
         appendText(turn(), checkText(block, path));
         return;
       case "image":
-        turn().parts.push(toImagePart(block, path));
+        turn().parts.push(toImagePart(block, path, this.#remote));
         return;
       case "thinking": {
         const message = turn();
@@ -156,23 +163,25 @@ function toResultText({ content, is_error }: ToolResultBlock, path: string): str
   return is_error ? `Error: ${text}`.trimEnd() : text;
 }
 
-function toImagePart({ source }: ImageBlock, path: string): Part {
-  if (source.type === "url")
+function toImagePart({ source }: ImageBlock, path: string, remote: RemoteImages | undefined): Part {
+  if (source.type === "url" && remote === undefined)
     throw fault(
       `${path}.source`,
       "Images are not fetched here. Send the image itself, with a source of type 'base64'",
     );
-  const at = `${path}.source.data`;
-  try {
-    const image = parseImage(`data:${source.media_type};base64,${source.data}`, "", at);
-    return create(PartSchema, { part: { case: "image", value: image } });
-  } catch (error) {
-    if (!(error instanceof MeshError)) throw error;
-    throw fault(
-      at,
-      error.code === "invalid_image_format"
-        ? "The image has none of the formats png, jpeg, gif and webp"
-        : "The data is not valid base64",
-    );
-  }
+  const image =
+    source.type === "url"
+      ? parseImage(source.url, "", wrongImage(`${path}.source.url`), remote)
+      : parseImage(
+          `data:${source.media_type};base64,${source.data}`,
+          "",
+          wrongImage(`${path}.source.data`),
+          undefined,
+        );
+  return create(PartSchema, { part: { case: "image", value: image } });
 }
+
+const wrongImage =
+  (path: string): ToImageFault =>
+  ({ message }) =>
+    fault(path, message.charAt(0).toUpperCase() + message.slice(1).replace(/\.$/, ""));

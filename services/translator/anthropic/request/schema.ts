@@ -57,6 +57,8 @@ const toolUseBlock = object({
   name: nonEmptyText,
   input: anyObject,
   cache_control: cacheControl,
+  // Of an answer that is sent back; whose call it was changes nothing.
+  caller: optional(anyObject),
 });
 
 const thinkingBlock = object({ type: z.literal("thinking"), thinking: text, signature: optional(text) });

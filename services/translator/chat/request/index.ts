@@ -4,18 +4,23 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { type Generation, GenerationSchema } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { missing } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
+import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
+import { defaultRules, type RequestRules } from "../../request-rules.ts";
 import { parseMessages } from "./messages.ts";
 import { parseOutputFormat } from "./output-format.ts";
-import { refuse } from "./refusals.ts";
+import { knownBeside, refuse } from "./refusals.ts";
 import { parseLimits, parseReasoning, parseSampling } from "./sampling.ts";
 import { chatRequestSchema } from "./schema.ts";
 import { toFault } from "./to-fault.ts";
 import { parseTools } from "./tools.ts";
+import { refuseUnknownKeys } from "./unknown-keys.ts";
 
 /** A chat completion request, checked. */
 export interface ChatRequest {
   /** What to generate; without id and caller, which `fanOut` adds. */
   readonly generation: Generation;
+  /** Its pictures that are still to be fetched. */
+  readonly remoteImages: readonly RemoteImage[];
   /** How many answers are wanted. */
   readonly choices: number;
   readonly stream: boolean;
@@ -32,16 +37,18 @@ const schema = z.compile(chatRequestSchema);
 
 /**
  * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, missing
- * messages, then field by field in the order of the schema, then what the fields mean together.
+ * messages, where the rules are strict a key that means nothing, then field by field in the order of the schema, then what the fields mean together.
  */
-export function parseChatRequest(raw: JsonObject): ChatRequest {
+export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultRules): ChatRequest {
   if (raw.model === undefined || raw.model === null || raw.model === "") throw missingModel();
   if (raw.messages === undefined || raw.messages === null) throw missing("messages");
+  if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownBeside);
   const { data: body, error } = schema.safeParse(raw);
   if (error !== undefined) throw toFault(error.issues[0]!, raw);
   refuse(raw, body);
 
-  const messages = parseMessages(body.messages);
+  const remote = rules.fetchImages ? new RemoteImages() : undefined;
+  const messages = parseMessages(body.messages, remote);
   const { tools, toolChoice, legacy } = parseTools(body);
   const generation = create(GenerationSchema, {
     model: body.model,
@@ -67,6 +74,7 @@ export function parseChatRequest(raw: JsonObject): ChatRequest {
 
   return {
     generation,
+    remoteImages: remote?.list ?? [],
     choices: body.n ?? 1,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,

@@ -13,25 +13,35 @@ import {
   missing,
   unknownValue,
   unsupportedParameter,
+  wrongImage,
   wrongMeaning,
   wrongValue,
 } from "../../errors/param-faults.ts";
-import { parseImage } from "./images.ts";
+import { parseImage } from "../../images/parse-image.ts";
+import type { RemoteImages } from "../../images/remote-images.ts";
 import type { ChatMessage, ContentPart } from "./message-schema.ts";
 
-/** The conversation as the mesh has it. Throws the first thing that does not add up. */
-export function parseMessages(messages: readonly ChatMessage[]): Message[] {
+/**
+ * The conversation as the mesh has it. Pictures that are named by their address are noted in `remote`, without which
+ * they are refused. Throws the first thing that does not add up.
+ */
+export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImages): Message[] {
   const calls = new KnownCalls();
-  return messages.map((message, index) => parseMessage(message, index, calls));
+  return messages.map((message, index) => parseMessage(message, index, calls, remote));
 }
 
-function parseMessage(message: ChatMessage, index: number, calls: KnownCalls): Message {
+function parseMessage(
+  message: ChatMessage,
+  index: number,
+  calls: KnownCalls,
+  remote: RemoteImages | undefined,
+): Message {
   switch (message.role) {
     case "system":
     case "developer":
       return toMessage(Role.SYSTEM, message, parseParts(message, index, textOnly));
     case "user":
-      return toMessage(Role.USER, message, parseParts(message, index, textAndImages));
+      return toMessage(Role.USER, message, parseParts(message, index, textAndImages, remote));
     case "assistant":
       return parseAssistant(message, index, calls);
     case "tool":
@@ -117,7 +127,12 @@ const textAndImages: Allowed = ["text", "image_url"];
 const textAndRefusals: Allowed = ["text", "refusal"];
 
 /** The content in order; neighbouring texts become one, without anything in between. */
-function parseParts({ role, content }: ChatMessage, index: number, allowed: Allowed): Part[] {
+function parseParts(
+  { role, content }: ChatMessage,
+  index: number,
+  allowed: Allowed,
+  remote?: RemoteImages,
+): Part[] {
   if (content === undefined || content === null) throw nullContent(index);
   if (typeof content === "string") return content === "" ? [] : [toTextPart(content)];
   const parts: Part[] = [];
@@ -130,8 +145,13 @@ function parseParts({ role, content }: ChatMessage, index: number, allowed: Allo
     if (piece.type === "image_url") {
       const image =
         typeof piece.image_url === "string"
-          ? parseImage(piece.image_url, "", `${path}.image_url`)
-          : parseImage(piece.image_url.url, piece.image_url.detail ?? "", `${path}.image_url.url`);
+          ? parseImage(piece.image_url, "", wrongImage(`${path}.image_url`), remote)
+          : parseImage(
+              piece.image_url.url,
+              piece.image_url.detail ?? "",
+              wrongImage(`${path}.image_url.url`),
+              remote,
+            );
       parts.push(create(PartSchema, { part: { case: "image", value: image } }));
       continue;
     }

@@ -35,6 +35,9 @@ const refused = [
   "allowed_token_ids",
 ];
 
+/** Keys that are no part of the schema and are known all the same: those above, and harmless ones of open servers. */
+export const knownBeside: readonly string[] = [...refused, "add_generation_prompt", "thinking", "ignore_eos"];
+
 const mostMetadata = 16;
 
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */

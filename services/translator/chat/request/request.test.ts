@@ -21,6 +21,7 @@ describe("a short request", () => {
   test("leaves everything to the engine but the temperature", () => {
     const { generation, ...rest } = parse();
     expect(rest).toEqual({
+      remoteImages: [],
       choices: 1,
       stream: false,
       includeUsage: false,

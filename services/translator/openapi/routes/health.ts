@@ -9,7 +9,10 @@ export const healthz: RouteDescription = {
     operationId: "checkHealth",
     summary: "Says that the process answers.",
     responses: {
-      200: { description: "It does.", content: json(objectOf({ status: { const: "ok" } })) },
+      200: {
+        description: "It does.",
+        content: json(objectOf({ status: { const: "ok" }, service: { const: "cxmpute" } })),
+      },
     },
   },
   faults: [],

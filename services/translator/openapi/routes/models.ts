@@ -12,6 +12,9 @@ const schemas = {
   ),
 };
 
+const alsoAnthropic =
+  "The key may come in `x-api-key`, too. Whoever sends `anthropic-version` is answered as Anthropic's Models API does.";
+
 /** `GET /models`. */
 export const models: RouteDescription = {
   method: "get",
@@ -20,6 +23,7 @@ export const models: RouteDescription = {
   operation: {
     operationId: "listModels",
     summary: "Lists the models that some node serves now.",
+    description: alsoAnthropic,
     responses: {
       200: {
         description: "In order of name.",
@@ -39,6 +43,7 @@ export const model: RouteDescription = {
   operation: {
     operationId: "retrieveModel",
     summary: "Tells of one model that some node serves now.",
+    description: alsoAnthropic,
     parameters: [
       {
         name: "model",

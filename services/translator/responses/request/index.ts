@@ -9,11 +9,13 @@ import {
   parseSampling,
 } from "../../chat/request/sampling.ts";
 import { toFault } from "../../chat/request/to-fault.ts";
+import { refuseUnknownKeys } from "../../chat/request/unknown-keys.ts";
 import { emptyArray } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
+import { defaultRules, type RequestRules } from "../../request-rules.ts";
 import type { Item, ItemReference } from "../items.ts";
 import { parseItems } from "./parse-items.ts";
-import { refuse, refuseMoved } from "./refusals.ts";
+import { knownBeside, refuse, refuseMoved } from "./refusals.ts";
 import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
 import { parseTextFormat } from "./text-format.ts";
 import { parseToolChoice, parseTools } from "./tools.ts";
@@ -42,17 +44,18 @@ const schema = z.compile(responseRequestSchema);
 
 /**
  * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, parameters that
- * have other names here, then field by field in the order of the schema, then what the fields mean together, then
+ * have other names here, where the rules are strict a key that means nothing, then field by field in the order of the schema, then what the fields mean together, then
  * item by item.
  */
-export function parseResponseRequest(raw: JsonObject): ResponseRequest {
+export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defaultRules): ResponseRequest {
   if (raw.model === undefined || raw.model === null || raw.model === "") throw missingModel();
   refuseMoved(raw);
+  if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownBeside);
   const { data: body, error } = schema.safeParse(raw);
   if (error !== undefined) throw toFault(error.issues[0]!, raw);
   refuse(raw, body);
 
-  const input = parseItems(body.input ?? []);
+  const input = parseItems(body.input ?? [], rules);
   const previousResponseId = body.previous_response_id ?? undefined;
   if (input.length === 0 && previousResponseId === undefined) throw emptyArray("input");
   return {

@@ -46,6 +46,8 @@ export const outputMessage = object({
           type: z.literal("output_text"),
           text,
           annotations: optional(arrayOf(anyObject, "objects")),
+          // Of an answer that is sent back.
+          logprobs: optional(arrayOf(anyObject, "objects")),
         }),
         object({ type: z.literal("refusal"), refusal: text }),
       ],

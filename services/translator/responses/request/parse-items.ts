@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { longestName } from "../../chat/request/names.ts";
 import { toFault } from "../../chat/request/to-fault.ts";
+import { refuseUnknownKeys } from "../../chat/request/unknown-keys.ts";
 import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { newId } from "../../http/request-id.ts";
+import { defaultRules, type RequestRules } from "../../request-rules.ts";
 import type {
   FunctionCall,
   FunctionCallOutput,
@@ -18,9 +20,39 @@ import type {
 import * as schemas from "./item-schema.ts";
 
 /** Reads `input`: a text, which the user says, or items. Every item gets an id. Throws the first fault. */
-export function parseItems(input: string | readonly JsonObject[]): (Item | ItemReference)[] {
+export function parseItems(
+  input: string | readonly JsonObject[],
+  { strictKeys }: Pick<RequestRules, "strictKeys"> = defaultRules,
+): (Item | ItemReference)[] {
   if (typeof input === "string") return [toInputMessage({ role: "user", content: input }, "input")];
-  return input.map((item, index) => parseItem(item, index));
+  return input.map((item, index) => {
+    if (strictKeys) refuseUnknownItemKeys(item, index);
+    return parseItem(item, index);
+  });
+}
+
+function refuseUnknownItemKeys(raw: JsonObject, index: number): void {
+  const schema = schemaOf(raw);
+  if (schema !== undefined)
+    refuseUnknownKeys(schema, raw, ["namespace", "parsed_arguments"], ["input", index]);
+}
+
+/** What an item must be; undefined for one of a type that there is not. */
+function schemaOf(raw: JsonObject): z.ZodType | undefined {
+  switch (typeOf(raw)) {
+    case "message":
+      return raw.role === "assistant" ? schemas.outputMessage : schemas.inputMessage;
+    case "function_call":
+      return schemas.functionCall;
+    case "function_call_output":
+      return schemas.functionCallOutput;
+    case "reasoning":
+      return schemas.reasoning;
+    case "item_reference":
+      return schemas.itemReference;
+    default:
+      return undefined;
+  }
 }
 
 function parseItem(raw: JsonObject, index: number): Item | ItemReference {

@@ -37,6 +37,9 @@ const moved: readonly (readonly [string, string])[] = [
   ["logprobs", "top_logprobs"],
 ];
 
+/** Keys that are no part of the schema and are known all the same. */
+export const knownBeside: readonly string[] = [...refused, ...moved.map(([name]) => name)];
+
 const mostMetadata = 16;
 
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */

@@ -7,8 +7,9 @@ import {
   Role,
   ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseImage } from "../../chat/request/images.ts";
-import { wrongValue } from "../../errors/param-faults.ts";
+import { wrongImage, wrongValue } from "../../errors/param-faults.ts";
+import { parseImage } from "../../images/parse-image.ts";
+import type { RemoteImages } from "../../images/remote-images.ts";
 import { missingOutput, orphanOutput } from "../faults.ts";
 import type {
   FunctionCall,
@@ -27,16 +28,18 @@ export interface ConversationParts {
   readonly history: readonly Item[];
   /** What the request adds. */
   readonly input: readonly Item[];
+  /** Takes the pictures that are named by their address; undefined: they are refused. */
+  readonly remote?: RemoteImages | undefined;
 }
 
 /**
  * The conversation as the mesh has it. Thoughts, words and calls of the model that follow each other are one turn.
  * Throws the first thing that does not add up.
  */
-export function toMessages({ instructions, history, input }: ConversationParts): Message[] {
-  const conversation = new Conversation();
+export function toMessages({ instructions, history, input, remote }: ConversationParts): Message[] {
+  const conversation = new Conversation(remote);
   if (instructions !== "") conversation.say(Role.SYSTEM, [toTextPart(instructions)]);
-  for (const item of history) conversation.add(item, "");
+  for (const item of history) conversation.add(item, undefined);
   for (const [index, item] of input.entries()) conversation.add(item, `input[${index}]`);
   return conversation.end();
 }
@@ -49,6 +52,11 @@ class Conversation {
   #reasoning = "";
   /** The calls so far, and whether their results have come. */
   readonly #answered = new Map<string, boolean>();
+  readonly #remote: RemoteImages | undefined;
+
+  constructor(remote: RemoteImages | undefined) {
+    this.#remote = remote;
+  }
 
   say(role: Role, parts: Part[], toolCallId = ""): void {
     this.#turn = undefined;
@@ -57,7 +65,8 @@ class Conversation {
     this.#messages.push(create(MessageSchema, { role, parts, toolCallId }));
   }
 
-  add(item: Item, path: string): void {
+  /** `path` is where the request has it; undefined for what it continues. */
+  add(item: Item, path: string | undefined): void {
     switch (item.type) {
       case "message":
         if (item.role === "assistant") this.#addOwnWords(item);
@@ -80,10 +89,10 @@ class Conversation {
     return this.#messages;
   }
 
-  #addMessage({ role, content }: InputMessage, path: string): void {
+  #addMessage({ role, content }: InputMessage, path: string | undefined): void {
     const parts: Part[] = [];
     for (const [index, part] of content.entries()) {
-      const partPath = `${path}.content[${index}]`;
+      const partPath = path === undefined ? "previous_response_id" : `${path}.content[${index}]`;
       if (part.type === "input_text") addText(parts, part.text);
       else if (role !== "user")
         throw wrongValue(
@@ -91,7 +100,8 @@ class Conversation {
           `Invalid '${partPath}': pictures are only allowed in messages with role 'user'.`,
         );
       else {
-        const image = parseImage(part.image_url, part.detail, `${partPath}.image_url`);
+        const toFault = wrongImage(path === undefined ? partPath : `${partPath}.image_url`);
+        const image = parseImage(part.image_url, part.detail, toFault, this.#remote);
         parts.push(create(PartSchema, { part: { case: "image", value: image } }));
       }
     }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../../../core/fake-clock.ts";
-import { MemoryResponseStore, type MemoryStoreLimits } from "./memory-store.ts";
+import type { StoreLimits } from "../../config.ts";
+import { MemoryResponseStore } from "./memory-store.ts";
 import { conversationOf, type StoredResponse } from "./response-store.ts";
 
-const wide: MemoryStoreLimits = { responses: 100, bytes: 1_000_000, ageMs: 1000 };
+const wide: StoreLimits = { responses: 100, bytes: 1_000_000, ageMs: 1000 };
 
-function storeWith(limits: Partial<MemoryStoreLimits> = {}) {
+function storeWith(limits: Partial<StoreLimits> = {}) {
   const clock = new FakeClock();
   return { clock, store: new MemoryResponseStore(clock, { ...wide, ...limits }) };
 }
@@ -68,6 +69,44 @@ describe("too many responses", () => {
     expect(await store.get("ada", "r1")).toBeUndefined();
     expect(await idOf(store.get("ada", "r2"))).toBe("r2");
     expect(await idOf(store.get("ada", "r3"))).toBe("r3");
+  });
+
+  test("of one owner drive out that owner's, and nobody else's", async () => {
+    const { store } = storeWith({ responses: 4 });
+    for (const id of ["b1", "b2"]) await store.put(stored(id, { userId: "bob" }));
+    for (let index = 0; index < 20; index++) await store.put(stored(`a${index}`));
+    expect(await idOf(store.get("bob", "b1"))).toBe("b1");
+    expect(await idOf(store.get("bob", "b2"))).toBe("b2");
+    expect(await idOf(store.get("ada", "a18"))).toBe("a18");
+    expect(await store.get("ada", "a17")).toBeUndefined();
+  });
+
+  test("make room for an owner who comes later and has fewer", async () => {
+    const { store } = storeWith({ responses: 4 });
+    for (let index = 0; index < 4; index++) await store.put(stored(`a${index}`));
+    for (const id of ["b1", "b2"]) await store.put(stored(id, { userId: "bob" }));
+    expect(await store.get("ada", "a0")).toBeUndefined();
+    expect(await store.get("ada", "a1")).toBeUndefined();
+    expect(await idOf(store.get("ada", "a2"))).toBe("a2");
+    expect(await idOf(store.get("bob", "b1"))).toBe("b1");
+  });
+
+  test("of large ones cost whoever has the most bytes, not the most responses", async () => {
+    const { store } = storeWith({ bytes: 30_000 });
+    for (let index = 0; index < 6; index++) await store.put(stored(`b${index}`, { userId: "bob" }));
+    for (let index = 0; index < 9; index++)
+      await store.put(stored(`a${index}`, { input: Buffer.alloc(5000) }));
+    expect(store.bytes).toBeLessThanOrEqual(30_000);
+    expect(await idOf(store.get("bob", "b0"))).toBe("b0");
+    expect(await idOf(store.get("ada", "a8"))).toBe("a8");
+    expect(await store.get("ada", "a0")).toBeUndefined();
+  });
+
+  test("are none where none are to be kept", async () => {
+    const { store } = storeWith({ responses: 0 });
+    await store.put(stored("r1"));
+    expect(await store.get("ada", "r1")).toBeUndefined();
+    expect(store.bytes).toBe(0);
   });
 
   test("are also those that take too many bytes", async () => {

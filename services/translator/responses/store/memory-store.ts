@@ -1,47 +1,41 @@
 import type { Clock } from "../../../../core/clock.ts";
+import type { StoreLimits } from "../../config.ts";
 import type { ResponseStore, StoredResponse } from "./response-store.ts";
-
-/** How much is kept at most. */
-export interface MemoryStoreLimits {
-  /** Responses that can be found. */
-  readonly responses: number;
-  /** Bytes of everything that is kept, conversations that go on included. */
-  readonly bytes: number;
-  /** Milliseconds since a response was made. */
-  readonly ageMs: number;
-}
-
-/** What one process can spare, and long enough for a conversation. */
-export const defaultLimits: MemoryStoreLimits = {
-  responses: 10_000,
-  bytes: 128 * 1024 * 1024,
-  ageMs: 24 * 60 * 60 * 1000,
-};
 
 interface Entry {
   readonly stored: StoredResponse;
   readonly madeAt: number;
 }
 
+/** What is kept for one owner. */
+interface Share {
+  /** Oldest first. */
+  readonly entries: Set<Entry>;
+  bytes: number;
+}
+
 /** What an entry takes beside its bytes and its ids: objects, maps. Roughly, and rather too much. */
 const overheadBytes = 1024;
 
 /**
- * Keeps responses in this process, until they are too old or there are too many: then the oldest go first. A
- * response that another one continues stays in memory with that one, so its bytes count until the last is gone.
+ * Keeps responses in this process, until they are too old or there are too many: then the oldest go of whoever has
+ * the most. So nobody loses one to an owner who has more, and one owner alone may have it all. A response that another
+ * one continues stays in memory with that one, so its bytes count until the last is gone.
  */
 export class MemoryResponseStore implements ResponseStore {
   readonly #clock: Clock;
-  readonly #limits: MemoryStoreLimits;
+  readonly #limits: StoreLimits;
   /** By id, oldest first. */
   readonly #entries = new Map<string, Entry>();
   /** By owner and id of an item: callers may choose ids. */
   readonly #byItem = new Map<string, Entry>();
+  /** By owner; those who have something. */
+  readonly #shares = new Map<string, Share>();
   /** How many hold a response: its own entry, and the responses that continue it. */
   readonly #holders = new Map<StoredResponse, number>();
   #bytes = 0;
 
-  constructor(clock: Clock, limits: MemoryStoreLimits = defaultLimits) {
+  constructor(clock: Clock, limits: StoreLimits) {
     this.#clock = clock;
     this.#limits = limits;
   }
@@ -57,6 +51,7 @@ export class MemoryResponseStore implements ResponseStore {
     const entry = { stored, madeAt: this.#clock.now() };
     this.#entries.set(stored.id, entry);
     for (const itemId of stored.itemIds) this.#byItem.set(itemKey(stored.userId, itemId), entry);
+    this.#shareOf(stored).entries.add(entry);
     this.#hold(stored);
     this.#forget();
   }
@@ -87,19 +82,44 @@ export class MemoryResponseStore implements ResponseStore {
     const { responses, bytes, ageMs } = this.#limits;
     const oldest = this.#clock.now() - ageMs;
     for (const entry of this.#entries.values()) {
-      if (entry.madeAt > oldest && this.#entries.size <= responses && this.#bytes <= bytes) return;
+      if (entry.madeAt > oldest) break;
       this.#drop(entry);
     }
+    while (this.#entries.size > responses) this.#dropOf(({ entries }) => entries.size);
+    while (this.#bytes > bytes) this.#dropOf((share) => share.bytes);
+  }
+
+  /** Drops the oldest response of the owner who has the most. */
+  #dropOf(amountOf: (share: Share) => number): void {
+    let largest: Share | undefined;
+    for (const share of this.#shares.values())
+      if (share.entries.size > 0 && (largest === undefined || amountOf(share) > amountOf(largest)))
+        largest = share;
+    const [oldest] = largest!.entries;
+    this.#drop(oldest!);
+  }
+
+  #shareOf({ userId }: StoredResponse): Share {
+    let share = this.#shares.get(userId);
+    if (share === undefined) {
+      share = { entries: new Set(), bytes: 0 };
+      this.#shares.set(userId, share);
+    }
+    return share;
   }
 
   #drop(entry: Entry): void {
     const { stored } = entry;
     this.#entries.delete(stored.id);
+    const share = this.#shareOf(stored);
+    share.entries.delete(entry);
     for (const itemId of stored.itemIds) {
       const key = itemKey(stored.userId, itemId);
       if (this.#byItem.get(key) === entry) this.#byItem.delete(key);
     }
     this.#release(stored);
+    // What it held ended with it, unless a response of the same owner goes on.
+    if (share.entries.size === 0) this.#shares.delete(stored.userId);
   }
 
   /** Counts one more holder; the first one's bytes, and so on with what it continues. */
@@ -108,7 +128,7 @@ export class MemoryResponseStore implements ResponseStore {
       const holders = this.#holders.get(turn) ?? 0;
       this.#holders.set(turn, holders + 1);
       if (holders > 0) return;
-      this.#bytes += sizeOf(turn);
+      this.#count(turn, sizeOf(turn));
     }
   }
 
@@ -120,8 +140,13 @@ export class MemoryResponseStore implements ResponseStore {
         return;
       }
       this.#holders.delete(turn);
-      this.#bytes -= sizeOf(turn);
+      this.#count(turn, -sizeOf(turn));
     }
+  }
+
+  #count(stored: StoredResponse, bytes: number): void {
+    this.#bytes += bytes;
+    this.#shareOf(stored).bytes += bytes;
   }
 }
 

@@ -33,16 +33,22 @@ export const inputOf = ({ input }: StoredResponse): Item[] => parse(input) as It
 export const outputOf = ({ response }: StoredResponse): Item[] =>
   (parse(response) as { output: Item[] }).output;
 
+/** What a response adds to the conversation: of one that broke off only what was finished by then. */
+function saidIn({ response }: StoredResponse): Item[] {
+  const { status, output } = parse(response) as { status: string; output: Item[] };
+  return status === "failed" ? output.filter((item) => item.status !== "incomplete") : output;
+}
+
 /** The whole conversation up to a response, its own output included, oldest first. */
 export function conversationOf(stored: StoredResponse): Item[] {
-  return [...inputHistoryOf(stored), ...outputOf(stored)];
+  return [...inputHistoryOf(stored), ...saidIn(stored)];
 }
 
 /** All that a response was made of: the conversation that it continues, and its own input. */
 export function inputHistoryOf(stored: StoredResponse): Item[] {
   const turns: StoredResponse[] = [];
   for (let turn = stored.previous; turn !== undefined; turn = turn.previous) turns.push(turn);
-  return [...turns.reverse().flatMap((turn) => [...inputOf(turn), ...outputOf(turn)]), ...inputOf(stored)];
+  return [...turns.reverse().flatMap((turn) => [...inputOf(turn), ...saidIn(turn)]), ...inputOf(stored)];
 }
 
 const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toString("utf8"));

@@ -22,11 +22,8 @@ export function planContext(
   availableBytes: number,
   wish: ContextWish,
 ): ContextPlan {
-  const trained = metadata.shape("context_length") ?? defaultContextSize;
-  const contextSize = wish.contextSize ?? Math.min(trained, defaultContextSize);
-  const slotBytes = contextSize * cacheBytesPerToken(metadata);
-  const forSlots = availableBytes - modelBytes - workBytes;
-  const fitting = Math.floor(forSlots / slotBytes);
+  const { contextSize, slotBytes, fixedBytes } = memoryNeed(metadata, modelBytes, wish.contextSize);
+  const fitting = Math.floor((availableBytes - fixedBytes) / slotBytes);
   const slots = wish.slots ?? Math.max(1, Math.min(defaultSlots, fitting));
   if (slots > fitting)
     throw new MeshError(
@@ -34,6 +31,27 @@ export function planContext(
       `Not enough memory: the model takes ${inGiB(modelBytes)}, ${slots} ${slots === 1 ? "slot" : "slots"} of ${contextSize} tokens take ${inGiB(slots * slotBytes)}, and ${inGiB(availableBytes)} are available. Choose a smaller model or quantization, fewer slots or a smaller context.`,
     );
   return { slots, contextSize };
+}
+
+/** What serving a model takes, in bytes. */
+export interface MemoryNeed {
+  /** Tokens of one slot that this is reckoned for. */
+  readonly contextSize: number;
+  /** For each generation that can run at the same time. */
+  readonly slotBytes: number;
+  /** Whatever runs: the model, and the buffers that the computation itself needs. */
+  readonly fixedBytes: number;
+}
+
+/** Reckons it from the model's shape; `contextSize` absent means what `planContext` would choose. */
+export function memoryNeed(metadata: Metadata, modelBytes: number, wished?: number): MemoryNeed {
+  const trained = metadata.shape("context_length") ?? defaultContextSize;
+  const contextSize = wished ?? Math.min(trained, defaultContextSize);
+  return {
+    contextSize,
+    slotBytes: contextSize * cacheBytesPerToken(metadata),
+    fixedBytes: modelBytes + workBytes,
+  };
 }
 
 /** Keys and values of one token over all layers, in 16 bits. */
@@ -46,9 +64,12 @@ function cacheBytesPerToken(metadata: Metadata): number {
   return (metadata.shape("block_count") ?? 0) * cachedHeads * (keyLength + valueLength) * 2;
 }
 
-const inGiB = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(bytes < 1024 ** 3 ? 3 : 1)} GiB`;
+/** Bytes as people read them. */
+export const inGiB = (bytes: number): string =>
+  `${(bytes / 1024 ** 3).toFixed(bytes < 1024 ** 3 ? 3 : 1)} GiB`;
 
 const defaultContextSize = 4096;
-const defaultSlots = 8;
+/** As many slots as are offered where memory allows. */
+export const defaultSlots = 8;
 /** llama.cpp's buffers for the computation itself, roughly. */
 const workBytes = 128 * 1024 * 1024;

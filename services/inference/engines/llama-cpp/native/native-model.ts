@@ -17,6 +17,8 @@ export interface NativeModelOptions extends ContextPlan {
   /** Whether batches are to be made even (`arrangeBatches`). */
   readonly even: boolean;
   readonly log: Log;
+  /** Told how far reading the file has come, in [0, 1]. */
+  readonly onLoadProgress?: ((share: number) => void) | undefined;
 }
 
 /** A model in memory with one context of several sequences, all of which compute in one batch. */
@@ -46,7 +48,8 @@ export class NativeModel {
     const llama = await sharedLlama(options.log);
     let model: LlamaModel | undefined;
     try {
-      model = await llama.loadModel({ modelPath: options.path, loadSignal: signal });
+      const { path, onLoadProgress = () => {} } = options;
+      model = await llama.loadModel({ modelPath: path, loadSignal: signal, onLoadProgress });
       const context = await model.createContext({
         contextSize: options.contextSize,
         sequences: options.slots,

@@ -11,5 +11,5 @@ test.each([
   ["win32", "x64"],
   ["linux", "riscv64"],
 ] as const)("on %s %s it says what to run instead", (platform, arch) => {
-  expect(() => assertPlatform(platform, arch)).toThrow(/Ollama, llama-server or vLLM.*--engine openai/);
+  expect(() => assertPlatform(platform, arch)).toThrow(/Ollama, llama-server or vLLM.*join again/);
 });

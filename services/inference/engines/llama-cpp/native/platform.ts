@@ -8,6 +8,6 @@ export function assertPlatform(platform: NodeJS.Platform, arch: NodeJS.Architect
   if (platform === "linux" && (arch === "x64" || arch === "arm64")) return;
   throw new MeshError(
     "invalid_request",
-    `The embedded llama-cpp engine runs on Linux (x64 and arm64), not on ${platform} ${arch}. Run Ollama, llama-server or vLLM on this machine and join with \`--engine openai\`.`,
+    `The embedded llama-cpp engine runs on Linux (x64 and arm64), not on ${platform} ${arch}. Run Ollama, llama-server or vLLM on this machine and join again: they are found by themselves.`,
   );
 }

@@ -18,7 +18,7 @@ export async function sharedLlama(log: Log): Promise<Llama> {
     starting = undefined;
     throw new MeshError(
       "invalid_request",
-      "The embedded llama-cpp engine did not start: its binaries are missing or do not fit this machine. Install again with `npm ci`, or run Ollama or llama-server beside the node and join with `--engine openai`.",
+      "The embedded llama-cpp engine did not start: its binaries are missing or do not fit this machine. Install again with `npm ci`, or run Ollama or llama-server beside the node and join again: they are found by themselves.",
       { cause: error },
     );
   }

@@ -1,0 +1,122 @@
+import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
+import type { KeyedCertificate } from "./authority.ts";
+import { authorityOf, certificatesIn, identityIn, termFault } from "./certificate.ts";
+import type { Credentials } from "./credentials.ts";
+import { formatIdentity, type Identity } from "./identity.ts";
+
+/** What stands behind credentials that are in order. */
+export interface CheckedCredentials {
+  readonly identity: Identity;
+  readonly certificate: X509Certificate;
+  /** The authority at the end of its chain. */
+  readonly authority: X509Certificate;
+}
+
+/** What each part is called in a fault: a file, or where else it comes from. */
+export type PartNames = { readonly [Part in keyof Credentials]: string };
+
+/** A part of credentials that cannot be used; says which one, why, and what to do. */
+export class CredentialsFault extends Error {
+  override readonly name = "CredentialsFault";
+  /** Which part has to change. */
+  readonly part: keyof Credentials;
+  /** Its term is over: only a new certificate helps. */
+  readonly hasExpired: boolean;
+
+  constructor(part: keyof Credentials, message: string, options: { hasExpired?: boolean } = {}) {
+    super(message);
+    this.part = part;
+    this.hasExpired = options.hasExpired ?? false;
+  }
+}
+
+/**
+ * Looks at credentials before they are used, for what TLS says of wrong ones helps nobody. Throws a
+ * `CredentialsFault` at the first thing wrong. `wallTime` is in milliseconds since 1970.
+ */
+export function checkCredentials(
+  credentials: Credentials,
+  names: PartNames,
+  wallTime: number,
+): CheckedCredentials {
+  const [certificate, ...between] = checkKeyed(credentials, names, wallTime);
+  const authorities = readCertificates(credentials.authorities, "authorities", names);
+  const authority = authorityOf(certificate, authorities, between);
+  if (authority === undefined)
+    throw new CredentialsFault(
+      "authorities",
+      `no authority in ${names.authorities} has issued the certificate in ${names.certificate}: give the authority of the same mesh`,
+    );
+  const identity = identityIn(certificate);
+  if (identity === undefined)
+    throw new CredentialsFault(
+      "certificate",
+      `the certificate in ${names.certificate} does not say who holds it: it needs exactly one SAN of type URI, such as ${formatIdentity({ role: "router" })}`,
+    );
+  return { identity, certificate, authority };
+}
+
+/** The same for an authority that is to issue certificates of nodes. */
+export function checkAuthority(authority: KeyedCertificate, names: KeyedNames, wallTime: number): void {
+  const [certificate] = checkKeyed(authority, names, wallTime);
+  if (!certificate.ca)
+    throw new CredentialsFault(
+      "certificate",
+      `the certificate in ${names.certificate} is no authority, so it cannot issue others: give one that is (basicConstraints CA:TRUE)`,
+    );
+  if (certificate.publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1")
+    throw new CredentialsFault(
+      "privateKey",
+      `${names.privateKey} is not an ECDSA key on P-256, which is the kind that issues certificates here`,
+    );
+}
+
+/** What the two parts of a certificate with its key are called. */
+export type KeyedNames = Omit<PartNames, "authorities">;
+
+/** The certificates of a chain, whose first one belongs to the key and is valid now, whoever has issued it. */
+export function checkKeyed(
+  { certificate: pem, privateKey }: KeyedCertificate,
+  names: KeyedNames,
+  wallTime: number,
+): [X509Certificate, ...X509Certificate[]] {
+  const chain = readCertificates(pem, "certificate", names);
+  const [certificate] = chain;
+  if (!certificate.checkPrivateKey(readKey(privateKey, names.privateKey)))
+    throw new CredentialsFault(
+      "privateKey",
+      `${names.privateKey} is not the key of the certificate in ${names.certificate}: give the two that were made together`,
+    );
+  const fault = termFault(certificate, wallTime);
+  if (fault !== undefined)
+    throw new CredentialsFault("certificate", `the certificate in ${names.certificate} ${fault}`, {
+      hasExpired: wallTime >= certificate.validToDate.getTime(),
+    });
+  return chain;
+}
+
+function readCertificates<Part extends "certificate" | "authorities">(
+  pem: string,
+  part: Part,
+  names: { readonly [_ in Part]: string },
+): [X509Certificate, ...X509Certificate[]] {
+  try {
+    return certificatesIn(pem);
+  } catch (error) {
+    throw new CredentialsFault(
+      part,
+      `${names[part]} is not a certificate in PEM form. ${(error as Error).message}`,
+    );
+  }
+}
+
+function readKey(pem: string, name: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw new CredentialsFault(
+      "privateKey",
+      `${name} is not a private key in PEM form, or a passphrase protects it: give one without`,
+    );
+  }
+}

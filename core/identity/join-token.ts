@@ -1,0 +1,45 @@
+import { parseHostPort } from "../config/host-port.ts";
+
+/** All that a machine needs to join a mesh: where it is, by what to know it, and the secret that lets it in. */
+export interface JoinToken {
+  /** HOST:PORT of the registry. */
+  readonly registry: string;
+  /** HOST:PORT of each router. */
+  readonly routers: readonly string[];
+  /** SHA-256 of the authority behind the registry's certificate, in hexadecimal. */
+  readonly authorityFingerprint: string;
+  readonly secret: string;
+}
+
+/** The token as one word, for a command line. */
+export function formatJoinToken({ registry, routers, authorityFingerprint, secret }: JoinToken): string {
+  const pin = Buffer.from(authorityFingerprint, "hex").toString("base64url");
+  const text = JSON.stringify([version, registry, routers, pin, secret]);
+  return `${prefix}${Buffer.from(text).toString("base64url")}`;
+}
+
+/** Reads a token; undefined when it is none, or not all of one. */
+export function parseJoinToken(text: string): JoinToken | undefined {
+  if (!text.startsWith(prefix)) return undefined;
+  try {
+    const [form, registry, routers, pin, secret] = JSON.parse(
+      Buffer.from(text.slice(prefix.length), "base64url").toString(),
+    ) as unknown[];
+    if (form !== version || !isAddress(registry) || !isText(pin) || !isText(secret)) return undefined;
+    if (!Array.isArray(routers) || !routers.every(isAddress)) return undefined;
+    const authorityFingerprint = Buffer.from(pin, "base64url").toString("hex");
+    return authorityFingerprint.length === 64
+      ? { registry, routers, authorityFingerprint, secret }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const prefix = "cxj_";
+const version = 1;
+
+const isAddress = (value: unknown): value is string =>
+  typeof value === "string" && parseHostPort(value) !== undefined;
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";

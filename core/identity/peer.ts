@@ -1,0 +1,54 @@
+import { type ContextKey, createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { MeshError } from "../errors/mesh-error.ts";
+import { describeIdentity, type Identity, type Role } from "./identity.ts";
+
+/** Who calls, as far as the connection shows it. */
+export type Peer =
+  /** Part of this process, or of a mesh without TLS, where nobody can be told from anybody. */
+  | { readonly kind: "trusted" }
+  /** Came over TLS without a certificate that this side accepts. */
+  | { readonly kind: "anonymous" }
+  /** Came over TLS and holds the key of this certificate. */
+  | { readonly kind: "identified"; readonly identity: Identity; readonly publicKey: Uint8Array };
+
+/** A caller that needs no proof. */
+export const trustedPeer: Peer = { kind: "trusted" };
+/** A caller that gave none. */
+export const anonymousPeer: Peer = { kind: "anonymous" };
+
+/** Where handlers find who calls; without a transport's word nobody is trusted. */
+export const peerKey: ContextKey<Peer> = createContextKey<Peer>(anonymousPeer);
+
+/** Throws `unauthenticated` unless the caller is trusted or has one of the roles. */
+export function demandRole(context: HandlerContext, roles: readonly Role[], what: string): void {
+  const peer = context.values.get(peerKey);
+  if (peer.kind === "trusted") return;
+  if (peer.kind === "anonymous")
+    throw refusal(
+      `${what} needs a certificate of this mesh, and the caller has shown none that is valid: none at all, one that has expired, or one of another authority. A node gets one with \`cxmpute join --token\`; everything else is given --tls-cert, --tls-key and --tls-ca.`,
+    );
+  if (!roles.includes(peer.identity.role))
+    throw refusal(`${what} is not for ${describeIdentity(peer.identity)}; it is for: ${roles.join(", ")}.`);
+}
+
+/** Throws `unauthenticated` when the caller is a node, but another one than `id`. */
+export function demandSelf(context: HandlerContext, id: string, what: string): void {
+  const peer = context.values.get(peerKey);
+  if (peer.kind === "trusted") return;
+  if (peer.kind === "identified" && peer.identity.role !== "node") return;
+  if (peer.kind === "identified" && peer.identity.role === "node" && peer.identity.id === id) return;
+  const who = peer.kind === "identified" ? describeIdentity(peer.identity) : "a caller without an identity";
+  throw refusal(`${what} as node ${id} is not for ${who}: a node acts only under its own name.`);
+}
+
+/** The id of the calling node; undefined when the caller is no node, or cannot be told apart. */
+export function callingNode(context: HandlerContext): string | undefined {
+  const peer = context.values.get(peerKey);
+  return peer.kind === "identified" && peer.identity.role === "node" ? peer.identity.id : undefined;
+}
+
+/** `code` of an error that says: this identity may not do that. */
+export const refusedCode = "identity_refused";
+
+const refusal = (message: string): MeshError =>
+  new MeshError("unauthenticated", message, { code: refusedCode });

@@ -1,0 +1,126 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import type { KeyedCertificate } from "../../core/identity/authority.ts";
+import {
+  CredentialsFault,
+  checkAuthority,
+  checkCredentials,
+  checkKeyed,
+  type KeyedNames,
+  type PartNames,
+} from "../../core/identity/check-credentials.ts";
+import { type Credentials, LiveCredentials } from "../../core/identity/credentials.ts";
+import { describeIdentity, formatIdentity, type Identity, type Role } from "../../core/identity/identity.ts";
+import type { Part } from "../../core/lifecycle/lifecycle.ts";
+import { UserFault } from "../../core/lifecycle/user-fault.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import type { TlsValues } from "./settings/tls.ts";
+import { tlsFiles } from "./tls-files.ts";
+
+/** How often files with certificates are read again, in milliseconds: who renews them need not restart anything. */
+const rereadMs = 60_000;
+
+/**
+ * The credentials that the settings name for a process that is to act as one of `roles`; undefined when they name
+ * none, and the mesh is in plain text. Throws a fault that says which file is wrong and what to do.
+ */
+export function openCredentials(values: TlsValues, roles: readonly Role[]): LiveCredentials | undefined {
+  const files = toFiles(values, roles);
+  return files === undefined ? undefined : new LiveCredentials(read(files, roles, systemClock));
+}
+
+/** Keeps credentials as fresh as their files, until it is stopped; a file that went wrong leaves the former ones. */
+export function followFiles(
+  credentials: LiveCredentials,
+  values: TlsValues,
+  roles: readonly Role[],
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Part {
+  const files = toFiles(values, roles);
+  let told = "";
+  const timer = clock.every(rereadMs, () => {
+    if (files === undefined) return;
+    try {
+      const fresh = read(files, roles, clock);
+      if (JSON.stringify(fresh) !== JSON.stringify(credentials.current)) {
+        credentials.replace(fresh);
+        log.info("certificates read anew");
+      }
+      told = "";
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== told) log.warn({ reason: message }, "certificates were not read anew");
+      told = message;
+    }
+  });
+  return { name: "certificates", stop: () => timer.cancel() };
+}
+
+/** An authority that issues the certificates of nodes. */
+export const openAuthority = (certificateFile: string, keyFile: string): KeyedCertificate =>
+  openKeyed(certificateFile, keyFile, checkAuthority);
+
+/** A certificate with its key, of whatever issuer; checked as `check` says. */
+export function openKeyed(
+  certificateFile: string,
+  keyFile: string,
+  check: (keyed: KeyedCertificate, names: KeyedNames, wallTime: number) => unknown = checkKeyed,
+): KeyedCertificate {
+  const keyed = { certificate: readText(certificateFile), privateKey: readText(keyFile) };
+  asFault(() => check(keyed, { certificate: certificateFile, privateKey: keyFile }, systemClock.wallTime()));
+  return keyed;
+}
+
+function toFiles(values: TlsValues, roles: readonly Role[]): PartNames | undefined {
+  const { tls, tlsCert, tlsKey, tlsCa } = values;
+  if (tls !== undefined) {
+    const role = roles[0]!;
+    return {
+      certificate: join(tls, tlsFiles.certificateOf(role)),
+      privateKey: join(tls, tlsFiles.keyOf(role)),
+      authorities: join(tls, tlsFiles.authority),
+    };
+  }
+  if (tlsCert === undefined || tlsKey === undefined || tlsCa === undefined) return undefined;
+  return { certificate: tlsCert, privateKey: tlsKey, authorities: tlsCa };
+}
+
+function read(files: PartNames, roles: readonly Role[], clock: Clock): Credentials {
+  const credentials = {
+    certificate: readText(files.certificate),
+    privateKey: readText(files.privateKey),
+    authorities: readText(files.authorities),
+  };
+  const { identity } = asFault(() => checkCredentials(credentials, files, clock.wallTime()));
+  if (!roles.includes(identity.role))
+    throw new UserFault(
+      `the certificate in ${files.certificate} is for ${describeIdentity(identity)}, and this needs one for ${describeRoles(roles)}`,
+    );
+  return credentials;
+}
+
+const describeRoles = (roles: readonly Role[]): string =>
+  roles
+    .map((role) => (role === "node" ? "a node" : `${role} (${formatIdentity({ role } as Identity)})`))
+    .join(" or ");
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "this user may not read it" : message;
+    throw new UserFault(`${path}: ${why}. \`cxmpute tls init FOLDER\` makes certificates.`, { cause: error });
+  }
+}
+
+function asFault<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof CredentialsFault) throw new UserFault(`${error.message}.`, { cause: error });
+    throw error;
+  }
+}

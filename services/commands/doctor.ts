@@ -1,0 +1,75 @@
+import { systemClock } from "../../core/clock.ts";
+import type { Values } from "../../core/config/settings.ts";
+import { CredentialsFault } from "../../core/identity/check-credentials.ts";
+import { LiveCredentials } from "../../core/identity/credentials.ts";
+import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { IdentityFolder } from "../inference/index.ts";
+import { openCredentials } from "./credentials.ts";
+import type { Check, Finding, Subject } from "./doctor/check.ts";
+import { checkDataFolder } from "./doctor/data-folder.ts";
+import { checkEngines } from "./doctor/engines.ts";
+import { checkHardware } from "./doctor/hardware.ts";
+import { checkIdentity } from "./doctor/identity.ts";
+import { checkProgram } from "./doctor/program.ts";
+import { checkRegistry } from "./doctor/registry.ts";
+import { toReport } from "./doctor/report.ts";
+import { checkRouters } from "./doctor/routers.ts";
+import { withCredentials } from "./security.ts";
+import type { doctorSettings } from "./settings/doctor.ts";
+import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
+
+/** What is looked at, in the order in which it is told. */
+const checks: readonly Check[] = [
+  checkProgram,
+  checkHardware,
+  checkDataFolder,
+  checkIdentity,
+  checkEngines,
+  checkRegistry,
+  checkRouters,
+];
+
+/** Looks this machine and the way to its mesh over; exit code 1 when something keeps it from serving. */
+export async function doctor(values: Values<typeof doctorSettings>): Promise<number> {
+  const subject = await toSubject(values);
+  const ending = new AbortController();
+  process.once("SIGINT", () => ending.abort());
+  const findings = (await Promise.all(checks.map((check) => check(subject, ending.signal)))).flat();
+  process.stdout.write(values.json ? `${JSON.stringify(findings, null, 2)}\n` : toReport(findings));
+  return hasFault(findings) ? exitCodes.failed : exitCodes.ok;
+}
+
+const hasFault = (findings: readonly Finding[]): boolean => findings.some(({ status }) => status === "fault");
+
+/** What the settings, and what is kept from joining, say about this machine and its mesh. */
+async function toSubject(values: Values<typeof doctorSettings>): Promise<Subject> {
+  const folder = new IdentityFolder(values.data);
+  const [identity, place] = await Promise.all([
+    orFault(() => folder.read(systemClock.wallTime())),
+    orFault(() => folder.place()),
+  ]);
+  const known = place === undefined || "fault" in place ? undefined : place;
+  const kept = identity === undefined || "fault" in identity ? undefined : identity;
+  const credentials =
+    openCredentials(values, ["node"]) ??
+    (kept === undefined ? undefined : new LiveCredentials(kept.credentials));
+  return {
+    dataFolder: values.data,
+    registry: values.registry ?? known?.registry ?? defaultRegistry,
+    routers: values.routers.length > 0 ? values.routers : (known?.routers ?? [defaultRouter]),
+    security: withCredentials(credentials),
+    identity,
+    url: values.url,
+    engineKey: values.engineKey,
+    models: values.models,
+  };
+}
+
+async function orFault<T>(read: () => Promise<T>): Promise<T | { readonly fault: string }> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof CredentialsFault || error instanceof UserFault) return { fault: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { processEnvironment } from "../../../core/config/environment.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+import {
+  findModelFiles,
+  findServers,
+  fitModels,
+  inspectServer,
+  type ServerFinding,
+  serverNames,
+} from "../../inference/discover/index.ts";
+import { betterModel, hints } from "../join/hints.ts";
+import { printable } from "../printable.ts";
+import { type Check, type Finding, fault, ok, warning } from "./check.ts";
+
+/** What on this machine could compute for the mesh. */
+export const checkEngines: Check = async ({ url, engineKey, models }, signal) => {
+  const [named, found, files] = await Promise.all([
+    url === undefined ? [] : inspect(url, engineKey, signal),
+    findServers({ signal, environment: processEnvironment }),
+    models === undefined ? [] : lookInto(models, signal),
+  ]);
+  const others = [
+    ...found.servers.map(toFinding),
+    ...found.locked.map((at) => warning("Engine", `a server at ${at} asks for a key`, hints.locked(at))),
+    ...found.meshes.map((at) => ok("Engine", hints.mesh(at))),
+  ];
+  const all = [...named, ...others, ...files];
+  return all.some(({ name, status }) => name === "Engine" && status === "ok")
+    ? all
+    : [
+        ...all,
+        warning(
+          "Engine",
+          "only the embedded one with the starter model, which is very small",
+          `For a better one, ${betterModel.join(" ")}`,
+        ),
+      ];
+};
+
+function toFinding({ kind, url, version, models }: ServerFinding): Finding {
+  const title = `${[serverNames[kind], version ?? []].flat().join(" ")} at ${url}`;
+  if (models.length === 0)
+    return warning("Engine", `${title} has no model`, hints.emptyServer(serverNames[kind], url, kind));
+  const names = models.slice(0, 5).map(({ name }) => name);
+  const more = models.length > 5 ? ` and ${models.length - 5} more` : "";
+  return ok("Engine", printable(`${title} has ${names.join(", ")}${more}`));
+}
+
+async function inspect(url: string, apiKey: string | undefined, signal: AbortSignal): Promise<Finding[]> {
+  try {
+    return [toFinding(await inspectServer(url, { signal, apiKey }))];
+  } catch (error) {
+    if (!(error instanceof UserFault)) throw error;
+    return [splitCure("Engine", error.message)];
+  }
+}
+
+async function lookInto(folder: string, signal: AbortSignal): Promise<Finding[]> {
+  try {
+    const { models, faults } = await findModelFiles(folder, { signal });
+    if (models.length + faults.length === 0)
+      return [warning("Models", hints.emptyFolder(folder), "Put a GGUF file there, or name another folder.")];
+    const fit = fitModels(models, process.availableMemory(), undefined);
+    return [
+      ...fit.serve.map(({ model, slots }) =>
+        ok("Engine", `${model.path} fits into memory with ${slots} slots`),
+      ),
+      ...fit.leftOut.map(({ model, why }) => splitCure("Models", `${model.path} is ${why}.`)),
+      ...faults.map(({ why }) => splitCure("Models", why)),
+    ];
+  } catch (error) {
+    if (!(error instanceof UserFault) && !(error instanceof MeshError)) throw error;
+    return [splitCure("Models", error.message)];
+  }
+}
+
+/** Our messages say in their first sentence what is wrong, and after it what to do. */
+export function splitCure(name: string, message: string): Finding {
+  const [, says = message, cure = ""] = /^(.*?\S)\. (.+)$/s.exec(message) ?? [];
+  return fault(name, says.replace(/\.$/, ""), cure === "" ? "See docs/joining.md." : cure);
+}

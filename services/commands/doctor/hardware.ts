@@ -1,0 +1,42 @@
+import type { Hardware } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { readHardware } from "../../inference/index.ts";
+import { printable } from "../printable.ts";
+import { type Check, type Finding, ok, warning } from "./check.ts";
+
+/** Less is hardly enough for the smallest models that are of use, in bytes. */
+const littleMemoryBytes = 2 * 1024 ** 3;
+
+/** What this machine computes with. */
+export const checkHardware: Check = async () => {
+  const hardware = await readHardware();
+  return [
+    ok("Processor", printable(`${hardware.cores} × ${hardware.cpu || "unknown"} (${hardware.platform})`)),
+    toMemoryFinding(Number(hardware.memoryBytes), process.availableMemory()),
+    toGpuFinding(hardware.gpus),
+  ];
+};
+
+export function toMemoryFinding(totalBytes: number, availableBytes: number): Finding {
+  const says = `${toGib(availableBytes)} of ${toGib(totalBytes)} are available`;
+  return availableBytes >= littleMemoryBytes
+    ? ok("Memory", says)
+    : warning(
+        "Memory",
+        says,
+        "Close other programs, or serve a small model: one of 1B parameters takes about 1 GiB.",
+      );
+}
+
+function toGpuFinding(gpus: Hardware["gpus"]): Finding {
+  if (gpus.length === 0)
+    return ok(
+      "GPU",
+      "none was found. The embedded engine computes on the processor in any case; Ollama and vLLM find their GPUs by themselves",
+    );
+  const shown = gpus.map(({ name, memoryBytes }) =>
+    memoryBytes === 0n ? name : `${name} with ${toGib(Number(memoryBytes))}`,
+  );
+  return ok("GPU", printable(shown.join(", ")));
+}
+
+const toGib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;

@@ -1,0 +1,63 @@
+import { createClient } from "@connectrpc/connect";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { protocolFault } from "../../../core/protocol.ts";
+import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { clockSkewLimitMs, nodeMessages } from "../../inference/node/messages.ts";
+import type { Security } from "../security.ts";
+import { ask } from "./ask.ts";
+import { type Check, type Finding, fault, ok, type Subject } from "./check.ts";
+import { reach } from "./reach.ts";
+
+/** The registry: whether it can be reached, speaks our protocol, and has our time. */
+export const checkRegistry: Check = async ({ registry, security }: Subject, signal) => {
+  const away = await reach("Registry", registry, "--registry", signal);
+  if (away !== undefined) return [away];
+  const sentAt = Date.now();
+  const answer = await ask("registry", registry, security, signal, (transport, limited) =>
+    createClient(RegistryService, transport).describeRegistry({}, { signal: limited }),
+  );
+  if ("finding" in answer) return [answer.finding];
+  const { nowMs, protocolVersion } = answer.value;
+  const receivedAt = Date.now();
+  const refusal = await whyRefused(registry, security, signal);
+  return [
+    ok("Registry", `${registry} answers in ${receivedAt - sentAt} ms`),
+    ...(refusal === undefined ? [] : [refusal]),
+    toProtocolFinding(protocolVersion),
+    toClockFinding((sentAt + receivedAt) / 2 - Number(nowMs)),
+  ];
+};
+
+/**
+ * Whether the registry takes this machine for a node: it is asked to renew a lease that nobody has, which is not there
+ * for a node, and not to be asked by anybody else.
+ */
+async function whyRefused(
+  registry: string,
+  security: Security,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  const answer = await ask("registry", registry, security, signal, (transport, limited) =>
+    createClient(RegistryService, transport)
+      .renewLease({ leaseId: "doctor" }, { signal: limited })
+      .catch((error: unknown) => {
+        if (!(error instanceof MeshError && error.kind === "invalid_request")) throw error;
+      }),
+  );
+  return "finding" in answer ? answer.finding : undefined;
+}
+
+export function toProtocolFinding(version: number): Finding {
+  const says = protocolFault({ other: "registry", self: "node" }, version);
+  if (says === undefined) return ok("Protocol", `registry and node both speak version ${version}`);
+  const [what, cure] = says.split(/(?<=\.) (?=Update)/) as [string, string];
+  return fault("Protocol", what.replace(/\.$/, ""), cure);
+}
+
+/** `skewMs`: positive when this machine's clock is ahead. */
+export function toClockFinding(skewMs: number): Finding {
+  if (Math.abs(skewMs) <= clockSkewLimitMs)
+    return ok("Clock", `differs from the registry's by ${(Math.abs(skewMs) / 1000).toFixed(1)} s`);
+  const [says, cure] = nodeMessages.clockSkew(skewMs).split(/\. (?=Set)/) as [string, string];
+  return fault("Clock", says, `${cure}.`);
+}

@@ -1,0 +1,28 @@
+import { wrap } from "../join/wrap.ts";
+import { printable } from "../printable.ts";
+import type { Finding } from "./check.ts";
+
+/** Findings as people read them: a line each, what to do below it, and at the end how many there are to look at. */
+export function toReport(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  const lines = findings.flatMap(({ name, status, says, cure }) => {
+    const lead = `${status.padEnd(9)}${name.padEnd(width)}  `;
+    return [
+      ...wrap(says, lead, lead.length),
+      ...(cure === undefined ? [] : wrap(cure, `${" ".repeat(lead.length)}→ `, lead.length + 2)),
+    ];
+  });
+  return `${[...lines, "", toVerdict(findings)].map(printable).join("\n")}\n`;
+}
+
+function toVerdict(findings: readonly Finding[]): string {
+  const count = (wanted: Finding["status"]) => findings.filter(({ status }) => status === wanted).length;
+  const faults = count("fault");
+  const warnings = count("warning");
+  const noted = warnings === 0 ? "" : `${warnings} ${warnings === 1 ? "warning" : "warnings"}`;
+  if (faults === 0)
+    return noted === ""
+      ? "All is well: `cxmpute join` can serve."
+      : `No fault, ${noted}: \`cxmpute join\` can serve.`;
+  return `${faults} ${faults === 1 ? "fault" : "faults"}${noted === "" ? "" : `, ${noted}`}: mend what is marked \`fault\` first.`;
+}

@@ -1,0 +1,106 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { loadConfig } from "../../../core/config/load.ts";
+import { type Script, scripts, startScripted } from "../../inference/discover/testing.ts";
+import { starterModel } from "../places.ts";
+import { joinSettings } from "../settings/services.ts";
+import { findOffer } from "./find-offer.ts";
+import { hints } from "./hints.ts";
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()));
+});
+
+/** What `cxmpute join ARGS` offers on a machine where servers with these scripts run. */
+async function offer(args: readonly string[], running: readonly Script[] = []) {
+  const servers = await Promise.all(running.map((script) => startScripted(script)));
+  open.push(...servers);
+  const { values } = loadConfig({ settings: joinSettings, args, environment: {} });
+  const { signal } = new AbortController();
+  const places = servers.map(({ url }) => url);
+  const found = await findOffer(values, { signal, environment: {}, availableBytes: 2 ** 34, places });
+  return { ...found, urls: places };
+}
+
+describe("without an engine named", () => {
+  test("what runs is offered, each by the engine that speaks to it", async () => {
+    const { sources, searched, urls } = await offer([], [scripts.ollama, scripts.vllm]);
+    expect(searched).toBe(true);
+    expect(sources).toMatchObject([
+      { title: "Ollama 0.12.6", place: `at ${urls[0]}`, spec: { engine: "ollama", url: urls[0] } },
+      { title: "vLLM 0.11.0", place: `at ${urls[1]}`, spec: { engine: "openai", url: `${urls[1]}/v1` } },
+    ]);
+  });
+
+  test("nothing that runs means the starter model", async () => {
+    const { sources, starter } = await offer([], [scripts.webPage]);
+    expect(starter).toBe(true);
+    expect(sources).toMatchObject([{ spec: { engine: "llama-cpp", model: starterModel } }]);
+  });
+
+  test("a mesh does not join itself, and servers with a key or without a model are told", async () => {
+    const empty = { ...scripts.ollama, "/api/tags": { json: { models: [] } } };
+    const { starter, leftOut, urls } = await offer([], [empty, scripts.mesh, scripts.locked]);
+    expect(starter).toBe(true);
+    expect(leftOut).toEqual([
+      hints.emptyServer("Ollama", urls[0]!, "ollama"),
+      hints.mesh(urls[1]!),
+      hints.locked(urls[2]!),
+    ]);
+  });
+
+  test("--only leaves the other models and servers out", async () => {
+    const { sources } = await offer(["--only", "my-tune"], [scripts.ollama, scripts.vllm]);
+    expect(sources).toMatchObject([{ spec: { engine: "ollama", only: ["my-tune:latest"] } }]);
+    await expect(offer(["--only", "gpt-5"], [scripts.vllm])).rejects.toThrow(
+      "--only gpt-5: nothing here has a model of that name. There is meta-llama/Llama-3.1-8B-Instruct.",
+    );
+  });
+
+  test("--as goes to the engine that has the model, --slots to all", async () => {
+    const args = ["--as", "my-tune=llama3.1:8b", "--slots", "3"];
+    const { sources } = await offer(args, [scripts.ollama, scripts.vllm]);
+    expect(sources[0]!.spec).toMatchObject({ slots: 3, as: { "my-tune:latest": "llama3.1:8b" } });
+    expect(sources[1]!.spec).toMatchObject({ slots: 3 });
+    expect(sources[1]!.spec).not.toHaveProperty("as");
+  });
+});
+
+describe("with an engine named", () => {
+  test("nothing is searched for", async () => {
+    const { sources, searched } = await offer(["--engine", "synthetic", "--slots", "4"], [scripts.ollama]);
+    expect(searched).toBe(false);
+    expect(sources).toMatchObject([{ spec: { engine: "synthetic", slots: 4 } }]);
+  });
+
+  test.each([
+    { args: ["--model", "m.gguf"], spec: { engine: "llama-cpp", model: "m.gguf" } },
+    { args: ["--engine", "ollama"], spec: { engine: "ollama", url: expect.stringContaining("://") } },
+    {
+      args: [
+        "--engine",
+        "openai",
+        "--url",
+        "http://h:1/v1",
+        "--engine-key",
+        "k",
+        "--only",
+        "a",
+        "--only",
+        "b",
+      ],
+      spec: { engine: "openai", url: "http://h:1/v1", apiKey: "k", only: ["a", "b"] },
+    },
+  ])("$args is what it says", async ({ args, spec }) => {
+    expect((await offer(args)).sources).toMatchObject([{ spec }]);
+  });
+
+  test("--url alone finds out what is there, even when it is a mesh", async () => {
+    const list = { "/v1/models": { json: { data: [{ id: "starter", owned_by: "cxmpute-mesh" }] } } };
+    const server = await startScripted({ ...scripts.mesh, ...list });
+    open.push(server);
+    expect((await offer(["--url", `${server.url}/v1`])).sources).toMatchObject([
+      { title: "a mesh", spec: { engine: "openai", url: `${server.url}/v1` } },
+    ]);
+  });
+});

@@ -1,0 +1,154 @@
+import { availableParallelism } from "node:os";
+import type { Environment } from "../../../core/config/environment.ts";
+import {
+  findModelFiles,
+  findServers,
+  fitModels,
+  inspectServer,
+  type ServerFinding,
+  serverFaults,
+  serverNames,
+} from "../../inference/discover/index.ts";
+import { type EngineValues, toSpec } from "../engine.ts";
+import { starterModel } from "../places.ts";
+import type { EngineName } from "../settings/engine.ts";
+import { namedEngine } from "../settings/offer.ts";
+import { hints } from "./hints.ts";
+import type { Offer, Source } from "./source.ts";
+
+/** The settings of `cxmpute join` that say what is offered. */
+export interface OfferValues extends Omit<EngineValues, "engine"> {
+  readonly engine: EngineName | undefined;
+  readonly models: string | undefined;
+}
+
+/** What a search needs from around it. */
+export interface OfferSurroundings {
+  readonly signal: AbortSignal;
+  readonly environment: Environment;
+  /** Bytes that models may take. */
+  readonly availableBytes: number;
+  /** URLs to look at instead of the usual ones. */
+  readonly places?: readonly string[];
+}
+
+/**
+ * What this node will offer: the engine that is named, else the server at `--url`, else whatever runs on this machine
+ * and the files of `--models`, else the starter model. Throws a fault with what to do when what is named is not there.
+ */
+export async function findOffer(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
+  const named = namedEngine(values);
+  if (named === "llama-cpp" && values.models !== undefined) return search(values, { ...around, places: [] });
+  if (named !== undefined) return offerOf([nameSource({ ...values, engine: named })], false);
+  if (values.url === undefined) return search(values, around);
+  const finding = await inspectServer(values.url, { signal: around.signal, apiKey: values.engineKey });
+  return offerOf([toSource(finding, values, values.only)], false);
+}
+
+const offerOf = (sources: readonly Source[], searched: boolean, leftOut: readonly string[] = []): Offer => ({
+  sources,
+  searched,
+  leftOut,
+  starter: false,
+});
+
+/** The engine that the settings name. */
+function nameSource(values: EngineValues): Source {
+  const spec = toSpec(values);
+  const titles = {
+    "llama-cpp": "llama.cpp",
+    ollama: "Ollama",
+    openai: "OpenAI's API",
+    synthetic: "synthetic",
+  };
+  const places = {
+    "llama-cpp": `in this process, with ${String(spec.model)}`,
+    ollama: `at ${String(spec.url)}`,
+    openai: `at ${String(spec.url)}`,
+    synthetic: "text that is made up, for load tests",
+  };
+  return { title: titles[spec.engine], place: places[spec.engine], spec };
+}
+
+async function search(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
+  const { signal, environment, places } = around;
+  const [found, files] = await Promise.all([
+    findServers({ signal, environment, ...(places === undefined ? {} : { places }) }),
+    values.models === undefined ? undefined : searchFolder(values.models, values, around),
+  ]);
+  const wanted = new Set(values.only);
+  const has = [
+    ...found.servers.flatMap(({ models }) => models.map(({ name }) => name)),
+    ...(files?.names ?? []),
+  ];
+  for (const name of wanted)
+    if (!has.some((one) => isSame(one, name))) throw serverFaults.noSuchModel(name, has);
+
+  const sources: Source[] = [];
+  const leftOut: string[] = [];
+  for (const server of found.servers) {
+    const mine = server.models.filter(({ name }) => values.only.some((one) => isSame(name, one)));
+    const only = mine.map(({ name }) => name);
+    if (server.models.length === 0)
+      leftOut.push(hints.emptyServer(serverNames[server.kind], server.url, server.kind));
+    else if (wanted.size === 0 || only.length > 0) sources.push(toSource(server, values, only));
+  }
+  leftOut.push(...found.meshes.map(hints.mesh), ...found.locked.map(hints.locked), ...(files?.leftOut ?? []));
+  sources.push(...(files?.sources ?? []));
+  if (sources.length > 0) return offerOf(sources, true, leftOut);
+  const starter = nameSource({ ...values, engine: "llama-cpp", model: starterModel });
+  return { ...offerOf([starter], true, leftOut), starter: true };
+}
+
+/** Ollama's names go without `:latest`. */
+const isSame = (name: string, wanted: string): boolean => name === wanted || name === `${wanted}:latest`;
+
+function toSource(finding: ServerFinding, values: OfferValues, only: readonly string[]): Source {
+  const { kind, url, version, engine } = finding;
+  // By the server's own full name, which the provider may have shortened.
+  const as = (values.as ?? []).flatMap((pair) => {
+    const [wanted = "", name] = pair.split("=");
+    const model = finding.models.find((one) => isSame(one.name, wanted));
+    return model === undefined ? [] : `${model.name}=${name}`;
+  });
+  const base = { ...values, only, as, model: undefined, engine };
+  const spec = toSpec(
+    engine === "openai" ? { ...base, url: `${url}/v1` } : { ...base, url, engineKey: undefined },
+  );
+  return { title: [serverNames[kind], version ?? []].flat().join(" "), place: `at ${url}`, spec };
+}
+
+interface FolderOffer {
+  readonly sources: readonly Source[];
+  readonly leftOut: readonly string[];
+  /** Of all files, those that are left out included. */
+  readonly names: readonly string[];
+}
+
+async function searchFolder(
+  folder: string,
+  values: OfferValues,
+  { signal, availableBytes }: OfferSurroundings,
+): Promise<FolderOffer> {
+  const { models, faults, cut } = await findModelFiles(folder, { signal, contextSize: values.contextSize });
+  const chosen = models.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+  const fit = fitModels(chosen, availableBytes, values.slots);
+  const sources = fit.serve.map(({ model, slots }): Source => {
+    const as = values.as?.filter((pair) => pair.startsWith(`${model.name}=`)) ?? [];
+    const spec = toSpec({ ...values, as, engine: "llama-cpp", model: model.path, slots });
+    return { title: "llama.cpp", place: `in this process, with ${model.path}`, spec };
+  });
+  return {
+    sources,
+    leftOut: [
+      ...(models.length + faults.length === 0 ? [hints.emptyFolder(folder)] : []),
+      ...fit.leftOut.map(({ model, why }) => `${model.path} is ${why}.`),
+      ...faults.map(({ why }) => why),
+      ...(cut ? [hints.cutFolder(folder)] : []),
+      ...(sources.length > 1 && availableParallelism() < 2 * sources.length
+        ? [hints.manyModels(sources.length)]
+        : []),
+    ],
+    names: models.map(({ name }) => name),
+  };
+}

@@ -1,0 +1,61 @@
+import { type Clock, sleep } from "../../../core/clock.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { InferenceNode } from "../../inference/index.ts";
+import type { StatusLine } from "./status-line.ts";
+import { toStatus } from "./status-text.ts";
+import { TokenRate } from "./token-rate.ts";
+import type { Totals } from "./totals.ts";
+
+/** What is followed, and where it is told. */
+export interface StatusOptions {
+  readonly node: Pick<InferenceNode, "load" | "models" | "tally">;
+  /** Absent: only the totals are kept. */
+  readonly line: StatusLine | undefined;
+  readonly totals: Totals;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How often the line is drawn, in milliseconds. */
+const drawMs = 500;
+/** How often the totals are saved, in milliseconds; what a crash loses at most. */
+const saveMs = 60_000;
+
+/** Draws the status line and keeps the totals, until the signal aborts. Never rejects. */
+export async function followStatus(options: StatusOptions, signal: AbortSignal): Promise<void> {
+  const { node, line, totals, clock, log } = options;
+  const rate = new TokenRate();
+  let complained = false;
+  const save = () => {
+    try {
+      totals.save(node.tally);
+    } catch (error) {
+      if (!complained) log.warn({ err: error }, "what was earned cannot be kept in the data folder");
+      complained = true;
+    }
+  };
+  let savedAt = clock.now();
+  while (!signal.aborted) {
+    const { tally, models } = node;
+    const loads = node.load.current().models;
+    line?.show(
+      toStatus({
+        models: models.length,
+        active: sum(loads.map(({ running }) => running)),
+        waiting: sum(loads.map(({ waiting }) => waiting)),
+        tokensPerSecond: rate.sample(clock.now(), tally.tokens),
+        given: tally,
+        allTime: totals.with(tally),
+      }),
+    );
+    if (clock.now() - savedAt >= saveMs) {
+      save();
+      savedAt = clock.now();
+    }
+    await sleep(clock, line === undefined ? saveMs : drawMs, signal).catch(() => {});
+  }
+  save();
+  line?.end();
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

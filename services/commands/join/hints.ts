@@ -1,0 +1,37 @@
+import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+import type { ServerKind } from "../../inference/discover/index.ts";
+
+/** A model that most machines run well, by Ollama's name. */
+export const suggestedModel = "llama3.2:3b";
+
+/** What is here and not served, and what to do about it. */
+export const hints = {
+  /** A server without models. */
+  emptyServer: (name: string, url: string, kind: ServerKind) =>
+    kind === "ollama"
+      ? `Ollama at ${url} has no model yet. Download one: \`ollama pull ${suggestedModel}\`, or join with --pull ${suggestedModel}.`
+      : `${name} at ${url} has no model loaded. Load one there.`,
+  /** The HTTP endpoint of a mesh on a usual port. */
+  mesh: (url: string) =>
+    `${url} is the endpoint of a mesh. It is not offered to a mesh unless you say so: --url ${url}.`,
+  /** A server that wants a key. */
+  locked: (url: string) =>
+    `The server at ${url} asks for a key. Set CXMPUTE_ENGINE_KEY to it and join with --url ${url}.`,
+  /** A folder without models. */
+  emptyFolder: (folder: string) => `There is no GGUF file in ${folder} or the folders below it.`,
+  /** A folder with more than is looked at. */
+  cutFolder: (folder: string) => `${folder} holds more files than are looked at; name a folder below it.`,
+  /** More models in this process than it has cores for. */
+  manyModels: (count: number) =>
+    `${count} models share the processor of this machine and slow each other down; --only MODEL serves fewer.`,
+} as const;
+
+/** How to get a better model than the one that comes along. */
+export const betterModel = [
+  `install Ollama (https://ollama.com), \`ollama pull ${suggestedModel}\`, and join again: it is found by itself;`,
+  "or serve a GGUF file from https://huggingface.co/models?library=gguf with --model FILE.",
+] as const;
+
+/** Somebody was asked whether to offer the starter model, and said no. */
+export const nothingOffered = (): UserFault =>
+  new UserFault(`nothing is offered. To offer a model, ${betterModel.join(" ")}`);

@@ -1,0 +1,52 @@
+import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { createEngine, type Engine, type EngineSurroundings } from "../../inference/index.ts";
+import type { Naming } from "../../inference/naming/index.ts";
+import type { SourceFacts } from "./screen.ts";
+import type { Source } from "./source.ts";
+
+/** An engine that remembers what it last said that it serves, beside where it comes from. */
+export interface OfferedEngine {
+  readonly source: Source;
+  readonly engine: Engine;
+  /** Empty before the engine has been asked, and when it could not tell. */
+  readonly served: () => readonly ServedModel[];
+  /** How its models came to their names. */
+  readonly namings: () => readonly Naming[];
+}
+
+/** Makes an engine that can be watched. */
+export function createOffered(source: Source, surroundings: EngineSurroundings): OfferedEngine {
+  let served: readonly ServedModel[] = [];
+  let namings: readonly Naming[] = [];
+  const engine = createEngine(source.spec, { ...surroundings, onNamed: (told) => (namings = told) });
+  const watched: Engine = {
+    async models(signal) {
+      served = [];
+      const models = await engine.models(signal);
+      served = models;
+      return models;
+    },
+    generate: (generation, signal) => engine.generate(generation, signal),
+    close: () => engine.close(),
+  };
+  return { source, engine: watched, served: () => served, namings: () => namings };
+}
+
+/** What the engines offer, for the screen; the first that serves a name has it, as in the node. */
+export function toSourceFacts(
+  engines: readonly Pick<OfferedEngine, "source" | "served" | "namings">[],
+): SourceFacts[] {
+  const owners = new Map<string, string>();
+  return engines.map(({ source: { title, place }, served, namings }) => ({
+    title,
+    place,
+    models: served().map(({ model, engineName, contextLength, slots }) => {
+      const owner = owners.get(model);
+      if (owner === undefined) owners.set(model, `${title} ${place}`);
+      const because = namings().find((naming) => naming.name === model)?.because;
+      const candidates = because?.kind === "ambiguous" ? because.candidates : [];
+      const facts = { name: model, engineName, contextLength, slots, candidates };
+      return owner === undefined ? facts : { ...facts, takenBy: owner };
+    }),
+  }));
+}

@@ -1,0 +1,127 @@
+import { printable } from "../printable.ts";
+import { betterModel } from "./hints.ts";
+import { wrap } from "./wrap.ts";
+
+/** What a provider wants to see before the node registers. */
+export interface JoinFacts {
+  readonly version: string;
+  /** Whether the engines were searched for, as opposed to named. */
+  readonly searched: boolean;
+  /** Whether nothing better was found than the model that comes along. */
+  readonly starter: boolean;
+  readonly sources: readonly SourceFacts[];
+  /** Sentences: what is here and not offered, with why and what to do. */
+  readonly leftOut: readonly string[];
+  readonly nodeId: string;
+  readonly registry: string;
+  readonly routers: readonly string[];
+  /** HOST:PORT where routers dial the node; undefined: it dials them. */
+  readonly advertise: string | undefined;
+}
+
+/** One engine and what it offers. */
+export interface SourceFacts {
+  /** Such as `Ollama 0.12.6`. */
+  readonly title: string;
+  /** Such as `at http://127.0.0.1:11434`. */
+  readonly place: string;
+  readonly models: readonly ModelFacts[];
+}
+
+/** One model as it is offered. */
+export interface ModelFacts {
+  /** Under which name. */
+  readonly name: string;
+  /** The engine's own name. */
+  readonly engineName: string;
+  /** Tokens that prompt and answer may have together. */
+  readonly contextLength: number;
+  readonly slots: number;
+  /** Canonical names that the engine's own may stand for, when nothing says which. */
+  readonly candidates: readonly string[];
+  /** The engine that offers the same name already, and so has it. */
+  readonly takenBy?: string;
+}
+
+/** What `cxmpute join` shows once its engines are ready: what was found, what is offered, and under which names. */
+export function toJoinScreen(facts: JoinFacts): string {
+  return [
+    "",
+    ...toHeading(facts),
+    ...facts.sources.flatMap(toSourceLines),
+    ...toLeftOut(facts.leftOut),
+    "",
+    ...toMeshLines(facts),
+    "",
+    "Ctrl-C lets open answers finish and leaves the mesh.",
+    "",
+    "",
+  ]
+    .map(printable)
+    .join("\n");
+}
+
+function toHeading({ version, searched, starter }: JoinFacts): string[] {
+  if (!starter)
+    return [searched ? `cxmpute ${version} found on this machine and offers:` : `cxmpute ${version} offers:`];
+  return [
+    ...wrap(
+      `cxmpute ${version} found no engine on this machine, so it offers the model that comes along. It is very small: good to try the mesh, no more. For a better one,`,
+      "",
+      0,
+    ),
+    ...betterModel.flatMap((way) => wrap(way, "  ", 4)),
+  ];
+}
+
+function toSourceLines({ title, place, models }: SourceFacts): string[] {
+  const width = Math.min(40, Math.max(...models.map(({ name }) => name.length)));
+  return [
+    "",
+    ...wrap(`${title} ${place}`, "  ", 4),
+    ...models.flatMap((model) => toModelLines(model, width)),
+  ];
+}
+
+function toModelLines(model: ModelFacts, width: number): string[] {
+  const { name, engineName, contextLength, slots, candidates, takenBy } = model;
+  if (takenBy !== undefined) return wrap(`offered already, by ${takenBy}`, toLead(name, width), 6);
+  const facts = [
+    `${slots} ${slots === 1 ? "slot" : "slots"}`,
+    `${contextLength} tokens of context`,
+    ...(engineName === name ? [] : [`there called ${engineName}`]),
+  ].join(", ");
+  return [
+    ...wrap(facts, toLead(name, width), 6),
+    ...(candidates.length === 0
+      ? []
+      : wrap(
+          `may be ${anyOf(candidates)}; offered under its own name until you say which: --as ${engineName}=${candidates[0]}`,
+          "      ",
+          6,
+        )),
+  ];
+}
+
+const toLead = (name: string, width: number): string => `    ${name.padEnd(width)}  `.slice(0, 90);
+
+/** At most four of them. */
+function anyOf(names: readonly string[]): string {
+  if (names.length > 4) return `${names.slice(0, 3).join(", ")} or ${names.length - 3} others`;
+  return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}
+
+const toLeftOut = (sentences: readonly string[]): string[] =>
+  sentences.length === 0 ? [] : ["", "Not offered:", ...sentences.flatMap((one) => wrap(one, "  ", 4))];
+
+function toMeshLines({ nodeId, registry, routers, advertise }: JoinFacts): string[] {
+  const way =
+    advertise === undefined
+      ? `${routers.join(", ")} (dialled from here: no open port is needed)`
+      : `dial this node at ${advertise}`;
+  return [
+    ...wrap(nodeId, "  Node      ", 12),
+    ...wrap(registry, "  Registry  ", 12),
+    ...wrap(way, "  Routers   ", 12),
+  ];
+}

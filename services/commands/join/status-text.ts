@@ -1,0 +1,38 @@
+/** What a node has given, in answers and tokens. */
+export interface Given {
+  readonly answers: number;
+  readonly tokens: number;
+}
+
+/** What the status line tells. */
+export interface StatusFacts {
+  readonly models: number;
+  /** Generations that run now. */
+  readonly active: number;
+  /** Generations that wait for a slot. */
+  readonly waiting: number;
+  /** Over the last seconds. */
+  readonly tokensPerSecond: number;
+  /** Since this start. */
+  readonly given: Given;
+  /** Since the first start; undefined when nothing is remembered. */
+  readonly allTime: Given | undefined;
+}
+
+/** The status line's text. */
+export function toStatus({ models, active, waiting, tokensPerSecond, given, allTime }: StatusFacts): string {
+  return [
+    plural(models, "model"),
+    `${count(active)} active${waiting === 0 ? "" : `, ${count(waiting)} waiting`}`,
+    `${tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : count(Math.round(tokensPerSecond))} tokens/s`,
+    `earned ${plural(given.tokens, "token")} in ${plural(given.answers, "answer")}`,
+    ...(allTime === undefined || allTime.answers === given.answers
+      ? []
+      : [`all time ${count(allTime.tokens)} in ${count(allTime.answers)}`]),
+  ].join(" · ");
+}
+
+const plural = (number: number, noun: string): string => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+
+/** With a comma between thousands. */
+const count = (number: number): string => number.toLocaleString("en-US");

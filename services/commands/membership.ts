@@ -1,0 +1,197 @@
+import { systemClock } from "../../core/clock.ts";
+import { certificatesIn, fingerprintOf, identityIn } from "../../core/identity/certificate.ts";
+import { CredentialsFault } from "../../core/identity/check-credentials.ts";
+import { LiveCredentials } from "../../core/identity/credentials.ts";
+import { speaksTls } from "../../core/identity/fetch-authority.ts";
+import { type JoinToken, parseJoinToken } from "../../core/identity/join-token.ts";
+import type { Lifecycle } from "../../core/lifecycle/lifecycle.ts";
+import { UserFault } from "../../core/lifecycle/user-fault.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import { IdentityFolder, joinMesh, type KeptIdentity, keepRenewed, type Place } from "../inference/index.ts";
+import { type Security, secure, withCredentials } from "./security.ts";
+import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
+import type { TlsValues } from "./settings/tls.ts";
+
+/** The settings that say to which mesh a node belongs, and as whom. */
+export interface MembershipValues extends TlsValues {
+  readonly data: string;
+  readonly token: string | undefined;
+  /** Undefined: as the join token says, or said; else on this machine. */
+  readonly registry: string | undefined;
+  /** Likewise; none: undefined. */
+  readonly routers: readonly string[];
+  /** Undefined: as before, or a new one. */
+  readonly nodeId: string | undefined;
+}
+
+/** Where a node's mesh is, and how the two know each other. */
+export interface Membership {
+  readonly nodeId: string;
+  readonly registry: string;
+  readonly routers: readonly string[];
+  /** To connect with, and to listen with. */
+  readonly security: Security;
+  /** What to tell the provider, in a sentence; undefined where all is as ever. */
+  readonly note: string | undefined;
+}
+
+/** What opening a membership needs. */
+export interface MembershipSurroundings extends Pick<Lifecycle, "signal" | "add"> {
+  readonly log: Log;
+  /** Makes a name for a node that has none yet. */
+  readonly createNodeId: () => string;
+}
+
+/**
+ * Finds out who this node is: by certificates of its own, by the identity in its data folder, by exchanging a join
+ * token for one, or, in a mesh in plain text, by no more than a name. An identity is renewed for as long as the node
+ * runs. Throws faults that say what to do.
+ */
+export async function openMembership(
+  values: MembershipValues,
+  surroundings: MembershipSurroundings,
+): Promise<Membership> {
+  const { nodeId, registry = defaultRegistry } = values;
+  const routers = values.routers.length > 0 ? values.routers : [defaultRouter];
+  const token = readToken(values.token);
+  if (values.tlsCert !== undefined) return withOwnCertificate(values, registry, routers, surroundings);
+
+  const folder = new IdentityFolder(values.data);
+  const kept = await readKept(folder, token !== undefined);
+  if (kept === undefined && token === undefined) {
+    if (await speaksTls(registry, surroundings.signal, probeLimitMs)) throw needsToken(registry);
+    const security = withCredentials(undefined);
+    return { nodeId: nodeId ?? surroundings.createNodeId(), registry, routers, security, note: undefined };
+  }
+  const former = await folder.place();
+  const place: Place = {
+    nodeId: kept?.nodeId ?? nodeId ?? former?.nodeId ?? surroundings.createNodeId(),
+    registry: values.registry ?? token?.registry ?? former?.registry ?? defaultRegistry,
+    routers:
+      values.routers.length > 0
+        ? [...values.routers]
+        : [...(token?.routers ?? former?.routers ?? [defaultRouter])],
+  };
+  if (kept !== undefined) {
+    demandSameName(kept, nodeId, folder);
+    if (token !== undefined) demandSameMesh(kept, token, folder);
+    await folder.keepPlace(place);
+    const note =
+      token === undefined
+        ? undefined
+        : `This machine is in the mesh already, as node ${kept.nodeId}; the join token is not spent.`;
+    return beMember(kept, place, folder, note, surroundings);
+  }
+  const joined = await asFault(() =>
+    joinMesh(token!, place, folder, { signal: surroundings.signal, wallTime: systemClock.wallTime() }),
+  );
+  const note = `Joined the mesh as node ${joined.nodeId}. The identity is kept in ${folder.path}; from now on \`cxmpute join\` needs no token.`;
+  return beMember(joined, place, folder, note, surroundings);
+}
+
+/** How long it may take to find out that a registry speaks TLS, in milliseconds; one that takes longer is waited for. */
+const probeLimitMs = 2000;
+
+/** What a machine hears that comes in plain text to a mesh with TLS; the connection itself would only break. */
+export const needsToken = (registry: string): UserFault =>
+  new UserFault(
+    `the registry at ${registry} speaks TLS and lets in only machines with an identity: ask its operator for a join token, and run \`cxmpute join --token TOKEN\`.`,
+  );
+
+function withOwnCertificate(
+  values: MembershipValues,
+  registry: string,
+  routers: readonly string[],
+  { add, log }: MembershipSurroundings,
+): Membership {
+  if (values.token !== undefined)
+    throw new UserFault(
+      "--token: not together with --tls-cert: the certificate says who this node is, so no token is needed.",
+    );
+  const security = secure(values, "node", { add }, log);
+  const [certificate] = certificatesIn(security.credentials!.current.certificate);
+  const identity = identityIn(certificate);
+  const id = identity?.role === "node" ? identity.id : "";
+  if (values.nodeId !== undefined && values.nodeId !== id)
+    throw new UserFault(
+      `--node-id: the certificate in ${values.tlsCert} is for node ${id}; leave --node-id out.`,
+    );
+  return { nodeId: id, registry, routers, security, note: undefined };
+}
+
+/** The membership of a node with an identity, which is renewed from now on. */
+function beMember(
+  { nodeId, credentials }: KeptIdentity,
+  { registry, routers }: Place,
+  folder: IdentityFolder,
+  note: string | undefined,
+  { add, log }: MembershipSurroundings,
+): Membership {
+  const live = new LiveCredentials(credentials);
+  const security = withCredentials(live);
+  const transport = security.connect(registry, { role: "registry" });
+  const lifetime = new AbortController();
+  const options = {
+    credentials: live,
+    folder,
+    registry: transport,
+    clock: systemClock,
+    random: Math.random,
+    log,
+  };
+  void keepRenewed(options, lifetime.signal);
+  add({
+    name: "identity",
+    stop: () => {
+      lifetime.abort();
+      transport.close();
+    },
+  });
+  return { nodeId, registry, routers, security, note };
+}
+
+function readToken(text: string | undefined): JoinToken | undefined {
+  if (text === undefined) return undefined;
+  const token = parseJoinToken(text.trim());
+  if (token !== undefined) return token;
+  throw new UserFault(
+    "--token: this is not a whole join token: one is a single word that begins with cxj_. Copy it again, all of it.",
+  );
+}
+
+/** The identity in the folder; undefined also for one that has expired, when there is a token to get another. */
+async function readKept(folder: IdentityFolder, hasToken: boolean): Promise<KeptIdentity | undefined> {
+  try {
+    return await folder.read(systemClock.wallTime());
+  } catch (error) {
+    if (!(error instanceof CredentialsFault)) throw error;
+    if (error.hasExpired && hasToken) return undefined;
+    const cure = error.hasExpired
+      ? "Set the clock right if it is wrong; otherwise ask the operator for a new token and run `cxmpute join --token`."
+      : `To begin anew, remove ${folder.path} and join with a new token.`;
+    throw new UserFault(`${error.message}. ${cure}`, { cause: error });
+  }
+}
+
+function demandSameName(kept: KeptIdentity, nodeId: string | undefined, folder: IdentityFolder): void {
+  if (nodeId !== undefined && nodeId !== kept.nodeId)
+    throw new UserFault(
+      `--node-id: this machine is node ${kept.nodeId} in this mesh, by its identity in ${folder.path}. Leave --node-id out, or join a second time with another --data FOLDER and a token of its own.`,
+    );
+}
+
+function demandSameMesh(kept: KeptIdentity, token: JoinToken, folder: IdentityFolder): void {
+  if (fingerprintOf(kept.authority) !== token.authorityFingerprint)
+    throw new UserFault(
+      `--token: this token is for another mesh than the one to which the identity in ${folder.path} belongs. To be in both, join with another --data FOLDER; to leave the former, remove that folder. The token is not spent.`,
+    );
+}
+
+async function asFault<T>(attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof CredentialsFault) throw new UserFault(`${error.message}.`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,24 @@
+import { createClient, type Transport } from "@connectrpc/connect";
+import type { Values } from "../../core/config/settings.ts";
+import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
+import { callOnce } from "./grpc-call.ts";
+import type { nodeSettings } from "./settings/identity.ts";
+
+/** `cxmpute node revoke NAME`: throws a node out of the mesh for good. */
+export async function node(
+  values: Values<typeof nodeSettings>,
+  [verb, nodeId, ...rest]: readonly string[],
+): Promise<number> {
+  if (verb !== "revoke" || nodeId === undefined || rest.length > 0)
+    throw new UserFault("say what to do: cxmpute node revoke NAME. `cxmpute nodes` lists the names.", {
+      exitCode: exitCodes.usage,
+    });
+  const ask = (transport: Transport, signal: AbortSignal) =>
+    createClient(IdentityService, transport).revokeNode({ nodeId }, { signal });
+  await callOnce("registry", values.registry, ask, values);
+  process.stdout.write(
+    `Node ${nodeId} is out of the mesh: routers cut it within seconds, what it was answering goes on elsewhere, and its\nname is not given out again.\n`,
+  );
+  return exitCodes.ok;
+}

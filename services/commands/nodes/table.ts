@@ -1,0 +1,49 @@
+import { printable } from "../printable.ts";
+import { toTable } from "../table.ts";
+import { listAbilities } from "./abilities.ts";
+import { toHardwareText } from "./hardware-text.ts";
+import type { Row } from "./rows.ts";
+
+/** A column: its heading, what stands in it, and when it is there. */
+interface Column {
+  readonly heading: string;
+  readonly cell: (row: Row) => string | number;
+  /** Only with `wide`, or only when a router was asked; absent: always. */
+  readonly only?: "wide" | "busy";
+}
+
+const columns: readonly Column[] = [
+  { heading: "NODE", cell: ({ node }) => node },
+  { heading: "ADDRESS", cell: ({ address }) => address },
+  { heading: "MODEL", cell: ({ model }) => model },
+  { heading: "ENGINE", cell: ({ engine }) => engine },
+  { heading: "ENGINE NAME", cell: ({ engine_name }) => engine_name, only: "wide" },
+  { heading: "SLOTS", cell: ({ slots }) => slots },
+  { heading: "RUNNING", cell: ({ running = 0 }) => running, only: "busy" },
+  { heading: "WAITING", cell: ({ waiting = 0 }) => waiting, only: "busy" },
+  { heading: "CONTEXT", cell: ({ context_length }) => context_length },
+  {
+    heading: "TOKENS/S",
+    // The router measures for itself; what nodes tell of themselves is second best.
+    cell: ({ router_tokens_per_second, tokens_per_second }) =>
+      router_tokens_per_second ?? tokens_per_second ?? "-",
+    only: "wide",
+  },
+  { heading: "STATE", cell: ({ state }) => state },
+  { heading: "CAPABILITIES", cell: ({ capabilities }) => listAbilities(capabilities), only: "wide" },
+  { heading: "VERSION", cell: ({ version }) => version || "-", only: "wide" },
+  { heading: "HARDWARE", cell: ({ hardware }) => toHardwareText(hardware), only: "wide" },
+];
+
+/** Rows as people read them; `wide` shows all that is known. */
+export function toNodesTable(rows: readonly Row[], wide: boolean): string {
+  if (rows.length === 0) return "No node is registered. Join one with `cxmpute join`.\n";
+  const busy = rows.some(({ running }) => running !== undefined);
+  const shown = columns.filter(
+    ({ only }) => only === undefined || (only === "wide" && wide) || (only === "busy" && busy),
+  );
+  return toTable(
+    shown.map(({ heading }) => heading),
+    rows.map((row) => shown.map(({ cell }) => printable(String(cell(row))))),
+  );
+}

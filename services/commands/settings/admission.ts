@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { setting } from "./parts.ts";
+
+/** How many generations may wait, and how long one may take, wherever a router is. */
+export const admission = {
+  queueLimit: setting({
+    schema: z.int().min(0),
+    default: 1024,
+    placeholder: "N",
+    help: "How many generations may wait for a node; more get 503.",
+  }),
+  callerQueueLimit: setting({
+    schema: z.int().min(0),
+    default: 64,
+    placeholder: "N",
+    help: "How many of them may be one caller's; more get 429.",
+  }),
+  queueTimeoutMs: setting({
+    schema: z.int().min(0).max(3_600_000),
+    default: 30_000,
+    placeholder: "N",
+    help: "How long a generation may wait for a node.",
+  }),
+  answerTimeoutMs: setting({
+    schema: z
+      .int()
+      .min(1)
+      .max(2 ** 31 - 1)
+      .optional(),
+    placeholder: "N",
+    help: "How long an answer may take, from the request to its end; a longer one ends with 504. Default: no limit.",
+  }),
+};
+
+/** The values of these settings, as a router wants them. */
+export interface AdmissionValues {
+  readonly queueLimit: number;
+  readonly callerQueueLimit: number;
+  readonly queueTimeoutMs: number;
+  readonly answerTimeoutMs: number | undefined;
+}
+
+/** What a router is told of them. */
+export const toRouterLimits = ({
+  queueLimit,
+  callerQueueLimit,
+  queueTimeoutMs,
+  answerTimeoutMs,
+}: AdmissionValues) => ({
+  queueLimit,
+  callerQueueLimit,
+  queueTimeoutMs,
+  ...(answerTimeoutMs === undefined ? {} : { answerTimeoutMs }),
+});

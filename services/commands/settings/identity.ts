@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { hostPort } from "../../../core/config/host-port.ts";
+import { defineSettings } from "../../../core/config/settings.ts";
+import { registryAddress, routerAddresses, setting } from "./parts.ts";
+import { checkTls, tls } from "./tls.ts";
+
+// The settings of the commands that say who is who in a mesh.
+
+export const tlsSettings = defineSettings("tls", {
+  hosts: setting({
+    schema: z
+      .array(z.string().regex(/^[A-Za-z0-9.:*-]+$/, "expected a name or an address, such as mesh.example"))
+      .describe("a name or an address"),
+    default: [],
+    name: "host",
+    placeholder: "HOST",
+    help: "A name or address under which the services are reached, for clients that check it, such as grpcurl; the mesh itself checks identities.",
+  }),
+  days: setting({
+    schema: z.int().min(1).max(36_500),
+    default: 3650,
+    placeholder: "N",
+    help: "How long the certificates are valid.",
+  }),
+});
+
+/** A duration such as `90s` or `10m`, in milliseconds; undefined when the text is none. */
+export function parseDuration(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,6})(s|m|h)$/.exec(text) ?? [];
+  const unitMs = { s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ""];
+  return unitMs === undefined ? undefined : Number(count) * unitMs;
+}
+
+export const tokenSettings = defineSettings(
+  "token",
+  {
+    registry: registryAddress,
+    routers: routerAddresses,
+    uses: setting({
+      schema: z.int().min(1).max(1000),
+      default: 1,
+      placeholder: "N",
+      help: "How many machines the token lets in.",
+    }),
+    ttl: setting({
+      schema: z
+        .string()
+        .refine((text) => parseDuration(text) !== undefined, "expected a duration, such as 90s or 10m")
+        .describe("a duration"),
+      default: "10m",
+      placeholder: "TIME",
+      help: "How long the token lives, at most 10m: make it when it is needed.",
+    }),
+    joinRegistry: setting({
+      schema: hostPort.optional(),
+      placeholder: "HOST:PORT",
+      help: "Where the machines that join find the registry, when that is not where this command does.",
+    }),
+    joinRouters: setting({
+      schema: z.array(hostPort),
+      default: [],
+      name: "join-router",
+      placeholder: "HOST:PORT",
+      help: "The same for routers.",
+    }),
+    json: setting({ schema: z.boolean(), default: false, help: "Print JSON instead of text." }),
+    ...tls,
+  },
+  checkTls,
+);
+
+export const nodeSettings = defineSettings("node", { registry: registryAddress, ...tls }, checkTls);

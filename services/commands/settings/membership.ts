@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { hostPort } from "../../../core/config/host-port.ts";
+import { defaultRegistry, defaultRouter, setting } from "./parts.ts";
+import { tlsByFiles } from "./tls.ts";
+
+/** Where a node's mesh is, and what lets the node in. */
+export const membership = {
+  token: setting({
+    schema: z.string().min(1).describe("a join token").optional(),
+    placeholder: "TOKEN",
+    secret: true,
+    help: "The join token that the mesh's operator gave; needed once, for the identity that is then kept in the data folder.",
+  }),
+  registry: setting({
+    schema: hostPort.optional(),
+    placeholder: "HOST:PORT",
+    help: `Where the registry is; default: where the join token says, else ${defaultRegistry}.`,
+  }),
+  routers: setting({
+    schema: z.array(hostPort),
+    default: [],
+    name: "router",
+    placeholder: "HOST:PORT",
+    help: `Where a router is; default: where the join token says, else ${defaultRouter}.`,
+  }),
+  ...tlsByFiles,
+};

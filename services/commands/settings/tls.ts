@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { setting } from "./parts.ts";
+
+/** How connections between the mesh's own processes are secured. */
+const folder = {
+  tls: setting({
+    schema: z.string().min(1).describe("a folder").optional(),
+    placeholder: "FOLDER",
+    help: "Talk to the rest of the mesh over TLS, with this process's certificate from a folder that `cxmpute tls init` made.",
+  }),
+};
+
+/** The same by files; nodes, which get their identity when they join, have only these. */
+export const tlsByFiles = {
+  tlsCert: setting({
+    schema: z.string().min(1).describe("a file").optional(),
+    placeholder: "FILE",
+    help: "Talk to the rest of the mesh over TLS, with certificates of your own: this process's, PEM, with its chain.",
+  }),
+  tlsKey: setting({
+    schema: z.string().min(1).describe("a file").optional(),
+    placeholder: "FILE",
+    help: "The private key of that certificate, PEM.",
+  }),
+  tlsCa: setting({
+    schema: z.string().min(1).describe("a file").optional(),
+    placeholder: "FILE",
+    help: "The authorities whose certificates are accepted, PEM.",
+  }),
+};
+
+export const tls = { ...folder, ...tlsByFiles };
+
+/** The values of these settings. */
+export interface TlsValues {
+  readonly tls?: string | undefined;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsCa: string | undefined;
+}
+
+const files = ["tlsCert", "tlsKey", "tlsCa"] as const;
+
+/** Three files or none: TLS with only some would look secured and not be. */
+export function checkTls(
+  values: TlsValues,
+  report: (key: (typeof files)[number], message: string) => void,
+): void {
+  const given = files.filter((key) => values[key] !== undefined);
+  if (values.tls !== undefined && given[0] !== undefined)
+    report(given[0], "not together with --tls FOLDER, which names all files: give one or the other");
+  else if (given.length > 0)
+    for (const key of files)
+      if (values[key] === undefined)
+        report(key, "required: --tls-cert, --tls-key and --tls-ca are given together, or none of them");
+}

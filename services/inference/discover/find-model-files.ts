@@ -1,0 +1,90 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+import { inspectModelFile, type ModelFileFacts } from "../engines/llama-cpp/index.ts";
+
+/** What a folder holds. */
+export interface FolderSearch {
+  /** Whole files, in order of their paths. */
+  readonly models: readonly ModelFileFacts[];
+  /** Files that cannot be served, with a sentence that says why and names the file. */
+  readonly faults: readonly { readonly path: string; readonly why: string }[];
+  /** True when there was more in the folder than is looked at. */
+  readonly cut: boolean;
+}
+
+/** How to look. */
+export interface FolderOptions {
+  readonly signal: AbortSignal;
+  /** Tokens of one slot; absent means what the engine would choose. */
+  readonly contextSize?: number | undefined;
+}
+
+/** Folders below each other that are looked into: LM Studio keeps files three deep. */
+const depthLimit = 4;
+/** Files that are looked at. */
+const fileLimit = 100;
+/** Folder entries that are read. */
+const entryLimit = 20_000;
+
+/**
+ * Looks for GGUF files in a folder and those below it, and reads what they say about themselves. Links to files are
+ * followed, links to folders are not. Throws a fault when the folder cannot be read.
+ */
+export async function findModelFiles(folder: string, options: FolderOptions): Promise<FolderSearch> {
+  const { paths, cut } = await listFiles(folder, options.signal);
+  const models: ModelFileFacts[] = [];
+  const faults: { path: string; why: string }[] = [];
+  for (const path of paths)
+    try {
+      models.push(await inspectModelFile(path, options));
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      faults.push({ path, why: error.message });
+    }
+  return { models, faults, cut };
+}
+
+async function listFiles(folder: string, signal: AbortSignal): Promise<{ paths: string[]; cut: boolean }> {
+  const paths: string[] = [];
+  let entriesLeft = entryLimit;
+  const visit = async (path: string, depth: number): Promise<void> => {
+    signal.throwIfAborted();
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entriesLeft-- <= 0) return;
+      const inside = join(path, entry.name);
+      // A folder below that may not be read hides its files; that is its owner's wish.
+      if (entry.isDirectory() && depth < depthLimit) await visit(inside, depth + 1).catch(() => {});
+      else if (/\.gguf$/i.test(entry.name) && (entry.isFile() || (await leadsToFile(inside))))
+        paths.push(inside);
+    }
+  };
+  try {
+    await visit(folder, 1);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw folderFault(folder, (error as NodeJS.ErrnoException).code ?? String(error));
+  }
+  paths.sort();
+  return { paths: paths.slice(0, fileLimit), cut: paths.length > fileLimit || entriesLeft <= 0 };
+}
+
+const leadsToFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+
+/** A folder that cannot be looked into. */
+export function folderFault(folder: string, code: string): UserFault {
+  const why =
+    code === "ENOENT"
+      ? "there is no such folder"
+      : code === "ENOTDIR"
+        ? "it is no folder. To serve one file, use --model FILE"
+        : code === "EACCES" || code === "EPERM"
+          ? "this user may not read it"
+          : `it cannot be read (${code})`;
+  return new UserFault(`cannot look for models in ${folder}: ${why}.`);
+}

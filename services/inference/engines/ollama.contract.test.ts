@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { systemClock } from "../../../core/clock.ts";
+import { silentLog } from "../../../core/telemetry/log.ts";
+import { describeEngine } from "../engine-contract.ts";
+import { createLlamaCppEngine } from "./llama-cpp/index.ts";
+import { starterPath } from "./llama-cpp/testing.ts";
+import { createOllamaEngine } from "./ollama/index.ts";
+import { type OllamaServer, startOllamaServer } from "./ollama/testing/ollama-server.ts";
+
+describe("with the starter model behind Ollama's API", () => {
+  let server: OllamaServer;
+
+  beforeAll(async () => {
+    const engine = createLlamaCppEngine({ modelPath: starterPath, slots: 4 });
+    server = await startOllamaServer({ engine, parallel: 4 });
+  });
+  afterAll(() => server?.close());
+
+  describeEngine("ollama", {
+    create: () => createOllamaEngine({ url: server.url, slots: 4 }, { clock: systemClock, log: silentLog }),
+    abilities: {
+      tools: true,
+      forcedToolChoice: true,
+      jsonObject: true,
+      jsonSchema: true,
+      logprobs: true,
+      seed: true,
+      rawPrompt: true,
+      embeddings: true,
+    },
+    takesTokenIds: false,
+    prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],
+  });
+});

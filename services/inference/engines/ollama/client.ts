@@ -1,0 +1,207 @@
+import type { z } from "zod";
+import type { Clock } from "../../../../core/clock.ts";
+import { linkSignal } from "../../../../core/streams/link-signal.ts";
+import { boundedText } from "../upstream/bounded-body.ts";
+import { networkFault } from "../upstream/network-fault.ts";
+import { versionSchema } from "./api.ts";
+import { type Asked, failed, toFailure } from "./failures.ts";
+import { linesOf } from "./json-lines.ts";
+
+/** What the client needs. */
+export interface OllamaClientOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Default: the platform's. */
+  readonly fetch?: typeof fetch;
+  /** What failures call it; default: `Ollama at …`. */
+  readonly who?: string;
+}
+
+/** Milliseconds for questions that Ollama answers from memory or from a file. */
+const answerTimeoutMs = 10_000;
+
+/** Milliseconds for a sign that it is there; a generation may be silent for little longer. */
+const aliveTimeoutMs = 800;
+
+/** The most of one answer that is no stream: embeddings are long, everything else is short. */
+const answerLimitBytes = 256 * 1024 * 1024;
+const errorLimitBytes = 64 * 1024;
+
+/**
+ * HTTP to one Ollama. Everything it throws is a `MeshError` or the signal's reason; no body is left unread, and an
+ * abort ends the request at once, which is what makes Ollama stop computing.
+ */
+export class OllamaClient {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** What failures call it. */
+  readonly who: string;
+  readonly #clock: Clock;
+  readonly #fetch: typeof fetch;
+  #asking: Promise<boolean> | undefined;
+
+  constructor({ url, clock, fetch: given, who }: OllamaClientOptions) {
+    this.url = url.replace(/\/+$/, "");
+    this.who = who ?? `Ollama at ${this.url}`;
+    this.#clock = clock;
+    this.#fetch = given ?? fetch;
+  }
+
+  /** A quick question: GET without a body, POST with one; `model` is the one that it is about. */
+  async ask<T>(
+    path: string,
+    schema: z.ZodType<T>,
+    signal: AbortSignal,
+    body?: object,
+    model?: string,
+  ): Promise<T> {
+    const scope = linkSignal(signal);
+    const late = failed(`${this.who} does not answer: no answer in ${answerTimeoutMs / 1000} s.`);
+    const timer = this.#clock.after(answerTimeoutMs, () => scope.abort(late));
+    try {
+      return await this.once(path, schema, scope.signal, body, {
+        who: this.who,
+        ...(model === undefined ? {} : { model }),
+      });
+    } finally {
+      timer.cancel();
+      scope.unlink();
+    }
+  }
+
+  /** Whether it answers the cheapest question at once; all who ask at the same time share one answer. */
+  isAlive(): Promise<boolean> {
+    this.#asking ??= this.#askWhetherAlive().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  /** One question, one answer, however long it takes. */
+  async once<T>(
+    path: string,
+    schema: z.ZodType<T>,
+    signal: AbortSignal,
+    body: object | undefined,
+    asked: Asked,
+  ): Promise<T> {
+    const response = await this.#send(path, signal, body, asked);
+    const text = await this.#reading(signal, () => boundedText(response.body, answerLimitBytes));
+    const error = errorIn(text);
+    if (error !== undefined) throw toFailure(0, error, asked);
+    return this.#parse(text, schema);
+  }
+
+  /**
+   * The lines of an answer as they come. A line with an `error` is a failure, as is one of another form; whether the
+   * last one was the last one, the caller knows.
+   */
+  async *lines<T>(
+    path: string,
+    schema: z.ZodType<T>,
+    signal: AbortSignal,
+    body: object,
+    asked: Asked,
+  ): AsyncGenerator<T> {
+    const response = await this.#send(path, signal, body, asked);
+    const lines = linesOf(response.body ?? emptyBody());
+    try {
+      for (;;) {
+        const { value, done } = await this.#reading(signal, () => lines.next());
+        if (done) return;
+        const error = errorIn(value);
+        if (error !== undefined) throw toFailure(0, error, asked);
+        yield this.#parse(value, schema);
+      }
+    } finally {
+      await lines.return(undefined);
+    }
+  }
+
+  async #askWhetherAlive(): Promise<boolean> {
+    const scope = new AbortController();
+    const timer = this.#clock.after(aliveTimeoutMs, () => scope.abort());
+    try {
+      await this.once("/api/version", versionSchema, scope.signal, undefined, { who: this.who });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #send(path: string, signal: AbortSignal, body: object | undefined, asked: Asked): Promise<Response> {
+    const response = await this.#reaching(signal, () =>
+      this.#fetch(`${this.url}${path}`, {
+        signal,
+        redirect: "error",
+        ...(body === undefined
+          ? {}
+          : {
+              method: "POST",
+              headers: { "content-type": "application/json" },
+              body: JSON.stringify(body),
+            }),
+      }),
+    );
+    const type = response.headers.get("content-type") ?? "";
+    const isJson = /^application\/(?:x-ndjson|json)\b/i.test(type);
+    if (response.ok && isJson) return response;
+    const text = await this.#reading(signal, () => boundedText(response.body, errorLimitBytes));
+    if (response.ok || !(isJson || type === "" || /^text\/plain\b/i.test(type)))
+      throw failed(
+        `${this.who} answers with ${type === "" ? "no content type" : type.split(";")[0]} (status ${response.status}) instead of Ollama's JSON. Is it Ollama? Check the URL, and what stands between.`,
+      );
+    throw toFailure(response.status, text, asked);
+  }
+
+  async #reaching<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failed(
+        `${this.who} does not answer: ${networkFault(error)}. Start it with \`ollama serve\`, or say where it is with --url.`,
+        error,
+      );
+    }
+  }
+
+  async #reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = error instanceof RangeError ? "a line of its answer is too long" : networkFault(error);
+      throw failed(`${this.who} broke off in the middle of an answer: ${why}.`, error);
+    }
+  }
+
+  #parse<T>(text: string, schema: z.ZodType<T>): T {
+    const parsed = schema.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    throw failed(`${this.who} answered in a form that is not Ollama's.`, parsed.error);
+  }
+}
+
+/** The error that an answer or a line of one tells, if it tells one. */
+function errorIn(line: string): string | undefined {
+  // Nearly every line is a token; only those that may hold the key are read twice.
+  if (!line.includes('"error"')) return undefined;
+  const parsed = parseJson(line);
+  const error =
+    typeof parsed === "object" && parsed !== null ? (parsed as { error?: unknown }).error : undefined;
+  if (error === undefined || error === null) return undefined;
+  return typeof error === "string" ? error : JSON.stringify({ error });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,112 @@
+import { isObject } from "../gbnf/index.ts";
+import type { CallableTool } from "../llama-cpp/prompt/tools.ts";
+import type { OllamaMessage } from "./api.ts";
+import { moveReferences, withoutRootReferences } from "./references.ts";
+
+/**
+ * How a call is forced: Ollama knows no `tool_choice`, but it holds an answer to a schema. So the model is told of
+ * the functions in words, the schema is that of a call, and the answer's text is read as one. Of one function the
+ * text is just the arguments; of several it is `{"name": …, "parameters": {…}}` (keys in alphabetical order, for
+ * that is the order in which Ollama's newer versions ask for them).
+ */
+export interface ForcedCall {
+  readonly schema: unknown;
+  /** The conversation with the functions explained. */
+  instruct(messages: readonly OllamaMessage[]): OllamaMessage[];
+  /** Reads the text of an answer as it comes. */
+  reader(): ForcedCallReader;
+}
+
+/** What a piece of text means for the call. */
+export interface ForcedCallReader {
+  /** Takes more text and returns the arguments in it. */
+  push(text: string): string;
+  /** The function; undefined until it is known. */
+  readonly name: string | undefined;
+}
+
+/** Forces a call of one of these. */
+export function forceCall(tools: readonly CallableTool[]): ForcedCall {
+  const [only, ...others] = tools;
+  const schema = others.length === 0 ? withoutRootReferences(argumentsSchema(only!)) : callSchema(tools);
+  return {
+    schema,
+    instruct: (messages) => withInstruction(messages, instruction(tools)),
+    reader: () => (others.length === 0 ? new ArgumentsReader(only!.name) : new CallReader()),
+  };
+}
+
+/** Arguments are an object, also where the schema leaves that out; without a schema an empty one. */
+export function argumentsSchema({ parameters }: CallableTool): object {
+  if (!isObject(parameters)) return { type: "object", properties: {}, additionalProperties: false };
+  return { ...parameters, type: "object" };
+}
+
+const callSchema = (tools: readonly CallableTool[]): object => ({
+  anyOf: tools.map(({ name }, index) => ({
+    type: "object",
+    properties: { name: { const: name }, parameters: { $ref: `#/$defs/call${index}` } },
+    required: ["name", "parameters"],
+    additionalProperties: false,
+  })),
+  $defs: Object.fromEntries(
+    tools.map((tool, index) => [
+      `call${index}`,
+      moveReferences(argumentsSchema(tool), `#/$defs/call${index}`),
+    ]),
+  ),
+});
+
+function instruction(tools: readonly CallableTool[]): string {
+  const described = tools.map(
+    (tool) =>
+      `- ${tool.name}${tool.description === "" ? "" : `: ${tool.description}`}\n  Parameters (JSON schema): ${JSON.stringify(argumentsSchema(tool))}`,
+  );
+  const form =
+    tools.length === 1
+      ? `Call the function ${tools[0]!.name} now. Answer with the JSON object of its parameters and nothing else.`
+      : 'Call one of these functions now. Answer with a JSON object {"name": function, "parameters": {...}} and nothing else.';
+  return `You can call functions:\n${described.join("\n")}\n${form}`;
+}
+
+/** Templates want one system turn at most, at the beginning. */
+function withInstruction(messages: readonly OllamaMessage[], text: string): OllamaMessage[] {
+  const [first, ...rest] = messages;
+  return first?.role === "system"
+    ? [{ ...first, content: `${first.content}\n\n${text}` }, ...rest]
+    : [{ role: "system", content: text }, ...messages];
+}
+
+class ArgumentsReader implements ForcedCallReader {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  push(text: string): string {
+    return text;
+  }
+}
+
+class CallReader implements ForcedCallReader {
+  name: string | undefined;
+  /** Text that may still belong to the frame: what comes before the arguments, and a brace that may close it. */
+  #held = "";
+
+  push(text: string): string {
+    this.#held += text;
+    if (this.name === undefined) {
+      const head = frame.exec(this.#held);
+      if (head === null) return "";
+      this.name = JSON.parse(head[1]!) as string;
+      this.#held = this.#held.slice(head[0].length);
+    }
+    const inside = this.#held.search(/\s*\}?\s*$/);
+    const found = this.#held.slice(0, inside);
+    this.#held = this.#held.slice(inside);
+    return found;
+  }
+}
+
+const frame = /^\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"parameters"\s*:\s*(?=\{)/;

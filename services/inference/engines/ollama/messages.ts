@@ -1,0 +1,66 @@
+import { type Generation, type Message, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { OllamaMessage } from "./api.ts";
+import { invalid } from "./failures.ts";
+
+/**
+ * The conversation in Ollama's form: a turn has one text, and its pictures beside it. Arguments of calls are objects
+ * there, so calls whose arguments are none are refused. Throws `invalid_request`.
+ */
+export function toOllamaMessages({ messages }: Generation): OllamaMessage[] {
+  const names = new Map(
+    messages.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)),
+  );
+  return messages.map((message, index) => toOllamaMessage(message, index, names));
+}
+
+function toOllamaMessage(message: Message, index: number, names: ReadonlyMap<string, string>): OllamaMessage {
+  const role = roles[message.role];
+  if (role === undefined) throw invalid(`messages[${index}].role`, `Message ${index} has no role.`);
+  const images = message.parts.flatMap(({ part }) =>
+    part.case === "image" ? [Buffer.from(part.value.data).toString("base64")] : [],
+  );
+  const toolName = message.name || names.get(message.toolCallId);
+  return {
+    role,
+    content: message.parts.map(({ part }) => (part.case === "text" ? part.value : "")).join(""),
+    ...(message.reasoning === "" ? {} : { thinking: message.reasoning }),
+    ...(images.length === 0 ? {} : { images }),
+    ...(message.toolCalls.length === 0
+      ? {}
+      : { tool_calls: message.toolCalls.map((call, at) => toOllamaCall(call, index, at)) }),
+    ...(role === "tool" && toolName !== undefined ? { tool_name: toolName } : {}),
+    ...(role === "tool" && message.toolCallId !== "" ? { tool_call_id: message.toolCallId } : {}),
+  };
+}
+
+function toOllamaCall(
+  { id, name, argumentsJson }: Message["toolCalls"][number],
+  message: number,
+  index: number,
+): NonNullable<OllamaMessage["tool_calls"]>[number] {
+  const parsed = argumentsJson.trim() === "" ? {} : parseObject(argumentsJson);
+  if (parsed === undefined)
+    throw invalid(
+      `messages[${message}].tool_calls[${index}].function.arguments`,
+      `The arguments of the call to \`${name}\` are no JSON object, and this engine takes nothing else.`,
+    );
+  return { id, function: { index, name, arguments: parsed } };
+}
+
+/** The object that a text says; undefined when it says something else, or is no JSON. */
+export function parseObject(text: string): object | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const roles: Readonly<Record<Role, OllamaMessage["role"] | undefined>> = {
+  [Role.UNSPECIFIED]: undefined,
+  [Role.SYSTEM]: "system",
+  [Role.USER]: "user",
+  [Role.ASSISTANT]: "assistant",
+  [Role.TOOL]: "tool",
+};

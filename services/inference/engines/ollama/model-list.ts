@@ -1,0 +1,140 @@
+import { toMeshError } from "../../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../../core/telemetry/log.ts";
+import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { psSchema, showSchema, type Tag, tagsSchema, versionSchema } from "./api.ts";
+import type { OllamaClient } from "./client.ts";
+import { failed } from "./failures.ts";
+import { describeModel, inTheCloud, type KnownModel } from "./served-model.ts";
+import { isAtLeast, oldestVersion } from "./version.ts";
+
+/** Which models are served, and how. */
+export interface ModelListOptions {
+  readonly client: OllamaClient;
+  readonly only: readonly string[] | undefined;
+  readonly slots: number;
+  readonly contextSize: number | undefined;
+  readonly log: Log;
+}
+
+/**
+ * What Ollama has, as this node serves it. Each model is asked about once for each digest, so asking again costs
+ * three small requests that Ollama answers from memory, as long as nothing has changed.
+ */
+export class ModelList {
+  readonly #options: ModelListOptions;
+  /** By name and digest: what is known of a model, or why it is not served. */
+  #described = new Map<string, KnownModel | string>();
+  /** Those that could not be described, by the same. */
+  readonly #broken = new Set<string>();
+  #known = new Map<string, KnownModel>();
+  /** By name: the context of those that are in memory, where Ollama tells it. */
+  #loaded = new Map<string, number | undefined>();
+  #version: string | undefined;
+
+  constructor(options: ModelListOptions) {
+    this.#options = options;
+  }
+
+  /** A model that the last refresh has named. */
+  find(name: string): KnownModel | undefined {
+    return this.#known.get(name);
+  }
+
+  /** Whether a model was in memory at the last refresh. */
+  isLoaded(name: string): boolean {
+    return this.#loaded.has(name);
+  }
+
+  /** Asks Ollama. Throws `engine_failed`, saying what to do, when there is nothing to serve. */
+  async refresh(signal: AbortSignal): Promise<ServedModel[]> {
+    const { client } = this.#options;
+    const version = await this.#readVersion(signal);
+    const { models } = await client.ask("/api/tags", tagsSchema, signal);
+    const wanted = this.#choose(models ?? []);
+    const running = (await client.ask("/api/ps", psSchema, signal)).models ?? [];
+    this.#loaded = new Map(running.map(({ name, context_length }) => [name, context_length ?? undefined]));
+    // Another version may do otherwise what the same models ask for.
+    if (version !== this.#version) this.#described.clear();
+    this.#version = version;
+    await this.#describe(wanted, version, signal);
+    return this.#serve(wanted);
+  }
+
+  async #readVersion(signal: AbortSignal): Promise<string> {
+    const { client } = this.#options;
+    const { version } = await client.ask("/api/version", versionSchema, signal);
+    if (!isAtLeast(version, oldestVersion))
+      throw failed(
+        `${client.who} is too old (${version}): before ${oldestVersion} it cuts long prompts without a word. Update Ollama there.`,
+      );
+    return version;
+  }
+
+  /** Those that the provider names, or all, by name. */
+  #choose(tags: readonly Tag[]): Tag[] {
+    const { client, only } = this.#options;
+    const sorted = tags.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    if (sorted.length === 0)
+      throw failed(`${client.who} has no models yet. Pull one: \`ollama pull llama3.2\`.`);
+    if (only === undefined || only.length === 0) return sorted;
+    const missing = only.filter((name) => !sorted.some((tag) => isNamed(tag, name)));
+    if (missing.length > 0)
+      throw failed(
+        `${client.who} has no model ${quoted(missing)}. It has ${quoted(sorted.map(({ name }) => name))}. Choose among these, or pull it: \`ollama pull ${missing[0]}\`.`,
+      );
+    return sorted.filter((tag) => only.some((name) => isNamed(tag, name)));
+  }
+
+  async #describe(tags: readonly Tag[], version: string, signal: AbortSignal): Promise<void> {
+    const described = new Map<string, KnownModel | string>();
+    for (const tag of tags) {
+      const known = this.#described.get(keyOf(tag));
+      // One that could not be described is asked about again: it may be in the middle of a pull.
+      const isSettled = known !== undefined && !this.#broken.has(keyOf(tag));
+      described.set(keyOf(tag), isSettled ? known : await this.#describeOne(tag, version, signal));
+      const now = described.get(keyOf(tag));
+      if (typeof now === "string" && now !== known)
+        this.#options.log.info({ model: tag.name, reason: now }, "model of Ollama not served");
+    }
+    this.#described = described;
+  }
+
+  async #describeOne(tag: Tag, version: string, signal: AbortSignal): Promise<KnownModel | string> {
+    const { client, slots, contextSize } = this.#options;
+    this.#broken.delete(keyOf(tag));
+    if (tag.remote_host) return inTheCloud;
+    try {
+      const body = { model: tag.name };
+      const show = await client.ask("/api/show", showSchema, signal, body, tag.name);
+      const loaded = this.#loaded.get(tag.name);
+      return describeModel({ tag, show, version, slots, contextSize, loaded });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#broken.add(keyOf(tag));
+      return toMeshError(error).message;
+    }
+  }
+
+  #serve(tags: readonly Tag[]): ServedModel[] {
+    const known = [...this.#described.values()].filter((model) => typeof model !== "string");
+    if (known.length === 0)
+      throw failed(
+        `${this.#options.client.who} has no model that can be served: ${tags
+          .map((tag) => `\`${tag.name}\`: ${this.#described.get(keyOf(tag))}`)
+          .join("; ")}. Pull one that answers: \`ollama pull llama3.2\`.`,
+      );
+    this.#known = new Map(known.map((model) => [model.served.model, model]));
+    return known.map(({ served }) => served);
+  }
+}
+
+const keyOf = ({ name, digest }: Tag): string => `${name} ${digest}`;
+
+/** Whether a tag has this name; without a tag of its own a name means `latest`. */
+const isNamed = ({ name }: Tag, asked: string): boolean =>
+  name.toLowerCase() === asked.toLowerCase() || name.toLowerCase() === `${asked.toLowerCase()}:latest`;
+
+const quoted = (names: readonly string[]): string => {
+  const shown = names.slice(0, 20).map((name) => `\`${name}\``);
+  return names.length > 20 ? `${shown.join(", ")} and ${names.length - 20} more` : shown.join(", ");
+};

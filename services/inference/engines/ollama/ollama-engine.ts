@@ -1,0 +1,60 @@
+import type { Clock } from "../../../../core/clock.ts";
+import { scoped } from "../../../../core/streams/scoped.ts";
+import type { Log } from "../../../../core/telemetry/log.ts";
+import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Engine } from "../../engine.ts";
+import { withSignsOfLife } from "../upstream/signs-of-life.ts";
+import { answer } from "./answer.ts";
+import { OllamaClient } from "./client.ts";
+import { embed } from "./embed.ts";
+import { failed } from "./failures.ts";
+import { ModelList } from "./model-list.ts";
+import { type OllamaOptions, ollamaOptionsSchema } from "./options.ts";
+
+/** What the Ollama engine needs from around it. */
+export interface OllamaSurroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Default: the platform's. */
+  readonly fetch?: typeof fetch;
+}
+
+/**
+ * An engine beside the node: an Ollama, spoken to in its own API, which says more than its OpenAI layer does. One
+ * `num_ctx` for each model, always sent; prompts that do not fit are errors, never cut.
+ */
+export function createOllamaEngine(
+  given: OllamaOptions,
+  { clock, log, fetch: own }: OllamaSurroundings,
+): Engine {
+  const { url, only, slots, contextSize, keepAlive } = ollamaOptionsSchema.parse(given);
+  const reached = { url, clock, ...(own === undefined ? {} : { fetch: own }) };
+  const list = new ModelList({ client: new OllamaClient(reached), only, slots, contextSize, log });
+  // Failures of answers go to callers, who have no business with this machine's addresses.
+  const client = new OllamaClient({ ...reached, who: "This node's Ollama" });
+  const lifetime = new AbortController();
+
+  async function* begin(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+    lifetime.signal.throwIfAborted();
+    const known = list.find(generation.model);
+    if (known === undefined) throw failed(`${client.who} does not serve \`${generation.model}\` any more.`);
+    const events =
+      generation.embedding === undefined
+        ? answer(generation, known, { client, clock, keepAlive }, signal)
+        : embed(generation, known, client, keepAlive, signal);
+    yield* withSignsOfLife(events, {
+      clock,
+      alive: () => client.isAlive(),
+      upstream: client.who,
+    });
+  }
+
+  return {
+    models: (signal) => list.refresh(signal),
+    isLoaded: (model) => list.isLoaded(model),
+    generate: (generation, signal) => scoped(signal, (scope) => begin(generation, scope)),
+    async close() {
+      lifetime.abort(failed("The engine is closed."));
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { z } from "zod";
+
+/** What the Ollama engine can be told. */
+export const ollamaOptionsSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:11434" })
+    .default("http://127.0.0.1:11434")
+    .describe("Where Ollama listens."),
+  only: z
+    .array(z.string().min(1))
+    .exactOptional()
+    .describe("Serve these models and no others, by Ollama's names; `llama3.1` is `llama3.1:latest`."),
+  slots: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(1)
+    .describe(
+      "Generations of a model at the same time: what OLLAMA_NUM_PARALLEL says, which is 1 unless it is set and which Ollama tells nobody.",
+    ),
+  contextSize: z
+    .int()
+    .min(16)
+    .exactOptional()
+    .describe("Tokens of prompt and answer together, at most the model's own limit; see `context-size.ts`."),
+  keepAlive: z
+    .union([z.string().min(1), z.number()])
+    .exactOptional()
+    .describe("How long Ollama keeps a model loaded after an answer, such as `10m`; -1 is for ever."),
+});
+
+/** What the Ollama engine can be told, before defaults. */
+export type OllamaOptions = z.input<typeof ollamaOptionsSchema>;

@@ -1,0 +1,131 @@
+import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { SchemaError } from "../gbnf/index.ts";
+import { readToolUse } from "../llama-cpp/prompt/tools.ts";
+import type { ReadingPlan } from "./answer-reader.ts";
+import type { ChatRequest, GenerateRequest } from "./api.ts";
+import { checkCalls, hold } from "./call-check.ts";
+import { invalid } from "./failures.ts";
+import { forceCall } from "./forced-call.ts";
+import { holdTo } from "./held-schema.ts";
+import { toOllamaMessages } from "./messages.ts";
+import { toOllamaOptions } from "./sampling-options.ts";
+import type { KnownModel } from "./served-model.ts";
+import { toThink } from "./think.ts";
+import { toOllamaTool } from "./tools.ts";
+
+/** A request, and how its answer is to be read. */
+export type Prepared = {
+  readonly reading: ReadingPlan;
+  /** Which request parameter carries the prompt. */
+  readonly param: "messages" | "prompt";
+  /** Which one says what form the answer is to have. */
+  readonly formParam: "response_format" | "tools";
+} & (
+  | { readonly path: "/api/chat"; readonly request: ChatRequest }
+  | { readonly path: "/api/generate"; readonly request: GenerateRequest }
+);
+
+/** Puts a generation into Ollama's terms. Throws `invalid_request` for what cannot be said in them. */
+export function prepare(
+  generation: Generation,
+  known: KnownModel,
+  keepAlive: string | number | undefined,
+): Prepared {
+  const { logprobs, limits } = generation;
+  const common = {
+    model: known.served.engineName,
+    stream: true,
+    truncate: false,
+    shift: false,
+    options: toOllamaOptions(generation, known),
+    ...(logprobs === undefined ? {} : { logprobs: true, top_logprobs: logprobs.top }),
+    ...(keepAlive === undefined ? {} : { keep_alive: keepAlive }),
+  } as const;
+  const reading: ReadingPlan = {
+    model: known.served.model,
+    stop: limits?.stop ?? [],
+    maxTokens: limits?.maxTokens ?? Number.POSITIVE_INFINITY,
+    topLogprobs: logprobs?.top ?? 0,
+    maxCalls: 0,
+  };
+  if (generation.rawPrompt !== undefined) {
+    const prompt = rawText(generation.rawPrompt.prompt, "prompt");
+    // Without `think: false` Ollama would look for thoughts in the text of a model that can think.
+    const request = { ...common, prompt, raw: true, think: false } as const;
+    return { path: "/api/generate", request, reading, param: "prompt", formParam: "response_format" };
+  }
+  return prepareChat(generation, known, common, reading);
+}
+
+function prepareChat(
+  generation: Generation,
+  known: KnownModel,
+  common: Omit<ChatRequest, "messages">,
+  reading: ReadingPlan,
+): Prepared {
+  const use = readToolUse(generation);
+  const think = toThink(generation, known);
+  const messages = toOllamaMessages(generation);
+  const chat = { ...common, messages, ...(think === undefined ? {} : { think }) };
+  const path = "/api/chat";
+  const param = "messages";
+  if (use.mode === "required") {
+    const forced = forceCall(use.callable);
+    const held = use.callable.map(hold);
+    const request = { ...chat, messages: forced.instruct(messages), format: forced.schema };
+    const matches = (name: string, text: string) =>
+      held[use.callable.findIndex((tool) => tool.name === name)]?.matches(text) ?? false;
+    return {
+      path,
+      param,
+      formParam: "tools",
+      request,
+      reading: { ...reading, stop: [], maxCalls: 1, forced, matches },
+    };
+  }
+  const { format, matches } = toFormat(generation);
+  const request = {
+    ...chat,
+    ...(format === undefined ? {} : { format }),
+    ...(use.mode === "none" ? {} : { tools: use.callable.map(toOllamaTool) }),
+  };
+  const checkCall = checkCalls(use.callable, known.served.model);
+  const { maxCalls } = use;
+  return {
+    path,
+    param,
+    formParam: "response_format",
+    request,
+    reading: { ...reading, maxCalls, checkCall, ...(matches === undefined ? {} : { matches }) },
+  };
+}
+
+/** The form of the answer's text in Ollama's terms, and how to tell that a whole answer has it. */
+function toFormat({ outputFormat }: Generation): {
+  readonly format?: unknown;
+  readonly matches?: ReadingPlan["matches"];
+} {
+  const wanted = outputFormat?.format;
+  if (wanted?.case === undefined) return {};
+  if (wanted.case === "jsonObject") {
+    const held = holdTo({ type: "object" }, true);
+    return { format: "json", matches: (_, text) => held.matches(text) };
+  }
+  try {
+    const held = holdTo(JSON.parse(wanted.value.schemaJson), wanted.value.strict);
+    return { format: held.schema, matches: (_, text) => held.matches(text) };
+  } catch (error) {
+    if (!(error instanceof SchemaError || error instanceof SyntaxError)) throw error;
+    const reason = error instanceof SchemaError ? error.message : "it is no JSON";
+    throw invalid("response_format", `Invalid schema for response_format: ${reason}.`);
+  }
+}
+
+/** Ollama takes no tokens. */
+export function rawText(
+  prompt: NonNullable<Generation["rawPrompt"]>["prompt"],
+  param: "prompt" | "input",
+): string {
+  if (prompt.case === "text") return prompt.value;
+  throw invalid(param, `This engine takes text, not token ids. Send \`${param}\` as text.`);
+}

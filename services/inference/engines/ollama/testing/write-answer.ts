@@ -1,0 +1,25 @@
+import type { ServerResponse } from "node:http";
+import { type Answer, toRefusal } from "./refusals.ts";
+
+/** Streams as `streamResponse` does: the status goes out with the first line, so what fails before it has one. */
+export async function writeAnswer(response: ServerResponse, answer: Answer): Promise<void> {
+  if (!("lines" in answer)) {
+    response.writeHead(answer.status, { "content-type": answer.type });
+    response.end(answer.text);
+    return;
+  }
+  try {
+    for await (const line of answer.lines) {
+      if (!response.headersSent) response.writeHead(200, { "content-type": "application/x-ndjson" });
+      response.write(`${JSON.stringify(line)}\n`);
+    }
+    response.end();
+  } catch (error) {
+    const refused = toRefusal(error) as Extract<Answer, { text: string }>;
+    if (response.headersSent) response.end(`${refused.text}\n`);
+    else {
+      response.writeHead(refused.status, { "content-type": refused.type });
+      response.end(refused.text);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ChatRequest } from "./api.ts";
+import { invalid } from "./failures.ts";
+import { parseObject } from "./messages.ts";
+import type { KnownModel } from "./served-model.ts";
+import { firstWithMaxThinking, isAtLeast } from "./version.ts";
+
+/**
+ * Ollama's `think`: how much the model thinks before it answers; undefined leaves it to the model. To a model that
+ * cannot think only `false` may be said.
+ */
+export function toThink(
+  { reasoning, chatTemplateKwargsJson }: Generation,
+  { thinks, version }: Pick<KnownModel, "thinks" | "version">,
+): ChatRequest["think"] {
+  const enabled = reasoning?.enabled ?? templateWish(chatTemplateKwargsJson);
+  const effort = reasoning?.effort ?? "";
+  if (enabled === false || effort === "none") return false;
+  if (!thinks) return undefined;
+  const level = levels[effort];
+  if (level === "max") return isAtLeast(version, firstWithMaxThinking) ? "max" : "high";
+  return level ?? enabled;
+}
+
+const levels: Readonly<Record<string, "low" | "medium" | "high" | "max">> = {
+  minimal: "low",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "high",
+  max: "max",
+};
+
+/** What variables of a chat template say of thinking, the one thing of theirs that Ollama can be told. */
+function templateWish(json: string): boolean | undefined {
+  const variables = Object.entries(json === "" ? {} : (parseObject(json) ?? {}));
+  let wish: boolean | undefined;
+  for (const [name, value] of variables)
+    if (thinkingVariables.has(name) && typeof value === "boolean") wish = value;
+    else if (!foreignVariables.has(name))
+      throw invalid(
+        "chat_template_kwargs",
+        `This engine takes no template variable \`${name.slice(0, 64)}\`, only \`enable_thinking\`.`,
+      );
+  return wish;
+}
+
+const thinkingVariables = new Set(["enable_thinking", "thinking"]);
+
+/** Meant for other engines, which all but them ignore. */
+const foreignVariables = new Set(["synthetic"]);

@@ -1,0 +1,153 @@
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import {
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+  type TokenLogprob,
+  type ToolCallDelta,
+  ToolChoice_Mode,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { finishedEvent } from "../../../events.ts";
+import { StopFilter } from "../../text/stop-filter.ts";
+import { members } from "../read-json.ts";
+import { callableTools } from "../request/forms.ts";
+import { CallReader } from "./call-reader.ts";
+import { type Chunk, readChunk } from "./chunk.ts";
+import { Tally } from "./tally.ts";
+import { WholeCharacters } from "./whole-characters.ts";
+
+/**
+ * Makes the mesh's events out of a stream's chunks:
+ *
+ *     open ──finish reason──▶ closing ──usage, [DONE] or the end──▶ over
+ *       └──stop text met, which the server does not know of────────▶──┘
+ *
+ * A stream that ends while it is open, without `[DONE]`, was cut off: a failure. `[DONE]` without a finish reason is
+ * an end like any other.
+ */
+export class AnswerReader {
+  readonly #generation: Generation;
+  readonly #stops: StopFilter;
+  readonly #calls: CallReader;
+  readonly #tally: Tally;
+  readonly #mayCall: boolean;
+  readonly #text = new WholeCharacters();
+  readonly #reasoning = new WholeCharacters();
+  #reason: FinishReason | undefined;
+  #isOver = false;
+
+  constructor(generation: Generation) {
+    this.#generation = generation;
+    this.#stops = new StopFilter(generation.limits?.stop ?? []);
+    this.#calls = new CallReader(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
+    this.#tally = new Tally(generation);
+    this.#mayCall = callableTools(generation).length > 0;
+  }
+
+  /** True once `finished` has been given. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** True when a stop text was met: the server does not know, and goes on. */
+  get isCut(): boolean {
+    return this.#stops.hit;
+  }
+
+  /** True once nothing but the last word on usage can follow. */
+  get isClosing(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** The events that a chunk brings. Throws `engine_failed`. */
+  push(value: unknown): GenerationEvent[] {
+    const chunk = readChunk(value);
+    this.#tally.push(chunk);
+    if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
+    const events = this.#readDelta(chunk);
+    if (this.#stops.hit) events.push(this.#finish(FinishReason.STOP));
+    else if (this.#reason !== undefined && members(chunk.members.usage).completion_tokens !== undefined)
+      events.push(...this.#end(this.#reason));
+    return events;
+  }
+
+  /** The events that remain once the stream says that it is done, or has ended. Throws `engine_failed`. */
+  end(isDone: boolean): GenerationEvent[] {
+    if (this.#reason === undefined && !isDone) throw this.#failed("broke off in the middle of an answer");
+    return this.#end(this.#reason ?? FinishReason.STOP);
+  }
+
+  #readDelta(chunk: Chunk): GenerationEvent[] {
+    if (chunk.calls.length > 0 && !this.#mayCall)
+      throw this.#failed("called a function that it was not given");
+    const toolCalls = this.#calls.push(chunk.calls);
+    let text = this.#stops.push(this.#text.push(chunk.text));
+    // A stop text does not reach across a call.
+    if (toolCalls.length > 0 && !this.#stops.hit) text += this.#stops.flush();
+    const top = this.#generation.logprobs?.top;
+    const logprobs =
+      top === undefined ? [] : chunk.logprobs.map((entry) => ({ ...entry, top: entry.top.slice(0, top) }));
+    const reasoning = this.#reasoning.push(chunk.reasoning);
+    return toDelta(text, reasoning, this.#stops.hit ? [] : toolCalls, logprobs);
+  }
+
+  #end(reason: FinishReason): GenerationEvent[] {
+    const events = toDelta(this.#stops.flush(), "", this.#calls.end(), []);
+    return [...events, this.#finish(reason)];
+  }
+
+  #finish(given: FinishReason): GenerationEvent {
+    this.#isOver = true;
+    const reason =
+      given === FinishReason.STOP || given === FinishReason.TOOL_CALLS ? this.#endOfItself() : given;
+    if (
+      reason === FinishReason.STOP &&
+      !this.#stops.hit &&
+      this.#mayCall &&
+      this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED
+    )
+      throw this.#failed("answered without the call that it was made to make");
+    return finishedEvent(reason, this.#tally.usage(reason), this.#stops.met);
+  }
+
+  /** Servers say `stop` behind calls, or `tool_calls` without one. */
+  #endOfItself(): FinishReason {
+    return this.#calls.opened > 0 && !this.#stops.hit ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+  }
+
+  #readReason(written: string): FinishReason {
+    const reason = reasons[written];
+    if (reason === undefined) throw this.#failed("ended its answer for a reason of its own");
+    return reason;
+  }
+
+  #failed(what: string): MeshError {
+    return new MeshError("engine_failed", `The engine of \`${this.#generation.model}\` ${what}.`);
+  }
+}
+
+/** Why answers end, in the words of OpenAI, TGI and Mistral. What else there is (`error`, `abort`) is a failure. */
+const reasons: Readonly<Record<string, FinishReason>> = {
+  stop: FinishReason.STOP,
+  eos_token: FinishReason.STOP,
+  stop_sequence: FinishReason.STOP,
+  length: FinishReason.LENGTH,
+  model_length: FinishReason.LENGTH,
+  tool_calls: FinishReason.TOOL_CALLS,
+  function_call: FinishReason.TOOL_CALLS,
+  content_filter: FinishReason.CONTENT_FILTER,
+};
+
+/** One delta, or none when there is nothing in it. */
+function toDelta(
+  text: string,
+  reasoning: string,
+  toolCalls: ToolCallDelta[],
+  logprobs: TokenLogprob[],
+): GenerationEvent[] {
+  if (text === "" && reasoning === "" && toolCalls.length === 0 && logprobs.length === 0) return [];
+  const value = { ...emptyDelta, tokenIds: [], text, reasoning, toolCalls, logprobs };
+  return [{ $typeName: "cxmpute.generation.v1.GenerationEvent", event: { case: "delta", value } }];
+}
+
+const emptyDelta = { $typeName: "cxmpute.generation.v1.Delta" } as const;

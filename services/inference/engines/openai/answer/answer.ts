@@ -1,0 +1,121 @@
+import { linkSignal } from "../../../../../core/streams/link-signal.ts";
+import {
+  FinishReason,
+  type GenerationEvent,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { embeddedEvent, finishedEvent, signOfLife, startedEvent } from "../../../events.ts";
+import { engineFailed, fetchEmbeddings, type Job, openStream, toError } from "../connection.ts";
+import { RequestFailure } from "../upstream/client.ts";
+import { readEventFault } from "../upstream/fault.ts";
+import { AnswerReader } from "./answer-reader.ts";
+import { readEmbeddings } from "./embeddings.ts";
+import { type SseEvent, SseReader } from "./sse-reader.ts";
+import { Vigil } from "./vigil.ts";
+
+/** How long the word on usage may take once it is told why an answer ended, in milliseconds. */
+const lastWordMs = 2000;
+
+/**
+ * Answers one generation. However the iteration ends, nothing stays behind: when the answer was not whole its
+ * request is aborted, by which the server notices that nobody reads any more.
+ */
+export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
+  const { clock, isAlive } = asked.server;
+  const scope = linkSignal(asked.signal);
+  const job = { ...asked, signal: scope.signal };
+  const end = { isWhole: false };
+  try {
+    yield startedEvent("", job.served.fingerprint);
+    const vigil = new Vigil({ clock, isAlive, model: job.served.model });
+    yield* job.generation.embedding === undefined
+      ? answerText(job, vigil, end)
+      : answerInputs(job, vigil, end);
+  } finally {
+    scope.unlink();
+    if (!end.isWhole) scope.abort();
+  }
+}
+
+/** Whether the server has sent all that there is; set before the last event goes out, for few come back after it. */
+interface End {
+  isWhole: boolean;
+}
+
+async function* answerInputs(job: Job, vigil: Vigil, end: End): AsyncGenerator<GenerationEvent> {
+  const inputs = job.generation.embedding?.inputs.length ?? 0;
+  const read = readEmbeddings(yield* vigil.over(fetchEmbeddings(job)), inputs);
+  if (read === undefined) throw engineFailed(job, `did not send one vector for each of ${inputs} inputs`);
+  end.isWhole = true;
+  for (const [index, values] of read.vectors.entries()) yield embeddedEvent(index, values);
+  yield finishedEvent(FinishReason.STOP, {
+    promptTokens: read.promptTokens ?? inputs,
+    completionTokens: 0,
+    cachedTokens: 0,
+    reasoningTokens: 0,
+  });
+}
+
+async function* answerText(job: Job, vigil: Vigil, end: End): AsyncGenerator<GenerationEvent> {
+  const { clock, client } = job.server;
+  const stream = new SseReader(yield* vigil.over(openStream(job)), client.address.base);
+  vigil.moved();
+  const reader = new AnswerReader(job.generation);
+  const after = clock.after.bind(clock);
+  while (!reader.isOver) {
+    const events = yield* vigil.over(
+      reader.isClosing ? lastWord(stream, after) : stream.next().catch(failWith(job)),
+    );
+    vigil.moved();
+    for (const event of toEvents(events, reader, job)) {
+      if (event.event.case === "finished" && !reader.isCut) {
+        end.isWhole = true;
+        void stream.finish(after);
+      }
+      vigil.shown(event.event.case === "delta");
+      yield event;
+    }
+    if (vigil.isDue) {
+      vigil.shown(false);
+      yield signOfLife();
+    }
+  }
+}
+
+/** What the next piece of a stream comes to; undefined: there is none. */
+function* toEvents(
+  events: readonly SseEvent[] | undefined,
+  reader: AnswerReader,
+  job: Job,
+): Generator<GenerationEvent> {
+  if (events === undefined) yield* reader.end(false);
+  for (const event of events ?? []) {
+    if (reader.isOver) return;
+    if (event.kind === "done") yield* reader.end(true);
+    else {
+      const fault = readEventFault(event.value, event.isError);
+      if (fault !== undefined) throw toError(new RequestFailure(fault), job);
+      yield* reader.push(event.value);
+    }
+  }
+}
+
+/** What follows a finish reason: not waited for long, and not missed when the connection breaks. */
+async function lastWord(
+  stream: SseReader,
+  after: (delayMs: number, callback: () => void) => { cancel(): void },
+): Promise<readonly SseEvent[] | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = after(lastWordMs, () => late.resolve(undefined));
+  try {
+    return await Promise.race([stream.next().catch(() => undefined), late.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
+
+const failWith =
+  (job: Job) =>
+  (error: unknown): never => {
+    job.signal.throwIfAborted();
+    throw toError(error, job);
+  };

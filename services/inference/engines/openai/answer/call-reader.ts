@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseJson } from "../read-json.ts";
+import type { WrittenCall } from "./chunk.ts";
+
+interface Call {
+  readonly number: number;
+  readonly writtenIndex: number | undefined;
+  /** Empty until they are told; nothing of the call goes out before its name. */
+  id: string;
+  name: string;
+  opened: boolean;
+  /** All arguments so far. */
+  argumentsJson: string;
+}
+
+/**
+ * Puts the pieces of tool calls into order: calls are numbered from 0 without gaps, and the first piece of each
+ * carries its id and name, whatever the server wrote. It may leave out the index or give every call the same one,
+ * repeat id and name in every piece, leave out the id, or tell the name after the first arguments.
+ */
+export class CallReader {
+  readonly #most: number;
+  readonly #calls: Call[] = [];
+
+  /** Of more calls than `most` nothing goes out: the request has asked for no more. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** How many calls have begun to go out. */
+  get opened(): number {
+    return this.#calls.filter(({ opened }) => opened).length;
+  }
+
+  /** The pieces to hand on for those that came. */
+  push(written: readonly WrittenCall[]): ToolCallDelta[] {
+    return written.flatMap((piece) => {
+      const call = this.#callOf(piece);
+      call.name ||= piece.name;
+      call.id ||= piece.id;
+      call.argumentsJson += piece.argumentsJson;
+      if (call.number >= this.#most || call.name === "") return [];
+      if (call.opened)
+        return piece.argumentsJson === "" ? [] : [delta(call.number, "", "", piece.argumentsJson)];
+      call.opened = true;
+      return [delta(call.number, call.id || newId(), call.name, call.argumentsJson)];
+    });
+  }
+
+  /** What is missing once nothing follows: calls without arguments get an empty object. */
+  end(): ToolCallDelta[] {
+    return this.#calls
+      .filter(({ opened, argumentsJson }) => opened && argumentsJson === "")
+      .map(({ number }) => delta(number, "", "", "{}"));
+  }
+
+  /** The call that a piece belongs to: by its index where it has one, else the latest; or a new one. */
+  #callOf(piece: WrittenCall): Call {
+    const { index } = piece;
+    const known =
+      index === undefined
+        ? this.#calls.at(-1)
+        : this.#calls.findLast(({ writtenIndex }) => writtenIndex === index);
+    if (known !== undefined && !beginsAnother(piece, known)) return known;
+    const call: Call = {
+      number: this.#calls.length,
+      writtenIndex: index,
+      id: "",
+      name: "",
+      opened: false,
+      argumentsJson: "",
+    };
+    this.#calls.push(call);
+    return call;
+  }
+}
+
+/** A name with another id does, and, without ids, a name behind arguments that are complete. */
+function beginsAnother({ id, name }: WrittenCall, known: Call): boolean {
+  if (name === "") return false;
+  if (id !== "" && known.id !== "") return id !== known.id;
+  return id === "" && known.id === "" && parseJson(known.argumentsJson) !== undefined;
+}
+
+const newId = (): string => `call_${randomBytes(12).toString("hex")}`;
+
+const delta = (index: number, id: string, name: string, argumentsJson: string): ToolCallDelta => ({
+  $typeName: "cxmpute.generation.v1.ToolCallDelta",
+  index,
+  id,
+  name,
+  argumentsJson,
+});

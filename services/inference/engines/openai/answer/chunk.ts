@@ -1,0 +1,72 @@
+import type { TokenLogprob } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { list, type Members, members, text } from "../read-json.ts";
+import { readLogprobs } from "./logprobs.ts";
+
+/** A piece of a tool call as a server wrote it; whatever it left out is empty. */
+export interface WrittenCall {
+  readonly index: number | undefined;
+  readonly id: string;
+  readonly name: string;
+  readonly argumentsJson: string;
+}
+
+/** What one chunk of a stream says, in one form for all servers and both endpoints. */
+export interface Chunk {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly calls: readonly WrittenCall[];
+  readonly logprobs: readonly TokenLogprob[];
+  /** Empty while the answer goes on. */
+  readonly finishReason: string;
+  /** With members `usage` or `timings`, where it tells counts. */
+  readonly members: Members;
+}
+
+/**
+ * Reads a chunk of `/chat/completions` or `/completions`. Choices may be missing or null, content may be null or a
+ * list of parts, thoughts are called `reasoning_content` or `reasoning` or both with the same text, and `<think>` in
+ * the content stays what it is: text.
+ */
+export function readChunk(value: unknown): Chunk {
+  const chunk = members(value);
+  const choice = members(list(chunk.choices).find((one) => (members(one).index ?? 0) === 0));
+  const delta = members(choice.delta);
+  return {
+    text: text(choice.text) + contentOf(delta.content) + text(delta.refusal),
+    reasoning: text(delta.reasoning_content) || text(delta.reasoning),
+    calls: [...list(delta.tool_calls).map(readCall), ...legacyCall(delta.function_call)],
+    logprobs: readLogprobs(choice.logprobs),
+    finishReason: text(choice.finish_reason),
+    members: chunk,
+  };
+}
+
+const contentOf = (content: unknown): string =>
+  typeof content === "string"
+    ? content
+    : list(content)
+        .map((part) => text(members(part).text))
+        .join("");
+
+function readCall(value: unknown): WrittenCall {
+  const call = members(value);
+  const { name, arguments: written } = members(call.function);
+  return {
+    index: typeof call.index === "number" ? call.index : undefined,
+    id: text(call.id),
+    name: text(name),
+    argumentsJson: argumentsOf(written),
+  };
+}
+
+/** OpenAI's form before there were tools. */
+const legacyCall = (value: unknown): WrittenCall[] =>
+  value === undefined || value === null ? [] : [readCall({ index: 0, function: value })];
+
+/** Some servers give the object itself instead of its text. */
+const argumentsOf = (written: unknown): string =>
+  typeof written === "string"
+    ? written
+    : typeof written === "object" && written !== null
+      ? JSON.stringify(written)
+      : "";

@@ -1,0 +1,51 @@
+import { count, list, members } from "../read-json.ts";
+
+/** Vectors of length 1, in the order of the inputs. */
+export interface Embeddings {
+  readonly vectors: readonly number[][];
+  /** Of all inputs; undefined when the server does not tell. */
+  readonly promptTokens: number | undefined;
+}
+
+/**
+ * Reads the answer of `/embeddings`; undefined unless there is one vector of numbers, all of one size, for each input.
+ * Vectors are brought to length 1: some servers leave that to their clients.
+ */
+export function readEmbeddings(value: unknown, inputs: number): Embeddings | undefined {
+  const { data, usage } = members(value);
+  const vectors: number[][] = [];
+  for (const [position, item] of list(data).entries()) {
+    const { index, embedding } = members(item);
+    const numbers = toNumbers(embedding);
+    if (numbers === undefined) return undefined;
+    vectors[typeof index === "number" ? index : position] = numbers;
+  }
+  const size = vectors[0]?.length;
+  const isComplete =
+    vectors.length === inputs && Array.from(vectors).every((vector) => vector?.length === size);
+  return isComplete
+    ? { vectors: vectors.map(toUnit), promptTokens: count(members(usage).prompt_tokens) }
+    : undefined;
+}
+
+/** A list of numbers, or 32-bit floats in base64, which some servers send whatever was asked for. */
+function toNumbers(embedding: unknown): number[] | undefined {
+  if (typeof embedding === "string") {
+    const bytes = Buffer.from(embedding, "base64");
+    if (bytes.length % 4 !== 0) return undefined;
+    return toNumbers(Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(index * 4)));
+  }
+  // llama-server nests the vector of a pooled input.
+  const [first] = list(embedding);
+  if (Array.isArray(first) && list(embedding).length === 1) return toNumbers(first);
+  const numbers = list(embedding);
+  return numbers.length > 0 &&
+    numbers.every((number) => typeof number === "number" && Number.isFinite(number))
+    ? (numbers as number[])
+    : undefined;
+}
+
+function toUnit(vector: number[]): number[] {
+  const length = Math.hypot(...vector);
+  return length === 0 ? vector : vector.map((value) => value / length);
+}

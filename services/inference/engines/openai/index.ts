@@ -1,0 +1,2 @@
+export { createOpenAiEngine, type OpenAiSurroundings } from "./openai-engine.ts";
+export { type OpenAiOptions, openAiOptionsSchema } from "./options.ts";

@@ -1,0 +1,75 @@
+import type { Clock } from "../../../../core/clock.ts";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { linkSignal } from "../../../../core/streams/link-signal.ts";
+import type { Log } from "../../../../core/telemetry/log.ts";
+import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Engine } from "../../engine.ts";
+import { answer } from "./answer/answer.ts";
+import { type Listed, ModelLister } from "./models/list-models.ts";
+import type { OpenAiOptions } from "./options.ts";
+import { parseAddress } from "./upstream/address.ts";
+import { UpstreamClient } from "./upstream/client.ts";
+import { serverKinds } from "./upstream/kinds.ts";
+import { OptionalMembers } from "./upstream/optional-members.ts";
+import { Pulse } from "./upstream/pulse.ts";
+
+/** What the engine needs from around it. */
+export interface OpenAiSurroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Any server that speaks OpenAI's protocol, as an engine: llama-server, vLLM, SGLang, LM Studio, Text Generation
+ * Inference, another mesh. Lenient with what comes back, strict with what goes out: what the server cannot do is
+ * refused and never weakened, and an answer that breaks off is a failure and never an end.
+ *
+ * Every answer is asked for as a stream, whatever the caller wants, because only a stream shows that it moves. How
+ * token counts, stop texts and silence are dealt with is said in `answer/tally.ts`, `request/body.ts` and
+ * `answer/vigil.ts`.
+ */
+export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
+  const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);
+  const lister = new ModelLister(client, options, clock, log);
+  const lifetime = new AbortController();
+  const { isAlive } = new Pulse(client, clock, lifetime.signal);
+  const optional = new OptionalMembers();
+  let known = new Map<string, ServedModel>();
+  let traits = serverKinds.unknown;
+  let unloaded: ReadonlySet<string> = new Set();
+
+  const learn = ({ kind, models, ...listed }: Listed): ServedModel[] => {
+    traits = serverKinds[kind];
+    unloaded = listed.unloaded;
+    known = new Map(models.map((served) => [served.model, served]));
+    return models;
+  };
+
+  async function* generate(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+    const served = known.get(generation.model);
+    if (served === undefined)
+      throw new MeshError("engine_failed", `The engine does not serve \`${generation.model}\` any more.`);
+    const scope = linkSignal(lifetime.signal);
+    const abort = () => scope.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    try {
+      scope.signal.throwIfAborted();
+      const server = { client, traits, optional, isAlive, clock };
+      yield* answer({ server, generation, served, signal: scope.signal });
+    } finally {
+      signal.removeEventListener("abort", abort);
+      scope.unlink();
+    }
+  }
+
+  return {
+    models: async (signal) => learn(await lister.list(signal)),
+    isLoaded: (model) => !unloaded.has(model),
+    generate,
+    async close() {
+      lifetime.abort(new MeshError("cancelled", "The engine was closed."));
+    },
+  };
+}

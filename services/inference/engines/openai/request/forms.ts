@@ -1,0 +1,66 @@
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import {
+  type Generation,
+  type OutputFormat,
+  type Tool,
+  ToolChoice_Mode,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type Json, type JsonObject, JsonText } from "./json.ts";
+
+/** The functions that an answer may call: none when calls are forbidden, only the allowed ones otherwise. */
+export function callableTools({ tools, toolChoice }: Generation): readonly Tool[] {
+  if (toolChoice?.mode === ToolChoice_Mode.NONE) return [];
+  const allowed = toolChoice?.allowedNames ?? [];
+  return allowed.length === 0 ? tools : tools.filter(({ name }) => allowed.includes(name));
+}
+
+/**
+ * The members that say which functions there are and whether one must be called. A function that must not be
+ * called is not sent, and a call of a certain one is asked for by sending that one alone with `required`: every
+ * server understands that, while llama-server takes a named choice for `auto`, and others ignore `none`.
+ */
+export function toToolMembers(generation: Generation): JsonObject {
+  const tools = callableTools(generation);
+  if (tools.length === 0) return {};
+  return {
+    tools: tools.map(toTool),
+    tool_choice: generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED ? "required" : "auto",
+    // Said both ways: servers differ in what they do when nothing is said.
+    parallel_tool_calls: generation.parallelToolCalls ?? true,
+  };
+}
+
+const toTool = ({ name, description, parametersJson, strict }: Tool): JsonObject => ({
+  type: "function",
+  function: {
+    name,
+    description: description || undefined,
+    parameters:
+      parametersJson === ""
+        ? { type: "object", properties: {} }
+        : parsed(parametersJson, `the parameters of \`${name}\``, "tools"),
+    strict: strict || undefined,
+  },
+});
+
+/** The shape of the text; undefined for free text. */
+export function toResponseFormat(format: OutputFormat | undefined): JsonObject | undefined {
+  if (format?.format.case === "jsonObject") return { type: "json_object" };
+  if (format?.format.case !== "jsonSchema") return undefined;
+  const { name, schemaJson, strict } = format.format.value;
+  const schema = parsed(schemaJson, "the schema", "response_format");
+  return { type: "json_schema", json_schema: { name: name || "answer", schema, strict } };
+}
+
+/** Text from outside goes into a body only when it is JSON by itself: otherwise it could end the body and add to it. */
+function parsed(text: string, what: string, param: string): Json {
+  try {
+    JSON.parse(text);
+    return new JsonText(text);
+  } catch (error) {
+    throw new MeshError("invalid_request", `Invalid '${param}': ${what} must be valid JSON.`, {
+      param,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type {
+  Generation,
+  LogprobsRequest,
+  Sampling,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { JsonObject } from "./json.ts";
+
+/**
+ * How tokens are drawn. OpenAI's names, and the vendors' for the rest: `top_k` and `min_p` are called so by all;
+ * vLLM, SGLang and TGI read `repetition_penalty`, llama-server and LM Studio `repeat_penalty`.
+ */
+export function toSampling(sampling: Sampling | undefined): JsonObject {
+  if (sampling === undefined) return {};
+  const { topK, seed, logitBias, repetitionPenalty } = sampling;
+  return {
+    temperature: sampling.temperature,
+    top_p: sampling.topP,
+    // -1 switches it off everywhere; 0 is refused by older vLLM and SGLang.
+    top_k: topK === 0 ? -1 : topK,
+    min_p: sampling.minP,
+    frequency_penalty: sampling.frequencyPenalty,
+    presence_penalty: sampling.presencePenalty,
+    repetition_penalty: repetitionPenalty,
+    repeat_penalty: repetitionPenalty,
+    seed: seed === undefined ? undefined : foldSeed(seed),
+    logit_bias: Object.keys(logitBias).length === 0 ? undefined : logitBias,
+  };
+}
+
+/**
+ * Any seed as a number that every server takes: llama-server keeps 32 bits, of which the largest values mean "any
+ * seed". Small seeds stay themselves.
+ */
+export function foldSeed(seed: bigint): number {
+  if (seed >= 0n && seed < 2n ** 31n) return Number(seed);
+  return Number(BigInt.asUintN(64, seed * goldenRatio) >> 33n);
+}
+
+/** 2^64 divided by the golden ratio: seeds beside each other come far apart. */
+const goldenRatio = 0x9e37_79b9_7f4a_7c15n;
+
+/**
+ * The members that ask a chat for log probabilities. At least one alternative is asked for, because llama-server
+ * gives nothing at all for 0.
+ */
+export const toChatLogprobs = (logprobs: LogprobsRequest | undefined): JsonObject =>
+  logprobs === undefined ? {} : { logprobs: true, top_logprobs: Math.max(1, logprobs.top) };
+
+/** The same for a completion. */
+export const toCompletionLogprobs = (logprobs: LogprobsRequest | undefined): JsonObject =>
+  logprobs === undefined ? {} : { logprobs: Math.max(1, logprobs.top) };
+
+/**
+ * How much to think, as OpenAI says it and, for servers that hand them to the model's template, in the words of
+ * the common templates; the generation's own words for the template come last. `kwargs` must be an object's.
+ */
+export function toThinking({ reasoning }: Generation, kwargs: JsonObject): JsonObject {
+  const { effort = "", enabled } = reasoning ?? {};
+  const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");
+  const variables = {
+    ...(thinks === undefined ? {} : { enable_thinking: thinks, thinking: thinks }),
+    ...kwargs,
+  };
+  return {
+    reasoning_effort: effort || undefined,
+    chat_template_kwargs: Object.keys(variables).length === 0 ? undefined : variables,
+  };
+}

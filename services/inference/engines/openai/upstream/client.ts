@@ -1,0 +1,120 @@
+import type { Clock } from "../../../../../core/clock.ts";
+import type { Address } from "./address.ts";
+import { type ConnectionFault, readConnectionFault } from "./connection-fault.ts";
+import { readHttpFault, type UpstreamFault } from "./fault.ts";
+
+/** A request that did not bring what it was for: the server refused it, or the connection failed. */
+export class RequestFailure extends Error {
+  override readonly name = "RequestFailure";
+  readonly fault: UpstreamFault | ConnectionFault;
+
+  constructor(fault: UpstreamFault | ConnectionFault, options?: ErrorOptions) {
+    super("words" in fault ? fault.words : fault.message, options);
+    this.fault = fault;
+  }
+}
+
+/** The most that is read of a body that is not a stream, in bytes: embeddings of many texts are large. */
+const bodyLimitBytes = 64 * 1024 * 1024;
+/** The same of a body that tells of a failure. */
+const faultLimitBytes = 64 * 1024;
+
+/** Sends requests to one server. Bodies are always read to their end or given up, so no connection stays behind. */
+export class UpstreamClient {
+  readonly address: Address;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #clock: Clock;
+
+  constructor(address: Address, apiKey: string | undefined, clock: Clock) {
+    this.address = address;
+    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    this.#clock = clock;
+  }
+
+  /** The response to a GET, with its JSON; throws `RequestFailure`. */
+  async getJson(
+    url: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly json: unknown; readonly headers: Headers }> {
+    const response = await this.#send(url, { headers: this.#headers, signal });
+    const text = await this.readText(response);
+    try {
+      return { json: JSON.parse(text), headers: response.headers };
+    } catch (error) {
+      throw new RequestFailure(
+        {
+          broke: false,
+          words: `What answers at ${url} is no OpenAI-compatible server: it sent ${describeBody(response)} instead of JSON. Check the address and the port.`,
+        },
+        { cause: error },
+      );
+    }
+  }
+
+  /** The status of the answer to a GET. */
+  async touch(path: string, signal: AbortSignal): Promise<number> {
+    const url = `${this.address.base}${path}`;
+    const response = await fetch(url, { headers: this.#headers, signal, redirect: "manual" });
+    await this.readText(response);
+    return response.status;
+  }
+
+  /** The response to a POST of JSON, once its headers are there and its status is 200; throws `RequestFailure`. */
+  post(path: string, body: string, accept: string, signal: AbortSignal): Promise<Response> {
+    const headers = { ...this.#headers, "content-type": "application/json", accept };
+    return this.#send(`${this.address.base}${path}`, { method: "POST", headers, body, signal });
+  }
+
+  /** The text of a body; throws `RequestFailure` when it breaks off or is too long. */
+  async readText(response: Response, limitBytes = bodyLimitBytes): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    let bytes = 0;
+    try {
+      for await (const chunk of response.body ?? []) {
+        bytes += chunk.byteLength;
+        // Leaving the loop gives the body up, and with it the connection.
+        if (bytes > limitBytes) break;
+        text += decoder.decode(chunk, { stream: true });
+      }
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    return text + decoder.decode();
+  }
+
+  /**
+   * A request without its body's end. Redirects are not followed: they would carry the key to another place. A
+   * connection that was kept from an earlier request may have been closed by the server just now, so one that breaks
+   * before any answer is tried once more, on a new one.
+   */
+  async #send(url: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(url, { ...init, redirect: "manual" });
+    } catch (error) {
+      init.signal?.throwIfAborted();
+      if (!readConnectionFault(error, this.address.base).broke) throw this.#failed(error);
+      try {
+        response = await fetch(url, { ...init, redirect: "manual" });
+      } catch (again) {
+        init.signal?.throwIfAborted();
+        throw this.#failed(again);
+      }
+    }
+    if (response.status === 200) return response;
+    const text = await this.readText(response, faultLimitBytes);
+    throw new RequestFailure(readHttpFault(response.status, response.headers, text, this.#clock.wallTime()));
+  }
+
+  #failed(error: unknown): RequestFailure {
+    return new RequestFailure(readConnectionFault(error, this.address.base), { cause: error });
+  }
+}
+
+/** What kind of body came, for messages. */
+export function describeBody(response: Response): string {
+  const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type === "text/html") return "a web page";
+  return /^[\w.+-]+\/[\w.+-]+$/.test(type) ? type : "a body of no known type";
+}

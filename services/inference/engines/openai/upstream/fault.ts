@@ -1,0 +1,167 @@
+import { parseJson } from "../read-json.ts";
+import { toSafeText } from "./safe-text.ts";
+
+/** What an upstream said of its failure, whichever of the many forms it used. */
+export interface UpstreamFault {
+  /** HTTP status; for a failure within a stream what its code or type comes to. */
+  readonly status: number;
+  /** Its own words, safe to pass on; may be empty. */
+  readonly message: string;
+  /** OpenAI's `type` and `code`, or what the server has in their place; empty for none. */
+  readonly type: string;
+  readonly code: string;
+  /** The request parameter at fault, when it names one that exists. */
+  readonly param: string | undefined;
+  /** When another try makes sense, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  /** Tokens of the prompt and of the context, when the prompt does not fit and it tells. */
+  readonly promptTokens: number | undefined;
+  readonly contextTokens: number | undefined;
+}
+
+/** Reads a failed response: its status, its headers and the text of its body. `now` is the wall time. */
+export function readHttpFault(status: number, headers: Headers, text: string, now: number): UpstreamFault {
+  const body = parseJson(text);
+  return {
+    ...readBody(body === undefined && !/^\s*</.test(text) ? text : body),
+    status,
+    retryAfterMs: readRetryAfter(headers, now),
+  };
+}
+
+/**
+ * A failure inside a body that came with status 200, or undefined when the value tells of none: OpenAI's
+ * `{"error": {…}}`, TGI's `{"error": "…"}`, vLLM's flat `{"object": "error", …}`, and what comes under
+ * `event: error`. `"error": null` is no failure.
+ */
+export function readEventFault(value: unknown, isErrorEvent: boolean): UpstreamFault | undefined {
+  const object = asObject(value);
+  const failed =
+    isErrorEvent || object?.object === "error" || (object?.error !== undefined && object.error !== null);
+  if (!failed) return undefined;
+  const fault = readBody(value);
+  return { ...fault, status: statusOf(fault, object) };
+}
+
+function readBody(body: unknown): Omit<UpstreamFault, "retryAfterMs"> & { readonly retryAfterMs: undefined } {
+  const outer = asObject(body) ?? {};
+  const inner = asObject(outer.error) ?? outer;
+  const rawMessage = messageOf(inner, outer, body);
+  return {
+    status: 0,
+    message: toSafeText(rawMessage),
+    type: word(inner.type ?? outer.error_type),
+    code: word(inner.code),
+    param: readParam(inner.param, rawMessage),
+    retryAfterMs: undefined,
+    ...readLengths(inner, rawMessage),
+  };
+}
+
+function messageOf(inner: Json, outer: Json, body: unknown): string {
+  for (const said of [inner.message, outer.error, outer.message, outer.detail])
+    if (typeof said === "string") return said;
+  // FastAPI's list of what is wrong where.
+  if (Array.isArray(outer.detail))
+    return outer.detail
+      .map((item) => {
+        const { loc, msg } = asObject(item) ?? {};
+        return `${Array.isArray(loc) ? `'${loc.filter((step) => step !== "body").join(".")}': ` : ""}${String(msg ?? "")}`;
+      })
+      .join("; ");
+  return typeof body === "string" ? body : "";
+}
+
+/** What a failure inside a stream would have been as a status. */
+function statusOf({ type, code, message }: UpstreamFault, object: Json | undefined): number {
+  const number = Number(asObject(object?.error)?.code ?? object?.code ?? code);
+  if (Number.isInteger(number) && number >= 400 && number < 600) return number;
+  const said = `${type} ${code}`.toLowerCase();
+  if (/rate_?limit|overload|unavailable|capacity/.test(said)) return 429;
+  if (/invalid_?request|bad_?request|validation|context_length|exceed_context/.test(said)) return 400;
+  return /\boverloaded\b|too many requests/i.test(message) ? 503 : 500;
+}
+
+/** Names the parameter: the upstream's own word, or a parameter that its message quotes. */
+function readParam(param: unknown, message: string): string | undefined {
+  const candidates = [
+    typeof param === "string" ? param.replace(/^body\./, "") : "",
+    /(?:argument supplied|parameter):\s*['"`]?([\w.[\]]+)/i.exec(message)?.[1] ?? "",
+    /['"`]([a-z_]+(?:[.[][\w.[\]]*)?)['"`]/.exec(message)?.[1] ?? "",
+  ];
+  return candidates.find(
+    (path) =>
+      path.length <= 100 && parameters.has(/^[a-z_]+/.exec(path)?.[0] ?? "") && /^[\w.[\]]+$/.test(path),
+  );
+}
+
+/** Requests of ours have these, and callers know them by the same names. */
+const parameters = new Set([
+  ...["messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "temperature", "top_p"],
+  ...[
+    "top_k",
+    "min_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "repetition_penalty",
+    "repeat_penalty",
+    "seed",
+  ],
+  ...["logit_bias", "logprobs", "top_logprobs", "max_tokens", "max_completion_tokens", "reasoning_effort"],
+  ...["chat_template_kwargs", "stream_options", "prompt", "input", "model"],
+]);
+
+/** The two lengths, from llama-server's members or out of the sentences of vLLM, SGLang, OpenAI and TGI. */
+function readLengths(inner: Json, message: string): Pick<UpstreamFault, "promptTokens" | "contextTokens"> {
+  return {
+    promptTokens: count(inner.n_prompt_tokens) ?? firstNumber(message, promptPatterns),
+    contextTokens: count(inner.n_ctx) ?? firstNumber(message, contextPatterns),
+  };
+}
+
+const promptPatterns = [
+  /resulted in (\d+) tokens/i,
+  /\((\d+) in the (?:messages|prompt)/i,
+  /(?:has|passed|contains(?: at least)?) (\d+) input tokens/i,
+  /(?:request|input) \((\d+) tokens\)/i,
+  /(\d+) tokens from the input/i,
+  /given: (\d+) `?inputs/i,
+];
+
+const contextPatterns = [
+  /maximum context length (?:is|of) (?:only )?(\d+)/i,
+  /context length(?: is| of)?(?: only)? (\d+)/i,
+  /context (?:size|length) \((\d+) tokens\)/i,
+  /`max_new_tokens` must be <= (\d+)/i,
+  // llama-server reads an input to embed in one batch.
+  /current batch size: (\d+)/i,
+];
+
+const firstNumber = (text: string, patterns: readonly RegExp[]): number | undefined =>
+  count(patterns.map((pattern) => pattern.exec(text)?.[1]).find((digits) => digits !== undefined));
+
+/** Milliseconds until another try, from the headers that OpenAI's clients read. */
+function readRetryAfter(headers: Headers, now: number): number | undefined {
+  const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
+  if (milliseconds >= 0) return Math.min(milliseconds, longestRetryAfterMs);
+  const text = headers.get("retry-after");
+  if (text === null || text.trim() === "") return undefined;
+  const waitMs = Number.isNaN(Number(text)) ? Date.parse(text) - now : Number(text) * 1000;
+  return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(0, waitMs), longestRetryAfterMs);
+}
+
+/** What an upstream may make a caller wait. */
+const longestRetryAfterMs = 60_000;
+
+type Json = Readonly<Record<string, unknown>>;
+
+const asObject = (value: unknown): Json | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+
+const word = (value: unknown): string =>
+  typeof value === "string" || typeof value === "number" ? String(value).slice(0, 60) : "";
+
+function count(value: unknown): number | undefined {
+  const number = Number(value ?? Number.NaN);
+  return Number.isSafeInteger(number) && number > 0 && number < 2 ** 32 ? number : undefined;
+}

@@ -1,0 +1,119 @@
+import { MeshError, type MeshErrorOptions } from "../../../../../core/errors/mesh-error.ts";
+import type { UpstreamFault } from "./fault.ts";
+
+/** Which request failed, for messages. */
+export interface FailedRequest {
+  readonly model: string;
+  /** What the caller calls that which may be too long: `messages`, `prompt` or `input`. */
+  readonly lengthParam: string;
+  /** Tokens that prompt and answer may have together. */
+  readonly contextLength: number;
+  /** Names the server, in what the provider reads. */
+  readonly base: string;
+}
+
+/**
+ * A failure of the upstream as the mesh's own. The caller reads what concerns the caller; what only the provider
+ * can mend is the error's cause, which the node logs.
+ *
+ * | upstream | here |
+ * |---|---|
+ * | the prompt does not fit | `invalid_request`, `context_length_exceeded` |
+ * | 400, 409, 413, 415, 422; a chat template that refuses the order of roles | `invalid_request`, with its words |
+ * | 408, 425, 429, 503, 529 | `saturated`, with its time |
+ * | 3xx, 401, 403, 404, 405, 501, other 5xx | `engine_failed` |
+ */
+export function toGenerationError(fault: UpstreamFault, request: FailedRequest): MeshError {
+  const { model, base } = request;
+  const { status, message } = fault;
+  if (isTooLong(fault)) return tooLong(fault, request);
+  if (isCallersFault(fault)) {
+    const options: MeshErrorOptions = {};
+    if (fault.param !== undefined) options.param = fault.param;
+    if (/^[a-z]+(_[a-z]+)+$/.test(fault.code)) options.code = fault.code;
+    return new MeshError(
+      "invalid_request",
+      `The engine of \`${model}\` refused the request${message === "" ? "." : `: ${message}`}`,
+      options,
+    );
+  }
+  if (busyStatuses.has(status) && fault.code !== "insufficient_quota")
+    return new MeshError("saturated", `The engine of \`${model}\` is busy. Try again later.`, {
+      retryAfterMs: fault.retryAfterMs ?? 1000,
+      cause: providerFault(fault, base),
+    });
+  const row = ofProvider.find(({ statuses }) => statuses(status));
+  return new MeshError("engine_failed", `The engine of \`${model}\` ${row?.words ?? "failed"}.`, {
+    cause: providerFault(fault, base),
+  });
+}
+
+const ofProvider: readonly { readonly statuses: (status: number) => boolean; readonly words: string }[] = [
+  { statuses: (status) => status === 401 || status === 403, words: "refused the key of this node" },
+  { statuses: (status) => status >= 300 && status < 400, words: "is somewhere else" },
+  { statuses: (status) => status === 404, words: "does not serve it any more, or not in this way" },
+  { statuses: (status) => status === 405 || status === 501, words: "cannot do what this request needs" },
+];
+
+/** What the provider reads of a failed request: what is wrong, where, and what to do. */
+export function providerFault({ status, message }: UpstreamFault, base: string): Error {
+  const words = message === "" ? "" : ` It said: ${message}`;
+  const error = new Error(`${adviceFor(status, base)}${words}`);
+  error.name = "UpstreamError";
+  return error;
+}
+
+function adviceFor(status: number, base: string): string {
+  if (status === 401 || status === 403)
+    return `The server at ${base} refused the key (HTTP ${status}). Give the key that it was started with as the engine's key.`;
+  if (status >= 300 && status < 400)
+    return `The server at ${base} sends requests on to another address (HTTP ${status}). Give that address instead: a key is never sent on.`;
+  if (status === 404 || status === 405)
+    return `The server at ${base} has no such model or endpoint (HTTP ${status}). Check that it is OpenAI-compatible and that the address ends where its endpoints begin, mostly with /v1.`;
+  if (status === 501) return `The server at ${base} was started without what this request needs (HTTP 501).`;
+  if (busyStatuses.has(status))
+    return `The server at ${base} is busy or still loading (HTTP ${status}). Wait, or give this node fewer slots.`;
+  return `The server at ${base} failed (HTTP ${status}). Look into its own log for the reason.`;
+}
+
+const busyStatuses = new Set([408, 425, 429, 503, 529]);
+const callersStatuses = new Set([400, 409, 413, 415, 422]);
+
+/** llama-server runs the model's template and answers 500 when that raises an objection to the messages. */
+const isCallersFault = ({ status, message }: UpstreamFault): boolean =>
+  callersStatuses.has(status) ||
+  (status === 500 && /jinja|chat template|roles must alternate/i.test(message));
+
+function isTooLong({ status, type, code, message, promptTokens, contextTokens }: UpstreamFault): boolean {
+  if (code === "context_length_exceeded" || type === "exceed_context_size_error") return true;
+  if (status === 500 && /input (\(\d+ tokens\) )?is too large to process/i.test(message)) return true;
+  if (!callersStatuses.has(status)) return false;
+  return (
+    (promptTokens !== undefined && contextTokens !== undefined) ||
+    /context (length|size|window)|(prompt|input|inputs|messages) (is|are) too (long|large)|input length .*exceed|must have less than \d+ tokens/i.test(
+      message,
+    )
+  );
+}
+
+function tooLong(fault: UpstreamFault, { lengthParam, contextLength }: FailedRequest): MeshError {
+  const { promptTokens, contextTokens = contextLength } = fault;
+  const found = promptTokens === undefined ? "did not fit into it" : `resulted in ${promptTokens} tokens`;
+  return new MeshError(
+    "invalid_request",
+    `This model's maximum context length is ${contextTokens} tokens. However, your ${lengthParam} ${found}. Please reduce the length of the ${lengthParam}.`,
+    { code: "context_length_exceeded", param: lengthParam },
+  );
+}
+
+/** How many tokens an answer may have when only its limit, and not the prompt, is too long; else undefined. */
+export function roomForAnswer(
+  fault: UpstreamFault,
+  contextLength: number,
+  maxTokens: number,
+): number | undefined {
+  const { promptTokens, contextTokens = contextLength } = fault;
+  if (!callersStatuses.has(fault.status) || promptTokens === undefined) return undefined;
+  const room = contextTokens - promptTokens;
+  return room >= 1 && room < maxTokens ? room : undefined;
+}

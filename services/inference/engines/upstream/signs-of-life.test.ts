@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { FakeClock } from "../../../../core/fake-clock.ts";
+import { Channel } from "../../../../core/streams/channel.ts";
+import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { signOfLife, textEvent } from "../../events.ts";
+import { withSignsOfLife } from "./signs-of-life.ts";
+
+function start(alive: () => Promise<boolean>) {
+  const clock = new FakeClock();
+  let left = false;
+  const source = new Channel<GenerationEvent>({
+    capacity: 100,
+    onLeave: () => {
+      left = true;
+    },
+  });
+  const events = withSignsOfLife(source, {
+    clock,
+    alive,
+    periodMs: 400,
+    beginLimitMs: 2000,
+    stallLimitMs: 800,
+    upstream: "It",
+  });
+  return { clock, source, events, hasLeft: () => left };
+}
+
+describe("silence", () => {
+  test("is filled with signs of life while the upstream answers", async () => {
+    const { clock, source, events } = start(async () => true);
+    const first = events.next();
+    await clock.advance(400);
+    expect((await first).value).toEqual(signOfLife());
+    const second = events.next();
+    source.push(textEvent("a", []));
+    expect((await second).value).toEqual(textEvent("a", []));
+    source.close();
+    expect((await events.next()).done).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("stays silence when the upstream does not answer either", async () => {
+    let asked = 0;
+    const { clock, source, events } = start(async () => {
+      asked++;
+      return false;
+    });
+    const first = events.next();
+    await clock.advance(1300);
+    expect(asked).toBe(3);
+    source.push(textEvent("late", []));
+    expect((await first).value).toEqual(textEvent("late", []));
+    await events.return(undefined);
+  });
+
+  test("that lasts too long is a failure, however alive the upstream is", async () => {
+    const { clock, events, hasLeft } = start(async () => true);
+    const read = (async () => {
+      for await (const _ of events);
+    })();
+    const failed = expect(read).rejects.toMatchObject({
+      kind: "engine_failed",
+      message: "It has said nothing for 2 s, so the answer was given up.",
+    });
+    for (let step = 0; step < 5; step++) await clock.advance(400);
+    await failed;
+    expect(hasLeft()).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+test("silence between two events may last less long", async () => {
+  const { clock, source, events } = start(async () => true);
+  source.push(textEvent("a", []));
+  await events.next();
+  const read = (async () => {
+    for await (const _ of events);
+  })();
+  const failed = expect(read).rejects.toMatchObject({
+    message: "It has said nothing for 1 s, so the answer was given up.",
+  });
+  for (let step = 0; step < 2; step++) await clock.advance(400);
+  await failed;
+});
+
+test("a reader who leaves ends the source, even in the middle of a read", async () => {
+  const { clock, events, hasLeft } = start(async () => true);
+  const first = events.next();
+  await clock.advance(400);
+  await first;
+  await events.return(undefined);
+  expect(hasLeft()).toBe(true);
+});

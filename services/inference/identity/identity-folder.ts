@@ -1,0 +1,135 @@
+import type { X509Certificate } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { CredentialsFault, checkCredentials } from "../../../core/identity/check-credentials.ts";
+import type { Credentials } from "../../../core/identity/credentials.ts";
+import { createKey } from "../../../core/identity/key-pair.ts";
+import { writePrivateFile } from "../../../core/identity/private-files.ts";
+import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+
+/** What a node remembers of the mesh that it belongs to. */
+const placeSchema = z.strictObject({
+  /** Its name there. */
+  nodeId: z.string().min(1),
+  registry: z.string().min(1),
+  routers: z.array(z.string().min(1)),
+});
+export type Place = z.output<typeof placeSchema>;
+
+/** A node's identity as it is kept. */
+export interface KeptIdentity {
+  readonly nodeId: string;
+  readonly credentials: Credentials;
+  readonly certificate: X509Certificate;
+  readonly authority: X509Certificate;
+}
+
+/**
+ * Where a node keeps who it is: a folder with its key, its certificate, the authorities that it trusts, and where the
+ * mesh is. Every file is for its owner alone. Whoever cannot use a file hears which one, why, and what to do.
+ */
+export class IdentityFolder {
+  readonly path: string;
+  readonly #key: string;
+  readonly #certificate: string;
+  readonly #authorities: string;
+  readonly #place: string;
+
+  /** The folder in a data folder. */
+  constructor(dataFolder: string) {
+    this.path = join(dataFolder, "identity");
+    this.#key = join(this.path, "key.pem");
+    this.#certificate = join(this.path, "certificate.pem");
+    this.#authorities = join(this.path, "authorities.pem");
+    this.#place = join(this.path, "mesh.json");
+  }
+
+  /**
+   * The identity; undefined when this node has none. Throws a `CredentialsFault` when it is no good, which tells
+   * whether it has only expired, and a `UserFault` when a file cannot be used at all.
+   */
+  async read(wallTime: number): Promise<KeptIdentity | undefined> {
+    const certificate = await readText(this.#certificate);
+    if (certificate === undefined) return undefined;
+    const privateKey = await this.#readKey();
+    const authorities = await readText(this.#authorities);
+    if (privateKey === undefined || authorities === undefined)
+      throw new UserFault(
+        `${privateKey === undefined ? this.#key : this.#authorities} is missing, so the certificate beside it is of no use: put the file back, or remove ${this.path} and join with a new token.`,
+      );
+    const credentials = { certificate, privateKey, authorities };
+    const names = { certificate: this.#certificate, privateKey: this.#key, authorities: this.#authorities };
+    const checked = checkCredentials(credentials, names, wallTime);
+    if (checked.identity.role !== "node")
+      throw new CredentialsFault("certificate", `the certificate in ${this.#certificate} is not a node's`);
+    return { nodeId: checked.identity.id, credentials, ...checked };
+  }
+
+  /** The key; made and kept when there is none yet. */
+  async key(): Promise<string> {
+    const kept = await this.#readKey();
+    if (kept !== undefined) return kept;
+    const made = createKey();
+    await this.#write(this.#key, made);
+    return made;
+  }
+
+  /** Where the mesh is, and what this node wants to be called there; undefined before it first tried to join. */
+  async place(): Promise<Place | undefined> {
+    const text = await readText(this.#place);
+    if (text === undefined) return undefined;
+    try {
+      return placeSchema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new UserFault(`${this.#place} cannot be read. Remove it, and say --registry and --router once.`, {
+        cause: error,
+      });
+    }
+  }
+
+  async keepPlace(place: Place): Promise<void> {
+    await this.#write(this.#place, `${JSON.stringify(place, null, 2)}\n`);
+  }
+
+  /** Keeps a certificate for the key, which makes this node a member. */
+  async keepCertificate({ certificate, authorities }: Omit<Credentials, "privateKey">): Promise<void> {
+    await this.#write(this.#authorities, authorities);
+    await this.#write(this.#certificate, certificate);
+  }
+
+  async #readKey(): Promise<string | undefined> {
+    const text = await readText(this.#key);
+    // Windows has no such bits: its folders of users are closed to others by themselves.
+    if (text === undefined || process.platform === "win32") return text;
+    if (((await stat(this.#key)).mode & 0o077) !== 0)
+      throw new UserFault(
+        `${this.#key} can be read by other users of this machine, and whoever has it can pass for this node: chmod 600 it. If others may have read it, ask the operator to revoke this node.`,
+      );
+    return text;
+  }
+
+  async #write(path: string, text: string): Promise<void> {
+    try {
+      await writePrivateFile(path, text);
+    } catch (error) {
+      throw new UserFault(
+        `cannot keep this node's identity in ${this.path}: ${(error as Error).message}. Choose another folder with --data FOLDER.`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new UserFault(
+      `${path} cannot be read: ${code === "EACCES" ? "this user may not" : message}. It belongs to this node's identity; run as the user who joined, or choose another folder with --data FOLDER.`,
+      { cause: error },
+    );
+  }
+}

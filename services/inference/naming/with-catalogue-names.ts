@@ -1,0 +1,134 @@
+import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Engine } from "../engine.ts";
+import { chooseNames, type Naming } from "./choose-names.ts";
+import { withoutFolder } from "./own-name.ts";
+import { renameErrors } from "./rename-errors.ts";
+
+/** How models are named. */
+export interface NamingOptions {
+  readonly log: Log;
+  /** The provider's own word: the engine's name of a model, and what the mesh is to call it. */
+  readonly as?: Readonly<Record<string, string>>;
+  /** Called with the names of all models whenever one of them has changed. */
+  readonly onNamed?: (namings: readonly Naming[]) => void;
+}
+
+/**
+ * An engine whose models go by the catalogue's names, so that an Ollama with `llama3.1:8b-instruct-q4_K_M` and a vLLM
+ * with `meta-llama/Llama-3.1-8B-Instruct` are one pool. What the catalogue does not know goes by its own name, and so
+ * does what it cannot tell apart, about which the provider is told once.
+ */
+export function withCatalogueNames(engine: Engine, catalogue: Catalogue, options: NamingOptions): Engine {
+  return new NamedEngine(engine, catalogue, options);
+}
+
+class NamedEngine implements Engine {
+  readonly #engine: Engine;
+  readonly #catalogue: Catalogue;
+  readonly #options: NamingOptions;
+  readonly #as: ReadonlyMap<string, string>;
+  /** The engine's name of a model, by the mesh's. */
+  #engineNames: ReadonlyMap<string, string> = new Map();
+  #namings: readonly Naming[] = [];
+  /** What `as` names and the engine did not have, so that it is told once. */
+  readonly #missed = new Set<string>();
+
+  constructor(engine: Engine, catalogue: Catalogue, options: NamingOptions) {
+    this.#engine = engine;
+    this.#catalogue = catalogue;
+    this.#options = options;
+    this.#as = new Map(Object.entries(options.as ?? {}));
+  }
+
+  async models(signal: AbortSignal): Promise<ServedModel[]> {
+    const own = await this.#engine.models(signal);
+    const namings = chooseNames(
+      own.map(({ model }) => model),
+      this.#catalogue,
+      this.#as,
+    );
+    this.#tell(namings);
+    const names = new Map(namings.map(({ engineName, name }) => [engineName, name]));
+    this.#engineNames = new Map(
+      namings.flatMap(({ engineName, name }) => (name === undefined ? [] : [[name, engineName] as const])),
+    );
+    return own.flatMap((served) => {
+      const model = names.get(served.model);
+      const engineName = withoutFolder(served.engineName || served.model);
+      return model === undefined ? [] : { ...served, model, engineName };
+    });
+  }
+
+  isLoaded(model: string): boolean {
+    return this.#engine.isLoaded?.(this.#engineNames.get(model) ?? model) ?? true;
+  }
+
+  generate(generation: Generation, signal: AbortSignal): AsyncIterable<GenerationEvent> {
+    const name = generation.model;
+    const model = this.#engineNames.get(name) ?? name;
+    if (model === name) return this.#engine.generate(generation, signal);
+    return renameErrors(this.#engine.generate({ ...generation, model }, signal), model, name);
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  /** Says what is new, and nothing twice. */
+  #tell(namings: readonly Naming[]): void {
+    this.#tellMissing(namings);
+    const known = new Set(this.#namings.map((naming) => JSON.stringify(naming)));
+    const news = namings.filter((naming) => !known.has(JSON.stringify(naming)));
+    const changed = news.length > 0 || namings.length !== this.#namings.length;
+    this.#namings = namings;
+    for (const naming of news) this.#explain(naming);
+    if (changed) this.#options.onNamed?.(namings);
+  }
+
+  /** A name that is mapped and not there is most likely mistyped. */
+  #tellMissing(namings: readonly Naming[]): void {
+    const there = new Set(namings.map(({ engineName }) => withoutFolder(engineName)));
+    for (const [engineName, name] of this.#as) {
+      if (there.has(withoutFolder(engineName))) this.#missed.delete(engineName);
+      else if (!this.#missed.has(engineName)) {
+        this.#missed.add(engineName);
+        this.#options.log.warn(
+          { engine_name: engineName, model: name },
+          `--as ${engineName}=${name} names a model that the engine does not have. It has ${list([...there], "and") || "none"}`,
+        );
+      }
+    }
+  }
+
+  #explain({ engineName, name, because }: Naming): void {
+    const { log } = this.#options;
+    const fields = { engine_name: engineName, model: name };
+    const cure = (wanted: string) => `To say it yourself: --as ${withoutFolder(engineName)}=${wanted}`;
+    if (because.kind === "ambiguous")
+      log.warn(
+        fields,
+        `\`${engineName}\` may be ${list(because.candidates)}, so it is served as \`${name}\`. ${cure(because.candidates[0] ?? "NAME")}`,
+      );
+    else if (because.kind === "taken" && name === undefined)
+      log.warn(
+        fields,
+        `\`${engineName}\` is not served: \`${because.by}\` has the name \`${because.wanted}\` already. ${cure("ANOTHER-NAME")}`,
+      );
+    else if (because.kind === "taken")
+      log.warn(
+        fields,
+        `\`${engineName}\` is served as \`${name}\`, because \`${because.by}\` is served as \`${because.wanted}\` already. ${cure(because.wanted)}`,
+      );
+    else if (name !== engineName) log.info(fields, `\`${engineName}\` is served as \`${name}\``);
+  }
+}
+
+/** Such as "`a`, `b` or `c`". */
+function list(names: readonly string[], last: "or" | "and" = "or"): string {
+  const quoted = names.slice(0, 6).map((name) => `\`${name}\``);
+  if (names.length > 6) return `${quoted.join(", ")} ${last} ${names.length - 6} more`;
+  return quoted.length < 2 ? quoted.join() : `${quoted.slice(0, -1).join(", ")} ${last} ${quoted.at(-1)}`;
+}

@@ -1,0 +1,33 @@
+import { createCatalogue } from "../../../core/catalogue/catalogue.ts";
+import { systemClock } from "../../../core/clock.ts";
+import { silentLog } from "../../../core/telemetry/log.ts";
+import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { describeEngine } from "../engine-contract.ts";
+import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
+import { starterPath } from "../engines/llama-cpp/testing.ts";
+import { withCatalogueNames } from "../naming/index.ts";
+import { withProbes } from "./with-probes.ts";
+
+const surroundings = { clock: systemClock, log: silentLog };
+
+// Whoever is behind probes and names is an engine like any other, and loses nothing that it really can do.
+describeEngine("behind probes and names", {
+  create: () => {
+    const engine = createLlamaCppEngine({ modelPath: starterPath, slots: 4, ...surroundings });
+    const as = { starter: "another-name" };
+    return withCatalogueNames(withProbes(engine, surroundings), createCatalogue([]), { log: silentLog, as });
+  },
+  abilities: {
+    tools: true,
+    forcedToolChoice: true,
+    jsonObject: true,
+    jsonSchema: true,
+    logprobs: true,
+    seed: true,
+    logitBias: true,
+    rawPrompt: true,
+    embeddings: true,
+    resume: Capabilities_Resume.TOKENS,
+  },
+  prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],
+});

@@ -1,0 +1,235 @@
+import { Backoff } from "../../../core/backoff.ts";
+import { type Clock, sleep } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { type LinkedController, linkSignal } from "../../../core/streams/link-signal.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Engine } from "../engine.ts";
+import type { Findings, ProbeName } from "./probe.ts";
+import { claimedProbes, isDecided, probeModel } from "./probe-model.ts";
+import { reduce } from "./reduce.ts";
+import { logFindings } from "./report.ts";
+import { Trial } from "./trial.ts";
+import { watchAnswer } from "./watch-answer.ts";
+
+/** How an engine is probed. */
+export interface ProbeOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1); spreads the waits between attempts. */
+  readonly random?: () => number;
+  /** Called with each model after each round of probes on it. */
+  readonly onProbed?: (served: ServedModel, findings: Findings) => void;
+}
+
+/** How long a `models` call waits for what new models can do, in milliseconds; the rest is told by later calls. */
+export const patienceMs = 10_000;
+
+/** How long one round of probes on one model may take, in milliseconds; a later round goes on where it ended. */
+export const roundLimitMs = 300_000;
+
+/** What is undecided is tried again after waits from the first to the second, in milliseconds. */
+const retry = { firstMs: 10_000, limitMs: 600_000 };
+
+/**
+ * An engine whose models claim only what they were seen to do. Each model is probed when it is new, when its
+ * fingerprint or its claims change, and when the engine was away; what is undecided is tried again, ever more rarely.
+ * In between a `models` call costs nothing.
+ *
+ * One question at a time, and never in the way: a model whose slots are all taken is not asked, and a question is
+ * given up when a generation needs its slot. A model that is not in memory (`Engine.isLoaded`) is believed until it
+ * is, unless it is the only one, which joining is about.
+ */
+export function withProbes(engine: Engine, options: ProbeOptions): Engine {
+  return new ProbedEngine(engine, options);
+}
+
+/** One model, and what is known of it. */
+interface Subject {
+  served: ServedModel;
+  findings: Findings;
+  /** Whether a round has ended, so that there is something to tell. */
+  probed: boolean;
+  /** Whether the engine was away since: all is tried again, while what was found stands. */
+  stale: boolean;
+  /** On the clock: no round before this. */
+  retryAt: number;
+  readonly backoff: Backoff;
+  /** How often the engine was away after a question, by probe. */
+  readonly strikes: Map<ProbeName, number>;
+}
+
+class ProbedEngine implements Engine {
+  readonly #engine: Engine;
+  readonly #options: ProbeOptions;
+  readonly #subjects = new Map<string, Subject>();
+  /** Generations that run, by model. */
+  readonly #running = new Map<string, number>();
+  readonly #lifetime = new AbortController();
+  #round: { readonly subject: Subject; readonly scope: LinkedController } | undefined;
+  #working: Promise<void> | undefined;
+
+  constructor(engine: Engine, options: ProbeOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  async models(signal: AbortSignal): Promise<ServedModel[]> {
+    const claimed = await this.#engine.models(signal).catch((error: unknown) => {
+      for (const subject of this.#subjects.values()) subject.stale = true;
+      throw error;
+    });
+    this.#follow(claimed);
+    this.#working ??= this.#work();
+    await this.#wait(signal);
+    return claimed.flatMap((served) => this.#describe(served) ?? []);
+  }
+
+  isLoaded(model: string): boolean {
+    return this.#engine.isLoaded?.(model) ?? true;
+  }
+
+  generate(generation: Generation, signal: AbortSignal): AsyncIterable<GenerationEvent> {
+    const { model } = generation;
+    return watchAnswer(
+      this.#engine.generate(generation, signal),
+      () => {
+        this.#running.set(model, this.#runningOf(model) + 1);
+        if (this.#round?.subject.served.model !== model) return;
+        if (this.#runningOf(model) >= this.#round.subject.served.slots)
+          this.#round.scope.abort(noSlot(model));
+      },
+      () => void this.#running.set(model, this.#runningOf(model) - 1),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#lifetime.abort(new MeshError("cancelled", "The engine was closed."));
+    await this.#working;
+    await this.#engine.close();
+  }
+
+  /** Takes what the engine says now: newcomers are to be probed, who has left is forgotten. */
+  #follow(claimed: readonly ServedModel[]): void {
+    const names = new Set(claimed.map(({ model }) => model));
+    for (const [model, subject] of this.#subjects) if (!names.has(model)) this.#forget(subject);
+    for (const served of claimed) {
+      const known = this.#subjects.get(served.model);
+      if (known !== undefined && isSame(known.served, served)) {
+        known.served = served;
+        continue;
+      }
+      if (known !== undefined) this.#forget(known);
+      this.#subjects.set(served.model, {
+        served,
+        findings: new Map(),
+        probed: false,
+        stale: false,
+        retryAt: 0,
+        strikes: new Map(),
+        backoff: new Backoff({ ...retry, random: this.#options.random ?? Math.random }),
+      });
+    }
+  }
+
+  #forget(subject: Subject): void {
+    this.#subjects.delete(subject.served.model);
+    if (this.#round?.subject === subject)
+      this.#round.scope.abort(new MeshError("cancelled", "The model has changed."));
+  }
+
+  /** Probes whatever is due, one model after the other. */
+  async #work(): Promise<void> {
+    // So that `#working` is set before this can end.
+    await undefined;
+    try {
+      for (;;) {
+        const due = [...this.#subjects.values()].find((subject) => this.#isDue(subject));
+        if (due === undefined || this.#lifetime.signal.aborted) return;
+        await this.#probe(due);
+      }
+    } catch (error) {
+      this.#options.log.error({ err: error }, "probing ended with a bug; it is tried again within seconds");
+    } finally {
+      this.#working = undefined;
+    }
+  }
+
+  #isDue(subject: Subject): boolean {
+    const { served, findings, probed, stale, retryAt } = subject;
+    if (!this.#mayLoad(served) || this.#options.clock.now() < retryAt) return false;
+    return !probed || stale || claimedProbes(subject).some(({ name }) => !isDecided(findings.get(name)));
+  }
+
+  #mayLoad({ model }: ServedModel): boolean {
+    return this.#subjects.size === 1 || this.isLoaded(model);
+  }
+
+  async #probe(subject: Subject): Promise<void> {
+    const { clock, log, onProbed } = this.#options;
+    const { served, stale } = subject;
+    const scope = linkSignal(this.#lifetime.signal);
+    const limit = clock.after(roundLimitMs, () => scope.abort(tooSlow(served.model)));
+    this.#round = { subject, scope };
+    const requireSlot = () => {
+      if (this.#runningOf(served.model) >= served.slots) throw noSlot(served.model);
+    };
+    const generate = this.#engine.generate.bind(this.#engine);
+    const trial = new Trial({ served, generate, clock, signal: scope.signal, requireSlot });
+    const begunAt = clock.now();
+    const found = await probeModel(trial, stale ? new Map() : subject.findings, subject.strikes);
+    this.#round = undefined;
+    limit.cancel();
+    scope.unlink();
+    if (this.#lifetime.signal.aborted || this.#subjects.get(served.model) !== subject) return;
+    const open = claimedProbes(subject).some(({ name }) => !isDecided(found.get(name)));
+    // What stood before stands until something else is known.
+    const news = [...found].filter(([name, finding]) => isDecided(finding) || !subject.findings.has(name));
+    subject.findings = new Map([...subject.findings, ...news]);
+    subject.probed = true;
+    subject.stale = stale && open;
+    subject.retryAt = open ? clock.now() + subject.backoff.next() : 0;
+    if (!open) subject.backoff.reset();
+    logFindings(log, served, subject.findings, clock.now() - begunAt);
+    onProbed?.(served, subject.findings);
+  }
+
+  /** Waits for newcomers to be probed, but not for long. */
+  async #wait(signal: AbortSignal): Promise<void> {
+    const news = [...this.#subjects.values()].some(({ probed, served }) => !probed && this.#mayLoad(served));
+    if (!news) return;
+    const patience = linkSignal(signal);
+    try {
+      await Promise.race([this.#working, sleep(this.#options.clock, patienceMs, patience.signal)]);
+    } finally {
+      patience.abort();
+      patience.unlink();
+    }
+  }
+
+  #describe(served: ServedModel): ServedModel | undefined {
+    const subject = this.#subjects.get(served.model);
+    if (subject === undefined) return undefined;
+    return subject.probed || this.#mayLoad(served) ? reduce(served, subject.findings) : served;
+  }
+
+  #runningOf(model: string): number {
+    return this.#running.get(model) ?? 0;
+  }
+}
+
+/** Whether nothing has changed that findings depend on. */
+const isSame = (before: ServedModel, after: ServedModel): boolean => toIdentity(before) === toIdentity(after);
+
+const toIdentity = ({ engineName, fingerprint, contextLength, capabilities }: ServedModel): string =>
+  JSON.stringify([engineName, fingerprint, contextLength, capabilities]);
+
+const noSlot = (model: string): MeshError =>
+  new MeshError("saturated", `all slots of \`${model}\` are taken by others`);
+
+const tooSlow = (model: string): MeshError =>
+  new MeshError(
+    "saturated",
+    `the probes of \`${model}\` took longer than ${roundLimitMs / 1000} s together, so the rest comes later`,
+  );

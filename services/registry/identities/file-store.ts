@@ -1,0 +1,42 @@
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../../core/clock.ts";
+import { writePrivateFile } from "../../../core/identity/private-files.ts";
+import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+import { type LedgerState, ledgerSchema } from "./ledger.ts";
+import { createLedgerStore } from "./ledger-store.ts";
+import type { IdentityStore } from "./store.ts";
+
+/**
+ * Keeps who was let in in one file, which only its owner reads. Each change is on the disk before anybody is told of
+ * it. Throws a fault when the file is there but cannot be read: to begin with an empty one would let in again who was
+ * thrown out.
+ */
+export async function openFileStore(path: string, clock: Clock): Promise<IdentityStore> {
+  const state = await read(path);
+  return createLedgerStore({
+    clock,
+    ...(state === undefined ? {} : { state }),
+    save: (changed) => writePrivateFile(path, `${JSON.stringify(changed, null, 2)}\n`),
+  });
+}
+
+async function read(path: string): Promise<LedgerState | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw unusable(path, (error as Error).message, error);
+  }
+  try {
+    return ledgerSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw unusable(path, "it is not what this program writes", error);
+  }
+}
+
+const unusable = (path: string, why: string, cause: unknown): UserFault =>
+  new UserFault(
+    `${path} cannot be used: ${why}. It holds which join tokens are spent and which nodes were removed; put back a copy of it, or move it away to begin anew, and then remove nodes again that must stay out.`,
+    { cause },
+  );

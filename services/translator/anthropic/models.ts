@@ -1,0 +1,91 @@
+import type { FastifyRequest } from "fastify";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { unknownUrl } from "../errors/http-faults.ts";
+import { pathOf } from "../http/request-context.ts";
+import type { ListModels } from "../models/model-list.ts";
+import { fault } from "./request/faults.ts";
+
+/** Whether a client speaks Anthropic's API: all of its requests carry the version. */
+export const speaksAnthropic = ({ headers }: FastifyRequest): boolean =>
+  headers["anthropic-version"] !== undefined;
+
+/** `GET /models` as Anthropic answers it: page by page, with `limit` and either `after_id` or `before_id`. */
+export const createModelPage = (listModels: ListModels) => async (request: FastifyRequest) => {
+  const { limit, afterId, beforeId } = parsePage(request.query as Readonly<Record<string, unknown>>);
+  const models = await listModels();
+  const after = afterId === undefined ? 0 : indexOf(models, "after_id", afterId) + 1;
+  const before = beforeId === undefined ? models.length : indexOf(models, "before_id", beforeId);
+  const rest = models.slice(after, before);
+  // Backwards the page is the one that ends before the model.
+  const page = beforeId === undefined ? rest.slice(0, limit) : rest.slice(-limit);
+  return {
+    data: page.map(toModelInfo),
+    has_more: page.length < rest.length,
+    first_id: page[0]?.name ?? null,
+    last_id: page.at(-1)?.name ?? null,
+  };
+};
+
+/** `GET /models/*` as Anthropic answers it. */
+export const createModelInfo = (listModels: ListModels) => async (request: FastifyRequest) => {
+  const name = (request.params as { "*": string })["*"];
+  if (name === "") throw unknownUrl(request.method, pathOf(request));
+  const model = (await listModels()).find((known) => known.name === name);
+  if (model === undefined) throw modelNotFound(name);
+  return toModelInfo(model);
+};
+
+/** Anthropic's own words are no more than the name. */
+export const modelNotFound = (model: string): MeshError =>
+  new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
+
+const defaultLimit = 20;
+const mostPerPage = 1000;
+
+interface Page {
+  readonly limit: number;
+  readonly afterId: string | undefined;
+  readonly beforeId: string | undefined;
+}
+
+function parsePage({
+  limit,
+  after_id: afterId,
+  before_id: beforeId,
+}: Readonly<Record<string, unknown>>): Page {
+  if (limit !== undefined && !(typeof limit === "string" && /^\d{1,4}$/.test(limit)))
+    throw fault("limit", "Input should be a valid integer");
+  const size = limit === undefined ? defaultLimit : Number(limit);
+  if (size < 1) throw fault("limit", "Input should be greater than or equal to 1");
+  if (size > mostPerPage) throw fault("limit", `Input should be less than or equal to ${mostPerPage}`);
+  if (afterId !== undefined && beforeId !== undefined)
+    throw fault("before_id", "Only one of `before_id` and `after_id` may be given");
+  return { limit: size, afterId: toId("after_id", afterId), beforeId: toId("before_id", beforeId) };
+}
+
+function toId(name: string, value: unknown): string | undefined {
+  if (value !== undefined && typeof value !== "string") throw fault(name, "Input should be a valid string");
+  return value;
+}
+
+function indexOf(models: readonly Model[], param: string, id: string): number {
+  const index = models.findIndex(({ name }) => name === id);
+  if (index < 0) throw fault(param, `No model '${id.slice(0, 100)}' is served`);
+  return index;
+}
+
+/** What is not known of a model here is null, as Anthropic allows. */
+const toModelInfo = ({ name, since, contextLength }: Model) => ({
+  type: "model",
+  id: name,
+  display_name: name,
+  created_at: new Date(Number(since) * 1000).toISOString(),
+  max_input_tokens: contextLength || null,
+  max_tokens: contextLength || null,
+  capabilities: null,
+  lifecycle: "active",
+  line: null,
+  deprecated_at: null,
+  retires_at: null,
+});

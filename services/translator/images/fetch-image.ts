@@ -1,0 +1,134 @@
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { orAborted } from "../../../core/streams/or-aborted.ts";
+import { imageMimeTypes, mimeTypeOf } from "./formats.ts";
+import type { AddressPolicy } from "./global-address.ts";
+import { ImageProblem, wrongFormat } from "./image-problem.ts";
+import { bareHost, requestPinned } from "./pinned-request.ts";
+import { parseAddress } from "./remote-images.ts";
+import type { ResolveName } from "./resolve-name.ts";
+
+/** Who says where addresses lead, and which may be connected to. */
+export interface Network {
+  readonly resolveName: ResolveName;
+  readonly isAllowed: AddressPolicy;
+}
+
+/** Takes the number of bytes that have come, piece by piece. Throws when they are too many. */
+export type CountBytes = (bytes: number) => void;
+
+/** A picture's bytes, and what kind they are. */
+export interface FetchedImage {
+  readonly data: Uint8Array;
+  readonly mimeType: string;
+}
+
+/** How often an address may lead to another one. */
+export const mostRedirects = 3;
+/** The largest picture. */
+export const imageBytesLimit = 10_000_000;
+
+/**
+ * Fetches one picture. Every host on the way is resolved once, refused when any of its addresses is not allowed, and
+ * connected to at these addresses. Throws an `ImageProblem` when there is no picture to be had.
+ *
+ * That a host is not allowed, has no name or does not answer is one and the same to the caller, who would otherwise
+ * learn what there is in the operator's own network. What else is told, a server of the public internet has said.
+ */
+export async function fetchImage(
+  from: URL,
+  { resolveName, isAllowed }: Network,
+  countBytes: CountBytes,
+  signal: AbortSignal,
+): Promise<FetchedImage> {
+  let url = from;
+  for (let redirects = 0; ; redirects++) {
+    const response = await ask(url);
+    const { statusCode: status = 0, headers } = response;
+    if (isRedirect(status) && headers.location !== undefined) {
+      response.destroy();
+      if (redirects === mostRedirects)
+        throw new ImageProblem(`the address redirects more than ${mostRedirects} times. ${useFinal}`);
+      url = parseAddress(headers.location, url);
+      continue;
+    }
+    try {
+      checkHead(response);
+      return await readPicture(response, countBytes);
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async function ask(target: URL): Promise<IncomingMessage> {
+    try {
+      const host = bareHost(target);
+      const addresses = isIP(host) === 0 ? await orAborted(resolveName(host, signal), signal) : [host];
+      if (addresses.length === 0 || !addresses.every(isAllowed)) throw unreachable();
+      return await requestPinned(target, addresses, signal);
+    } catch {
+      signal.throwIfAborted();
+      throw unreachable();
+    }
+  }
+
+  async function readPicture(response: IncomingMessage, count: CountBytes): Promise<FetchedImage> {
+    const data = await readBody(response, count).catch((thrown: unknown) => {
+      signal.throwIfAborted();
+      throw thrown instanceof ImageProblem
+        ? thrown
+        : new ImageProblem(`the picture broke off. ${sendItself}`);
+    });
+    const mimeType = mimeTypeOf(data);
+    if (mimeType === undefined) throw wrongFormat();
+    if (mimeType !== contentTypeOf(response))
+      throw new ImageProblem(`the picture is not of the format that its content type says. ${sendItself}`);
+    return { data, mimeType };
+  }
+}
+
+const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
+
+/** Throws when what comes is no picture, before any of it is read. */
+function checkHead(response: IncomingMessage): void {
+  const { statusCode, headers } = response;
+  if (statusCode !== 200)
+    throw new ImageProblem(
+      `its server answered with status ${statusCode} instead of a picture. ${sendItself}`,
+    );
+  if (!acceptedTypes.has(contentTypeOf(response)))
+    throw new ImageProblem(
+      "its server does not say that it is a picture: expected the content type image/png, image/jpeg, image/webp or image/gif.",
+    );
+  if ((headers["content-encoding"] ?? "identity") !== "identity")
+    throw new ImageProblem(`its server sends it compressed once more. ${sendItself}`);
+  if (Number(headers["content-length"] ?? 0) > imageBytesLimit) throw tooLarge();
+}
+
+async function readBody(response: IncomingMessage, countBytes: CountBytes): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > imageBytesLimit) throw tooLarge();
+    countBytes(chunk.length);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+const acceptedTypes: ReadonlySet<string> = new Set(imageMimeTypes);
+
+const contentTypeOf = ({ headers }: IncomingMessage): string =>
+  (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+
+const sendItself = "Send the picture itself, in base64.";
+const useFinal = "Send the address where the picture is.";
+
+const unreachable = () =>
+  new ImageProblem(
+    "the picture could not be fetched. Check that anybody on the internet can open the address, or send the picture itself, in base64.",
+  );
+
+const tooLarge = () =>
+  new ImageProblem(`the picture is larger than ${imageBytesLimit / 1_000_000} MB. Send a smaller one.`);

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { isGlobalAddress } from "./global-address.ts";
+
+test.each([
+  "8.8.8.8",
+  "93.184.216.34",
+  "172.15.255.255",
+  "172.32.0.0",
+  "100.128.0.1",
+  "2606:4700:4700::1111",
+  "2a00:1450:4001:81b::200e",
+  // The public address 8.8.8.8, as a mapped, a NAT64 and a 6to4 address.
+  "::ffff:8.8.8.8",
+  "64:ff9b::808:808",
+  "2002:808:808::1",
+])("%s is of the public internet", (address) => {
+  expect(isGlobalAddress(address)).toBe(true);
+});
+
+test.each([
+  ["0.0.0.0", "this host"],
+  ["0.1.2.3", "this network"],
+  ["127.0.0.1", "loopback"],
+  ["127.255.255.254", "loopback"],
+  ["10.0.0.1", "private"],
+  ["172.16.0.1", "private"],
+  ["172.31.255.255", "private"],
+  ["192.168.1.1", "private"],
+  ["100.64.0.1", "shared by a carrier"],
+  ["169.254.169.254", "link-local: where clouds keep their machines' credentials"],
+  ["192.0.0.1", "for protocols"],
+  ["192.0.2.1", "documentation"],
+  ["198.51.100.1", "documentation"],
+  ["203.0.113.1", "documentation"],
+  ["198.18.0.1", "benchmarking"],
+  ["192.88.99.1", "a relay of 6to4"],
+  ["224.0.0.1", "multicast"],
+  ["240.0.0.1", "reserved"],
+  ["255.255.255.255", "broadcast"],
+  ["::", "unspecified"],
+  ["::1", "loopback"],
+  ["::127.0.0.1", "loopback, IPv4-compatible"],
+  ["::7f00:1", "loopback, IPv4-compatible, in hex"],
+  ["::808:808", "IPv4-compatible, which nobody routes"],
+  ["::10.0.0.1", "private, IPv4-compatible"],
+  ["::ffff:127.0.0.1", "loopback, mapped"],
+  ["::ffff:7f00:1", "loopback, mapped, in hex"],
+  ["::ffff:169.254.169.254", "link-local, mapped"],
+  ["::ffff:0:127.0.0.1", "loopback, translated"],
+  ["::ffff:0:8.8.8.8", "translated, which nobody routes"],
+  ["64:ff9b::7f00:1", "loopback behind NAT64"],
+  ["64:ff9b::a00:1", "private behind NAT64"],
+  ["64:ff9b:1::808:808", "NAT64 of a local network"],
+  ["2002:7f00:1::", "loopback behind 6to4"],
+  ["2002:c0a8:101::1", "private behind 6to4"],
+  ["2001:0:4136:e378:8000:63bf:3fff:fdd2", "Teredo"],
+  ["2001:db8::1", "documentation"],
+  ["3fff::1", "documentation"],
+  ["100::1", "discarded"],
+  ["fc00::1", "unique local"],
+  ["fd12:3456:789a::1", "unique local"],
+  ["fe80::1", "link-local"],
+  ["fe80::1%eth0", "link-local, with a zone"],
+  ["2606:4700:4700::1111%eth0", "with a zone"],
+  ["fec0::1", "site-local"],
+  ["ff02::1", "multicast"],
+  ["4000::1", "not given out"],
+  ["5f00::1", "segment routing"],
+  ["", "no address"],
+  ["localhost", "a name"],
+])("%s is not: %s", (address) => {
+  expect(isGlobalAddress(address)).toBe(false);
+});

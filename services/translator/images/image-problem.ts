@@ -1,0 +1,28 @@
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
+
+/** Why a picture cannot be had. `message` is half a sentence; each surface makes its own fault of it. */
+export class ImageProblem extends Error {
+  override readonly name = "ImageProblem";
+  readonly code: "invalid_image_url" | "invalid_image_format";
+
+  constructor(message: string, code: ImageProblem["code"] = "invalid_image_url") {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The bytes are of no kind of picture that models take. */
+export const wrongFormat = () =>
+  new ImageProblem("the image has none of the formats png, jpeg, gif and webp.", "invalid_image_format");
+
+/** Says what is wrong with a picture in the words of a surface, naming the parameter that the picture came in. */
+export type ToImageFault = (problem: ImageProblem) => MeshError;
+
+/** Runs `read`; a problem that it finds is thrown as the fault that it is on this surface. */
+export function orImageFault<T>(toFault: ToImageFault, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    throw thrown instanceof ImageProblem ? toFault(thrown) : thrown;
+  }
+}

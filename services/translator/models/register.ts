@@ -1,0 +1,69 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Log } from "../../../core/telemetry/log.ts";
+import { requireApiKey } from "../anthropic/auth.ts";
+import { createModelInfo, createModelPage, speaksAnthropic } from "../anthropic/models.ts";
+import { createSendError } from "../anthropic/send-error.ts";
+import type { Authenticate } from "../auth/keys.ts";
+import { apiKeyCredentials, requireKey } from "../auth/require-key.ts";
+import { wrongMethod } from "../errors/http-faults.ts";
+import { refuseEncoding } from "../http/refuse-encoding.ts";
+import { pathOf } from "../http/request-context.ts";
+import type { ListModels } from "./model-list.ts";
+import { createModelRoute, createModelsRoute } from "./routes.ts";
+
+/** What the routes work with. */
+export interface ModelsOptions {
+  readonly listModels: ListModels;
+  readonly authenticate: Authenticate;
+  readonly bodyLimitBytes: number;
+  readonly log: Log;
+}
+
+/**
+ * The list of models, at both mounts. OpenAI's clients and Anthropic's ask for it at the same address, so each is
+ * answered in its own way: whoever sends `anthropic-version` in Anthropic's. Both take the key in either header.
+ */
+export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
+  for (const prefix of ["/v1", "/api/v1"])
+    app.register(
+      (scope, _options, done) => {
+        registerRoutes(scope, options);
+        done();
+      },
+      { prefix },
+    );
+}
+
+function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
+  const { authenticate, listModels } = options;
+  const sendAnthropicError = createSendError(options);
+  scope.setErrorHandler((thrown, request, reply) => {
+    // Thrown on, it goes to the handler of all.
+    if (!speaksAnthropic(request)) throw thrown;
+    sendAnthropicError(thrown, request, reply);
+  });
+  const anthropicKey = requireApiKey(authenticate);
+  const openAiKey = requireKey(authenticate, apiKeyCredentials);
+  scope.addHook("onRequest", (request, reply, next) => {
+    if (speaksAnthropic(request)) reply.header("request-id", request.id);
+    (speaksAnthropic(request) ? anthropicKey : openAiKey)(request, reply, next);
+  });
+
+  const routes = [
+    { url: "/models", openAi: createModelsRoute(listModels), anthropic: createModelPage(listModels) },
+    { url: "/models/*", openAi: createModelRoute(listModels), anthropic: createModelInfo(listModels) },
+  ];
+  for (const { url, openAi, anthropic } of routes) {
+    scope.get(url, { onRequest: refuseEncoding }, (request) =>
+      speaksAnthropic(request) ? anthropic(request) : openAi(request),
+    );
+    scope.route({
+      method: ["POST", "PUT", "PATCH", "DELETE"],
+      url,
+      onRequest: (request: FastifyRequest) => {
+        throw wrongMethod(request.method, pathOf(request), "GET");
+      },
+      handler: async () => undefined,
+    });
+  }
+}
