@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { CapabilitiesSchema } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { Capabilities_Resume, CapabilitiesSchema } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../services/inference/engine.ts";
 import type { Abilities } from "../../services/inference/fake-engine.ts";
 
@@ -13,3 +13,25 @@ export const claiming = (engine: Engine, abilities: Abilities): Engine => ({
       capabilities: create(CapabilitiesSchema, abilities),
     })),
 });
+
+/** All that servers with the starter model can do over OpenAI's protocol: the model sees no pictures. */
+export const starterAbilities: Abilities = {
+  tools: true,
+  forcedToolChoice: true,
+  jsonObject: true,
+  jsonSchema: true,
+  logprobs: true,
+  seed: true,
+  logitBias: true,
+  rawPrompt: true,
+  embeddings: true,
+  resume: Capabilities_Resume.NONE,
+};
+
+/** Prompts to which the starter model has longer answers. */
+export const starterPrompts = [
+  "Tell me a short story.",
+  "What is gRPC?",
+  "Write a haiku about rain.",
+  "What can you do?",
+] as const;

@@ -1,28 +1,12 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
-import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../services/inference/engine-contract.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
-import type { Abilities } from "../../services/inference/fake-engine.ts";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
-import { claiming } from "./claiming.ts";
+import { claiming, starterAbilities, starterPrompts } from "./claiming.ts";
 
 const found = findLlamaServer();
-
-/** All that this llama-server can do: its model sees no pictures. */
-const abilities: Abilities = {
-  tools: true,
-  forcedToolChoice: true,
-  jsonObject: true,
-  jsonSchema: true,
-  logprobs: true,
-  seed: true,
-  logitBias: true,
-  rawPrompt: true,
-  embeddings: true,
-  resume: Capabilities_Resume.NONE,
-};
 
 describe.skipIf("missing" in found)("in front of a real llama-server", () => {
   let server: LlamaServer;
@@ -34,8 +18,11 @@ describe.skipIf("missing" in found)("in front of a real llama-server", () => {
 
   describeEngine("openai", {
     create: () =>
-      claiming(createOpenAiEngine({ url: server.url }, { clock: systemClock, log: silentLog }), abilities),
-    abilities,
-    prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],
+      claiming(
+        createOpenAiEngine({ url: server.url }, { clock: systemClock, log: silentLog }),
+        starterAbilities,
+      ),
+    abilities: starterAbilities,
+    prompts: starterPrompts,
   });
 });

@@ -3,12 +3,13 @@
 # 12.5 MB of packages, nothing installed. DIR appears only once it is complete.
 set -euo pipefail
 dir=$1
+fail() { echo "$1" >&2; exit 1; }
 case $(uname -m) in
   x86_64) triplet=x86_64-linux-gnu loader=ld-linux-x86-64.so.2 ;;
   aarch64) triplet=aarch64-linux-gnu loader=ld-linux-aarch64.so.1 ;;
-  *) echo "there is no llama-server for $(uname -m)" >&2; exit 1 ;;
+  *) fail "there is none for $(uname -m)" ;;
 esac
-command -v apt-get >/dev/null || { echo "apt-get is not there" >&2; exit 1; }
+command -v apt-get >/dev/null || fail "apt-get is not there"
 
 mkdir -p "$(dirname "$dir")"
 new=$(mktemp -d "$dir.XXXXXX")
@@ -22,9 +23,9 @@ echo "deb [signed-by=$key] $mirror sid main" >"$new/sources.list"
 apt=(apt-get -qq -o Dir::Etc::SourceList="$new/sources.list" -o Dir::Etc::SourceParts=/dev/null
   -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::Lists="$new/lists" -o Dir::Cache="$new/cache"
   -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=20)
-"${apt[@]}" update
+"${apt[@]}" -o APT::Update::Error-Mode=any update || fail "the package lists at $mirror cannot be fetched"
 (cd "$new/cache" && "${apt[@]}" download llama.cpp-tools libllama0 libggml0 libc6 libstdc++6 libgcc-s1 libgomp1 \
-  libssl3t64 zlib1g libzstd1)
+  libssl3t64 zlib1g libzstd1) || fail "the packages at $mirror cannot be fetched"
 for deb in "$new"/cache/*.deb; do dpkg-deb -x "$deb" "$new/root"; done
 
 cat >"$new/llama-server" <<S
@@ -34,7 +35,7 @@ lib=\$(dirname "\$(realpath "\$0")")/root/usr/lib/$triplet
 cd "\$lib/ggml/backends0" && exec "\$lib/$loader" --library-path "\$lib:\$lib/llama:\$lib/ggml/backends0" "\$lib/../../bin/llama-server" "\$@"
 S
 chmod +x "$new/llama-server"
-"$new/llama-server" --version >/dev/null 2>&1 || { echo "the unpacked llama-server does not run here" >&2; exit 1; }
+"$new/llama-server" --version >/dev/null 2>&1 || fail "the unpacked llama-server does not run here"
 rm -rf "$new/lists" "$new/cache"
 chmod 755 "$new"
 # Another test may have been faster.

@@ -86,6 +86,10 @@ Not offered:
 `);
 });
 
+test("engines without a model are told as such", () => {
+  expect(toJoinScreen({ ...facts, sources: [] })).toContain("cxmpute 1.2.3 offers nothing yet");
+});
+
 test("an engine that is named was not found", () => {
   expect(toJoinScreen({ ...facts, searched: false })).toContain("cxmpute 1.2.3 offers:");
 });

@@ -61,7 +61,9 @@ export function toJoinScreen(facts: JoinFacts): string {
     .join("\n");
 }
 
-function toHeading({ version, searched, starter }: JoinFacts): string[] {
+function toHeading({ version, searched, starter, sources }: JoinFacts): string[] {
+  if (sources.length === 0)
+    return [`cxmpute ${version} offers nothing yet: its engines are asked again every ten seconds.`];
   if (!starter)
     return [searched ? `cxmpute ${version} found on this machine and offers:` : `cxmpute ${version} offers:`];
   return [

@@ -188,6 +188,7 @@ export function createNode(options: NodeOptions): InferenceNode {
       await loadEngines(signal);
       hardware = await reading;
       await orAborted(registration.start(), signal);
+      if (lifetime.signal.aborted) return;
       // Both end only with the node.
       followModels().catch(() => {});
       const stopWatching = watchForSleep({ clock, uptimeMs: options.uptimeMs, onWake: wake });

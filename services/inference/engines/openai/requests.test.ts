@@ -189,7 +189,7 @@ describe("tools", () => {
 
   test.each([undefined, true, false])("may be called beside each other: %s", async (parallelToolCalls) => {
     const init = parallelToolCalls === undefined ? {} : { parallelToolCalls };
-    expect((await toolsOf(init)).parallel_tool_calls).toBe(parallelToolCalls ?? true);
+    expect((await toolsOf(init)).parallel_tool_calls).toBe(parallelToolCalls);
   });
 
   test("whose schema is no JSON are refused: it could say more than a schema", async () => {
@@ -216,7 +216,8 @@ test("a schema arrives as it was written, with the order of its keys", async () 
   const server = await scriptedServer((received) => {
     if (received.method !== "POST") return;
     raw = received.text;
-    sayHello(received);
+    sendEvents(received, event(chunk({ content: "{}" }, "stop")) + done);
+    received.response.end();
   });
   const engine = await engineFor(server);
   const format = { case: "jsonSchema" as const, value: { name: "n", schemaJson } };
@@ -375,6 +376,11 @@ describe("a member that the server refuses", () => {
       message: "Unknown parameter: 'repeat_penalty'.",
       init: { sampling: { repetitionPenalty: 1.2 } },
       stays: "repetition_penalty",
+    },
+    {
+      name: "parallel_tool_calls",
+      message: "Unknown parameter: 'parallel_tool_calls'.",
+      init: { tools: [{ name: "now" }], parallelToolCalls: false },
     },
     {
       name: "reasoning_content",

@@ -181,22 +181,23 @@ describe("usage", () => {
     expect([usage?.promptTokens, usage?.completionTokens]).toEqual([9, 7]);
   });
 
-  test("with its details", async () => {
-    const usage = {
-      prompt_tokens: 9,
-      completion_tokens: 7,
-      prompt_tokens_details: { cached_tokens: 4 },
-      completion_tokens_details: { reasoning_tokens: 3 },
-    };
+  test.each([
+    { of: "OpenAI", more: { completion_tokens_details: { reasoning_tokens: 3 } } },
+    { of: "SGLang", more: { reasoning_tokens: 3 } },
+  ])("is read with its details, as $of writes them", async ({ more }) => {
+    const details = { prompt_tokens_details: { cached_tokens: 4 }, ...more };
+    const usage = { prompt_tokens: 9, completion_tokens: 7, ...details };
     const answer = await askStream(words + end + event({ choices: [], usage }) + done);
     expect(answer.usage).toMatchObject({ cachedTokens: 4, reasoningTokens: 3 });
   });
 
-  test("that is missing is counted: a chunk is a token, four bytes of the prompt are one", async () => {
-    const { usage } = await askStream(words + end + done);
+  test("that is missing is counted: a chunk is a token, or as many as it has words; four bytes of the prompt are one", async () => {
+    const { usage } = await askStream(
+      `${words}${event(chunk({ content: " and four more, at once" }))}${end}${done}`,
+    );
     expect(usage).toMatchObject({
       promptTokens: 4,
-      completionTokens: 3,
+      completionTokens: 8,
       cachedTokens: 0,
       reasoningTokens: 0,
     });
@@ -247,7 +248,7 @@ describe("a stop text", () => {
     const generation = generationOf({ limits: { stop: ["five", "two,"] } });
     const answer = await transcribe(engine.generate(generation, never));
     expect([answer.text, answer.stop, answer.reason]).toEqual(["One, ", "two,", FinishReason.STOP]);
-    expect(answer.usage?.completionTokens).toBe(3);
+    expect(answer.usage?.completionTokens).toBe(4);
     const request = server.received.at(-1);
     expect(request?.body?.stop).toBeUndefined();
     await request?.aborted;

@@ -184,4 +184,33 @@ describe("it is a failure, and no weaker answer,", () => {
       message: "The engine of `m` called a function that it was not given.",
     });
   });
+
+  test("when a function is called that was not given", async () => {
+    const pieces = [[{ index: 0, id: "call_x", function: { name: "delete_all", arguments: "{}" } }]];
+    await expect(ask(pieces)).rejects.toMatchObject({
+      kind: "engine_failed",
+      message: "The engine of `m` called a function that it was not given.",
+    });
+  });
+
+  const parametersJson =
+    '{"type":"object","properties":{"a":{"type":"integer","minimum":2}},"required":["a"]}';
+
+  test.each([
+    { strict: true, argumentsJson: '{"a":2}', because: "it matches" },
+    { strict: false, argumentsJson: '{"a":1}', because: "nobody was strict" },
+  ])("but not when the arguments are $argumentsJson: $because", async ({ strict, argumentsJson }) => {
+    const pieces = [[{ index: 0, id: "call_a", function: { name: "add", arguments: argumentsJson } }]];
+    const { toolCalls } = await ask(pieces, { tools: [{ name: "add", parametersJson, strict }] });
+    expect(toolCalls).toMatchObject([{ argumentsJson }]);
+  });
+
+  test("when the arguments of a strict function do not match", async () => {
+    const pieces = [[{ index: 0, id: "call_a", function: { name: "add", arguments: '{"a":1}' } }]];
+    const answer = ask(pieces, { tools: [{ name: "add", parametersJson, strict: true }] });
+    await expect(answer).rejects.toMatchObject({
+      kind: "engine_failed",
+      message: "The engine of `m` called `add` with arguments that do not match its strict schema.",
+    });
+  });
 });

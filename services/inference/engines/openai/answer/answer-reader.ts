@@ -13,6 +13,7 @@ import { members } from "../read-json.ts";
 import { callableTools } from "../request/forms.ts";
 import { CallReader } from "./call-reader.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
+import { formFault } from "./form-fault.ts";
 import { Tally } from "./tally.ts";
 import { WholeCharacters } from "./whole-characters.ts";
 
@@ -30,9 +31,11 @@ export class AnswerReader {
   readonly #stops: StopFilter;
   readonly #calls: CallReader;
   readonly #tally: Tally;
-  readonly #mayCall: boolean;
+  readonly #callable: ReadonlySet<string>;
   readonly #text = new WholeCharacters();
   readonly #reasoning = new WholeCharacters();
+  /** The text so far, where its form will be looked at. */
+  #written = "";
   #reason: FinishReason | undefined;
   #isOver = false;
 
@@ -41,7 +44,7 @@ export class AnswerReader {
     this.#stops = new StopFilter(generation.limits?.stop ?? []);
     this.#calls = new CallReader(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
     this.#tally = new Tally(generation);
-    this.#mayCall = callableTools(generation).length > 0;
+    this.#callable = new Set(callableTools(generation).map(({ name }) => name));
   }
 
   /** True once `finished` has been given. */
@@ -78,12 +81,13 @@ export class AnswerReader {
   }
 
   #readDelta(chunk: Chunk): GenerationEvent[] {
-    if (chunk.calls.length > 0 && !this.#mayCall)
-      throw this.#failed("called a function that it was not given");
     const toolCalls = this.#calls.push(chunk.calls);
+    if (toolCalls.some(({ name }) => name !== "" && !this.#callable.has(name)))
+      throw this.#failed("called a function that it was not given");
     let text = this.#stops.push(this.#text.push(chunk.text));
     // A stop text does not reach across a call.
     if (toolCalls.length > 0 && !this.#stops.hit) text += this.#stops.flush();
+    if (this.#generation.outputFormat !== undefined) this.#written += text;
     const top = this.#generation.logprobs?.top;
     const logprobs =
       top === undefined ? [] : chunk.logprobs.map((entry) => ({ ...entry, top: entry.top.slice(0, top) }));
@@ -92,27 +96,33 @@ export class AnswerReader {
   }
 
   #end(reason: FinishReason): GenerationEvent[] {
-    const events = toDelta(this.#stops.flush(), "", this.#calls.end(), []);
+    const rest = this.#stops.flush();
+    this.#written += rest;
+    const events = toDelta(rest, "", this.#calls.end(), []);
     return [...events, this.#finish(reason)];
   }
 
   #finish(given: FinishReason): GenerationEvent {
     this.#isOver = true;
-    const reason =
-      given === FinishReason.STOP || given === FinishReason.TOOL_CALLS ? this.#endOfItself() : given;
-    if (
-      reason === FinishReason.STOP &&
-      !this.#stops.hit &&
-      this.#mayCall &&
-      this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED
-    )
-      throw this.#failed("answered without the call that it was made to make");
+    const isOwnEnd = given === FinishReason.STOP || given === FinishReason.TOOL_CALLS;
+    const reason = isOwnEnd ? this.#ownEnd() : given;
+    if (isOwnEnd && !this.#stops.hit) this.#checkForm();
     return finishedEvent(reason, this.#tally.usage(reason), this.#stops.met);
   }
 
+  /** What the request asks for is not weakened: an answer that ended of itself has that form, or is a failure. */
+  #checkForm(): void {
+    const calls = this.#calls.opened;
+    const isForced = this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
+    if (isForced && this.#callable.size > 0 && calls.length === 0)
+      throw this.#failed("answered without the call that it was made to make");
+    const fault = formFault(this.#generation, this.#written, calls);
+    if (fault !== undefined) throw this.#failed(fault);
+  }
+
   /** Servers say `stop` behind calls, or `tool_calls` without one. */
-  #endOfItself(): FinishReason {
-    return this.#calls.opened > 0 && !this.#stops.hit ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+  #ownEnd(): FinishReason {
+    return this.#calls.opened.length > 0 && !this.#stops.hit ? FinishReason.TOOL_CALLS : FinishReason.STOP;
   }
 
   #readReason(written: string): FinishReason {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseJson } from "../read-json.ts";
 import type { WrittenCall } from "./chunk.ts";
+import type { MadeCall } from "./form-fault.ts";
 
 interface Call {
   readonly number: number;
@@ -28,9 +29,9 @@ export class CallReader {
     this.#most = most;
   }
 
-  /** How many calls have begun to go out. */
-  get opened(): number {
-    return this.#calls.filter(({ opened }) => opened).length;
+  /** The calls that have begun to go out, as far as they are known. */
+  get opened(): readonly MadeCall[] {
+    return this.#calls.filter(({ opened }) => opened);
   }
 
   /** The pieces to hand on for those that came. */
@@ -52,7 +53,10 @@ export class CallReader {
   end(): ToolCallDelta[] {
     return this.#calls
       .filter(({ opened, argumentsJson }) => opened && argumentsJson === "")
-      .map(({ number }) => delta(number, "", "", "{}"));
+      .map((call) => {
+        call.argumentsJson = "{}";
+        return delta(call.number, "", "", call.argumentsJson);
+      });
   }
 
   /** The call that a piece belongs to: by its index where it has one, else the latest; or a new one. */

@@ -17,12 +17,13 @@ interface Told {
 /**
  * Counts the tokens of an answer. What the server says counts, its last word most: `usage`, or llama-server's
  * `timings`, which come with each token. Where it says nothing, each chunk with something in it counts as one token
- * (so most servers send them), and four bytes of the prompt as one.
+ * (so most servers send them), or as many as it has words (a mesh puts tokens together under load), and four bytes of
+ * the prompt count as one.
  */
 export class Tally {
   readonly #generation: Generation;
   #told: Told | undefined;
-  #chunks = 0;
+  #counted = 0;
   #thoughts = 0;
 
   constructor(generation: Generation) {
@@ -31,15 +32,17 @@ export class Tally {
 
   /** Takes what a chunk tells. */
   push({ text, reasoning, calls, members: chunk }: Chunk): void {
-    if (text !== "" || reasoning !== "" || calls.length > 0) this.#chunks++;
-    if (reasoning !== "") this.#thoughts++;
+    const thoughts = leastTokens(reasoning);
+    this.#thoughts += thoughts;
+    this.#counted += thoughts + leastTokens(text);
+    if (calls.length > 0) this.#counted++;
     this.#told = readUsage(chunk) ?? readTimings(chunk) ?? this.#told;
   }
 
   /** The usage of an answer that ended so; never more than the limit. */
   usage(reason: FinishReason): Omit<Usage, "$typeName" | "$unknown"> {
     const limit = this.#generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
-    const counted = reason === FinishReason.LENGTH && Number.isFinite(limit) ? limit : this.#chunks;
+    const counted = reason === FinishReason.LENGTH && Number.isFinite(limit) ? limit : this.#counted;
     const completionTokens = Math.min(this.#told?.completion || counted, limit);
     return {
       promptTokens: this.#told?.prompt || estimatePrompt(this.#generation),
@@ -50,6 +53,10 @@ export class Tally {
   }
 }
 
+/** Tokens that a text has at least: hardly any token spans words. */
+const leastTokens = (text: string): number =>
+  text === "" ? 0 : Math.max(1, text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0);
+
 function readUsage(chunk: Members): Told | undefined {
   const usage = members(chunk.usage);
   const completion = count(usage.completion_tokens);
@@ -58,7 +65,9 @@ function readUsage(chunk: Members): Told | undefined {
     prompt: count(usage.prompt_tokens),
     completion,
     cached: count(members(usage.prompt_tokens_details).cached_tokens),
-    reasoning: count(members(usage.completion_tokens_details).reasoning_tokens),
+    // SGLang has it one level up.
+    reasoning:
+      count(members(usage.completion_tokens_details).reasoning_tokens) ?? count(usage.reasoning_tokens),
   };
 }
 

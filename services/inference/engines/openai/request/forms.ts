@@ -25,8 +25,8 @@ export function toToolMembers(generation: Generation): JsonObject {
   return {
     tools: tools.map(toTool),
     tool_choice: generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED ? "required" : "auto",
-    // Said both ways: servers differ in what they do when nothing is said.
-    parallel_tool_calls: generation.parallelToolCalls ?? true,
+    // When nothing is said the server knows best whether its model can make several calls at once.
+    parallel_tool_calls: generation.parallelToolCalls,
   };
 }
 

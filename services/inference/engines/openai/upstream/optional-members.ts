@@ -21,6 +21,8 @@ const optional: readonly OptionalMember[] = [
   { name: "timings_per_token" },
   { name: "reasoning_content" },
   { name: "encoding_format" },
+  // Of more calls than were asked for only the first goes out in any case.
+  { name: "parallel_tool_calls" },
   { name: "reasoning_effort", byValue: true },
   { name: "chat_template_kwargs", byValue: true },
   { name: "max_completion_tokens", unless: "max_tokens" },

@@ -1,0 +1,48 @@
+import type { Generation, Tool } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { SchemaError } from "../../gbnf/index.ts";
+import { holdTo } from "../../ollama/held-schema.ts";
+import { parseJson } from "../read-json.ts";
+
+/** A call as it was made. */
+export interface MadeCall {
+  readonly name: string;
+  readonly argumentsJson: string;
+}
+
+/**
+ * What is wrong with the form of an answer that ended of itself, in words that follow "the engine"; undefined when
+ * nothing is. Servers are told the form, and some pass over it, or over parts of a schema, without a word. A schema
+ * that is beyond our own reading is left to the server.
+ */
+export function formFault(
+  { outputFormat, tools }: Generation,
+  text: string,
+  calls: readonly MadeCall[],
+): string | undefined {
+  for (const { name, argumentsJson } of calls) {
+    const tool = tools.find((known) => known.name === name);
+    if (tool?.strict === true && !keepsTo(parametersOf(tool), argumentsJson))
+      return `called \`${name}\` with arguments that do not match its strict schema`;
+  }
+  // Whoever calls a function has not answered yet.
+  if (calls.length > 0 || outputFormat?.format.case === undefined) return undefined;
+  if (parseJson(text) === undefined) return "answered with text that is not the JSON that it was asked for";
+  const { format } = outputFormat;
+  return format.case === "jsonSchema" &&
+    format.value.strict &&
+    !keepsTo(parseJson(format.value.schemaJson), text)
+    ? "answered with JSON that does not match the schema that it was held to"
+    : undefined;
+}
+
+const parametersOf = ({ parametersJson }: Tool): unknown =>
+  parametersJson === "" ? { type: "object" } : parseJson(parametersJson);
+
+function keepsTo(schema: unknown, text: string): boolean {
+  try {
+    return holdTo(schema, true).matches(text);
+  } catch (error) {
+    if (error instanceof SchemaError) return true;
+    throw error;
+  }
+}
