@@ -51,6 +51,14 @@ export const kinds = {
     "rate_limit_exceeded",
     "after",
   ),
+  quota_exceeded: row(
+    Reason.QUOTA_EXCEEDED,
+    Code.ResourceExhausted,
+    429,
+    "insufficient_quota",
+    "insufficient_quota",
+    "never",
+  ),
   caller_queue_full: row(
     Reason.CALLER_QUEUE_FULL,
     Code.ResourceExhausted,

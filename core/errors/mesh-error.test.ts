@@ -19,6 +19,7 @@ describe("the table of kinds", () => {
       "unauthenticated | Unauthenticated | 401 | invalid_request_error | invalid_api_key | never",
       "model_not_found | NotFound | 404 | invalid_request_error | model_not_found | never",
       "rate_limited | ResourceExhausted | 429 | requests | rate_limit_exceeded | after",
+      "quota_exceeded | ResourceExhausted | 429 | insufficient_quota | insufficient_quota | never",
       "caller_queue_full | ResourceExhausted | 429 | requests | rate_limit_exceeded | after",
       "saturated | Unavailable | 503 | server_error | overloaded | after",
       "queue_expired | Unavailable | 503 | server_error | overloaded | after",

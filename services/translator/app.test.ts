@@ -182,6 +182,7 @@ describe("a failure before anything was shown has its own status, streamed or no
   test.each([
     { kind: "invalid_request", status: 400, type: "invalid_request_error", code: null },
     { kind: "rate_limited", status: 429, type: "requests", code: "rate_limit_exceeded" },
+    { kind: "quota_exceeded", status: 429, type: "insufficient_quota", code: "insufficient_quota" },
     { kind: "caller_queue_full", status: 429, type: "requests", code: "rate_limit_exceeded" },
     { kind: "saturated", status: 503, type: "server_error", code: "overloaded" },
     { kind: "queue_expired", status: 503, type: "server_error", code: "overloaded" },
@@ -197,7 +198,8 @@ describe("a failure before anything was shown has its own status, streamed or no
       expect(response.statusCode).toBe(status);
       expect(response.headers["content-type"]).toBe("application/json; charset=utf-8");
       expect(response.json()).toEqual({ error: { message: "Why.", type, param: "p", code } });
-      expect("retry-after" in response.headers).toBe(status === 429 || status === 503);
+      const helps = (status === 429 || status === 503) && kind !== "quota_exceeded";
+      expect("retry-after" in response.headers).toBe(helps);
     }
   });
 

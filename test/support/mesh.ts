@@ -31,8 +31,12 @@ export interface Mesh {
 export const shapes = ["in one process", "in many processes"] as const;
 export type Shape = (typeof shapes)[number];
 
-const apiKey = "sk-cx-test-0123456789abcdef0123456789abcdef";
-const userId = "user-test";
+/** The account that meshes of tests know. */
+export const testAccount = {
+  apiKey: "sk-cx-test-0123456789abcdef0123456789abcdef",
+  userId: "user-test",
+} as const;
+const { apiKey, userId } = testAccount;
 const environment = { CXMPUTE_API_KEY: apiKey, CXMPUTE_USER_ID: userId };
 
 /** What the nodes run: the real engine with the starter model. */

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, shapes } from "../../support/mesh.ts";
+import { shapes } from "../../support/mesh.ts";
 import { coverage } from "./coverage.ts";
 import { fillIn, type GoldenExchange, readGoldenCases, writeAnswers } from "./golden-case.ts";
 import { type Meshes, startMeshes } from "./meshes.ts";
 import { normaliseAnswer } from "./normalise.ts";
 import { findUndescribed } from "./own-description.ts";
 import { findSchemaFaults } from "./published-schema.ts";
+import type { Endpoint } from "./troubled-mesh.ts";
 
 // What the HTTP surfaces answer, byte for byte, in the files under test/golden; and each answer checked against what
 // `/openapi.json` says of it and, where it is OpenAI's, against OpenAI's own schemas. To write them anew, from a mesh in
@@ -75,7 +76,7 @@ describe.each(isWriting ? shapes.slice(0, 1) : shapes)("a mesh %s answers", (sha
 
 function send(
   { method, target, headers, body }: GoldenExchange,
-  mesh: Mesh,
+  mesh: Endpoint,
   earlier: readonly string[],
 ): Promise<Response> {
   const sent = Object.entries(headers).map(([name, value]) => [name, value.replace("<key>", mesh.apiKey)]);

@@ -1,10 +1,11 @@
-import { type Mesh, type Shape, startMesh } from "../../support/mesh.ts";
+import { type Shape, startMesh } from "../../support/mesh.ts";
 import type { GoldenCase } from "./golden-case.ts";
+import { type Endpoint, startTroubledMesh, troubledModels } from "./troubled-mesh.ts";
 
 /** The meshes that answer the golden files, by the model that a file asks for; files without one ask the first. */
 export interface Meshes {
   /** The mesh that serves what a case asks for. */
-  of(golden: GoldenCase): Mesh;
+  of(golden: GoldenCase): Endpoint;
   stop(): Promise<void>;
 }
 
@@ -71,8 +72,13 @@ const occupied = ["busy", "full"];
 
 /** Starts all of them in a shape. */
 export async function startMeshes(shape: Shape): Promise<Meshes> {
-  const settled = await Promise.allSettled(plans.map(({ options }) => startMesh(shape, options)));
-  const meshes = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const settled = await Promise.allSettled([
+    ...plans.map(({ options }) => startMesh(shape, options)),
+    startTroubledMesh(shape),
+  ]);
+  const meshes: readonly Endpoint[] = settled.flatMap((result) =>
+    result.status === "fulfilled" ? [result.value] : [],
+  );
   const leaving = new AbortController();
   const stop = async () => {
     leaving.abort();
@@ -82,7 +88,7 @@ export async function startMeshes(shape: Shape): Promise<Meshes> {
     meshes[
       Math.max(
         0,
-        plans.findIndex(({ models }) => models.includes(model)),
+        [...plans.map(({ models }) => models), troubledModels].findIndex((models) => models.includes(model)),
       )
     ]!;
   try {
@@ -108,7 +114,8 @@ function synthetic(model: string, models: object, ...flags: string[]) {
  * Sends generations that do not end until one is refused. From then on every further one is, until `leaving`
  * aborts.
  */
-async function occupy({ url, headers }: Mesh, model: string, leaving: AbortSignal): Promise<void> {
+async function occupy({ url, apiKey }: Endpoint, model: string, leaving: AbortSignal): Promise<void> {
+  const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Take your time." }] });
   const ask = () => fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body, signal: leaving });
   const asked = [ask(), ask(), ask(), ask()];
