@@ -38,6 +38,14 @@ test("imports run one way: gen, core, one service, the command line", () => {
   expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
 });
 
+test("no engine knows another, only what they share", () => {
+  const wrong = imports.filter(({ from, to }) => {
+    const [one, other] = [engineOf(from), engineOf(to)];
+    return isProductCode(from) && one !== undefined && other !== undefined && one !== other;
+  });
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+});
+
 test.each([
   { packages: /^(@grpc\/|grpc-health-check)/, owner: "core/rpc/" },
   { packages: /^pino/, owner: "core/telemetry/" },
@@ -77,6 +85,14 @@ function partOf(file: string): string {
   if (first !== "services") return first;
   return second === "main.ts" || second === "commands" ? "command line" : `services/${second}`;
 }
+
+/** The engine in whose folder a file is; undefined for the folders that engines share, and for all others. */
+const engineOf = (file: string): string | undefined =>
+  /^services\/inference\/engines\/(llama-cpp|ollama|openai|synthetic)\//.exec(file)?.[1];
+
+/** Source that is shipped and used by more than tests. */
+const isProductCode = (file: string): boolean =>
+  isProduct(file) && !/\.test\.ts$|\/testing(?:\.ts$|\/)/.test(file);
 
 function mayImport(from: string, to: string): boolean {
   if (from === to || to === "gen") return true;

@@ -14,7 +14,7 @@ import { serverFaults, silences } from "../services/inference/discover/server-fa
 import { type Script, scripts, startScripted } from "../services/inference/discover/testing.ts";
 import { assertPlatform } from "../services/inference/engines/llama-cpp/native/platform.ts";
 import { starterPath } from "../services/inference/engines/llama-cpp/testing.ts";
-import { readConnectionFault } from "../services/inference/engines/openai/upstream/connection-fault.ts";
+import { readConnectionFault } from "../services/inference/engines/upstream/connection-fault.ts";
 import { FakeEngine, servedModel } from "../services/inference/fake-engine.ts";
 import { createEngine, type EngineSpec } from "../services/inference/index.ts";
 import { withCatalogueNames } from "../services/inference/naming/index.ts";

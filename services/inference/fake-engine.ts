@@ -101,7 +101,7 @@ export const servedModel = (
   {
     capabilities = {},
     ...init
-  }: Partial<Omit<ServedModel, "capabilities">> & {
+  }: Partial<Omit<ServedModel, "capabilities" | "$typeName" | "$unknown">> & {
     capabilities?: Abilities;
   } = {},
 ): ServedModel =>

@@ -16,6 +16,7 @@ import type { AnswerReader } from "./answers/read-answer.ts";
 import type { Authenticate } from "./auth/keys.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/report-bug.ts";
+import { type CallerFacts, callerFacts, toCaller } from "./http/caller.ts";
 import { newId } from "./http/request-id.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
@@ -28,7 +29,7 @@ export interface ConnectOptions extends AnswerReader, Pick<RouterPool, "listMode
 }
 
 /** Who sends a call. */
-const callerKey = createContextKey({ userId: "", requestId: "" });
+const callerKey = createContextKey<CallerFacts>({ userId: "", requestId: "", hops: 0, via: [] });
 
 /**
  * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and
@@ -46,7 +47,7 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
     });
     scope.register(fastifyConnectPlugin, {
       routes: (router) => router.service(RouterService, implement(options)),
-      contextValues: ({ userId, id }) => createContextValues().set(callerKey, { userId, requestId: id }),
+      contextValues: (request) => createContextValues().set(callerKey, callerFacts(request)),
       readMaxBytes: bodyLimitBytes,
       shutdownSignal,
     });
@@ -109,6 +110,6 @@ function toOwned(generation: Generation | undefined, context: HandlerContext): G
   return {
     ...generation,
     id: newId("gen-"),
-    caller: { $typeName: "cxmpute.generation.v1.Caller", ...context.values.get(callerKey) },
+    caller: toCaller(context.values.get(callerKey)),
   };
 }

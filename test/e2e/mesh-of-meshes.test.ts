@@ -1,5 +1,6 @@
 import OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { ringMessage } from "../../core/hops.ts";
 import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
 
 const weather = {
@@ -15,6 +16,15 @@ const weather = {
     },
   },
 };
+
+/** What a client is told of its request to a model. */
+const tryOut = (client: OpenAI, model: string): Promise<unknown> =>
+  client.chat.completions
+    .create({ ...greedy, model, max_tokens: 5, messages: [question] })
+    .catch((error: unknown) => error);
+
+const listed = async (client: OpenAI): Promise<string[]> =>
+  (await client.models.list()).data.map(({ id }) => id);
 
 const question = { role: "user" as const, content: "What is gRPC?" };
 const greedy = { model: "starter", temperature: 0, max_tokens: 60 };
@@ -155,5 +165,43 @@ describe.each(shapes)("a mesh %s that another mesh has joined as a node", (shape
     await expect(through.chat.completions.create({ ...greedy, messages: [question] })).rejects.toMatchObject({
       status: expect.toSatisfy((status: number) => status === 404 || status >= 500),
     });
+  });
+});
+
+describe("a mesh that has joined itself", () => {
+  let mesh: Mesh;
+  let client: OpenAI;
+
+  beforeAll(async () => {
+    mesh = await startMesh("in many processes", { nodes: ["attached"] });
+    client = clientOf(mesh);
+    const leaver = await mesh.join("leaver", ["--engine", "synthetic", "--model", "mayfly"]);
+    await vi.waitFor(async () => expect(await listed(client)).toContain("mayfly"), { timeout: 20_000 });
+    // With one slot: a request that went round would wait for itself.
+    const itself = ["--engine", "openai", "--url", mesh.url, "--engine-key", mesh.apiKey, "--slots", "1"];
+    await mesh.join("ring", itself);
+    await leaver.stop();
+  }, 120_000);
+  afterAll(() => mesh?.stop());
+
+  test("still lists the model that only the ring serves, but refuses requests for it as going round", async () => {
+    expect(await listed(client)).toContain("mayfly");
+    for (const stream of [false, true]) {
+      const response = await fetch(`${mesh.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: mesh.headers,
+        body: JSON.stringify({ model: "mayfly", messages: [question], stream }),
+      });
+      expect(response.status).toBe(508);
+      expect(response.headers.get("x-should-retry")).toBe("false");
+      expect(await response.json()).toEqual({
+        error: { message: ringMessage, type: "invalid_request_error", param: null, code: "loop_detected" },
+      });
+    }
+  });
+
+  test("answers requests for models that a node of its own has, whichever way they take", async () => {
+    for (let request = 0; request < 10; request++)
+      expect(await tryOut(client, "starter")).toMatchObject({ choices: [{ finish_reason: "length" }] });
   });
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -147,7 +147,34 @@ async function folderFaults(): Promise<string[]> {
     await fault((path) => writeFile(join(path, "certificate.pem"), "")),
     await fault((path) => writeFile(join(path, "authorities.pem"), other.certificate)),
     await fault((path) => writeFile(join(path, "mesh.json"), "")),
+    await fault(async (path) => {
+      await rm(join(path, "key.pem"));
+      await mkdir(join(path, "key.pem"));
+    }),
+    await inFolder(async (folder) => {
+      const file = join(folder, "file");
+      await writeFile(file, "");
+      return thrown(() => new IdentityFolder(file).key());
+    }),
+    await inFolder(async (folder) => {
+      const own = await certifyNew(nodes, { identity: { role: "node", id: "n" }, term });
+      const pems = [own.certificate, own.privateKey, root.certificate];
+      const paths = pems.map((_, index) => join(folder, `${index}.pem`));
+      await Promise.all(pems.map((pem, index) => writeFile(paths[index]!, pem, { mode: 0o600 })));
+      const [tlsCert, tlsKey, tlsCa] = paths;
+      return fault(undefined, { nodeId: "m", tlsCert, tlsKey, tlsCa });
+    }),
   ];
+}
+
+/** What comes of work in a folder of its own. */
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "cxmpute-messages-"));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function thrown(attempt: () => Promise<unknown>): Promise<string> {

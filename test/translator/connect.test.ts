@@ -10,6 +10,7 @@ import {
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { ringMessage } from "../../core/hops.ts";
 import { fromConnectError } from "../../core/rpc/status.ts";
 import { type GenerationEvent, GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -68,6 +69,26 @@ describe.each(transports)("a client of $protocol", ({ open }) => {
     });
     call.push(...answerOf("Hel", "lo"));
     expect(textOf((await answer).map(({ event }) => event))).toBe("Hello");
+  });
+
+  test("that another mesh is says how often the request was handed on, and is refused when it goes round", async () => {
+    const script = createScript();
+    const { url } = await serveTranslator(script.generate);
+    const ask = (hops: string) => {
+      const handedOn: Interceptor = (next) => (request) => {
+        request.header.set("x-cxmpute-hops", hops);
+        return next(request);
+      };
+      const client = createClient(RouterService, open(url, [withKey(testKey), handedOn]));
+      return Array.fromAsync(client.generate({ generation }));
+    };
+    const answer = ask("4");
+    const call = await script.next();
+    expect(call.generation.caller?.hops).toBe(4);
+    call.push(...answerOf("ok"));
+    await answer;
+    const refused = await ask("5").catch((error: unknown) => error as ConnectError);
+    expect(refused).toMatchObject({ code: Code.InvalidArgument, rawMessage: ringMessage });
   });
 
   test("asks for models and for a route", async () => {

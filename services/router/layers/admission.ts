@@ -191,7 +191,10 @@ export class Admission {
   }
 }
 
-const toLaneKey = ({ generation: { model }, needs }: Call): string => `${needs} ${model}`;
+const toLaneKey = ({ generation: { model, caller }, needs }: Call): string => {
+  const lane = `${needs} ${model}`;
+  return caller === undefined || caller.via.length === 0 ? lane : `${lane} ${caller.via.join()}`;
+};
 
 function expired(queueTimeoutMs: number): MeshError {
   return new MeshError(

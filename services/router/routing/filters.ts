@@ -61,6 +61,11 @@ export const filters: readonly Filter[] = [
     reason: ({ served }) => `Its context of ${served?.contextLength} tokens is too short for this.`,
   },
   {
+    name: "ring",
+    rejects: ({ served }, { generation }) => served !== undefined && cameThrough(served, generation),
+    reason: () => "The request has come through it already.",
+  },
+  {
     name: "tried",
     rejects: ({ node }, { tried }) => tried.length > 0 && tried.includes(node.id),
     reason: () => "It has failed this generation.",
@@ -79,6 +84,7 @@ export const isAble = (candidate: Candidate, request: RouteRequest): boolean =>
   (request.needs & ~candidate.offers) === 0 &&
   (request.generation.resume === undefined || canResume(candidate.served, request.generation.resume)) &&
   !isTooShort(candidate.served, request.leastContext) &&
+  !cameThrough(candidate.served, request.generation) &&
   (request.tried.length === 0 || !request.tried.includes(candidate.node.id));
 
 /** A node that one of these rejects is used all the same when otherwise nobody is left. */
@@ -114,6 +120,10 @@ export function listVerbs(needs: Needs): string {
     .map(({ verb }) => verb)
     .join(" and ");
 }
+
+/** Whether a node has handed a request on to another mesh, from which it has come back. */
+export const cameThrough = ({ via }: ServedModel, { caller }: Generation): boolean =>
+  via !== "" && caller !== undefined && caller.via.includes(via);
 
 const isTooShort = ({ contextLength }: ServedModel, leastContext: number | undefined): boolean =>
   leastContext !== undefined && contextLength < leastContext;

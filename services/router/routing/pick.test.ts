@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { candidateOf, generationOf } from "../testing.ts";
+import { candidateOf, generationOf, nodeOf } from "../testing.ts";
 import { filters, firstToReject, isAble, type RouteRequest } from "./filters.ts";
 import { needsOf } from "./needs.ts";
 import { pick } from "./pick.ts";
@@ -22,6 +22,7 @@ const fleets = fc
       firstTokenMs: fc.constantFrom(undefined, 100, 250.5),
       tokenMs: fc.constantFrom(undefined, 8, 20),
       serviceMs: fc.constantFrom(undefined, 900),
+      served: fc.constantFrom(...["", "", "one", "two"].map((via) => nodeOf("n", {}, { via }).models[0])),
     }),
     { maxLength: 12 },
   )
@@ -32,6 +33,7 @@ const generations = fc
     id: fc.string({ maxLength: 8 }),
     call: fc.constantFrom<Parameters<typeof generationOf>[0]>(
       {},
+      { caller: { hops: 1, via: ["one"] } },
       { tools: [{ name: "f" }] },
       { tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.REQUIRED } },
     ),

@@ -5,7 +5,7 @@ import {
   Role,
   ToolChoice_Mode,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { candidateOf, generationOf } from "../testing.ts";
+import { candidateOf, generationOf, nodeOf } from "../testing.ts";
 import type { Candidate } from "./candidate.ts";
 import { needsOf } from "./needs.ts";
 import { refuse } from "./refuse.ts";
@@ -38,6 +38,17 @@ test("calls no model unknown before the registry has been heard", () => {
 test("asks for patience when a node that could do it is only unreachable", () => {
   const nodes = [candidateOf("able", { connected: false }), candidateOf("unable", { offers: 0 })];
   expect(refusal({ tools: [{ name: "f" }] }, nodes)).toMatchObject({ kind: "no_nodes" });
+});
+
+test("says that a request goes round when it has come through every node that serves the model", () => {
+  const caller = { via: ["one", "two"] };
+  const [one, two] = ["one", "two"].map((via) =>
+    candidateOf(via, { served: nodeOf(via, {}, { via }).models[0] }),
+  );
+  expect(refusal({ caller }, [one!, two!])).toMatchObject({ kind: "engine_failed", code: "loop_detected" });
+  expect(refusal({ caller }, [one!, candidateOf("other", { connected: false })])).toMatchObject({
+    kind: "no_nodes",
+  });
 });
 
 const image = { part: { case: "image" as const, value: { data: new Uint8Array(), mimeType: "image/png" } } };

@@ -1,6 +1,7 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { ringCode, ringMessage } from "../../../core/hops.ts";
 import type { Candidate } from "./candidate.ts";
-import { listVerbs, type RouteRequest } from "./filters.ts";
+import { cameThrough, listVerbs, type RouteRequest } from "./filters.ts";
 import { listNeeds } from "./needs.ts";
 
 /** When to ask again for a model that nobody serves just now. */
@@ -30,6 +31,8 @@ export function refuse(
       `The model \`${model}\` does not exist or you do not have access to it.`,
       { param: "model" },
     );
+  if (serving.length > 0 && serving.every(({ served }) => cameThrough(served!, generation)))
+    return new MeshError("engine_failed", ringMessage, { code: ringCode });
   if (serving.length > 0 && !serving.some(({ offers }) => (needs & ~offers) === 0))
     return unsupported(model, needs, serving);
   return nobody(`No node serves the model \`${model}\` right now: try again soon.`);

@@ -4,6 +4,7 @@ import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_p
 import { type AnswerReader, readAnswer } from "../answers/read-answer.ts";
 import { badJson } from "../errors/http-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
+import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { LateStream, type LateStreamOptions } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
@@ -34,12 +35,12 @@ interface Exchange {
 export function createMessagesRoute(options: MessagesOptions) {
   const rules = toRules(options);
   return async (http: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { body, userId, id: requestId } = http;
+    const { body } = http;
     if (body === undefined) throw badJson("The request has no body.");
     const request = parseMessagesRequest(body as JsonObject, rules);
     const { generation } = request;
     generation.id = newId("msg_");
-    generation.caller = { $typeName: "cxmpute.generation.v1.Caller", userId, requestId };
+    generation.caller = callerOf(http);
     const head: MessageHead = { id: generation.id, model: generation.model };
     const answer = request.stream ? stream : complete;
     return whileOpen(

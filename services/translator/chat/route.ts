@@ -7,6 +7,7 @@ import { toErrorBody } from "../errors/envelope.ts";
 import { badJson } from "../errors/http-faults.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
+import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { type LateStreamOptions, openStream } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
@@ -44,8 +45,7 @@ export function createChatRoute(options: ChatOptions) {
       created: Math.floor(options.clock.wallTime() / 1000),
       model: chat.generation.model,
     };
-    const { userId, id: requestId } = request;
-    const generations = fanOut(chat, { completionId: head.id, userId, requestId });
+    const generations = fanOut(chat, { completionId: head.id, caller: callerOf(request) });
     const answer = chat.stream ? stream : complete;
     return whileOpen(
       options.openRequests,

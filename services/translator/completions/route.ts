@@ -10,6 +10,7 @@ import { toErrorBody } from "../errors/envelope.ts";
 import { badJson } from "../errors/http-faults.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
+import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { LateStream, type LateStreamOptions } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
@@ -39,7 +40,7 @@ interface Exchange {
 export function createCompletionsRoute(options: CompletionsOptions) {
   const rules = toRules(options);
   return async (http: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { body, userId, id: requestId } = http;
+    const { body } = http;
     if (body === undefined) throw badJson("The request has no body.");
     const request = parseCompletionRequest(body as JsonObject, rules);
     const head: AnswerHead = {
@@ -48,9 +49,10 @@ export function createCompletionsRoute(options: CompletionsOptions) {
       model: request.generations[0]!.model,
     };
     const { choices } = request;
+    const caller = callerOf(http);
     const generations = request.generations.flatMap((generation, index) => {
       const completionId = request.generations.length === 1 ? head.id : `${head.id}-${index}`;
-      return fanOut({ generation, choices }, { completionId, userId, requestId });
+      return fanOut({ generation, choices }, { completionId, caller });
     });
     const answer = request.stream ? stream : complete;
     return whileOpen(

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type AnswerReader, readAnswer } from "../answers/read-answer.ts";
 import { badJson } from "../errors/http-faults.ts";
 import { namingModel } from "../errors/param-faults.ts";
+import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
 import { newId } from "../http/request-id.ts";
@@ -21,11 +22,10 @@ export function createEmbeddingsRoute(options: EmbeddingsOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
     const asked = parseEmbeddingsRequest(request.body as JsonObject, rules);
-    const { userId, id: requestId } = request;
     const generation = {
       ...asked.generation,
       id: newId("embd-"),
-      caller: { $typeName: "cxmpute.generation.v1.Caller" as const, userId, requestId },
+      caller: callerOf(request),
     };
     const collector = new EmbeddingCollector();
     const answer = async ({ signal }: OpenRequest) => {

@@ -37,6 +37,7 @@ export const errorCodes = [
   "insufficient_quota",
   "overloaded",
   "timeout",
+  "loop_detected",
 ] as const;
 
 /** One of them. */

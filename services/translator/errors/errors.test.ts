@@ -26,6 +26,7 @@ test("the codes that clients may match on are these", () => {
     "invalid_image_url",
     "invalid_type",
     "invalid_value",
+    "loop_detected",
     "method_not_supported",
     "missing_required_parameter",
     "model_not_found",
@@ -61,6 +62,7 @@ test("the failures that only HTTP knows have these statuses and codes", () => {
     ["content_type", 415, "unsupported_content_type"],
     ["content_encoding", 415, "unsupported_content_encoding"],
     ["headers_too_large", 431, null],
+    ["goes_round", 508, "loop_detected"],
     ["shutting_down", 503, null],
   ]);
 });

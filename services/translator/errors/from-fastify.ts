@@ -1,7 +1,16 @@
 import type { FastifyError, FastifyRequest } from "fastify";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { ringCode } from "../../../core/hops.ts";
 import { pathOf } from "../http/request-context.ts";
-import { badRequest, badUrl, bodyTooLarge, unknownUrl, urlTooLong, wrongContentType } from "./http-faults.ts";
+import {
+  badRequest,
+  badUrl,
+  bodyTooLarge,
+  goesRound,
+  unknownUrl,
+  urlTooLong,
+  wrongContentType,
+} from "./http-faults.ts";
 
 /** Whatever a request failed with, Fastify's own errors included, as the error to send. */
 export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): MeshError {
@@ -21,7 +30,10 @@ export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitB
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
     case "ECONNRESET":
       return badRequest();
-    default:
-      return toMeshError(thrown);
+    default: {
+      const error = toMeshError(thrown);
+      // Told by a mesh behind a node.
+      return error.code === ringCode ? goesRound() : error;
+    }
   }
 }

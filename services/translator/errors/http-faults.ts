@@ -1,4 +1,5 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { ringMessage } from "../../../core/hops.ts";
 import { HttpError } from "./http-error.ts";
 
 // What is wrong with a request as HTTP, in OpenAI's words where it has words for it.
@@ -81,6 +82,9 @@ export const headersTooLarge = () =>
 
 /** What arrived is not HTTP/1.1, or breaks off. */
 export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
+
+/** The request goes round between meshes that serve each other's models. */
+export const goesRound = () => new HttpError("goes_round", ringMessage);
 
 /** The service ends before the answer does. */
 export const shuttingDown = () =>

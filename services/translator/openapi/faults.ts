@@ -31,7 +31,7 @@ const statuses = {
   body: [400, 413, 415],
   parameters: [400],
   model: [404],
-  generation: [429, 502, 503, 504],
+  generation: [429, 502, 503, 504, 508],
   mesh: [503],
 } as const;
 
@@ -53,6 +53,7 @@ const meanings: Readonly<Record<number, string>> = {
   502: "The node that answered was lost or failed, and so did others.",
   503: "The mesh is full, or no node serves the model now. Wait for `retry-after-ms`.",
   504: "There was no answer in time.",
+  508: "Meshes serve each other's models in a ring, and nobody in it has this one itself.",
 };
 
 const codesOf = (status: number): string => {

@@ -5,6 +5,7 @@ import { type AnswerReader, type AnswerWriter, readAnswer } from "../answers/rea
 import { badJson } from "../errors/http-faults.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
+import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { LateStream, type LateStreamOptions } from "../http/late-stream.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
@@ -47,7 +48,8 @@ export function createResponseRoute(options: ResponsesOptions, store: ResponseSt
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
     const parsed = parseResponseRequest(request.body as JsonObject, rules);
-    const { userId, id: requestId } = request;
+    const caller = callerOf(request);
+    const { userId } = caller;
     const answer = async (open: OpenRequest): Promise<unknown> => {
       const resolved = await resolve(store, userId, parsed);
       const head: ResponseHead = {
@@ -58,7 +60,7 @@ export function createResponseRoute(options: ResponsesOptions, store: ResponseSt
       // In place, because nobody else holds it yet.
       const { generation } = parsed;
       generation.id = head.id;
-      generation.caller = { $typeName: "cxmpute.generation.v1.Caller", userId, requestId };
+      generation.caller = caller;
       const remote = rules.fetchImages ? new RemoteImages() : undefined;
       generation.messages = toMessages({ instructions: parsed.instructions, ...resolved, remote });
       await options.fetchImages?.(remote?.list ?? [], open.signal);

@@ -1,10 +1,10 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
+import { parseCallerJson } from "../text/caller-json.ts";
+import { type CallableTool, schemaFault, type ToolUse } from "../tools/tool-use.ts";
 import type { ThinkingStart } from "./answer/thought-reader.ts";
 import type { Notation, ToolRule } from "./notations/notation.ts";
-import { parseJson } from "./prompt/parse-json.ts";
-import { type CallableTool, schemaFault, type ToolUse } from "./prompt/tools.ts";
 
 /** Which forms an answer is held to; grammars are GBNF. */
 export interface AnswerPlan {
@@ -56,7 +56,7 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
   if (format?.case !== "jsonSchema") return grammar.json("object");
   const { schemaJson, strict } = format.value;
   try {
-    return schemaExpression(grammar, parseJson(schemaJson), { strict });
+    return schemaExpression(grammar, parseCallerJson(schemaJson), { strict });
   } catch (error) {
     if (!(error instanceof SchemaError || error instanceof SyntaxError)) throw error;
     const reason = error instanceof SchemaError ? error.message : "it is no JSON, or nested too deeply";

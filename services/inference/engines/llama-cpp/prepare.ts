@@ -1,10 +1,10 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { readToolUse, type ToolUse } from "../tools/tool-use.ts";
 import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { toPrompt } from "./prompt/prompt.ts";
-import { readToolUse, type ToolUse } from "./prompt/tools.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";
 
 /** A generation that was checked and made ready. */

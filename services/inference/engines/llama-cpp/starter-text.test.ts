@@ -5,10 +5,10 @@ import { FinishReason, Role } from "../../../../gen/cxmpute/generation/v1/genera
 import type { Engine } from "../../engine.ts";
 import type { GenerationInit } from "../../fake-engine.ts";
 import { type Transcript, transcribe } from "../../transcript.ts";
+import { readToolUse } from "../tools/tool-use.ts";
 import { createLlamaCppEngine } from "./index.ts";
 import { loadModel } from "./load-model.ts";
 import { toPrompt } from "./prompt/prompt.ts";
-import { readToolUse } from "./prompt/tools.ts";
 import {
   answerOf,
   asks,

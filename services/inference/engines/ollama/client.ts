@@ -2,7 +2,8 @@ import type { z } from "zod";
 import type { Clock } from "../../../../core/clock.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
 import { boundedText } from "../upstream/bounded-body.ts";
-import { networkFault } from "../upstream/network-fault.ts";
+import { readConnectionFault } from "../upstream/connection-fault.ts";
+import { parseJson } from "../upstream/parse-json.ts";
 import { versionSchema } from "./api.ts";
 import { type Asked, failed, toFailure } from "./failures.ts";
 import { linesOf } from "./json-lines.ts";
@@ -20,9 +21,6 @@ export interface OllamaClientOptions {
 /** Milliseconds for questions that Ollama answers from memory or from a file. */
 const answerTimeoutMs = 10_000;
 
-/** Milliseconds for a sign that it is there; a generation may be silent for little longer. */
-const aliveTimeoutMs = 800;
-
 /** The most of one answer that is no stream: embeddings are long, everything else is short. */
 const answerLimitBytes = 256 * 1024 * 1024;
 const errorLimitBytes = 64 * 1024;
@@ -38,7 +36,6 @@ export class OllamaClient {
   readonly who: string;
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
-  #asking: Promise<boolean> | undefined;
 
   constructor({ url, clock, fetch: given, who }: OllamaClientOptions) {
     this.url = url.replace(/\/+$/, "");
@@ -69,12 +66,10 @@ export class OllamaClient {
     }
   }
 
-  /** Whether it answers the cheapest question at once; all who ask at the same time share one answer. */
-  isAlive(): Promise<boolean> {
-    this.#asking ??= this.#askWhetherAlive().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
+  /** Whether it answers the cheapest question. */
+  async answers(signal: AbortSignal): Promise<boolean> {
+    await this.once("/api/version", versionSchema, signal, undefined, { who: this.who });
+    return true;
   }
 
   /** One question, one answer, however long it takes. */
@@ -118,19 +113,6 @@ export class OllamaClient {
     }
   }
 
-  async #askWhetherAlive(): Promise<boolean> {
-    const scope = new AbortController();
-    const timer = this.#clock.after(aliveTimeoutMs, () => scope.abort());
-    try {
-      await this.once("/api/version", versionSchema, scope.signal, undefined, { who: this.who });
-      return true;
-    } catch {
-      return false;
-    } finally {
-      timer.cancel();
-    }
-  }
-
   async #send(path: string, signal: AbortSignal, body: object | undefined, asked: Asked): Promise<Response> {
     const response = await this.#reaching(signal, () =>
       this.#fetch(`${this.url}${path}`, {
@@ -162,7 +144,7 @@ export class OllamaClient {
     } catch (error) {
       signal.throwIfAborted();
       throw failed(
-        `${this.who} does not answer: ${networkFault(error)}. Start it with \`ollama serve\`, or say where it is with --url.`,
+        `${this.who} does not answer: ${readConnectionFault(error, this.url).reason}. Start it with \`ollama serve\`, or say where it is with --url.`,
         error,
       );
     }
@@ -173,7 +155,10 @@ export class OllamaClient {
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      const why = error instanceof RangeError ? "a line of its answer is too long" : networkFault(error);
+      const why =
+        error instanceof RangeError
+          ? "a line of its answer is too long"
+          : readConnectionFault(error, this.url).reason;
       throw failed(`${this.who} broke off in the middle of an answer: ${why}.`, error);
     }
   }
@@ -194,14 +179,6 @@ function errorIn(line: string): string | undefined {
     typeof parsed === "object" && parsed !== null ? (parsed as { error?: unknown }).error : undefined;
   if (error === undefined || error === null) return undefined;
   return typeof error === "string" ? error : JSON.stringify({ error });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}

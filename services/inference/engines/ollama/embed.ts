@@ -1,6 +1,7 @@
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { embeddedEvent, finishedEvent, startedEvent } from "../../events.ts";
+import { toUnitVector } from "../upstream/unit-vector.ts";
 import { embedSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { failed } from "./failures.ts";
@@ -31,7 +32,7 @@ export async function* embed(
     throw failed(
       `${who} gave ${answer.embeddings.length} vectors of \`${served.model}\` for ${input.length} inputs.`,
     );
-  for (const [index, values] of answer.embeddings.entries()) yield embeddedEvent(index, toLengthOne(values));
+  for (const [index, values] of answer.embeddings.entries()) yield embeddedEvent(index, toUnitVector(values));
   const promptTokens =
     answer.prompt_eval_count ?? Math.max(input.length, Math.ceil(input.join("").length / 4));
   yield finishedEvent(FinishReason.STOP, {
@@ -40,9 +41,4 @@ export async function* embed(
     cachedTokens: 0,
     reasoningTokens: 0,
   });
-}
-
-function toLengthOne(values: number[]): number[] {
-  const length = Math.hypot(...values);
-  return length === 0 ? values : values.map((value) => value / length);
 }

@@ -1,5 +1,6 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { unwrap, upstreamText } from "../upstream/upstream-text.ts";
+import { unwrap } from "../upstream/upstream-text.ts";
+import { ollamaText } from "./ollama-text.ts";
 
 /** Around a failure: what was asked of whom. */
 export interface Asked {
@@ -119,7 +120,7 @@ const paramsOf: Readonly<Record<string, string>> = {
 
 /** The failure behind a status and a message of Ollama's; 0 for one that came in the middle of an answer. */
 export function toFailure(status: number, body: string, asked: Asked): MeshError {
-  const said = upstreamText(body).replace(/[\s.:-]+$/, "");
+  const said = ollamaText(body).replace(/[\s.:-]+$/, "");
   const full: Required<Asked> = {
     model: "",
     contextLength: 0,

@@ -1,7 +1,7 @@
 import { Ajv } from "ajv";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { CallableTool } from "../llama-cpp/prompt/tools.ts";
+import type { CallableTool } from "../tools/tool-use.ts";
 import { forceCall } from "./forced-call.ts";
 
 const tool = (name: string, parameters: unknown): CallableTool => ({

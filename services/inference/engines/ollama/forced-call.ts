@@ -1,5 +1,5 @@
 import { isObject } from "../gbnf/index.ts";
-import type { CallableTool } from "../llama-cpp/prompt/tools.ts";
+import type { CallableTool } from "../tools/tool-use.ts";
 import type { OllamaMessage } from "./api.ts";
 import { moveReferences, withoutRootReferences } from "./references.ts";
 

@@ -160,7 +160,7 @@ describe("with an Ollama in trouble", () => {
     const { clock, controller, events } = await startSilent();
     for (let beat = 0; beat < 3; beat++) {
       const next = events.next();
-      await clock.advance(350);
+      await clock.advance(400);
       expect((await next).value?.event).toMatchObject({ case: "delta", value: { text: "", tokenIds: [] } });
     }
     const last = events.next();
@@ -181,7 +181,7 @@ describe("with an Ollama in trouble", () => {
     });
     // Each question to the server needs a turn of the real event loop.
     for (let step = 0; step < 5000 && !isSettled; step++) {
-      await clock.advance(350);
+      await clock.advance(400);
       await new Promise((resolve) => setImmediate(resolve));
     }
     await failed;

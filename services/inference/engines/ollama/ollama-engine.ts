@@ -3,6 +3,7 @@ import { scoped } from "../../../../core/streams/scoped.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../../engine.ts";
+import { Pulse } from "../upstream/pulse.ts";
 import { withSignsOfLife } from "../upstream/signs-of-life.ts";
 import { answer } from "./answer.ts";
 import { OllamaClient } from "./client.ts";
@@ -10,6 +11,11 @@ import { embed } from "./embed.ts";
 import { failed } from "./failures.ts";
 import { ModelList } from "./model-list.ts";
 import { type OllamaOptions, ollamaOptionsSchema } from "./options.ts";
+
+/** How long Ollama may be silent before an answer begins, in milliseconds: it may be loading the model. */
+const beginLimitMs = 300_000;
+/** The same between two events: it holds tool calls back whole, and slow machines write long ones. */
+const stallLimitMs = 120_000;
 
 /** What the Ollama engine needs from around it. */
 export interface OllamaSurroundings {
@@ -33,6 +39,7 @@ export function createOllamaEngine(
   // Failures of answers go to callers, who have no business with this machine's addresses.
   const client = new OllamaClient({ ...reached, who: "This node's Ollama" });
   const lifetime = new AbortController();
+  const { isAlive } = new Pulse((signal) => client.answers(signal), clock, lifetime.signal);
 
   async function* begin(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     lifetime.signal.throwIfAborted();
@@ -44,8 +51,10 @@ export function createOllamaEngine(
         : embed(generation, known, client, keepAlive, signal);
     yield* withSignsOfLife(events, {
       clock,
-      alive: () => client.isAlive(),
-      upstream: client.who,
+      isAlive,
+      beginLimitMs,
+      stallLimitMs,
+      stalled: (seconds) => `${client.who} has said nothing for ${seconds} s, so the answer was given up.`,
     });
   }
 

@@ -1,13 +1,14 @@
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../gbnf/index.ts";
-import { readToolUse } from "../llama-cpp/prompt/tools.ts";
+import { readToolUse } from "../tools/tool-use.ts";
+import { holdTo } from "../upstream/held-schema.ts";
 import type { ReadingPlan } from "./answer-reader.ts";
 import type { ChatRequest, GenerateRequest } from "./api.ts";
 import { checkCalls, hold } from "./call-check.ts";
 import { invalid } from "./failures.ts";
 import { forceCall } from "./forced-call.ts";
-import { holdTo } from "./held-schema.ts";
 import { toOllamaMessages } from "./messages.ts";
+import { withoutRootReferences } from "./references.ts";
 import { toOllamaOptions } from "./sampling-options.ts";
 import type { KnownModel } from "./served-model.ts";
 import { toThink } from "./think.ts";
@@ -112,8 +113,9 @@ function toFormat({ outputFormat }: Generation): {
     return { format: "json", matches: (_, text) => held.matches(text) };
   }
   try {
-    const held = holdTo(JSON.parse(wanted.value.schemaJson), wanted.value.strict);
-    return { format: held.schema, matches: (_, text) => held.matches(text) };
+    const schema: unknown = JSON.parse(wanted.value.schemaJson);
+    const held = holdTo(schema, wanted.value.strict);
+    return { format: withoutRootReferences(schema), matches: (_, text) => held.matches(text) };
   } catch (error) {
     if (!(error instanceof SchemaError || error instanceof SyntaxError)) throw error;
     const reason = error instanceof SchemaError ? error.message : "it is no JSON";

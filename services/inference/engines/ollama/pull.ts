@@ -1,9 +1,9 @@
 import { systemClock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { upstreamText } from "../upstream/upstream-text.ts";
 import { pullLineSchema } from "./api.ts";
 import { OllamaClient, type OllamaClientOptions } from "./client.ts";
 import { failed } from "./failures.ts";
+import { ollamaText } from "./ollama-text.ts";
 
 /** How far a pull has come. */
 export interface PullProgress {
@@ -42,7 +42,7 @@ export async function pullFrom(
     for await (const line of client.lines("/api/pull", pullLineSchema, signal, { model: name }, asked)) {
       ({ status } = line);
       onProgress({
-        status: upstreamText(status),
+        status: ollamaText(status),
         ...(line.digest ? { digest: line.digest } : {}),
         ...(line.total ? { totalBytes: line.total } : {}),
         ...(line.completed ? { completedBytes: line.completed } : {}),
@@ -93,5 +93,5 @@ function toPullFailure(error: MeshError, name: string): MeshError {
   const said = typeof error.cause === "string" ? error.cause : error.message;
   const rule = rules.find(({ when }) => when.test(said));
   if (rule === undefined) return error;
-  return new MeshError("engine_failed", rule.say(name, upstreamText(said)), { cause: error });
+  return new MeshError("engine_failed", rule.say(name, ollamaText(said)), { cause: error });
 }

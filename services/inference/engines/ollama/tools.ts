@@ -1,4 +1,4 @@
-import type { CallableTool } from "../llama-cpp/prompt/tools.ts";
+import type { CallableTool } from "../tools/tool-use.ts";
 
 /**
  * A tool in Ollama's form. Its types hold little of JSON schema and refuse some of the rest: properties must be

@@ -1,8 +1,9 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { hopsHeader, viaHeader } from "../../../../core/hops.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { parseJson } from "./read-json.ts";
+import { parseJson } from "../upstream/parse-json.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
 import { describeBody, RequestFailure, type UpstreamClient } from "./upstream/client.ts";
@@ -84,11 +85,17 @@ async function send(
   const members = optional.begin(
     job.generation.chatTemplateKwargsJson === "" ? [] : ["chat_template_kwargs"],
   );
+  const { hops = 0, via = [] } = job.generation.caller ?? {};
+  const headers = {
+    accept,
+    [hopsHeader]: String(hops + 1),
+    [viaHeader]: [...via, job.served.via].join(","),
+  };
   let maxTokens = wanted;
   for (;;) {
     const body = members.fit(build(maxTokens));
     try {
-      return await client.post(path, toJson(body), accept, job.signal);
+      return await client.post(path, toJson(body), headers, job.signal);
     } catch (error) {
       job.signal.throwIfAborted();
       const fault = upstreamFault(error);

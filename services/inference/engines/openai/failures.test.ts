@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { ringMessage } from "../../../../core/hops.ts";
 import { generationOf } from "../../fake-engine.ts";
 import { transcribe } from "../../transcript.ts";
 import {
@@ -420,6 +421,16 @@ describe("a status", () => {
   });
 });
 
+test("a request that went round between meshes may be answered by a node that has the model itself", async () => {
+  const error = await failureOf(
+    askScripted((received) =>
+      sendJson(received, { error: { message: "You go round.", code: "loop_detected" } }, 508),
+    ),
+  );
+  expect(error).toMatchObject({ kind: "engine_failed", code: "loop_detected", message: ringMessage });
+  expect(wordsOf(error)).toMatch(/\nThe mesh at http.*\/v1 sent a request back .* with --only /);
+});
+
 describe("what a server says", () => {
   const said = async (message: string): Promise<string> =>
     (await failureOf(askScripted((received) => sendJson(received, { error: { message } }, 400)))).message;
@@ -432,11 +443,11 @@ describe("what a server says", () => {
   });
 
   test.each([
-    ["No such file: /home/alice/models/secret.gguf!", "No such file: [path]!"],
-    [String.raw`Cannot open C:\Users\alice\m.gguf`, "Cannot open [path]"],
-    ["Key sk-abcdefgh12345678 is wrong", "Key [key] is wrong"],
-    ["Sent Bearer abc.def to http://10.0.0.7:8000/v1", "Sent [key] to [address]"],
-    ["Upstream 10.0.0.7:8000 is away", "Upstream [address] is away"],
+    ["No such file: /home/alice/models/secret.gguf!", "No such file: (a path)!"],
+    [String.raw`Cannot open C:\Users\alice\m.gguf`, "Cannot open (a path)"],
+    ["Key sk-abcdefgh12345678 is wrong", "Key (a key) is wrong"],
+    ["Sent Bearer abc.def to http://10.0.0.7:8000/v1", "Sent (a key) to (an address)"],
+    ["Upstream 10.0.0.7:8000 is away", "Upstream (an address) is away"],
     ["Give a number and/or a string", "Give a number and/or a string"],
   ])("hides what is nobody's business: %s", async (message, shown) => {
     expect(await said(message)).toBe(`The engine of \`m\` refused the request: ${shown}`);

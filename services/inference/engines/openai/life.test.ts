@@ -4,7 +4,7 @@ import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/gene
 import { isEmptyDelta } from "../../events.ts";
 import { generationOf } from "../../fake-engine.ts";
 import { transcribe } from "../../transcript.ts";
-import { firstTokenLimitMs, stallLimitMs } from "./answer/vigil.ts";
+import { beginLimitMs, stallLimitMs } from "./answer/answer.ts";
 import {
   chunk,
   done,
@@ -96,7 +96,7 @@ describe("while the server sends nothing", () => {
     await chat;
     server.state.refuse = refuse;
     const { length } = server.received;
-    // It is asked again and again, and each time given up after a second.
+    // It is asked again and again, and each time given up soon.
     await passUntil(clock, () => server.received.length >= length + 3);
     expect(answer.seen).toEqual(["started"]);
     controller.abort();
@@ -124,7 +124,7 @@ describe("while the server sends nothing", () => {
   });
 
   test.each([
-    { when: "before the first token", bytes: ": waiting\n\n", limitMs: firstTokenLimitMs, shown: [] },
+    { when: "before the first token", bytes: ": waiting\n\n", limitMs: beginLimitMs, shown: [] },
     { when: "between two tokens", bytes: word, limitMs: stallLimitMs, shown: ["delta"] },
   ])("for too long $when, the answer has stalled", async ({ bytes, limitMs, shown }) => {
     const server = await handServer();

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
@@ -5,6 +6,7 @@ import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
+import { Pulse } from "../upstream/pulse.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
@@ -12,7 +14,6 @@ import { parseAddress } from "./upstream/address.ts";
 import { UpstreamClient } from "./upstream/client.ts";
 import { serverKinds } from "./upstream/kinds.ts";
 import { OptionalMembers } from "./upstream/optional-members.ts";
-import { Pulse } from "./upstream/pulse.ts";
 
 /** What the engine needs from around it. */
 export interface OpenAiSurroundings {
@@ -27,19 +28,22 @@ export interface OpenAiSurroundings {
  *
  * Every answer is asked for as a stream, whatever the caller wants, because only a stream shows that it moves. How
  * token counts, stop texts and silence are dealt with is said in `answer/tally.ts`, `request/body.ts` and
- * `answer/vigil.ts`.
+ * `../upstream/vigil.ts`.
  */
 export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);
   const lister = new ModelLister(client, options, clock, log);
   const lifetime = new AbortController();
-  const { isAlive } = new Pulse(client, clock, lifetime.signal);
+  const { isAlive } = new Pulse((signal) => client.answers(signal), clock, lifetime.signal);
   const optional = new OptionalMembers();
   let known = new Map<string, ServedModel>();
   let traits = serverKinds.unknown;
   let unloaded: ReadonlySet<string> = new Set();
 
-  const learn = ({ kind, models, ...listed }: Listed): ServedModel[] => {
+  const via = randomBytes(9).toString("base64url");
+
+  const learn = ({ kind, ...listed }: Listed): ServedModel[] => {
+    const models = listed.models.map((served) => ({ ...served, via }));
     traits = serverKinds[kind];
     unloaded = listed.unloaded;
     known = new Map(models.map((served) => [served.model, served]));

@@ -55,6 +55,35 @@ async function requestsFor(
 const bodyOf = async (init: GenerationInit, owner?: string): Promise<Record<string, unknown>> =>
   (await requestsFor([init], owner === undefined ? {} : { owner })).requests[0]?.body ?? {};
 
+describe("how often a request was handed on from mesh to mesh", () => {
+  test.each([
+    { caller: undefined, sent: "1" },
+    { caller: { hops: 0 }, sent: "1" },
+    { caller: { hops: 3 }, sent: "4" },
+  ])("goes on as $sent", async ({ caller, sent }) => {
+    const { requests } = await requestsFor([caller === undefined ? {} : { caller }]);
+    expect(requests[0]?.headers["x-cxmpute-hops"]).toBe(sent);
+  });
+
+  test("goes on with the mark that the models of this engine bear, behind those of others", async () => {
+    const server = await scriptedServer((received) => {
+      if (received.method === "POST") sayHello(received);
+    });
+    try {
+      const engine = await engineFor(server);
+      const marks = (await engine.models(never)).map(({ via }) => via);
+      expect(marks).toEqual([expect.stringMatching(/^[\w-]{12}$/)]);
+      await transcribe(engine.generate(generationOf({ caller: { hops: 2, via: ["one", "two"] } }), never));
+      const asked = server.received.find(({ method }) => method === "POST");
+      expect(asked?.headers["x-cxmpute-via"]).toBe(`one,two,${marks[0]}`);
+      const [other] = await (await engineFor(server)).models(never);
+      expect(other?.via).not.toBe(marks[0]);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
 const say = (role: Role, text: string) => ({
   role,
   parts: [{ part: { case: "text" as const, value: text } }],

@@ -1,6 +1,9 @@
 import { Utf8Stream } from "../text/utf8-stream.ts";
 
-/** The text of a body, of which no more than so many bytes are kept in memory; the rest of a longer one is let go. */
+/**
+ * The text of a body without a byte order mark, of which no more than so many bytes are kept in memory; the rest of a
+ * longer one is let go.
+ */
 export async function boundedText(
   body: AsyncIterable<Uint8Array> | null,
   limitBytes: number,
@@ -14,5 +17,5 @@ export async function boundedText(
     left -= bytes.length;
     if (left <= 0) break; // Leaving the loop cancels the body.
   }
-  return text + decoder.end();
+  return (text + decoder.end()).replace(/^\ufeff/, "");
 }

@@ -5,7 +5,7 @@ import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/gene
 import { signOfLife, textEvent } from "../../events.ts";
 import { withSignsOfLife } from "./signs-of-life.ts";
 
-function start(alive: () => Promise<boolean>) {
+function start(isAlive: () => Promise<boolean>) {
   const clock = new FakeClock();
   let left = false;
   const source = new Channel<GenerationEvent>({
@@ -16,11 +16,10 @@ function start(alive: () => Promise<boolean>) {
   });
   const events = withSignsOfLife(source, {
     clock,
-    alive,
-    periodMs: 400,
+    isAlive,
     beginLimitMs: 2000,
     stallLimitMs: 800,
-    upstream: "It",
+    stalled: (seconds) => `It has said nothing for ${seconds} s.`,
   });
   return { clock, source, events, hasLeft: () => left };
 }
@@ -60,7 +59,7 @@ describe("silence", () => {
     })();
     const failed = expect(read).rejects.toMatchObject({
       kind: "engine_failed",
-      message: "It has said nothing for 2 s, so the answer was given up.",
+      message: "It has said nothing for 2 s.",
     });
     for (let step = 0; step < 5; step++) await clock.advance(400);
     await failed;
@@ -77,10 +76,21 @@ test("silence between two events may last less long", async () => {
     for await (const _ of events);
   })();
   const failed = expect(read).rejects.toMatchObject({
-    message: "It has said nothing for 1 s, so the answer was given up.",
+    message: "It has said nothing for 1 s.",
   });
   for (let step = 0; step < 2; step++) await clock.advance(400);
   await failed;
+});
+
+test("the time that a reader takes over an event is no silence", async () => {
+  const { clock, source, events } = start(async () => true);
+  source.push(textEvent("a", []));
+  await events.next();
+  await clock.advance(60_000);
+  const next = events.next();
+  await clock.advance(400);
+  expect((await next).value).toEqual(signOfLife());
+  await events.return(undefined);
 });
 
 test("a reader who leaves ends the source, even in the middle of a read", async () => {

@@ -1,24 +1,44 @@
+import { parseJson } from "./parse-json.ts";
+
 /** The most of an upstream's words that goes on to anybody, in characters. */
 const textLimit = 300;
 
 /**
- * What an upstream says, fit to be quoted in a message of ours: one line, without control characters, without keys,
- * addresses and paths of its machine, and cut where it gets long. Errors that upstreams wrap in JSON, once or twice, come out bare.
+ * What an upstream says, fit to be quoted to a caller or in a log: one line, without control characters and marks that
+ * turn the direction of text, without keys, addresses and paths of its machine, and cut where it gets long. Errors that
+ * upstreams wrap in JSON, once or twice, come out bare. Addresses at the domains `publicDomains`, such as those of an
+ * upstream's own documentation, stay.
  */
-export function upstreamText(said: string): string {
-  const line = masks
-    .reduce((text, [pattern, instead]) => text.replace(pattern, instead), unwrap(said))
+export function upstreamText(said: string, publicDomains: readonly string[] = []): string {
+  const line = unwrap(said)
+    .slice(0, 20 * textLimit)
+    .toWellFormed()
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .trim()
-    .toWellFormed();
-  return line.length <= textLimit ? line : `${line.slice(0, textLimit - 1).toWellFormed()}…`;
+    .trim();
+  const safe = masks.reduce(
+    (text, [pattern, instead]) => text.replace(pattern, instead),
+    line.replace(addresses, (address) => (isAt(publicDomains, address) ? address : anAddress)),
+  );
+  const characters = [...safe];
+  return characters.length <= textLimit ? safe : `${characters.slice(0, textLimit - 1).join("")}…`;
 }
 
-/** What an upstream may know and callers have no business with. */
+const anAddress = "(an address)";
+
+const addresses = /\b[a-z][a-z\d+.-]*:\/\/[^\s'"`<>]+/gi;
+
+function isAt(domains: readonly string[], address: string): boolean {
+  // The end of a sentence may stand right behind it.
+  const url = URL.parse(address.replace(/[.,:;!?)\]]+$/, ""));
+  return url?.username === "" && domains.some((domain) => `.${url.hostname}`.endsWith(`.${domain}`));
+}
+
+/** What an upstream may know and callers have no business with, beside its addresses. */
 const masks: readonly (readonly [RegExp, string])[] = [
-  [/\b[a-z]+:\/\/(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[\da-f:]+\])[^\s'"`<>]*/gi, "(an address)"],
-  [/\bBearer\s+\S+|\b(?:sk|hf|ghp|key|token)[-_][\w-]{8,}/gi, "(a key)"],
-  [/(?<![\w:/#])(?:[A-Za-z]:)?(?:[/\\][\w.@+~-]+){2,}(?::[\w-]+)?/g, "(a path)"],
+  [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, anAddress],
+  [/\bBearer\s+\S+|\b(?:sk|pk|hf|gsk|ghp|xai|key|api|token)[-_][\w-]{8,}/gi, "(a key)"],
+  [/(?<![\w./#)])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@+~-]+){2,}[/\\]?(?::[\w-]+)?/g, "(a path)"],
+  [/\b[A-Za-z\d_-]{40,}\b/g, "(hidden)"],
 ];
 
 /** The message inside `{"error": "…"}` or `{"error": {"message": "…"}}`, as often as it is wrapped; else the text. */
@@ -33,14 +53,10 @@ export function unwrap(said: string): string {
 }
 
 function messageIn(text: string): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    const error = read(parsed, "error") ?? parsed;
-    const message = typeof error === "string" ? error : (read(error, "message") ?? read(error, "detail"));
-    return typeof message === "string" ? message : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = parseJson(text);
+  const error = read(parsed, "error") ?? parsed;
+  const message = typeof error === "string" ? error : (read(error, "message") ?? read(error, "detail"));
+  return typeof message === "string" ? message : undefined;
 }
 
 const read = (value: unknown, key: string): unknown =>

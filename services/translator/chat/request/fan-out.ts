@@ -1,12 +1,11 @@
-import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Caller, Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ChatRequest } from "./index.ts";
 
 /** What a request's generations have in common beside what was asked. */
 export interface Origin {
   /** The id of the completion. A single generation has the same; of several each adds its index. */
   readonly completionId: string;
-  readonly userId: string;
-  readonly requestId: string;
+  readonly caller: Caller;
 }
 
 /**
@@ -17,9 +16,9 @@ export function fanOut(
   { generation, choices }: Pick<ChatRequest, "generation" | "choices">,
   origin: Origin,
 ): Generation[] {
-  const { completionId, userId, requestId } = origin;
+  const { completionId, caller } = origin;
   // In place, because nobody else holds it yet and a copy takes 3 µs.
-  generation.caller = { $typeName: "cxmpute.generation.v1.Caller", userId, requestId };
+  generation.caller = caller;
   generation.id = completionId;
   if (choices === 1) return [generation];
   return Array.from({ length: choices }, (_, index) => ({

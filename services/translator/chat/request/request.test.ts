@@ -1,7 +1,9 @@
+import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
+  CallerSchema,
   type Message,
   ToolChoice_Mode as Mode,
   Role,
@@ -313,13 +315,14 @@ test("log probabilities are asked for with or without alternatives", () => {
 });
 
 describe("several answers", () => {
-  const origin = { completionId: "chatcmpl-1", userId: "u", requestId: "r" };
+  const caller = create(CallerSchema, { userId: "u", requestId: "r" });
+  const origin = { completionId: "chatcmpl-1", caller };
 
   test("are generations of their own, with seeds of their own when a seed is given", () => {
     const generations = fanOut(parse({ n: 3, seed: 41 }), origin);
     expect(generations.map(({ id }) => id)).toEqual(["chatcmpl-1-0", "chatcmpl-1-1", "chatcmpl-1-2"]);
     expect(generations.map(({ sampling }) => sampling?.seed)).toEqual([41n, 42n, 43n]);
-    for (const { caller } of generations) expect(caller).toMatchObject({ userId: "u", requestId: "r" });
+    for (const generation of generations) expect(generation.caller).toBe(caller);
     expect(fanOut(parse({ n: 2 }), origin)[1]?.sampling?.seed).toBeUndefined();
   });
 

@@ -1,10 +1,11 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ToolUse } from "../../tools/tool-use.ts";
 import { thinkingMarks } from "../answer/thinking.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import { templateVariables } from "./template-variables.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { type ToolUse, toTurnTool } from "./tools.ts";
+import { toTurnTool } from "./turn-tool.ts";
 import { toTurns } from "./turns.ts";
 
 /** What the model reads before it answers. */

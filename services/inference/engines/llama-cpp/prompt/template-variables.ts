@@ -1,6 +1,6 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseObject } from "./parse-json.ts";
+import { parseCallerObject } from "../../text/caller-json.ts";
 
 /**
  * What a generation says to the template beside its turns: about thinking, in the words of the common templates,
@@ -20,7 +20,7 @@ export function templateVariables({
 }
 
 function parseVariables(json: string): Record<string, unknown> {
-  const variables = parseObject(json);
+  const variables = parseCallerObject(json);
   if (variables !== undefined) return variables;
   throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
     param: "chat_template_kwargs",

@@ -4,7 +4,7 @@ import {
   type Message,
   Role,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseObject } from "./parse-json.ts";
+import { parseCallerObject } from "../../text/caller-json.ts";
 
 /** A turn of the conversation in the form that chat templates read (Hugging Face's). */
 export interface Turn {
@@ -78,7 +78,7 @@ function toToolCall({ id, name, argumentsJson }: Message["toolCalls"][number]): 
 }
 
 function toArguments(text: string): unknown {
-  return text.trim() === "" ? {} : (parseObject(text) ?? text);
+  return text.trim() === "" ? {} : (parseCallerObject(text) ?? text);
 }
 
 const roles: Readonly<Record<Role, Turn["role"] | undefined>> = {

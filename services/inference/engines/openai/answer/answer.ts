@@ -4,14 +4,18 @@ import {
   type GenerationEvent,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { embeddedEvent, finishedEvent, signOfLife, startedEvent } from "../../../events.ts";
+import { Vigil } from "../../upstream/vigil.ts";
 import { engineFailed, fetchEmbeddings, type Job, openStream, toError } from "../connection.ts";
 import { RequestFailure } from "../upstream/client.ts";
 import { readEventFault } from "../upstream/fault.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { readEmbeddings } from "./embeddings.ts";
 import { type SseEvent, SseReader } from "./sse-reader.ts";
-import { Vigil } from "./vigil.ts";
 
+/** How long a server may be silent before the first token, in milliseconds; prompts are long and queues too. */
+export const beginLimitMs = 240_000;
+/** The same between two tokens: unlike Ollama, these servers stream tool calls as they are written. */
+export const stallLimitMs = 30_000;
 /** How long the word on usage may take once it is told why an answer ended, in milliseconds. */
 const lastWordMs = 2000;
 
@@ -26,7 +30,13 @@ export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   const end = { isWhole: false };
   try {
     yield startedEvent("", job.served.fingerprint);
-    const vigil = new Vigil({ clock, isAlive, model: job.served.model });
+    const vigil = new Vigil({
+      clock,
+      isAlive,
+      beginLimitMs,
+      stallLimitMs,
+      stalled: (seconds) => `The engine of \`${job.served.model}\` sent nothing for ${seconds} s.`,
+    });
     yield* job.generation.embedding === undefined
       ? answerText(job, vigil, end)
       : answerInputs(job, vigil, end);

@@ -1,3 +1,4 @@
+import { toUnitVector } from "../../upstream/unit-vector.ts";
 import { count, list, members } from "../read-json.ts";
 
 /** Vectors of length 1, in the order of the inputs. */
@@ -24,7 +25,7 @@ export function readEmbeddings(value: unknown, inputs: number): Embeddings | und
   const isComplete =
     vectors.length === inputs && Array.from(vectors).every((vector) => vector?.length === size);
   return isComplete
-    ? { vectors: vectors.map(toUnit), promptTokens: count(members(usage).prompt_tokens) }
+    ? { vectors: vectors.map(toUnitVector), promptTokens: count(members(usage).prompt_tokens) }
     : undefined;
 }
 
@@ -43,9 +44,4 @@ function toNumbers(embedding: unknown): number[] | undefined {
     numbers.every((number) => typeof number === "number" && Number.isFinite(number))
     ? (numbers as number[])
     : undefined;
-}
-
-function toUnit(vector: number[]): number[] {
-  const length = Math.hypot(...vector);
-  return length === 0 ? vector : vector.map((value) => value / length);
 }

@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
+import { readConnectionFault } from "../../upstream/connection-fault.ts";
 import { RequestFailure } from "../upstream/client.ts";
-import { readConnectionFault } from "../upstream/connection-fault.ts";
 
 /** One event of a stream: its JSON, or that it was the last. */
 export type SseEvent =

@@ -1,6 +1,6 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseJson } from "../read-json.ts";
+import { parseJson } from "../../upstream/parse-json.ts";
 import type { ServerTraits } from "../upstream/kinds.ts";
 import { toResponseFormat, toToolMembers } from "./forms.ts";
 import type { Json, JsonObject } from "./json.ts";

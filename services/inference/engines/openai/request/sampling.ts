@@ -3,6 +3,7 @@ import type {
   LogprobsRequest,
   Sampling,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { foldSeed } from "../../upstream/seed.ts";
 import type { JsonObject } from "./json.ts";
 
 /**
@@ -26,18 +27,6 @@ export function toSampling(sampling: Sampling | undefined): JsonObject {
     logit_bias: Object.keys(logitBias).length === 0 ? undefined : logitBias,
   };
 }
-
-/**
- * Any seed as a number that every server takes: llama-server keeps 32 bits, of which the largest values mean "any
- * seed". Small seeds stay themselves.
- */
-export function foldSeed(seed: bigint): number {
-  if (seed >= 0n && seed < 2n ** 31n) return Number(seed);
-  return Number(BigInt.asUintN(64, seed * goldenRatio) >> 33n);
-}
-
-/** 2^64 divided by the golden ratio: seeds beside each other come far apart. */
-const goldenRatio = 0x9e37_79b9_7f4a_7c15n;
 
 /**
  * The members that ask a chat for log probabilities. At least one alternative is asked for, because llama-server

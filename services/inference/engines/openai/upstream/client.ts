@@ -1,14 +1,18 @@
 import type { Clock } from "../../../../../core/clock.ts";
+import { boundedText } from "../../upstream/bounded-body.ts";
+import { type ConnectionFault, readConnectionFault } from "../../upstream/connection-fault.ts";
 import type { Address } from "./address.ts";
-import { type ConnectionFault, readConnectionFault } from "./connection-fault.ts";
 import { readHttpFault, type UpstreamFault } from "./fault.ts";
+
+/** A connection that failed, or brought what cannot be used. */
+export type Unusable = Pick<ConnectionFault, "broke" | "words">;
 
 /** A request that did not bring what it was for: the server refused it, or the connection failed. */
 export class RequestFailure extends Error {
   override readonly name = "RequestFailure";
-  readonly fault: UpstreamFault | ConnectionFault;
+  readonly fault: UpstreamFault | Unusable;
 
-  constructor(fault: UpstreamFault | ConnectionFault, options?: ErrorOptions) {
+  constructor(fault: UpstreamFault | Unusable, options?: ErrorOptions) {
     super("words" in fault ? fault.words : fault.message, options);
     this.fault = fault;
   }
@@ -51,36 +55,35 @@ export class UpstreamClient {
     }
   }
 
-  /** The status of the answer to a GET. */
-  async touch(path: string, signal: AbortSignal): Promise<number> {
-    const url = `${this.address.base}${path}`;
+  /**
+   * Whether the server answers a cheap question. A refusal is an answer too, for it shows that the process runs; what a
+   * proxy says of a server that is gone (5xx) is none.
+   */
+  async answers(signal: AbortSignal): Promise<boolean> {
+    const url = `${this.address.base}/models`;
     const response = await fetch(url, { headers: this.#headers, signal, redirect: "manual" });
     await this.readText(response);
-    return response.status;
+    return response.status < 500;
   }
 
   /** The response to a POST of JSON, once its headers are there and its status is 200; throws `RequestFailure`. */
-  post(path: string, body: string, accept: string, signal: AbortSignal): Promise<Response> {
-    const headers = { ...this.#headers, "content-type": "application/json", accept };
+  post(
+    path: string,
+    body: string,
+    given: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const headers = { ...this.#headers, ...given, "content-type": "application/json" };
     return this.#send(`${this.address.base}${path}`, { method: "POST", headers, body, signal });
   }
 
-  /** The text of a body; throws `RequestFailure` when it breaks off or is too long. */
+  /** The text of a body; what goes beyond the limit is let go; throws `RequestFailure` when it breaks off. */
   async readText(response: Response, limitBytes = bodyLimitBytes): Promise<string> {
-    const decoder = new TextDecoder();
-    let text = "";
-    let bytes = 0;
     try {
-      for await (const chunk of response.body ?? []) {
-        bytes += chunk.byteLength;
-        // Leaving the loop gives the body up, and with it the connection.
-        if (bytes > limitBytes) break;
-        text += decoder.decode(chunk, { stream: true });
-      }
+      return await boundedText(response.body, limitBytes);
     } catch (error) {
       throw this.#failed(error);
     }
-    return text + decoder.decode();
   }
 
   /**

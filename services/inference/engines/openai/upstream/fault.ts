@@ -1,5 +1,5 @@
-import { parseJson } from "../read-json.ts";
-import { toSafeText } from "./safe-text.ts";
+import { parseJson } from "../../upstream/parse-json.ts";
+import { upstreamText } from "../../upstream/upstream-text.ts";
 
 /** What an upstream said of its failure, whichever of the many forms it used. */
 export interface UpstreamFault {
@@ -49,7 +49,7 @@ function readBody(body: unknown): Omit<UpstreamFault, "retryAfterMs"> & { readon
   const rawMessage = messageOf(inner, outer, body);
   return {
     status: 0,
-    message: toSafeText(rawMessage),
+    message: upstreamText(rawMessage),
     type: word(inner.type ?? outer.error_type),
     code: word(inner.code),
     param: readParam(inner.param, rawMessage),

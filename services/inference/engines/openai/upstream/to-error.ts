@@ -1,4 +1,5 @@
 import { MeshError, type MeshErrorOptions } from "../../../../../core/errors/mesh-error.ts";
+import { ringCode, ringMessage } from "../../../../../core/hops.ts";
 import type { UpstreamFault } from "./fault.ts";
 
 /** Which request failed, for messages. */
@@ -18,6 +19,7 @@ export interface FailedRequest {
  *
  * | upstream | here |
  * |---|---|
+ * | it goes round between meshes | `engine_failed`, `loop_detected`: a node that has the model itself may answer |
  * | the prompt does not fit | `invalid_request`, `context_length_exceeded` |
  * | 400, 409, 413, 415, 422; a chat template that refuses the order of roles | `invalid_request`, with its words |
  * | 408, 425, 429, 503, 529 | `saturated`, with its time |
@@ -26,6 +28,8 @@ export interface FailedRequest {
 export function toGenerationError(fault: UpstreamFault, request: FailedRequest): MeshError {
   const { model, base } = request;
   const { status, message } = fault;
+  if (fault.code === ringCode)
+    return new MeshError("engine_failed", ringMessage, { code: ringCode, cause: ringFault(base) });
   if (isTooLong(fault)) return tooLong(fault, request);
   if (isCallersFault(fault)) {
     const options: MeshErrorOptions = {};
@@ -54,6 +58,15 @@ const ofProvider: readonly { readonly statuses: (status: number) => boolean; rea
   { statuses: (status) => status === 404, words: "does not serve it any more, or not in this way" },
   { statuses: (status) => status === 405 || status === 501, words: "cannot do what this request needs" },
 ];
+
+/** What the provider reads when its server turns out to serve, by a round about way, what this node serves. */
+function ringFault(base: string): Error {
+  const error = new Error(
+    `The mesh at ${base} sent a request back that had gone round between meshes. Join with an address that does not lead back to the mesh that this node is in, or with --only for the models that the other mesh has itself.`,
+  );
+  error.name = "UpstreamError";
+  return error;
+}
 
 /** What the provider reads of a failed request: what is wrong, where, and what to do. */
 export function providerFault({ status, message }: UpstreamFault, base: string): Error {

@@ -1,24 +1,20 @@
 import { allows } from "../gbnf/allows.ts";
 import { isObject, jsonSchemaGrammar, SchemaError } from "../gbnf/index.ts";
-import { withoutRootReferences } from "./references.ts";
 
 /** A schema that answers are to match. */
 export interface HeldSchema {
-  /** As Ollama is told it. */
-  readonly schema: unknown;
   /** Whether a finished text is what was asked for: JSON, and where it is meant strictly JSON that matches. */
   matches(text: string): boolean;
 }
 
 /**
- * Ollama's grammars hold an answer to most of a schema and pass over the rest without a word, so a schema that is
- * meant strictly is checked twice: before, that nothing in it is beyond us, and at the end, that the answer matches.
- * Throws `SchemaError`.
+ * Upstreams hold an answer to most of a schema and pass over the rest without a word, so a schema that is meant
+ * strictly is checked twice: before, that nothing in it is beyond us, and at the end, that the answer matches. Throws
+ * `SchemaError`.
  */
 export function holdTo(schema: unknown, strict: boolean): HeldSchema {
   jsonSchemaGrammar(schema, { strict });
   return {
-    schema: withoutRootReferences(schema),
     matches(text) {
       try {
         const value: unknown = JSON.parse(text);

@@ -1,7 +1,6 @@
-import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import { type Generation, ToolChoice_Mode } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseJson } from "./parse-json.ts";
-import type { TurnTool } from "./turns.ts";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { type Generation, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseCallerJson } from "../text/caller-json.ts";
 
 /** A tool with its schema read. */
 export interface CallableTool {
@@ -47,12 +46,6 @@ export function readToolUse(generation: Generation): ToolUse {
   return { mode: required ? "required" : "auto", offered, callable, maxCalls, forbidden: false };
 }
 
-/** The form that templates read. */
-export const toTurnTool = ({ name, description, parameters }: CallableTool): TurnTool => ({
-  type: "function",
-  function: { name, description, parameters: parameters ?? { type: "object", properties: {} } },
-});
-
 /** The fault of a tool's schema, in OpenAI's words. */
 export const schemaFault = ({ name, param }: CallableTool, reason: string): MeshError =>
   new MeshError("invalid_request", `Invalid schema for function '${name}': ${reason}.`, {
@@ -67,7 +60,7 @@ function readTool(
   const tool = { name, description, strict, param: `tools[${index}].function.parameters` };
   if (parametersJson === "") return { ...tool, parameters: undefined };
   try {
-    return { ...tool, parameters: parseJson(parametersJson) };
+    return { ...tool, parameters: parseCallerJson(parametersJson) };
   } catch {
     throw schemaFault({ ...tool, parameters: undefined }, "it is no JSON, or nested too deeply");
   }

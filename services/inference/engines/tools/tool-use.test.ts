@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { ToolChoice_Mode } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { GenerationInit } from "../../../fake-engine.ts";
-import { toGeneration } from "../testing.ts";
-import { readToolUse } from "./tools.ts";
+import { ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationInit } from "../../fake-engine.ts";
+import { toGeneration } from "../llama-cpp/testing.ts";
+import { readToolUse } from "./tool-use.ts";
 
 const tools = [{ name: "f" }, { name: "g", parametersJson: '{"type":"object"}' }];
 const { AUTO, NONE, REQUIRED } = ToolChoice_Mode;

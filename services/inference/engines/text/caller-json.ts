@@ -2,15 +2,15 @@
  * Reads JSON that a caller wrote. Throws a `SyntaxError` for what is none, and for what is nested so deeply that
  * walking through it could exhaust the stack.
  */
-export function parseJson(text: string): unknown {
+export function parseCallerJson(text: string): unknown {
   if (depthOf(text) > depthLimit) throw new SyntaxError("The JSON is nested too deeply.");
   return JSON.parse(text);
 }
 
 /** The object that a text is the JSON of; undefined when it is anything else. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
+export function parseCallerObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value = parseJson(text);
+    const value = parseCallerJson(text);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
     return undefined;

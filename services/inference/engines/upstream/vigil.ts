@@ -1,22 +1,22 @@
-import type { Clock } from "../../../../../core/clock.ts";
-import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import type { GenerationEvent } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { signOfLife } from "../../../events.ts";
+import type { Clock } from "../../../../core/clock.ts";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { signOfLife } from "../../events.ts";
 
 /** How often a silent server is asked whether it is still there; under half of what the router's patience is. */
 export const beatMs = 400;
-/** How long a server may be silent before the first token, in milliseconds; prompts are long and queues too. */
-export const firstTokenLimitMs = 240_000;
-/** The same between two tokens. */
-export const stallLimitMs = 30_000;
 
 /** What a vigil needs. */
 export interface VigilOptions {
   readonly clock: Clock;
-  /** For messages. */
-  readonly model: string;
-  /** Whether the server answers at all right now. */
+  /** Whether the server answers at all right now. Never rejects. */
   readonly isAlive: () => Promise<boolean>;
+  /** How long the server may be silent before the first event of an answer, in milliseconds. */
+  readonly beginLimitMs: number;
+  /** The same between two events. */
+  readonly stallLimitMs: number;
+  /** What the failure says of a server that was silent for so many seconds. */
+  readonly stalled: (seconds: number) => string;
 }
 
 /**
@@ -24,25 +24,26 @@ export interface VigilOptions {
  *
  * The mesh takes a generation away from a node that shows no sign of life for 1.5 s, and an engine must not show one
  * unless it has really moved. What a server behind HTTP does between two events cannot be seen, and most send
- * nothing at all while they read a prompt, queue a request inside, or hold the text of a tool call back. So this
- * counts as having moved:
+ * nothing at all while they load a model, read a prompt, queue a request inside, or hold the text of a tool call back.
+ * So this counts as having moved:
  * - anything that the server sends, comments and llama-server's progress of the prompt included;
  * - while it sends nothing: that it answers a cheap question beside it, asked every 400 ms. A process that is gone,
  *   frozen or cut off does not, so its generations move to another node as soon as any other's do.
  *
- * The second shows the process alive, not this generation; so it counts for a limited time only, four minutes before
- * the first token and half a minute after it. Then the answer has stalled and fails.
+ * The second shows the process alive, not this generation; so it counts for a limited time only. Then the answer has
+ * stalled and fails.
  */
 export class Vigil {
   readonly #options: VigilOptions;
   #movedAt: number;
   #shownAt: number;
-  #limitMs = firstTokenLimitMs;
+  #limitMs: number;
 
   constructor(options: VigilOptions) {
     this.#options = options;
     this.#movedAt = options.clock.now();
     this.#shownAt = this.#movedAt;
+    this.#limitMs = options.beginLimitMs;
   }
 
   /** The server has sent something. */
@@ -50,10 +51,10 @@ export class Vigil {
     this.#movedAt = this.#options.clock.now();
   }
 
-  /** An event has gone out; `isToken`: it is part of the answer. */
-  shown(isToken: boolean): void {
+  /** An event has gone out; `hasBegun`: with it the answer has. */
+  shown(hasBegun: boolean): void {
     this.#shownAt = this.#options.clock.now();
-    if (isToken) this.#limitMs = stallLimitMs;
+    if (hasBegun) this.#limitMs = this.#options.stallLimitMs;
   }
 
   /** True when the server has moved but nothing has gone out for a while. */
@@ -61,8 +62,13 @@ export class Vigil {
     return this.#movedAt - this.#shownAt >= beatMs / 2;
   }
 
-  /** Waits for `work`, giving signs of life meanwhile; throws `engine_failed` when it takes too long. */
+  /**
+   * Waits for `work`, giving signs of life meanwhile; throws `engine_failed` when it takes too long. How long the reader
+   * of the answer took before does not count.
+   */
   async *over<T>(work: Promise<T>): AsyncGenerator<GenerationEvent, T> {
+    const { clock, isAlive, stalled } = this.#options;
+    const since = clock.now();
     let settled = false;
     const settle = () => {
       settled = true;
@@ -71,14 +77,10 @@ export class Vigil {
     for (;;) {
       await this.#beatOr(done);
       if (settled) return await work;
-      const silentMs = this.#options.clock.now() - this.#movedAt;
+      const silentMs = clock.now() - since;
       if (silentMs >= this.#limitMs)
-        throw new MeshError(
-          "engine_failed",
-          `The engine of \`${this.#options.model}\` sent nothing for ${Math.round(silentMs / 1000)} s.`,
-        );
-      const isAlive = await Promise.race([done.then(() => false), this.#options.isAlive()]);
-      if (!isAlive) continue;
+        throw new MeshError("engine_failed", stalled(Math.round(silentMs / 1000)));
+      if (!(await Promise.race([done.then(() => false), isAlive()]))) continue;
       this.shown(false);
       yield signOfLife();
     }
