@@ -62,7 +62,7 @@ export class Admission {
 
   /** The layer. */
   readonly layer: Layer<Begin> = (next) => (call) => {
-    const queued = this.#lanes.has(toLaneKey(call));
+    const queued = this.#lanes.has(this.#laneOf(call));
     const { room, error } = this.#look(call);
     if (error !== undefined) return Promise.reject(error);
     if (room === "free" && !queued) return next(call);
@@ -110,6 +110,16 @@ export class Admission {
     return { room, error };
   }
 
+  /** The queue in which a generation waits: with those that the same nodes can have. */
+  #laneOf({ generation: { model, caller }, needs }: Call): string {
+    const lane = `${needs} ${model}`;
+    if (caller === undefined || caller.via.length === 0) return lane;
+    // Marks that no node here has change nothing, and whoever makes some up is to get no turns of his own by it.
+    const marks = new Set(this.#options.fleet.candidates(model).map(({ served }) => served?.via));
+    const met = caller.via.filter((mark) => marks.has(mark));
+    return met.length === 0 ? lane : `${lane} ${met.sort().join()}`;
+  }
+
   /** Why a generation may not wait; undefined when it may. */
   #shed(call: Call): MeshError | undefined {
     const { callerQueueLimit, queueLimit, queueTimeoutMs, clock } = this.#options;
@@ -137,13 +147,13 @@ export class Admission {
     const request: RouteRequest = { generation: call.generation, needs: call.needs, tried: [] };
     const perMs = workRate(request, this.#options.fleet.candidates(call.generation.model));
     if (perMs === undefined) return undefined;
-    const ahead = this.#lanes.get(toLaneKey(call))?.aheadOf(call.userId) ?? 0;
+    const ahead = this.#lanes.get(this.#laneOf(call))?.aheadOf(call.userId) ?? 0;
     return (ahead + 1) / perMs;
   }
 
   #enqueue(call: Call, start: () => void, reject: (error: MeshError) => void, unconnected: boolean): void {
     const { clock, queueTimeoutMs, connectTimeoutMs } = this.#options;
-    const key = toLaneKey(call);
+    const key = this.#laneOf(call);
     const lane = this.#lanes.get(key) ?? new FairQueue<Waiter>();
     this.#lanes.set(key, lane);
     let timer: Timer;
@@ -190,11 +200,6 @@ export class Admission {
     }
   }
 }
-
-const toLaneKey = ({ generation: { model, caller }, needs }: Call): string => {
-  const lane = `${needs} ${model}`;
-  return caller === undefined || caller.via.length === 0 ? lane : `${lane} ${caller.via.join()}`;
-};
 
 function expired(queueTimeoutMs: number): MeshError {
   return new MeshError(
