@@ -167,19 +167,15 @@ async function namingMessages(): Promise<string[]> {
   });
   const names = ["qwen3", "llama3.1:8b-instruct-q4_K_M", "llama3.1:8b-instruct-q8_0"];
   const as = { "my-tune": "tuned:1b" };
-  await withCatalogueNames(new FakeEngine(names.map((name) => servedModel(name))), loadCatalogue(), {
+  await withCatalogueNames(new FakeEngine(names.map((name) => servedModel(name))), loadCatalogue, {
     log,
     as,
   }).models(signal);
   const all = { a: "x", b: "x", c: "a", d: "b" };
-  await withCatalogueNames(
-    new FakeEngine(Object.keys(all).map((name) => servedModel(name))),
-    loadCatalogue(),
-    {
-      log,
-      as: all,
-    },
-  ).models(signal);
+  await withCatalogueNames(new FakeEngine(Object.keys(all).map((name) => servedModel(name))), loadCatalogue, {
+    log,
+    as: all,
+  }).models(signal);
   logFindings(log, servedModel("m"), new Map([["answer", { outcome: "refuted", reason: "it is mute" }]]), 1);
   return said;
 }

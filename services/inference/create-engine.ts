@@ -109,14 +109,14 @@ function name(
   as: Readonly<Record<string, string>> | undefined,
   { log, onNamed, catalogue }: EngineSurroundings,
 ): Engine {
-  return withCatalogueNames(engine, catalogue ?? ownCatalogue(), {
+  return withCatalogueNames(engine, () => catalogue ?? ownCatalogue(), {
     log,
     ...(as === undefined ? {} : { as }),
     ...(onNamed === undefined ? {} : { onNamed }),
   });
 }
 
-/** The catalogue that comes with the program, read when the first engine needs it. */
+/** The catalogue that comes with the program, read when the first engine lists its models. */
 function ownCatalogue(): Catalogue {
   loaded ??= loadCatalogue();
   return loaded;

@@ -44,7 +44,7 @@ function nameEngine(engineNames: string[], options: Partial<NamingOptions> = {})
   const inner = new FakeEngine(engineNames.map((name) => servedModel(name)));
   const lines: { level: string; msg: string }[] = [];
   const log = createLog({ service: "t", pretty: false, write: (line) => lines.push(JSON.parse(line)) });
-  const engine = withCatalogueNames(inner, catalogue, { log, ...options });
+  const engine = withCatalogueNames(inner, () => catalogue, { log, ...options });
   return { inner, lines, engine, models: () => engine.models(never) };
 }
 

@@ -19,15 +19,20 @@ export interface NamingOptions {
 /**
  * An engine whose models go by the catalogue's names, so that an Ollama with `llama3.1:8b-instruct-q4_K_M` and a vLLM
  * with `meta-llama/Llama-3.1-8B-Instruct` are one pool. What the catalogue does not know goes by its own name, and so
- * does what it cannot tell apart, about which the provider is told once.
+ * does what it cannot tell apart, about which the provider is told once. The catalogue is asked for with every list of
+ * models.
  */
-export function withCatalogueNames(engine: Engine, catalogue: Catalogue, options: NamingOptions): Engine {
+export function withCatalogueNames(
+  engine: Engine,
+  catalogue: () => Catalogue,
+  options: NamingOptions,
+): Engine {
   return new NamedEngine(engine, catalogue, options);
 }
 
 class NamedEngine implements Engine {
   readonly #engine: Engine;
-  readonly #catalogue: Catalogue;
+  readonly #catalogue: () => Catalogue;
   readonly #options: NamingOptions;
   readonly #as: ReadonlyMap<string, string>;
   /** The engine's name of a model, by the mesh's. */
@@ -36,7 +41,7 @@ class NamedEngine implements Engine {
   /** What `as` names and the engine did not have, so that it is told once. */
   readonly #missed = new Set<string>();
 
-  constructor(engine: Engine, catalogue: Catalogue, options: NamingOptions) {
+  constructor(engine: Engine, catalogue: () => Catalogue, options: NamingOptions) {
     this.#engine = engine;
     this.#catalogue = catalogue;
     this.#options = options;
@@ -44,10 +49,14 @@ class NamedEngine implements Engine {
   }
 
   async models(signal: AbortSignal): Promise<ServedModel[]> {
-    const own = await this.#engine.models(signal);
+    // Reading the catalogue takes a tenth of a second the first time, which passes while the engine loads.
+    const [own, catalogue] = await Promise.all([
+      this.#engine.models(signal),
+      Promise.resolve().then(this.#catalogue),
+    ]);
     const namings = chooseNames(
       own.map(({ model }) => model),
-      this.#catalogue,
+      catalogue,
       this.#as,
     );
     this.#tell(namings);

@@ -15,7 +15,10 @@ describeEngine("behind probes and names", {
   create: () => {
     const engine = createLlamaCppEngine({ modelPath: starterPath, slots: 4, ...surroundings });
     const as = { starter: "another-name" };
-    return withCatalogueNames(withProbes(engine, surroundings), createCatalogue([]), { log: silentLog, as });
+    return withCatalogueNames(withProbes(engine, surroundings), () => createCatalogue([]), {
+      log: silentLog,
+      as,
+    });
   },
   abilities: {
     tools: true,
