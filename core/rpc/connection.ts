@@ -6,9 +6,9 @@ export interface Cancellable {
 }
 
 /**
- * How long making a connection may take unless told otherwise, in milliseconds: three of the kernel's attempts, which come after 0, 1 and
- * 3 s. The next would come after 7 s and the one after it after 15 s, and grpc-js itself waits for all of them: a
- * link that came back in between was found as late as that.
+ * How long making a connection may take unless told otherwise, in milliseconds: three of the kernel's attempts, which
+ * come after 0, 1 and 3 s. The next would come after 7 s and the one after it after 15 s, and grpc-js itself waits for
+ * all of them: a link that came back in between was found as late as that.
  */
 const defaultConnectLimitMs = 4000;
 

@@ -21,6 +21,7 @@ import { registerHealth } from "./health.ts";
 import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
 import { parseJsonBody } from "./http/json-body.ts";
+import { registerAtMounts } from "./http/mounts.ts";
 import type { OpenRequests } from "./http/open-requests.ts";
 import { refuseEncoding } from "./http/refuse-encoding.ts";
 import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
@@ -118,15 +119,10 @@ export function createApp(options: AppOptions): FastifyInstance {
   registerHealth(app, options);
   registerOpenApi(app);
   const registerResponses = createResponses(options);
-  for (const prefix of ["/v1", "/api/v1"])
-    app.register(
-      (scope, _options, done) => {
-        registerOpenAiRoutes(scope, options);
-        registerResponses(scope);
-        done();
-      },
-      { prefix },
-    );
+  registerAtMounts(app, (scope) => {
+    registerOpenAiRoutes(scope, options);
+    registerResponses(scope);
+  });
   registerModels(app, options);
   registerAnthropic(app, options);
   return app;

@@ -3,6 +3,7 @@ import type { Authenticate } from "../auth/keys.ts";
 import { HttpError } from "../errors/http-error.ts";
 import { unknownUrl, wrongMethod } from "../errors/http-faults.ts";
 import { parseJsonBody } from "../http/json-body.ts";
+import { registerAtMounts } from "../http/mounts.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
 import { requireApiKey } from "./auth.ts";
@@ -17,14 +18,7 @@ export interface AnthropicOptions extends MessagesOptions {
 
 /** Anthropic's routes, behind a key, at both mounts. Whatever fails on them does so in Anthropic's envelope. */
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
-  for (const prefix of ["/v1", "/api/v1"])
-    app.register(
-      (scope, _options, done) => {
-        registerRoutes(scope, options);
-        done();
-      },
-      { prefix },
-    );
+  registerAtMounts(app, (scope) => registerRoutes(scope, options));
 }
 
 function registerRoutes(scope: FastifyInstance, options: AnthropicOptions): void {

@@ -6,6 +6,7 @@ import { createSendError } from "../anthropic/send-error.ts";
 import type { Authenticate } from "../auth/keys.ts";
 import { apiKeyCredentials, requireKey } from "../auth/require-key.ts";
 import { wrongMethod } from "../errors/http-faults.ts";
+import { registerAtMounts } from "../http/mounts.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
 import type { ListModels } from "./model-list.ts";
@@ -24,14 +25,7 @@ export interface ModelsOptions {
  * answered in its own way: whoever sends `anthropic-version` in Anthropic's. Both take the key in either header.
  */
 export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
-  for (const prefix of ["/v1", "/api/v1"])
-    app.register(
-      (scope, _options, done) => {
-        registerRoutes(scope, options);
-        done();
-      },
-      { prefix },
-    );
+  registerAtMounts(app, (scope) => registerRoutes(scope, options));
 }
 
 function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from "fastify";
+import { apiMounts } from "../http/mounts.ts";
 
 /** `/openapi.json`, at the root and at both mounts. It asks for no key: what is served is no secret. */
 export function registerOpenApi(app: FastifyInstance): void {
   let document: Promise<string> | undefined;
-  for (const prefix of ["", "/v1", "/api/v1"])
+  for (const prefix of ["", ...apiMounts])
     app.get(`${prefix}/openapi.json`, async (_request, reply) => {
       document ??= describe();
       return reply.type("application/json; charset=utf-8").send(await document);
