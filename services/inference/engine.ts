@@ -44,10 +44,16 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
  *   not fit the context is `invalid_request` with code `context_length_exceeded` and param `messages` (for a raw
  *   prompt `prompt`), thrown before the first delta; a prompt that fits while prompt and `max_tokens` together do
  *   not ends with `LENGTH` when the context is full.
- * - *Resuming* (`resume` set): the answer continues after `resume.token_ids`; those tokens count towards
+ * - *Resuming* (`resume` set), from tokens: the answer continues after `resume.token_ids`; those tokens count towards
  *   `max_tokens`, usage, penalties, grammar, stop texts and the position that sampling is keyed by, exactly as if
  *   this engine had produced them, and are not yielded again. An answer that those tokens already complete
  *   finishes at once.
+ * - *Resuming* without token ids, from text, where the claim is `TEXT` or `TOKENS`: the answer goes on behind
+ *   `resume.text`, which is not empty and is not yielded again, in the middle of a sentence or a word if it stops there,
+ *   as if the model had written it itself (its thoughts are over by then). The text counts as part of the prompt: what
+ *   is new counts towards `max_tokens` and `completion_tokens`, the text towards `prompt_tokens`. With the claim
+ *   `TEXT` this is asked only of answers in free form, after chats and raw prompts of text; tools may be offered, and
+ *   none has been called in the text.
  * - *Determinism*, where `seed` is claimed: same prompt, same options, same seed, same answer, alone or beside
  *   others. Temperature 0 is the same without a seed.
  * - *Embeddings*, where claimed: for `embedding` it answers with one `embedded` for each input, in order, of length 1,

@@ -72,6 +72,7 @@ export const finishedEvent = (
       reason,
       usage: { $typeName: "cxmpute.generation.v1.Usage", ...usage },
       stop,
+      continuations: [],
     },
   },
 });

@@ -184,7 +184,12 @@ describe("an engine that breaks the contract", () => {
         create(GenerationEventSchema, {
           event: {
             case: "finished",
-            value: { $typeName: "cxmpute.generation.v1.Finished", reason: FinishReason.STOP, stop: "" },
+            value: {
+              $typeName: "cxmpute.generation.v1.Finished",
+              reason: FinishReason.STOP,
+              stop: "",
+              continuations: [],
+            },
           },
         }),
       ],

@@ -1,4 +1,4 @@
-import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type Generation, ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Candidate } from "./candidate.ts";
 import { listNeeds, type Needs } from "./needs.ts";
@@ -51,8 +51,7 @@ export const filters: readonly Filter[] = [
   },
   {
     name: "resume",
-    rejects: ({ served }, { generation: { resume } }) =>
-      resume !== undefined && served !== undefined && !canResume(served, resume),
+    rejects: ({ served }, { generation }) => served !== undefined && !canResume(served, generation),
     reason: () => "It cannot continue this answer.",
   },
   {
@@ -82,7 +81,7 @@ export const isAble = (candidate: Candidate, request: RouteRequest): boolean =>
   candidate.connected &&
   !candidate.draining &&
   (request.needs & ~candidate.offers) === 0 &&
-  (request.generation.resume === undefined || canResume(candidate.served, request.generation.resume)) &&
+  canResume(candidate.served, request.generation) &&
   !isTooShort(candidate.served, request.leastContext) &&
   !cameThrough(candidate.served, request.generation) &&
   (request.tried.length === 0 || !request.tried.includes(candidate.node.id));
@@ -128,12 +127,17 @@ export const cameThrough = ({ via }: ServedModel, { caller }: Generation): boole
 const isTooShort = ({ contextLength }: ServedModel, leastContext: number | undefined): boolean =>
   leastContext !== undefined && contextLength < leastContext;
 
-function canResume(
-  served: NonNullable<Candidate["served"]>,
-  resume: NonNullable<Generation["resume"]>,
-): boolean {
-  const how = served.capabilities?.resume ?? Capabilities_Resume.NONE;
-  if (resume.fingerprint !== "")
-    return how === Capabilities_Resume.TOKENS && served.fingerprint === resume.fingerprint;
-  return how === Capabilities_Resume.TOKENS || how === Capabilities_Resume.TEXT;
+function canResume({ capabilities, fingerprint }: ServedModel, generation: Generation): boolean {
+  const { resume } = generation;
+  if (resume === undefined) return true;
+  if (resume.fingerprint !== "" && resume.fingerprint !== fingerprint) return false;
+  const how = capabilities?.resume ?? Capabilities_Resume.NONE;
+  if (how === Capabilities_Resume.TOKENS) return true;
+  return how === Capabilities_Resume.TEXT && resume.tokenIds.length === 0 && isFree(generation);
 }
+
+/** Whether an answer is text without a form that its beginning would have a part in. */
+const isFree = ({ outputFormat, toolChoice, rawPrompt }: Generation): boolean =>
+  outputFormat === undefined &&
+  toolChoice?.mode !== ToolChoice_Mode.REQUIRED &&
+  rawPrompt?.prompt.case !== "tokens";

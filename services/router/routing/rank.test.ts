@@ -47,21 +47,33 @@ describe("the filters", () => {
     expect(order([candidateOf("a"), candidateOf("b")], requestOf({}, ["a"]))).toEqual(["b"]);
   });
 
-  test("let only an equal engine continue from tokens, and any that can from text", () => {
-    const resumes = (resume: Capabilities_Resume, fingerprint: string) => {
-      const candidate = candidateOf("a");
-      const served = candidate.served!;
-      return {
-        ...candidate,
-        served: { ...served, fingerprint, capabilities: { ...served.capabilities!, resume } },
-      };
+  const resumes = (resume: Capabilities_Resume, fingerprint: string): Candidate => {
+    const candidate = candidateOf("a", { offers: ~0 });
+    const served = candidate.served!;
+    return {
+      ...candidate,
+      served: { ...served, fingerprint, capabilities: { ...served.capabilities!, resume } },
     };
+  };
+
+  test.each<[string, Parameters<typeof generationOf>[0]]>([
+    ["JSON", { outputFormat: { format: { case: "jsonObject", value: {} } } }],
+    ["a forced call", { tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.REQUIRED } }],
+    ["a prompt of tokens", { rawPrompt: { prompt: { case: "tokens", value: { ids: [1] } } } }],
+  ])("let no engine that has only the text continue %s", (_, fields) => {
+    const request = requestOf({ ...fields, resume: { text: "ab" } });
+    expect(order([resumes(Capabilities_Resume.TEXT, "")], request)).toEqual([]);
+    expect(order([resumes(Capabilities_Resume.TOKENS, "")], request)).toEqual(["a"]);
+  });
+
+  test("let only an equal engine continue from tokens, and any that can from text", () => {
     const exact = requestOf({ resume: { tokenIds: [1, 2], text: "ab", fingerprint: "f" } });
     const near = requestOf({ resume: { text: "ab" } });
     expect(order([resumes(Capabilities_Resume.TOKENS, "f")], exact)).toEqual(["a"]);
     expect(order([resumes(Capabilities_Resume.TOKENS, "other")], exact)).toEqual([]);
     expect(order([resumes(Capabilities_Resume.TEXT, "f")], exact)).toEqual([]);
     expect(order([resumes(Capabilities_Resume.TEXT, "other")], near)).toEqual(["a"]);
+    expect(order([resumes(Capabilities_Resume.TOKENS, "other")], near)).toEqual(["a"]);
     expect(order([resumes(Capabilities_Resume.NONE, "f")], near)).toEqual([]);
   });
 

@@ -338,14 +338,14 @@ export const Capabilities_Resume = {
   NONE: 1,
 
   /**
-   * From text.
+   * From text, when no form is asked of the answer: no JSON, no forced call.
    *
    * @generated from enum value: RESUME_TEXT = 2;
    */
   TEXT: 2,
 
   /**
-   * From token ids, exactly.
+   * From token ids, exactly; and from text, whatever form is asked.
    *
    * @generated from enum value: RESUME_TOKENS = 3;
    */
