@@ -1,35 +1,55 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
-import { isDelta } from "../../core/relay/encoded-event.ts";
+import { Journal } from "../../core/relay/journal.ts";
 import { type Pourable, type Poured, pour, type Taker } from "../../core/streams/pour.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
+import type { ContinueAnswer } from "./continuation/continue-answer.ts";
 
 type Result = IteratorResult<GenerationEvent, undefined>;
 
 const done: Result = { value: undefined, done: true };
 
+/** What an answer is made with. */
+export interface AnswerParts {
+  /** Brings it to its first token. */
+  readonly begin: Begin;
+  /** Goes on with it elsewhere when its node fails afterwards. */
+  readonly goOn: ContinueAnswer;
+}
+
 /**
- * Reads a generation as a stream of events, and tells the call how it ended. The one hook on the way of every
- * delta: hand-written, because each async generator would cost 0.5 µs per token.
+ * Reads a generation as a stream of events, keeps in mind what has been delivered, and tells the call how it ended.
+ * When its node is lost it goes on with another's answer, and whoever reads sees one stream:
+ *
+ *     fresh ──▶ head of the first node ──▶ rest ──finished──▶ ended
+ *                                  ▲         │
+ *              head of the next ───┘◀─failed─┘
+ *
+ * The one hook on the way of every delta: hand-written, because each async generator would cost 0.5 µs per token.
  */
 export class Answer
   implements AsyncIterable<GenerationEvent>, Pourable<GenerationEvent>, Taker<GenerationEvent>
 {
   /** Whom a pour goes to. */
   #taker: Taker<GenerationEvent> | undefined;
+  readonly #journal = new Journal();
   readonly #call: Call;
   readonly #outer: AbortSignal;
-  readonly #begin: Begin;
+  readonly #parts: AnswerParts;
   #state: "fresh" | "beginning" | "begun" = "fresh";
   #head: readonly GenerationEvent[] = [];
   #position = 0;
-  #rest: AsyncIterator<GenerationEvent> | undefined;
+  #begun: Begun | undefined;
+  /** Of the engine that gives the answer; empty once another goes on from its text. */
+  #fingerprint = "";
+  /** Embeddings that have been delivered. */
+  #embeddings = 0;
 
   /** Begins with the first `next`, so that an answer that nobody reads holds nothing. */
-  constructor(call: Call, outer: AbortSignal, begin: Begin) {
+  constructor(call: Call, outer: AbortSignal, parts: AnswerParts) {
     this.#call = call;
     this.#outer = outer;
-    this.#begin = begin;
+    this.#parts = parts;
   }
 
   next(): Promise<Result> {
@@ -42,26 +62,25 @@ export class Answer
       this.#state = "beginning";
       await this.#open();
     }
-    for (const event of this.#head.slice(this.#position)) {
-      this.#position += 1;
-      if (!taker.take(event)) return "stopped";
+    this.#taker = taker;
+    for (;;) {
+      while (this.#position < this.#head.length) if (!taker.take(this.#takeHead())) return "stopped";
+      if (this.#begun === undefined) return "ended";
+      try {
+        const poured = await pour(this.#begun.rest, this);
+        if (poured === "ended") this.#checkEnd();
+        return poured;
+      } catch (error) {
+        await this.#goOn(error);
+      }
     }
-    if (this.#rest === undefined) return "ended";
-    let poured: Poured;
-    try {
-      this.#taker = taker;
-      poured = await pour(this.#rest, this);
-    } catch (error) {
-      throw this.#settle(error);
-    }
-    if (poured === "ended") this.#checkEnd();
-    return poured;
   }
 
   /** For its own pour: an event after the head goes by. */
   take(event: GenerationEvent): boolean {
-    this.#check(event);
-    return this.#taker!.take(event);
+    if (this.#journal.add(event)) return this.#taker!.take(event);
+    const passed = this.#check(event);
+    return passed === undefined || this.#taker!.take(passed);
   }
 
   /** The reader leaves. */
@@ -69,7 +88,7 @@ export class Answer
     this.#call.abort(callerLeft());
     this.#position = 0;
     this.#head = [];
-    await this.#rest?.return?.();
+    await this.#begun?.rest.return?.();
     return done;
   }
 
@@ -78,8 +97,8 @@ export class Answer
   }
 
   #nextOfRest(): Promise<Result> {
-    if (this.#rest === undefined) return Promise.resolve(done);
-    return this.#rest.next().then(this.#see, this.#fail);
+    if (this.#begun === undefined) return Promise.resolve(done);
+    return this.#begun.rest.next().then(this.#see, this.#fail);
   }
 
   async #nextOfHead(): Promise<Result> {
@@ -87,8 +106,13 @@ export class Answer
       this.#state = "beginning";
       await this.#open();
     }
-    const event = this.#head[this.#position++];
-    return event === undefined ? this.#nextOfRest() : { value: event, done: false };
+    return this.#position < this.#head.length ? { value: this.#takeHead(), done: false } : this.#nextOfRest();
+  }
+
+  #takeHead(): GenerationEvent {
+    const event = this.#head[this.#position++]!;
+    this.#journal.add(event);
+    return event;
   }
 
   async #open(): Promise<void> {
@@ -99,23 +123,46 @@ export class Answer
       this.#outer.addEventListener("abort", leave, { once: true });
       call.onEnd(() => this.#outer.removeEventListener("abort", leave));
     }
-    let begun: Begun;
     try {
       call.signal.throwIfAborted();
-      begun = await this.#begin(call);
+      await this.#hold(await this.#parts.begin(call), (started) => [started]);
     } catch (error) {
       throw this.#settle(error);
     } finally {
       this.#state = "begun";
     }
-    const last = begun.head.at(-1)?.event;
-    if (last?.case === "finished") call.end({ finished: last.value });
-    else if (call.ending?.error !== undefined) {
-      await begun.rest.return?.();
-      throw call.ending.error;
+  }
+
+  /** Goes on with what another node gives, or ends with the failure. */
+  async #goOn(thrown: unknown): Promise<void> {
+    const failure = toMeshError(thrown);
+    try {
+      this.#begun?.leave({ error: failure });
+      const delivered = this.#journal.read();
+      const { asked } = this.#call;
+      const remains = { asked, delivered, fingerprint: this.#fingerprint };
+      await this.#hold(await this.#parts.goOn(this.#call, remains, failure), () => []);
+    } catch (error) {
+      throw this.#settle(error);
     }
-    this.#head = begun.head;
-    this.#rest = begun.rest;
+  }
+
+  /** Takes up the answer of a node, of whose beginning only what `show` makes of it is shown. */
+  async #hold(begun: Begun, show: (started: GenerationEvent) => GenerationEvent[]): Promise<void> {
+    const [first, ...others] = begun.head as [GenerationEvent, ...GenerationEvent[]];
+    const fingerprint = first.event.case === "started" ? first.event.value.fingerprint : "";
+    if (this.#begun === undefined) this.#fingerprint = fingerprint;
+    else if (this.#call.continuations.at(-1)?.exact !== true) this.#fingerprint = "";
+    this.#begun = begun;
+    this.#head = [
+      ...show(first),
+      ...others.flatMap((event) => (event.event.case === "delta" ? event : (this.#check(event) ?? []))),
+    ];
+    this.#position = 0;
+    const { ending } = this.#call;
+    if (ending?.error === undefined) return;
+    await begun.rest.return?.();
+    throw ending.error;
   }
 
   /** Ends the call with an error; the word that ended it first, such as a deadline, stands. */
@@ -124,33 +171,49 @@ export class Answer
     return this.#call.ending?.error ?? toMeshError(thrown);
   }
 
-  readonly #see = (result: IteratorResult<GenerationEvent, unknown>): Result => {
-    if (result.done === true) {
-      this.#checkEnd();
-      return done;
+  readonly #see = (result: IteratorResult<GenerationEvent, unknown>): Result | Promise<Result> => {
+    try {
+      if (result.done === true) {
+        this.#checkEnd();
+        return done;
+      }
+      if (this.#journal.add(result.value)) return result as Result;
+      const passed = this.#check(result.value);
+      return passed === undefined ? this.next() : { value: passed, done: false };
+    } catch (error) {
+      return this.#fail(error);
     }
-    this.#check(result.value);
-    return result as Result;
   };
 
-  /** Sees an event after the head go by. */
-  #check(seen: GenerationEvent): void {
-    if (isDelta(seen)) return;
+  /** An event that is no delta as it is passed on; undefined when it is not. */
+  #check(seen: GenerationEvent): GenerationEvent | undefined {
     const { event } = seen;
-    if (event.case === "finished") this.#call.end({ finished: event.value });
-    else if (event.case === "started") {
-      void this.#rest?.return?.();
-      throw this.#settle(new MeshError("engine_failed", "The node began its answer twice."));
+    switch (event.case) {
+      case "finished": {
+        const value = this.#call.amend(event.value);
+        this.#call.end({ finished: value });
+        return value === event.value ? seen : { ...seen, event: { case: "finished", value } };
+      }
+      case "embedded":
+        // A node that goes on with embeddings makes all of them anew.
+        if (event.value.index < this.#embeddings) return undefined;
+        this.#embeddings = event.value.index + 1;
+        return seen;
+      case "started":
+        void this.#begun?.rest.return?.();
+        throw new MeshError("engine_failed", "The node began its answer twice.");
     }
+    return seen;
   }
 
   #checkEnd(): void {
     if (this.#call.ending?.finished !== undefined) return;
-    throw this.#settle(new MeshError("engine_failed", "The node ended its answer without finishing it."));
+    throw new MeshError("engine_failed", "The node ended its answer without finishing it.");
   }
 
-  readonly #fail = (thrown: unknown): never => {
-    throw this.#settle(thrown);
+  readonly #fail = async (thrown: unknown): Promise<Result> => {
+    await this.#goOn(thrown);
+    return this.next();
   };
 }
 

@@ -1,5 +1,10 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
-import type { Finished, Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type {
+  Continuation,
+  Finished,
+  Generation,
+  GenerationEvent,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Needs, needsOf } from "./routing/needs.ts";
 
 /** An answer whose first token has come. */
@@ -8,12 +13,14 @@ export interface Begun {
   readonly head: readonly GenerationEvent[];
   /** Everything after the head. */
   readonly rest: AsyncIterator<GenerationEvent>;
+  /** Gives the place on the node back, once; called at the end of the call, and before when its node is lost. */
+  leave(ending: Ending): void;
 }
 
 /**
  * Begins one generation: resolves at its first token, rejects with a MeshError when there will be none. Layers
  * around it act before the first token and at the end (`Call.onEnd`); none of them touches a delta, which keeps
- * the router's cost per token flat. A layer that must follow the tokens wraps `rest`.
+ * the router's cost per token flat.
  */
 export type Begin = (call: Call) => Promise<Begun>;
 
@@ -24,15 +31,26 @@ export type Ending =
 
 /** One generation on its way through the router. */
 export class Call {
-  readonly generation: Generation;
+  /** As it was asked. */
+  readonly asked: Generation;
+  /** What is asked of the next node: as `asked`, until a node is lost that had begun to answer. */
+  generation: Generation;
   /** Which capabilities a node must have for it. */
   readonly needs: Needs;
   /** When it came, on the clock. */
   readonly receivedAt: number;
-  /** Nodes that were asked, in order. */
+  /** Nodes that were asked, in order; one that was asked again is there again. */
   readonly attempts: string[] = [];
+  /** Nodes that are not to be asked again, because they have failed it. */
+  tried: string[] = [];
+  /** Where other nodes took the answer over after it had begun to show. */
+  readonly continuations: Continuation[] = [];
+  /** What came from others before the present node, in tokens. */
+  deliveredTokens: number;
   /** Tokens of context that it takes at least, once a node with less has refused it and another has more. */
   leastContext: number | undefined;
+  /** The node's last word as it counts for the whole answer. */
+  amend: (finished: Finished) => Finished = (finished) => finished;
   /** Milliseconds spent waiting for a slot. */
   queuedMs = 0;
   /** From receipt to the first token, in milliseconds; undefined before it. */
@@ -42,7 +60,9 @@ export class Call {
   #ending: Ending | undefined;
 
   constructor(generation: Generation, receivedAt: number) {
+    this.asked = generation;
     this.generation = generation;
+    this.deliveredTokens = generation.resume?.tokenIds.length ?? 0;
     this.needs = needsOf(generation);
     this.receivedAt = receivedAt;
   }

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import type { ProtocolRange } from "../../core/protocol.ts";
 import type { LoadSource } from "../../core/relay/contract.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
@@ -28,10 +29,12 @@ export interface RouterOptions extends Partial<QueueLimits> {
   readonly random?: () => number;
   /** How long an answer may take, waiting included, in milliseconds; absent for as long as it needs. */
   readonly answerTimeoutMs?: number;
-  /** The most nodes that one generation is tried on before its first token. */
+  /** The most nodes that one generation is tried on before its first token, and again for each node that it outlives. */
   readonly attemptLimit?: number;
   /** What counts how much when nodes are ranked. */
   readonly profile?: keyof typeof profiles;
+  /** The versions of the mesh's protocol that it speaks towards nodes; default: those of this program. */
+  readonly protocol?: ProtocolRange;
 }
 
 /** A router, to be served or called in process. */
@@ -63,6 +66,7 @@ export function createRouter(options: RouterOptions): Router {
     random = Math.random,
     attemptLimit = 4,
     profile: name,
+    protocol,
     ...limits
   } = options;
   const profile = profiles[name ?? "interactive"];
@@ -70,8 +74,8 @@ export function createRouter(options: RouterOptions): Router {
   const listeners = new Set<() => void>();
 
   const fleet = new Fleet({ clock, log });
-  const dialler = new Dialler({ dial, fleet, clock, random, log });
-  const attachments = new Attachments({ registry, fleet, clock });
+  const dialler = new Dialler({ dial, fleet, clock, random, log, protocol });
+  const attachments = new Attachments({ registry, fleet, clock, log, protocol });
   const pipeline = createPipeline({
     ...defaultQueueLimits,
     ...limits,

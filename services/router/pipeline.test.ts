@@ -137,7 +137,8 @@ describe("an answer", () => {
       },
     });
     const reader = ask();
-    await settled();
+    // Of what follows a first token other nodes get a try, and this one too.
+    await clock.advance(2000);
     expect(reader.outcome).toMatchObject({ kind: "engine_failed" });
   });
 
@@ -383,20 +384,6 @@ describe("failover", () => {
     expect(tokenIds).toEqual([1, 2]);
   });
 
-  test("does not happen after the first token", async () => {
-    const breaking = ({ events }: FakeRelay["asked"][number]) => {
-      events.push(started());
-      events.push(delta("half an ans"));
-      events.fail(lost());
-    };
-    join({ a: breaking, b: breaking });
-    const reader = ask();
-    await settled();
-    expect(textOf(reader.events)).toBe("half an ans");
-    expect(reader.outcome).toMatchObject({ kind: "node_lost" });
-    expect(begun("a").length + begun("b").length).toBe(1);
-  });
-
   test.each(["invalid_request", "deadline", "internal", "rate_limited"] as const)(
     "does not happen for %s, which another node would say too",
     async (kind) => {
@@ -446,7 +433,7 @@ describe("failover", () => {
     expect(asked - 600).toBeGreaterThanOrEqual(100);
   });
 
-  test("moves everything that had no token yet when a relay breaks, and nothing else", async () => {
+  test("moves everything when a relay breaks, what had shown tokens too", async () => {
     join({ a: undefined, b: answering("from b") }, 100);
     fleet.list(new Map([["a", nodeOf("a", {}, { slots: 100 })]]));
     const readers = Array.from({ length: 20 }, () => ask());
@@ -458,9 +445,7 @@ describe("failover", () => {
     await settled();
     relays.a!.close(lost());
     await settled();
-    expect(readers.slice(0, 5).every(({ outcome }) => (outcome as MeshError).kind === "node_lost")).toBe(
-      true,
-    );
+    expect(readers.slice(0, 5).map(({ events }) => textOf(events))).toEqual(Array(5).fill("from afrom b"));
     expect(readers.slice(5).map(({ events }) => textOf(events))).toEqual(Array(15).fill("from b"));
   });
 });

@@ -7,6 +7,7 @@ import type { Log } from "../../core/telemetry/log.ts";
 import { Answer } from "./answer.ts";
 import { type Begin, Call } from "./call.ts";
 import { checkGeneration } from "./check-generation.ts";
+import { continueAnswer } from "./continuation/continue-answer.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import { Admission, type QueueLimits } from "./layers/admission.ts";
 import { deadline } from "./layers/deadline.ts";
@@ -25,7 +26,7 @@ export interface PipelineOptions extends QueueLimits {
   readonly profile: Profile;
   /** How long an answer may take, in milliseconds; absent for as long as its caller allows. */
   readonly answerTimeoutMs?: number;
-  /** The most nodes that one generation is tried on before its first token. */
+  /** The most nodes that one generation is tried on before its first token, and again for each node that it outlives. */
   readonly attemptLimit: number;
 }
 
@@ -42,23 +43,25 @@ export interface Pipeline {
 
 /** Builds the way of a generation: layers in call order around the core. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { fleet, clock, log, attemptLimit } = options;
+  const { fleet, clock, log, attemptLimit, queueTimeoutMs } = options;
   const open = new OpenCalls();
   const admission = new Admission(options);
   const budget = new RetryBudget(clock);
   let draining = false;
   fleet.onChange(() => admission.admit());
 
+  const send = stack<Begin>([failover({ budget, attemptLimit })], dispatch(options));
   const route = stack<Begin>(
     [
       // Outermost, so that time spent in the queue counts.
       deadline(options),
       // Around failover: a generation that moves keeps its turn.
       admission.layer,
-      failover({ budget, attemptLimit }),
     ],
-    dispatch(options),
+    send,
   );
+  // Past admission: whoever is in the middle of an answer has had its turn.
+  const goOn = continueAnswer({ begin: send, fleet, clock, log, patienceMs: queueTimeoutMs, attemptLimit });
 
   const begin: Begin = async (call) => {
     call.onEnd((ending) => summarize(call, ending, clock, log));
@@ -74,7 +77,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     generate(generation, signal) {
       const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
-      return new Answer(new Call(named, clock.now()), signal, begin);
+      return new Answer(new Call(named, clock.now()), signal, { begin, goOn });
     },
     open,
     get draining() {

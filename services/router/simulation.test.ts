@@ -1,29 +1,30 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { kinds } from "../../core/errors/kinds.ts";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import { FakeClock } from "../../core/fake-clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
-import { CallerSchema, type GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  CallerSchema,
+  FinishReason,
+  type GenerationEvent,
+  GenerationEventSchema,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { createPipeline } from "./pipeline.ts";
 import { profiles } from "./routing/profile.ts";
-import {
-  type Asked,
-  delta,
-  type FakeRelay,
-  fakeRelay,
-  finished,
-  generationOf,
-  nodeOf,
-  settled,
-  started,
-} from "./testing.ts";
+import { type Asked, type FakeRelay, fakeRelay, generationOf, nodeOf, settled, textOf } from "./testing.ts";
 
+/** `a` and `b` continue each other's answers exactly; `c` knows no ids and goes on from text. */
 const nodeIds = ["a", "b", "c"] as const;
+const fingerprints = { a: "f", b: "f", c: "" };
 const slots = 2;
 const attemptLimit = 4;
+
+/** The token at a place of every answer. */
+const wordAt = (index: number) => `${index} `;
 
 /** Everything that can happen to a mesh, to whom it happens chosen by a number. */
 const ask = fc.record({
@@ -84,11 +85,11 @@ class Mesh {
       case "leave":
         return this.readers[event.which % Math.max(1, this.readers.length)]?.leave.abort();
       case "begin":
-        return this.#push(event.which, started());
+        return this.#push(event.which, "started");
       case "tell":
-        return this.#push(event.which, delta("word "));
+        return this.#push(event.which, "delta");
       case "finish":
-        return this.#push(event.which, finished());
+        return this.#push(event.which, "finished");
       case "fail":
         return this.#fail(event.which, new MeshError("engine_failed", "It failed."));
       case "refuse":
@@ -114,8 +115,8 @@ class Mesh {
   async end(): Promise<void> {
     for (let round = 0; round < 40; round++) {
       for (let index = 0; index < this.asked.length; index++) {
-        this.#push(index, started());
-        this.#push(index, finished());
+        this.#push(index, "started");
+        this.#push(index, "finished");
       }
       await this.clock.advance(500);
     }
@@ -123,11 +124,15 @@ class Mesh {
   }
 
   #list(): void {
-    this.fleet.list(new Map([...this.#listed].map((id) => [id, nodeOf(id, {}, { slots })])));
+    const list = nodeIds.filter((id) => this.#listed.has(id)).map((id) => [id, nodeNamed(id)] as const);
+    this.fleet.list(new Map(list));
   }
 
-  #connect(id: string): void {
-    const relay = fakeRelay((one) => this.asked.push(one));
+  #connect(id: (typeof nodeIds)[number]): void {
+    const relay = fakeRelay((one) => {
+      this.asked.push(one);
+      runs.set(one, { fingerprint: fingerprints[id], begun: false, given: 0, from: beginningOf(one) });
+    });
     this.#relays.set(id, relay);
     this.fleet.connect(id, relay);
   }
@@ -154,21 +159,58 @@ class Mesh {
   }
 
   /** An engine's word, in an order that a node's guard lets through: nothing after its last. */
-  #push(which: number, event: GenerationEvent): void {
+  #push(which: number, kind: "started" | "delta" | "finished"): void {
     const one = this.asked[which % Math.max(1, this.asked.length)];
-    if (one === undefined) return;
-    const begun = begunBy.has(one);
-    if (begun === (event.event.case === "started")) return;
-    begunBy.add(one);
-    one.events.push(event);
-    if (event.event.case === "finished") one.events.close();
+    const run = one === undefined ? undefined : runs.get(one);
+    if (one === undefined || run === undefined || run.begun === (kind === "started")) return;
+    run.begun = true;
+    const { fingerprint, from } = run;
+    if (kind === "started") send(one, { case: "started", value: { nodeId: "n", fingerprint } });
+    else if (kind === "delta") {
+      const index = from + run.given++;
+      const tokenIds = fingerprint === "" ? [] : [index];
+      send(one, { case: "delta", value: { text: wordAt(index), tokenIds } });
+    } else {
+      const resumed = one.generation.resume?.tokenIds.length ?? 0;
+      const usage = { promptTokens: 1, completionTokens: resumed + run.given };
+      send(one, { case: "finished", value: { reason: FinishReason.STOP, usage } });
+      one.events.close();
+    }
   }
 
   #fail(which: number, error: MeshError): void {
     this.asked[which % Math.max(1, this.asked.length)]?.events.fail(error);
   }
 }
-const begunBy = new WeakSet<Asked>();
+
+/** How far a node has come with a generation. */
+interface Run {
+  readonly fingerprint: string;
+  /** Index of the first token that it gives. */
+  readonly from: number;
+  begun: boolean;
+  given: number;
+}
+const runs = new WeakMap<Asked, Run>();
+
+/** Where a node goes on: behind as many words as it is handed. */
+function beginningOf({ generation: { resume } }: Asked): number {
+  if (resume === undefined) return 0;
+  const words = resume.text.split(" ").length - 1;
+  if (resume.tokenIds.length > 0) expect(resume.tokenIds.length).toBe(words);
+  return words;
+}
+
+function nodeNamed(id: (typeof nodeIds)[number]) {
+  const { capabilities } = nodeOf(id).models[0]!;
+  const fingerprint = fingerprints[id];
+  const resume = fingerprint === "" ? Capabilities_Resume.TEXT : Capabilities_Resume.TOKENS;
+  return nodeOf(id, {}, { slots, fingerprint, capabilities: { ...capabilities!, resume } });
+}
+
+function send({ events }: Asked, event: MessageInitShape<typeof GenerationEventSchema>["event"]): void {
+  events.push(create(GenerationEventSchema, { event } as MessageInitShape<typeof GenerationEventSchema>));
+}
 
 test("whatever happens, every generation ends once, and nothing is left behind", async () => {
   await fc.assert(
@@ -184,11 +226,19 @@ test("whatever happens, every generation ends once, and nothing is left behind",
         if (outcome === "finished") {
           expect(cases[0]).toBe("started");
           expect(cases.at(-1)).toBe("finished");
+          // No token twice and none left out, whoever gave it, and each is counted.
+          const last = events.at(-1)?.event;
+          const tokens = last?.case === "finished" ? (last.value.usage?.completionTokens ?? 0) : 0;
+          expect(textOf(events)).toBe(Array.from({ length: tokens }, (_, index) => wordAt(index)).join(""));
         } else expect(kinds).toHaveProperty((outcome as MeshError).kind);
         expect(cases.filter((word) => word === "started").length).toBeLessThanOrEqual(1);
         expect(cases.filter((word) => word === "finished").length).toBe(outcome === "finished" ? 1 : 0);
       }
-      const attempts = Map.groupBy(mesh.asked, ({ generation }) => generation.id);
+      // Each beginning has so many tries, of a generation that has shown nothing and again of each that goes on.
+      const attempts = Map.groupBy(
+        mesh.asked,
+        ({ generation: { id, resume } }) => `${id} ${resume?.text.length ?? 0}`,
+      );
       for (const tries of attempts.values()) expect(tries.length).toBeLessThanOrEqual(attemptLimit);
       for (const { occupied } of mesh.fleet.candidates("m")) expect(occupied).toBe(0);
       expect(mesh.pipeline.open.size).toBe(0);

@@ -1,20 +1,25 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
+import type { ProtocolRange } from "../../core/protocol.ts";
 import { serveRelay } from "../../core/relay/server.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
 import { Channel } from "../../core/streams/channel.ts";
-import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
+import {
+  InferenceService,
+  type RelayRequest,
+  type RelayResponseSchema,
+} from "../../gen/cxmpute/inference/v1/inference_pb.ts";
 import {
   type Node,
   RegistryService,
   type WatchNodesResponse,
   WatchNodesResponseSchema,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { type EngineBound, LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { NodeTransport } from "./relays/dialler.ts";
 
 /** A registry that the test plays: who is there, which lease is whose, and whether it answers at all. */
@@ -121,6 +126,10 @@ export class FakeRegistry {
 export class FakeNodes {
   /** How often each address was dialled. */
   readonly dialled = new Map<string, number>();
+  /** What they say that they speak; undefined for nothing. */
+  protocol: ProtocolRange | undefined;
+  /** What routers last said that they speak. */
+  routerProtocol: ProtocolRange | undefined;
   /** Transports that were given out and not closed. */
   open = 0;
   readonly #clock: Clock;
@@ -164,9 +173,9 @@ export class FakeNodes {
 
   async *#relay(
     address: string,
-    requests: AsyncIterable<{ frame?: EngineBound | undefined }>,
+    requests: AsyncIterable<RelayRequest>,
     signal: AbortSignal,
-  ) {
+  ): AsyncGenerator<MessageInitShape<typeof RelayResponseSchema>> {
     const generate = this.#generates.get(address);
     if (generate === undefined) throw new MeshError("node_lost", "Connection refused.");
     const life = new AbortController();
@@ -174,13 +183,17 @@ export class FakeNodes {
     const relays = this.#relays.get(address) ?? new Set();
     this.#relays.set(address, relays.add(life));
     const load = { current: () => create(LoadSchema), subscribe: () => () => {} };
-    const frames = toFrames(requests);
+    if (this.protocol !== undefined) yield { protocol: this.protocol };
+    const frames = this.#toFrames(requests);
     for await (const frame of serveRelay({ generate, frames, signal: life.signal, clock: this.#clock, load }))
       yield { frame };
     life.signal.throwIfAborted();
   }
-}
 
-async function* toFrames(requests: AsyncIterable<{ frame?: EngineBound | undefined }>) {
-  for await (const { frame } of requests) if (frame !== undefined) yield frame;
+  async *#toFrames(requests: AsyncIterable<RelayRequest>) {
+    for await (const { frame, protocol } of requests) {
+      this.routerProtocol = protocol ?? this.routerProtocol;
+      if (frame !== undefined) yield frame;
+    }
+  }
 }

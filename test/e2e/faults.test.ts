@@ -68,10 +68,11 @@ describe("a node that dies before its first token", () => {
   });
 });
 
-describe("a node that dies in the middle of a stream", () => {
+describe("a node that dies in the middle of a stream that nobody else can continue", () => {
   test("ends the stream with an error object, never with a fake end", async () => {
-    mesh = await startMesh("in many processes", { engine: steady, nodes: ["dialled"] });
-    const response = await ask({ stream: true });
+    const unable = ["--synthetic-models", JSON.stringify({ unable: { resume: "none" } })];
+    mesh = await startMesh("in many processes", { engine: [...steady, ...unable], nodes: ["dialled"] });
+    const response = await ask({ stream: true, model: "unable" });
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     while (!text.includes('"content":" ') && !/"content":"\S/.test(text))

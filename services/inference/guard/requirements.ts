@@ -93,14 +93,13 @@ export function refuseUnable(generation: Generation, served: ServedModel): void 
     );
 }
 
-/** From token ids where it says so, from text otherwise; with a fingerprint, only where it is the same. */
+/** From token ids where it says so, from text by all that can; with a fingerprint, only where it is the same. */
 function canResume(generation: Generation, served: ServedModel, { resume }: Capabilities): boolean {
   const point = generation.resume;
   if (point === undefined) return true;
   if (point.fingerprint !== "" && point.fingerprint !== served.fingerprint) return false;
-  if (resume === Capabilities_Resume.TEXT) return true;
-  if (resume === Capabilities_Resume.TOKENS) return point.tokenIds.length > 0 || point.text === "";
-  return point.tokenIds.length === 0 && point.text === "";
+  if (point.tokenIds.length > 0) return resume === Capabilities_Resume.TOKENS;
+  return point.text === "" || resume === Capabilities_Resume.TOKENS || resume === Capabilities_Resume.TEXT;
 }
 
 const noCapabilities: Capabilities = {

@@ -50,6 +50,21 @@ test("one that leaves the queue is passed over and frees its place there", () =>
   expect(moved).toEqual(["third"]);
 });
 
+test("answers begun elsewhere come before those that are not begun, and are never refused", () => {
+  const { slots } = makeSlots(1, 1);
+  const moved: string[] = [];
+  const first = slots.take(ignore);
+  const fresh = slots.take(() => moved.push("fresh"));
+  const begun = [1, 2, 3].map((number) => slots.take(() => moved.push(`begun ${number}`), true));
+  expect(slots.waiting).toBe(4);
+  begun[1]?.release();
+  first.release();
+  begun[0]?.release();
+  begun[2]?.release();
+  expect(moved).toEqual(["begun 1", "begun 3", "fresh"]);
+  expect([fresh.running, slots.running, slots.waiting]).toEqual([true, 1, 0]);
+});
+
 test("releasing again changes nothing", () => {
   const { slots } = makeSlots(1, 2);
   const first = slots.take(ignore);

@@ -23,12 +23,14 @@ export interface SlotsOptions {
 }
 
 /**
- * The slots of one model and the queue before them: first come, first served, bounded. Callbacks instead of
- * promises, so that a slot passes on in the same turn in which it is given up.
+ * The slots of one model and the queue before them: first come, first served, bounded. Answers that another node has
+ * begun come before those, without a bound: their readers are in the middle of a sentence, and a router sends no more of
+ * them than it has open. Callbacks instead of promises, so that a slot passes on in the same turn in which it is given up.
  */
 export class Slots {
   readonly #options: SlotsOptions;
   readonly #queue = new Set<QueuedPlace>();
+  readonly #begunElsewhere = new Set<QueuedPlace>();
   #slots: number;
   #running = 0;
   #meanHoldMs = 1000;
@@ -50,23 +52,24 @@ export class Slots {
 
   /** Generations that wait. */
   get waiting(): number {
-    return this.#queue.size;
+    return this.#begunElsewhere.size + this.#queue.size;
   }
 
   /**
-   * Takes a place. When a slot is free the place runs at once, else `onRunning` is called when its turn comes.
-   * Throws `saturated` when the queue is full.
+   * Takes a place. When a slot is free the place runs at once, else `onRunning` is called when its turn comes;
+   * `begunElsewhere`: for an answer that this node continues. Throws `saturated` when the queue is full.
    */
-  take(onRunning: () => void): Place {
-    if (this.#running >= this.#slots && this.#queue.size >= this.#options.queueLimit)
+  take(onRunning: () => void, begunElsewhere = false): Place {
+    const queue = begunElsewhere ? this.#begunElsewhere : this.#queue;
+    if (!begunElsewhere && this.#running >= this.#slots && queue.size >= this.#options.queueLimit)
       throw new MeshError(
         "saturated",
-        `All ${this.#slots} slots for \`${this.#options.model}\` on this node are busy and ${this.#queue.size} generations wait already. Try again later.`,
+        `All ${this.#slots} slots for \`${this.#options.model}\` on this node are busy and ${queue.size} generations wait already. Try again later.`,
         { retryAfterMs: this.#retryAfterMs() },
       );
     const place = new QueuedPlace(onRunning, this.#onRelease);
     if (this.#running < this.#slots) this.#run(place);
-    else this.#queue.add(place);
+    else queue.add(place);
     this.#options.onChange();
     return place;
   }
@@ -84,15 +87,16 @@ export class Slots {
       this.#running--;
       this.#meanHoldMs += (this.#options.clock.now() - place.runningSince - this.#meanHoldMs) * holdWeight;
       this.#moveUp();
-    } else this.#queue.delete(place);
+    } else if (!this.#queue.delete(place)) this.#begunElsewhere.delete(place);
     this.#options.onChange();
   };
 
   #moveUp(): void {
     while (this.#running < this.#slots) {
-      const [next] = this.#queue;
+      const queue = this.#begunElsewhere.size > 0 ? this.#begunElsewhere : this.#queue;
+      const [next] = queue;
       if (next === undefined) return;
-      this.#queue.delete(next);
+      queue.delete(next);
       this.#run(next);
       next.onRunning();
     }

@@ -47,15 +47,15 @@ export class Seat {
     if (this.#foundFreeSlot) place.learnFirstToken(this.#firstTokenAt - this.#takenAt, this.#firstTokenAt);
   }
 
-  /** Gives the place back, once. */
-  leave({ finished, error }: Ending): void {
+  /** Gives the place back, once. Of the tokens of a finished answer this node did not compute those that came `before`. */
+  leave({ finished, error }: Ending, before = 0): void {
     if (this.#left) return;
     this.#left = true;
     const { place, clock, mayRest, onRest, onLeave } = this.#options;
     place.close();
     const now = clock.now();
     if (finished !== undefined) {
-      const between = (finished.usage?.completionTokens ?? 0) - 1;
+      const between = (finished.usage?.completionTokens ?? 0) - before - 1;
       const answeringMs = now - (this.#firstTokenAt ?? now);
       place.learnFinish(now - this.#takenAt, between > 0 ? answeringMs / between : undefined, now);
     } else if (nodesFault.has(error.kind) && place.learnFailure(error, mayRest, now)) onRest();

@@ -6,14 +6,13 @@ import {
   type GenerationEvent,
   GenerationEventSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Begin, Begun, Call } from "../call.ts";
+import type { Begin, Begun, Call, Ending } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Seat } from "../fleet/seat.ts";
 import type { Candidate } from "../routing/candidate.ts";
 import { isAble } from "../routing/filters.ts";
 import { pick } from "../routing/pick.ts";
 import type { Profile } from "../routing/profile.ts";
-
 import { refuse } from "../routing/refuse.ts";
 
 /** What dispatch needs. */
@@ -30,9 +29,9 @@ export interface DispatchOptions {
 export const dispatch =
   ({ fleet, clock, profile }: DispatchOptions): Begin =>
   async (call) => {
-    const { generation, needs, attempts } = call;
+    const { generation, needs, attempts, tried } = call;
     const { model } = generation;
-    const request = { generation, needs, tried: attempts, leastContext: call.leastContext };
+    const request = { generation, needs, tried, leastContext: call.leastContext };
     const candidates = fleet.candidates(model);
     const best = pick(request, candidates, profile);
     if (best === undefined)
@@ -40,15 +39,18 @@ export const dispatch =
     const nodeId = best.node.id;
     const seat = fleet.take(nodeId, model);
     attempts.push(nodeId);
+    tried.push(nodeId);
+    const before = call.deliveredTokens;
+    const leave = (ending: Ending) => seat.leave(ending, before);
     try {
-      const begun = await readHead(seat, call, nodeId);
+      const { head, rest } = await readHead(seat, call, nodeId);
       seat.markFirstToken();
-      call.firstTokenMs = clock.now() - call.receivedAt;
-      call.onEnd((ending) => seat.leave(ending));
-      return begun;
+      call.firstTokenMs ??= clock.now() - call.receivedAt;
+      call.onEnd(leave);
+      return { head, rest, leave };
     } catch (thrown) {
       const error = call.ending?.error ?? toNodeFailure(thrown, nodeId);
-      seat.leave({ error });
+      leave({ error });
       if (error.code === "context_length_exceeded") outgrow(call, best, candidates);
       throw error;
     }
@@ -56,9 +58,9 @@ export const dispatch =
 
 /** A prompt that is too long for one node may fit on another: has it go only where there is more room, if anywhere. */
 function outgrow(call: Call, { served }: Candidate, candidates: readonly Candidate[]): void {
-  const { generation, needs, attempts } = call;
+  const { generation, needs, tried } = call;
   const leastContext = (served?.contextLength ?? 0) + 1;
-  const request = { generation, needs, tried: attempts, leastContext };
+  const request = { generation, needs, tried, leastContext };
   if (candidates.some((candidate) => isAble(candidate, request))) call.leastContext = leastContext;
 }
 
@@ -69,7 +71,7 @@ const headLimit = 16;
  * Reads until there is something to show. What comes before is kept back, so that a generation that moves shows
  * neither two beginnings nor the signs of life of an attempt that came to nothing.
  */
-async function readHead(seat: Seat, call: Call, nodeId: string): Promise<Begun> {
+async function readHead(seat: Seat, call: Call, nodeId: string): Promise<Omit<Begun, "leave">> {
   const rest = seat.generate(call.generation, call.signal)[Symbol.asyncIterator]();
   const head: GenerationEvent[] = [];
   for (;;) {

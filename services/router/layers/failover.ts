@@ -12,16 +12,19 @@ export interface FailoverOptions {
 }
 
 /**
- * Before the first token, moves a generation that failed on one node to the next, within the retry budget. Nothing
- * but this layer retries. The core below records each attempt in `call.attempts` and never takes a node twice.
+ * Before the first token, moves a generation that failed on one node to the next, within the retry budget. The core below
+ * records each attempt in `call.attempts` and takes no node that is among `call.tried`. What has begun to show and lost
+ * its node comes through here again (`continuation/`), outside of the budget: its work is half done, and nodes are
+ * not lost by the hundred because a mesh is full.
  */
 export const failover =
   ({ budget, attemptLimit }: FailoverOptions): Layer<Begin> =>
   (next) =>
   async (call) => {
-    budget.deposit();
+    const hasBegun = call.firstTokenMs !== undefined;
+    if (!hasBegun) budget.deposit();
     let failure: MeshError | undefined;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const { leastContext } = call;
       const attempts = call.attempts.length;
       try {
@@ -32,7 +35,7 @@ export const failover =
         failure = toMeshError(error);
         const fitsElsewhere = call.leastContext !== leastContext;
         if (call.ending !== undefined || !(isMovable(failure) || fitsElsewhere)) throw failure;
-        if (call.attempts.length >= attemptLimit || !budget.withdraw()) throw failure;
+        if (tries >= attemptLimit || !(hasBegun || budget.withdraw())) throw failure;
       }
     }
   };
@@ -40,5 +43,9 @@ export const failover =
 /** What one node says of itself, or of its engine, and another need not. */
 const oneNodesTrouble: ReadonlySet<Kind> = new Set(["saturated", "queue_expired", "no_nodes"]);
 
-const isMovable = ({ kind, row }: MeshError): boolean =>
+/** Whether another node may do better. */
+export const isMovable = ({ kind, row }: MeshError): boolean =>
   row.retry === "elsewhere" || oneNodesTrouble.has(kind);
+
+/** Whether a node, or the router for all of them, has no room or no time for the generation, without having failed it. */
+export const isOneNodesTrouble = ({ kind }: MeshError): boolean => oneNodesTrouble.has(kind);

@@ -1,18 +1,20 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { FakeClock } from "../../../core/fake-clock.ts";
 import type { Generate } from "../../../core/generate.ts";
+import { protocolCode } from "../../../core/protocol.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
 import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
 import { Channel } from "../../../core/streams/channel.ts";
-import { silentLog } from "../../../core/telemetry/log.ts";
+import { createLog, silentLog } from "../../../core/telemetry/log.ts";
 import { type EngineBound, LoadSchema } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import {
   type AttachRequest,
+  AttachRequest_HelloSchema,
   AttachRequestSchema,
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
@@ -26,6 +28,10 @@ let registry: FakeRegistry;
 let fleet: Fleet;
 let client: ReturnType<typeof createClient<typeof RouterService>>;
 let demandCaller: (nodeId: string) => void;
+let warnings: string[];
+
+/** What the router speaks. */
+const protocol = { current: 3, oldest: 1 };
 
 beforeEach(() => {
   demandCaller = () => {};
@@ -34,7 +40,14 @@ beforeEach(() => {
   registry.leases.set("lease-a", "a").set("lease-b", "b");
   fleet = new Fleet({ clock, log: silentLog });
   fleet.list(new Map([["a", nodeOf("a")]]));
-  const attachments = new Attachments({ registry: registry.transport, fleet, clock });
+  warnings = [];
+  const log = createLog({
+    service: "router",
+    level: "warn",
+    pretty: false,
+    write: (line) => void warnings.push(JSON.parse(line).msg),
+  });
+  const attachments = new Attachments({ registry: registry.transport, fleet, clock, log, protocol });
   const service = {
     attach: (requests: AsyncIterable<AttachRequest>, { signal }: { signal: AbortSignal }) =>
       attachments.attach(requests, (nodeId) => demandCaller(nodeId), signal),
@@ -49,6 +62,8 @@ afterEach(async () => {
 
 interface NodeEnd {
   accepted: boolean;
+  /** What the router said that it speaks. */
+  protocol: { current: number; oldest: number } | undefined;
   /** Why it was refused, or why the relay ended. */
   error: MeshError | undefined;
   readonly leave: AbortController;
@@ -56,22 +71,26 @@ interface NodeEnd {
 
 /** Attaches as a node does: Hello first, then the engine's end of a relay over what the router sends. */
 function attach(
-  hello: { nodeId: string; leaseId: string } | undefined,
+  hello: MessageInitShape<typeof AttachRequest_HelloSchema> | undefined,
   generate: Generate = answer,
   nodeClock: Clock = clock,
 ): NodeEnd {
   const leave = new AbortController();
-  const end: NodeEnd = { accepted: false, error: undefined, leave };
+  const end: NodeEnd = { accepted: false, protocol: undefined, error: undefined, leave };
   const frames = new Channel<EngineBound>({ capacity: 1000 });
   async function* requests() {
-    if (hello !== undefined) yield create(AttachRequestSchema, { message: { case: "hello", value: hello } });
+    if (hello !== undefined)
+      yield create(AttachRequestSchema, {
+        message: { case: "hello", value: create(AttachRequest_HelloSchema, hello) },
+      });
     const load = { current: () => create(LoadSchema), subscribe: () => () => {} };
     for await (const frame of serveRelay({ generate, frames, signal: leave.signal, clock: nodeClock, load }))
       yield create(AttachRequestSchema, { message: { case: "frame", value: frame } });
   }
   void (async () => {
-    for await (const { frame } of client.attach(requests(), { signal: leave.signal })) {
+    for await (const { frame, protocol } of client.attach(requests(), { signal: leave.signal })) {
       if (end.accepted) frames.push(frame!);
+      else end.protocol = protocol;
       end.accepted = true;
     }
   })()
@@ -137,6 +156,43 @@ test("refuses who says nothing at all, after five seconds", async () => {
   await clock.advance(5000);
   await settled();
   expect(error).toMatchObject({ kind: "unauthenticated" });
+});
+
+test.each([
+  ["is newer and still speaks an older one", { current: 4, oldest: 3 }],
+  ["speaks one that the router still does", { current: 2, oldest: 2 }],
+  ["tells none, so it speaks the first", undefined],
+])("accepts a node whose protocol %s, and tells its own", async (_, told) => {
+  const node = attach({ nodeId: "a", leaseId: "lease-a", ...(told === undefined ? {} : { protocol: told }) });
+  await settled();
+  expect(node).toMatchObject({ accepted: true, protocol: { current: 3, oldest: 1 } });
+  expect(warnings).toEqual([]);
+});
+
+test("refuses a node of another protocol before it is vouched for, and tells the operator once", async () => {
+  const hello = { nodeId: "a", leaseId: "lease-a", protocol: { current: 5, oldest: 4 } };
+  registry.whenRenewed = () => expect.unreachable();
+  const says =
+    "Update cxmpute on the router: it speaks versions 1 to 3 of the mesh's protocol, the node versions 4 to 5.";
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const node = attach(hello);
+    await settled();
+    expect(node).toMatchObject({
+      accepted: false,
+      error: { kind: "invalid_request", code: protocolCode, message: says },
+    });
+  }
+  expect(warnings).toEqual([`node a gets no work. ${says}`]);
+  expect(fleet.isConnected("a")).toBe(false);
+});
+
+test("tells again of a node that could be used meanwhile", async () => {
+  const old = { nodeId: "a", leaseId: "lease-a", protocol: { current: 5, oldest: 4 } };
+  for (const hello of [old, { nodeId: "a", leaseId: "lease-a" }, old]) {
+    attach(hello);
+    await settled();
+  }
+  expect(warnings).toHaveLength(2);
 });
 
 test("notices at once that an attached node has gone, and takes it back", async () => {

@@ -2,9 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { demandProtocol, protocol as ourProtocol, type ProtocolRange } from "../../../core/protocol.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { untilAborted } from "../../../core/streams/until-aborted.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import {
   type ClientBound,
@@ -18,6 +20,7 @@ import {
   AttachResponseSchema,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import { Mismatches } from "./mismatches.ts";
 import { openNodeRelay } from "./node-relay.ts";
 
 /** What accepting nodes needs. */
@@ -25,6 +28,9 @@ export interface AttachOptions {
   readonly registry: Transport;
   readonly fleet: Fleet;
   readonly clock: Clock;
+  readonly log: Log;
+  /** What this router speaks; default: what this program does. */
+  readonly protocol?: ProtocolRange | undefined;
 }
 
 /** How long a node may take to say who it is, and the registry to vouch for it, in milliseconds. */
@@ -37,9 +43,13 @@ export class Attachments {
   readonly #options: AttachOptions;
   /** The lease that each node was last accepted with, which stands while the registry is away. */
   readonly #leases = new Map<string, string>();
+  readonly #mismatches: Mismatches;
+  readonly #protocol: ProtocolRange;
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    this.#mismatches = new Mismatches(options.log);
+    this.#protocol = options.protocol ?? ourProtocol;
   }
 
   /**
@@ -54,7 +64,7 @@ export class Attachments {
     const { fleet, clock } = this.#options;
     const messages = requests[Symbol.asyncIterator]();
     const nodeId = await this.#accept(messages, demandCaller, signal);
-    yield toResponse(create(EngineBoundSchema));
+    yield create(AttachResponseSchema, { frame: create(EngineBoundSchema), protocol: this.#protocol });
 
     const outgoing = Promise.withResolvers<AsyncIterable<EngineBound>>();
     const relay = openNodeRelay({
@@ -97,6 +107,7 @@ export class Attachments {
         throw new MeshError("invalid_request", "The first message of Attach must be a Hello.");
       const { nodeId } = message.value;
       demandCaller(nodeId);
+      this.#demandProtocol(message.value);
       if (!this.#options.fleet.isRevoked(nodeId)) await this.#vouch(message.value, limit.signal);
       // It may also have been thrown out meanwhile.
       if (this.#options.fleet.isRevoked(nodeId)) throw thrownOut(nodeId);
@@ -104,6 +115,17 @@ export class Attachments {
     } finally {
       timer.cancel();
       limit.unlink();
+    }
+  }
+
+  /** Refuses a node that could not work with this router, and tells the operator of it once. */
+  #demandProtocol({ nodeId, protocol }: AttachRequest_Hello): void {
+    try {
+      demandProtocol({ other: "node", self: "router" }, protocol, this.#protocol);
+      this.#mismatches.delete(nodeId);
+    } catch (error) {
+      this.#mismatches.add(nodeId, toMeshError(error).message);
+      throw error;
     }
   }
 

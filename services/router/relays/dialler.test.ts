@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FakeClock } from "../../../core/fake-clock.ts";
-import { silentLog } from "../../../core/telemetry/log.ts";
+import { createLog, silentLog } from "../../../core/telemetry/log.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { fakeRelay, finished, nodeOf, settled, started } from "../testing.ts";
@@ -12,12 +12,23 @@ let clock: FakeClock;
 let fleet: Fleet;
 let nodes: FakeNodes;
 let dialler: Dialler;
+let warnings: string[];
+
+/** What the router speaks. */
+const protocol = { current: 3, oldest: 1 };
 
 beforeEach(() => {
   clock = new FakeClock();
   fleet = new Fleet({ clock, log: silentLog });
   nodes = new FakeNodes(clock);
-  dialler = new Dialler({ dial: nodes.dial, fleet, clock, random: () => 0, log: silentLog });
+  warnings = [];
+  const log = createLog({
+    service: "router",
+    level: "warn",
+    pretty: false,
+    write: (line) => void warnings.push(JSON.parse(line).msg),
+  });
+  dialler = new Dialler({ dial: nodes.dial, fleet, clock, random: () => 0, log, protocol });
 });
 afterEach(async () => {
   dialler.close();
@@ -141,4 +152,42 @@ test("does not dial a node that has attached", async () => {
   await follow(at("a"));
   await clock.advance(60_000);
   expect(nodes.dialled.size).toBe(0);
+});
+
+describe("the protocol", () => {
+  const says =
+    "Update cxmpute on the router: it speaks versions 1 to 3 of the mesh's protocol, the node version 4.";
+
+  test.each([{ current: 4, oldest: 3 }, { current: 1, oldest: 1 }, undefined])(
+    "of a node that tells %j goes with the router's, which tells its own",
+    async (told) => {
+      nodes.protocol = told;
+      nodes.start("a:1", answer);
+      await follow(at("a"));
+      expect(connected()).toEqual(["a"]);
+      expect(nodes.routerProtocol).toMatchObject(protocol);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  test("of a node that is too new is told once, and the node dialled again after a minute at the earliest", async () => {
+    nodes.protocol = { current: 4, oldest: 4 };
+    nodes.start("a:1", answer);
+    await follow(at("a"));
+    await clock.advance(59_000);
+    expect(nodes.dialled.get("a:1")).toBe(1);
+    await clock.advance(10 * 60_000);
+    expect(nodes.dialled.get("a:1")).toBe(11);
+    expect(connected()).toEqual([]);
+    expect(warnings).toEqual([`node a gets no work. ${says}`]);
+  });
+
+  test("is compared anew at once when the node registers again, as after an update", async () => {
+    nodes.protocol = { current: 4, oldest: 4 };
+    nodes.start("a:1", answer);
+    await follow(at("a"));
+    nodes.protocol = { current: 4, oldest: 3 };
+    await follow(at("a"));
+    expect(connected()).toEqual(["a"]);
+  });
 });

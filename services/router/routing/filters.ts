@@ -76,15 +76,22 @@ export const filters: readonly Filter[] = [
  * node, and calls through a table took most of that time.
  */
 export const isAble = (candidate: Candidate, request: RouteRequest): boolean =>
-  candidate.served !== undefined &&
   candidate.listed &&
   candidate.connected &&
   !candidate.draining &&
-  (request.needs & ~candidate.offers) === 0 &&
-  canResume(candidate.served, request.generation) &&
-  !isTooShort(candidate.served, request.leastContext) &&
-  !cameThrough(candidate.served, request.generation) &&
+  isSuited(candidate, request) &&
   (request.tried.length === 0 || !request.tried.includes(candidate.node.id));
+
+/** Whether a node could have a generation if only it were there, ready and not tried yet: what it is, not how it is. */
+export const isSuited = (
+  { served, offers }: Candidate,
+  { generation, needs, leastContext }: RouteRequest,
+): boolean =>
+  served !== undefined &&
+  (needs & ~offers) === 0 &&
+  canResume(served, generation) &&
+  !isTooShort(served, leastContext) &&
+  !cameThrough(served, generation);
 
 /** A node that one of these rejects is used all the same when otherwise nobody is left. */
 export const preferences: readonly Filter[] = [

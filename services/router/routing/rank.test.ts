@@ -1,6 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { ResumePointSchema, ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { candidateOf, generationOf } from "../testing.ts";
 import type { Candidate } from "./candidate.ts";
@@ -61,7 +62,7 @@ describe("the filters", () => {
     ["a forced call", { tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.REQUIRED } }],
     ["a prompt of tokens", { rawPrompt: { prompt: { case: "tokens", value: { ids: [1] } } } }],
   ])("let no engine that has only the text continue %s", (_, fields) => {
-    const request = requestOf({ ...fields, resume: { text: "ab" } });
+    const request = requestOf({ ...fields, resume: create(ResumePointSchema, { text: "ab" }) });
     expect(order([resumes(Capabilities_Resume.TEXT, "")], request)).toEqual([]);
     expect(order([resumes(Capabilities_Resume.TOKENS, "")], request)).toEqual(["a"]);
   });

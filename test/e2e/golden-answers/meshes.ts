@@ -31,9 +31,9 @@ const plans: readonly { readonly models: readonly string[]; readonly options: Me
       ...synthetic("synthetic", {
         thinker: { thoughtTokens: 6, answerTokens: 6 },
         failing: { faults: [{ kind: "fail" }] },
-        breaking: { faults: [{ kind: "fail", afterTokens: 3 }] },
+        breaking: { faults: [{ kind: "fail", afterTokens: 3 }], resume: "none" },
         silent: { faults: [{ kind: "hang" }] },
-        "falling-silent": { faults: [{ kind: "hang", afterTokens: 3 }] },
+        "falling-silent": { faults: [{ kind: "hang", afterTokens: 3 }], resume: "none" },
         refusing: { faults: [{ kind: "refuse" }] },
         small: { contextLength: 16 },
         busy: { slots: 1, firstTokenMs: 600_000 },

@@ -17,16 +17,21 @@ export type Strike = Extract<Fault, { afterTokens: number }>;
 
 /**
  * Decides what goes wrong: the engine's own faults and those that the request brings, each struck or spared by
- * `random`. Of several that wait for a token, the earliest counts.
+ * `random`. Of several that wait for a token, the earliest counts. `tokensBefore`: how many tokens of the answer came
+ * from elsewhere.
  */
-export function decideDoom(faults: readonly Fault[], generation: Generation, random: () => number): Doom {
+export function decideDoom(
+  faults: readonly Fault[],
+  generation: Generation,
+  tokensBefore: number,
+  random: () => number,
+): Doom {
   const own = generation.chatTemplateKwargsJson === "" ? faults : [...faults, ...readFaults(generation)];
   if (own.length === 0) return noDoom;
-  const resumedTokens = generation.resume?.tokenIds.length ?? 0;
   const struck = own.filter((fault) => fault.rate === 1 || random() < fault.rate);
   const [strike] = struck
     .filter((fault) => "afterTokens" in fault)
-    .filter(({ afterTokens }) => (afterTokens === 0 ? resumedTokens === 0 : resumedTokens < afterTokens))
+    .filter(({ afterTokens }) => (afterTokens === 0 ? tokensBefore === 0 : tokensBefore < afterTokens))
     .sort((a, b) => a.afterTokens - b.afterTokens);
   return {
     refused: struck.some(({ kind }) => kind === "refuse"),

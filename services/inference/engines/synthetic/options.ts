@@ -58,6 +58,9 @@ const knobs = {
   answerTokens: z.int().min(1).max(1_000_000).describe("Tokens after which an answer ends of itself."),
   contextLength: z.int().min(16).describe("Tokens of prompt and answer together."),
   vision: z.boolean().describe("Whether it takes pictures; each counts as one token."),
+  resume: z
+    .enum(["none", "tokens"])
+    .describe("Whether it goes on with answers that another node has begun, or claims that it cannot."),
   faults: z.array(faultSchema).describe("Failures on purpose, for every generation."),
 };
 
@@ -71,6 +74,7 @@ export const modelOptionsSchema = z.object({
   answerTokens: knobs.answerTokens.default(128),
   contextLength: knobs.contextLength.default(131_072),
   vision: knobs.vision.default(false),
+  resume: knobs.resume.default("tokens"),
   faults: knobs.faults.default([]),
 });
 

@@ -27,24 +27,54 @@ export interface PlanOptions {
   readonly maxTokens: number;
   /** Texts that end the answer and are left out of it. */
   readonly stop: readonly string[];
+  /** Where the answer goes on when its beginning is part of the prompt: only what is new is planned then. */
+  readonly from?: Place | undefined;
+}
+
+/** A place in the text of an answer. */
+export interface Place {
+  /** Tokens that end before it or there, thoughts included. */
+  readonly tokens: number;
+  /** What is before it of the token that it is inside of; empty between tokens. */
+  readonly begun: string;
 }
 
 /** Plans the answer to the prompt with this key. */
-export function planAnswer({ key, thoughtTokens, answerTokens, maxTokens, stop }: PlanOptions): Plan {
-  const ownEnd = thoughtTokens + answerTokens;
+export function planAnswer({ key, thoughtTokens, answerTokens, maxTokens, stop, from }: PlanOptions): Plan {
+  const skipped = from?.tokens ?? 0;
+  const ownEnd = thoughtTokens + answerTokens - skipped;
   const tokens = Math.min(ownEnd, maxTokens);
-  // Thoughts open with a word, and so does the answer after them.
-  const idOf = (index: number): number => tokenAt(key, index, index === 0 || index === thoughtTokens);
+  const idOf = (index: number): number => idAt(key, thoughtTokens, skipped + index);
+  const begun = from?.begun.length ?? 0;
   const course = {
     tokens,
-    thoughtTokens: Math.min(thoughtTokens, tokens),
+    thoughtTokens: Math.min(Math.max(0, thoughtTokens - skipped), tokens),
     reason: ownEnd < maxTokens ? FinishReason.STOP : FinishReason.LENGTH,
     stop: "",
-    textOf: (index: number): string => tokenTexts[idOf(index)]!,
+    textOf: (index: number): string => tokenTexts[idOf(index)]!.slice(index === 0 ? begun : 0),
     idOf,
   };
   return planStop(course, stop) ?? course;
 }
+
+/** The place behind this text, which begins where the thoughts end; undefined when it is not of this answer. */
+export function placeBehind(
+  text: string,
+  { key, thoughtTokens, answerTokens }: Pick<PlanOptions, "key" | "thoughtTokens" | "answerTokens">,
+): Place | undefined {
+  const end = thoughtTokens + answerTokens;
+  const textAt = (index: number): string => tokenTexts[idAt(key, thoughtTokens, index)]!;
+  let tokens = thoughtTokens;
+  let at = 0;
+  while (tokens < end && text.startsWith(textAt(tokens), at)) at += textAt(tokens++).length;
+  const begun = text.slice(at);
+  const isInside = begun === "" || (tokens < end && textAt(tokens).startsWith(begun));
+  return isInside && begun.isWellFormed() ? { tokens, begun } : undefined;
+}
+
+/** Thoughts open with a word, and so does the answer after them. */
+const idAt = (key: number, thoughtTokens: number, index: number): number =>
+  tokenAt(key, index, index === 0 || index === thoughtTokens);
 
 /**
  * The course up to the stop text that is complete first; of several complete at once the earliest counts. What is

@@ -11,6 +11,8 @@ export interface SyntheticAnswerOptions {
   readonly promptTokens: number;
   /** Index of the first token that is still to be given. */
   readonly firstIndex: number;
+  /** Tokens of the answer that the plan does not hold because they are part of the prompt; faults count them. */
+  readonly tokensBefore: number;
   readonly fingerprint: string;
   readonly strike: Strike | undefined;
   /** When the answer is first read, on the clock. */
@@ -102,8 +104,8 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
 
   /** Counts the tokens that are due, and asks to be called again while some are not. */
   #fallDue(now: number): void {
-    const { plan, strike, periodMs, pacer } = this.#options;
-    const stallsAt = strike?.kind === "stall" ? strike.afterTokens : Number.POSITIVE_INFINITY;
+    const { plan, strike, tokensBefore, periodMs, pacer } = this.#options;
+    const stallsAt = strike?.kind === "stall" ? strike.afterTokens - tokensBefore : Number.POSITIVE_INFINITY;
     const end = Math.min(plan.tokens, stallsAt);
     while (this.#nextDueAt <= now && this.#dueIndex < end) {
       this.#dueIndex = Math.min(end, this.#dueIndex + (periodMs === 0 ? burstTokens : 1));
@@ -116,8 +118,8 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
   /** The next event, if one is due. */
   #take(): IteratorResult<GenerationEvent, undefined> | undefined {
     if (this.#stage === "ended") return done;
-    const { plan, strike } = this.#options;
-    if (strike?.afterTokens === this.#index) {
+    const { plan, strike, tokensBefore } = this.#options;
+    if (strike?.afterTokens === tokensBefore + this.#index) {
       if (strike.kind !== "stall") return this.#strike(strike);
     } else if (this.#index >= plan.tokens) return this.#finish();
     if (this.#index < this.#dueIndex) {

@@ -11,7 +11,7 @@ import type { Engine } from "../../engine.ts";
 import { decideDoom } from "./faults.ts";
 import { type ModelOptions, modelOptionsSchema, type SyntheticOptions } from "./options.ts";
 import { Pacer } from "./pacer.ts";
-import { type Plan, planAnswer } from "./plan.ts";
+import { type Place, type Plan, placeBehind, planAnswer } from "./plan.ts";
 import { SyntheticAnswer } from "./synthetic-answer.ts";
 import { readPrompt, scramble } from "./text.ts";
 
@@ -40,25 +40,33 @@ export function createSyntheticEngine(
 
   const begin = (generation: Generation, signal: AbortSignal): SyntheticAnswer => {
     const { options: told, served } = models.get(generation.model) ?? first;
-    const { refused, slowness, strike } = decideDoom(told.faults, generation, random);
-    if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
     const prompt = readPrompt(generation);
-    const roomTokens = told.contextLength - prompt.tokens;
-    if (roomTokens < 1) throw tooLong(generation, prompt.tokens, told.contextLength);
+    const { answerTokens } = told;
+    const thoughtTokens = thinks(generation) ? told.thoughtTokens : 0;
+    const from = placeOf(generation, { key: prompt.key, thoughtTokens, answerTokens });
+    const textTokens = from === undefined ? 0 : tokensTo(from) - thoughtTokens;
+    const tokensBefore = from === undefined ? (generation.resume?.tokenIds.length ?? 0) : tokensTo(from);
+    const { refused, slowness, strike } = decideDoom(told.faults, generation, tokensBefore, random);
+    if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
+    const promptTokens = prompt.tokens + textTokens;
+    const roomTokens = told.contextLength - promptTokens;
+    if (roomTokens < 1) throw tooLong(generation, promptTokens, told.contextLength);
     const plan = planAnswer({
       key: prompt.key,
-      thoughtTokens: thinks(generation) ? told.thoughtTokens : 0,
-      answerTokens: told.answerTokens,
+      thoughtTokens,
+      answerTokens,
       maxTokens: Math.min(generation.limits?.maxTokens ?? roomTokens, roomTokens),
       stop: generation.limits?.stop ?? [],
+      from,
     });
     const now = clock.now();
     const periodMs = told.tokensPerSecond === 0 ? 0 : (1000 / told.tokensPerSecond) * slowness;
     const firstAt = now + told.firstTokenMs * slowness;
     return new SyntheticAnswer({
       plan,
-      promptTokens: prompt.tokens,
+      promptTokens,
       firstIndex: checkResumePoint(generation, plan),
+      tokensBefore: from?.tokens ?? 0,
       fingerprint: served.fingerprint,
       strike,
       now,
@@ -87,6 +95,7 @@ interface Model {
 
 function toModel(name: string, options: ModelOptions): Model {
   const { slots, contextLength, thoughtTokens, answerTokens, vision } = options;
+  const resume = options.resume === "none" ? Capabilities_Resume.NONE : Capabilities_Resume.TOKENS;
   const served = create(ServedModelSchema, {
     model: name,
     engineName: name,
@@ -94,7 +103,7 @@ function toModel(name: string, options: ModelOptions): Model {
     contextLength,
     slots,
     fingerprint: `synthetic-1:${answerTokens}:${contextLength}:${thoughtTokens}`,
-    capabilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true, vision },
+    capabilities: { seed: true, resume, rawPrompt: true, vision },
   });
   return { options, served };
 }
@@ -103,7 +112,19 @@ function toModel(name: string, options: ModelOptions): Model {
 const thinks = ({ rawPrompt, reasoning }: Generation): boolean =>
   rawPrompt === undefined && reasoning?.enabled !== false && reasoning?.effort !== "none";
 
-/** Where the answer goes on. Tokens that are not this answer's own show that somebody lost or added some. */
+/** Where the answer goes on that is continued from its text; undefined for any other. */
+function placeOf({ resume }: Generation, answer: Parameters<typeof placeBehind>[1]): Place | undefined {
+  if (resume === undefined || resume.tokenIds.length > 0 || resume.text === "") return undefined;
+  const place = placeBehind(resume.text, answer);
+  if (place === undefined)
+    throw new MeshError("engine_failed", "The text of the resume point is not of this answer.");
+  return place;
+}
+
+/** Tokens up to a place, one that it is inside of included. */
+const tokensTo = ({ tokens, begun }: Place): number => tokens + (begun === "" ? 0 : 1);
+
+/** Where the answer goes on that is continued from its tokens. Tokens that are not this answer's own show that somebody lost or added some. */
 function checkResumePoint({ resume }: Generation, plan: Plan): number {
   const tokenIds = resume?.tokenIds ?? [];
   const foreign = tokenIds.findIndex((id, index) => id !== plan.idOf(index));

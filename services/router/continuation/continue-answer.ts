@@ -1,0 +1,103 @@
+import { type Clock, sleep } from "../../../core/clock.ts";
+import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { Begin, Begun, Call } from "../call.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { isMovable, isOneNodesTrouble } from "../layers/failover.ts";
+import { isSuited } from "../routing/filters.ts";
+import { listWays, type Remains, type Way } from "./ways.ts";
+
+/** How far an answer that has begun to show is followed. */
+export interface ContinuationOptions {
+  /** Failover and dispatch: what sends a generation to a node. */
+  readonly begin: Begin;
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long an answer may wait for a node that can go on with it, in milliseconds. */
+  readonly patienceMs: number;
+  /** The most nodes that one continuation is tried on. */
+  readonly attemptLimit: number;
+}
+
+/**
+ * Goes on elsewhere with an answer whose node failed. Resolves with what follows; rejects with the failure when there is
+ * no way to go on, or no node within the time that it may wait.
+ */
+export type ContinueAnswer = (call: Call, remains: Remains, failure: MeshError) => Promise<Begun>;
+
+/** The most nodes that one answer may outlive: enough for a rolling restart, too few to break a fleet by a prompt. */
+const continuationLimit = 8;
+
+/** How often a node is looked for that was not there before. */
+const lookMs = 100;
+
+/**
+ * Makes the continuation of answers. While the nodes that could go on are away or full, the reader waits: often it is the
+ * lost node itself that comes back. A way that was not open may be then, so all are tried each time, best first.
+ */
+export const continueAnswer =
+  ({ begin, fleet, clock, log, patienceMs, attemptLimit }: ContinuationOptions): ContinueAnswer =>
+  async (call, remains, failure) => {
+    if (call.ending !== undefined || !isMovable(failure)) throw failure;
+    if (call.continuations.length >= continuationLimit) throw failure;
+    const lostNode = call.attempts.at(-1) ?? "";
+    const lostAt = clock.now();
+    const ways = listWays(remains).filter((way) => hasHope(way, call, fleet));
+    if (ways.length === 0) throw failure;
+    call.deliveredTokens = (call.asked.resume?.tokenIds.length ?? 0) + remains.delivered.tokens;
+    call.tried = [lostNode];
+    let failures = 0;
+    for (;;) {
+      for (const way of ways) {
+        const attempts = call.attempts.length;
+        try {
+          const begun = await takeWay(way, call, begin);
+          const { exact } = way;
+          const { tokens } = remains.delivered;
+          const nodeId = call.attempts.at(-1) ?? "";
+          log.warn(
+            {
+              generation_id: call.asked.id,
+              from: lostNode,
+              to: nodeId,
+              after_tokens: tokens,
+              exact,
+              stall_ms: Math.round(clock.now() - lostAt),
+              reason: failure.message,
+            },
+            "answer continued on another node",
+          );
+          call.continuations.push({
+            $typeName: "cxmpute.generation.v1.Continuation",
+            nodeId,
+            afterTokens: tokens,
+            exact,
+          });
+          return begun;
+        } catch (error) {
+          if (call.ending !== undefined) throw failure;
+          if (!isOneNodesTrouble(toMeshError(error))) failures += call.attempts.length - attempts;
+        }
+      }
+      if (failures >= attemptLimit || clock.now() - lostAt >= patienceMs) throw failure;
+      await sleep(clock, lookMs, call.signal);
+      call.tried = [];
+    }
+  };
+
+/** Whether some node, the lost one included, is of a kind that can go on in this way. */
+function hasHope({ generation }: Way, { needs, leastContext }: Call, fleet: Fleet): boolean {
+  const request = { generation, needs, leastContext, tried: [] };
+  return fleet.candidates(generation.model).some((candidate) => isSuited(candidate, request));
+}
+
+async function takeWay({ generation, toUsage }: Way, call: Call, begin: Begin): Promise<Begun> {
+  call.generation = generation;
+  const begun = await begin(call);
+  call.amend = (finished) => {
+    const usage = finished.usage === undefined ? undefined : toUsage(finished.usage);
+    return { ...finished, continuations: call.continuations, ...(usage === undefined ? {} : { usage }) };
+  };
+  return begun;
+}

@@ -1,0 +1,239 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { type Mesh, realEngine, startMesh } from "../support/mesh.ts";
+import type { LogLine } from "../support/program.ts";
+
+/** One answer as a client sees it. */
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly reasoning: string;
+  readonly toolCalls: string;
+  readonly finishReason: string | undefined;
+  readonly completionTokens: number | undefined;
+  readonly error: unknown;
+}
+
+interface Chunk {
+  readonly error?: unknown;
+  readonly usage?: { readonly completion_tokens: number } | null;
+  readonly choices?: readonly {
+    readonly finish_reason: string | null;
+    readonly delta?: Message;
+    readonly message?: Message;
+  }[];
+}
+
+interface Message {
+  readonly content?: string | null;
+  readonly reasoning_content?: string | null;
+  readonly tool_calls?: readonly {
+    readonly id?: string;
+    readonly function: { readonly name?: string; readonly arguments: string };
+  }[];
+}
+
+let mesh: Mesh;
+afterEach(() => mesh?.stop());
+
+/** Asks and reads to the end; `onText` is told each time that more of a stream has come. */
+async function ask(body: object, onText: () => void = () => {}): Promise<Answer> {
+  const response = await fetch(`${mesh.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: mesh.headers,
+    body: JSON.stringify({ model: mesh.model, ...body }),
+  });
+  const chunks: Chunk[] = [];
+  if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    let rest = "";
+    for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+      const events = (rest + part).split("\n\n");
+      rest = events.pop() ?? "";
+      for (const event of events)
+        if (event.startsWith("data: {")) chunks.push(JSON.parse(event.slice("data: ".length)) as Chunk);
+      if (chunks.some(({ choices }) => choices?.[0]?.delta?.content)) onText();
+    }
+  } else chunks.push((await response.json()) as Chunk);
+  const choices = chunks.flatMap(({ choices: some }) => some ?? []);
+  const parts = choices.map(({ delta, message }) => delta ?? message ?? {});
+  return {
+    status: response.status,
+    text: parts.map(({ content }) => content ?? "").join(""),
+    reasoning: parts.map(({ reasoning_content: thought }) => thought ?? "").join(""),
+    toolCalls: parts
+      .flatMap(({ tool_calls: calls }) => calls ?? [])
+      .map(({ id = "", function: { name = "", arguments: args } }) => id + name + args)
+      .join(""),
+    finishReason: choices.findLast(({ finish_reason: reason }) => reason)?.finish_reason ?? undefined,
+    completionTokens: chunks.findLast(({ usage }) => usage)?.usage?.completion_tokens,
+    error: chunks.find(({ error }) => error !== undefined)?.error,
+  };
+}
+
+const streamed = { stream: true, stream_options: { include_usage: true } };
+
+/** What the same questions are answered with when nothing happens, without the parts that may differ. */
+const undisturbed = (bodies: readonly object[]) => Promise.all(bodies.map((body) => ask(body)));
+
+/** Asks all; once all streams show text and a little more has come, makes the trouble; reads all to their end. */
+async function askThrough(bodies: readonly object[], trouble: () => Promise<unknown>): Promise<Answer[]> {
+  const shown = new Map(bodies.map((_, index) => [index, 0]));
+  const waiting = new Set(
+    bodies.flatMap((body, index) => ((body as { stream?: boolean }).stream === true ? [index] : [])),
+  );
+  const allShow = Promise.withResolvers<void>();
+  const answers = bodies.map((body, index) =>
+    ask(body, () => {
+      shown.set(index, (shown.get(index) ?? 0) + 1);
+      if (shown.get(index) === 3) waiting.delete(index);
+      if (waiting.size === 0) allShow.resolve();
+    }),
+  );
+  await Promise.race([allShow.promise, Promise.all(answers)]);
+  await trouble();
+  return Promise.all(answers);
+}
+
+/** What routers say of answers that other nodes took over. */
+const continuations = (): LogLine[] =>
+  [...mesh.programs.entries()]
+    .filter(([name]) => name.startsWith("router"))
+    .flatMap(([, program]) => program.entries())
+    .filter(({ msg }) => msg === "answer continued on another node");
+
+/** Resolves once some router has had a node take an answer over. */
+const takenOverBy = (nodeId: string) =>
+  Promise.any(
+    [...mesh.programs]
+      .filter(([name]) => name.startsWith("router"))
+      .map(([, program]) =>
+        program.logged(({ msg, to }) => msg === "answer continued on another node" && to === nodeId),
+      ),
+  );
+
+/** Forty words a second: an answer of a hundred lasts two and a half seconds. */
+const paced = [
+  "--engine",
+  "synthetic",
+  "--first-token-ms",
+  "1",
+  "--tokens-per-second",
+  "40",
+  "--slots",
+  "64",
+];
+
+const questions = (count: number, tokens: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    messages: [{ role: "user", content: `Question ${index}.` }],
+    max_tokens: tokens,
+    seed: index,
+    ...(index % 4 === 0 ? {} : streamed),
+  }));
+
+test.each(["SIGKILL", "SIGSTOP"] as const)(
+  "%s to a node under forty requests: none fails, and no token is lost, repeated or changed",
+  async (signal) => {
+    mesh = await startMesh("in many processes", { engine: paced, nodes: ["attached"] });
+    const bodies = questions(40, 100);
+    const expected = await undisturbed(bodies);
+    const { child } = mesh.programs.get("attached")!;
+    const answers = await askThrough(bodies, async () => {
+      await mesh.join("rescuer", paced, { dialled: true });
+      child.kill(signal);
+    });
+    expect(answers).toEqual(expected);
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(answers.filter(({ completionTokens }) => completionTokens !== 100)).toEqual([]);
+    // All thirty streams were under way, and each went on exactly.
+    expect(continuations().length).toBeGreaterThanOrEqual(30);
+    expect(new Set(continuations().map(({ from, to, exact }) => `${from} ${to} ${exact}`))).toEqual(
+      new Set(["attached rescuer true"]),
+    );
+  },
+);
+
+test("nodes that die one after the other, with nobody left for a while: the readers wait", async () => {
+  mesh = await startMesh("in many processes", { engine: paced, nodes: ["attached"] });
+  const bodies = questions(8, 160).map((body) => ({ ...body, ...streamed }));
+  const expected = await undisturbed(bodies);
+  const replace = async (name: string, next: string) => {
+    await mesh.programs.get(name)!.stop("SIGKILL");
+    await mesh.join(next, paced);
+    await takenOverBy(next);
+  };
+  const answers = await askThrough(bodies, async () => {
+    await replace("attached", "second");
+    await replace("second", "third");
+  });
+  expect(answers).toEqual(expected);
+});
+
+test("an engine that hangs behind a live process: its stream goes on, on that very node if there is no other", async () => {
+  mesh = await startMesh("in many processes", { engine: paced, nodes: ["dialled"] });
+  const body = { ...questions(1, 40)[0], ...streamed };
+  const expected = await ask(body);
+  const faults = [{ kind: "hang", afterTokens: 10 }];
+  const hung = await ask({ ...body, chat_template_kwargs: { synthetic: { faults } } });
+  expect(hung).toEqual(expected);
+  expect(continuations()).toMatchObject([{ after_tokens: 10, exact: true, to: "dialled" }]);
+});
+
+describe("the starter model on two nodes, one of which is killed", () => {
+  const weather = {
+    type: "function",
+    function: {
+      name: "get_weather",
+      parameters: {
+        type: "object",
+        properties: { city: { type: "string" }, note: { type: "string" } },
+        required: ["city", "note"],
+      },
+    },
+  };
+  const person = {
+    type: "json_schema",
+    json_schema: {
+      name: "people",
+      strict: true,
+      schema: {
+        type: "object",
+        properties: {
+          people: { type: "array", minItems: 12, maxItems: 12, items: { enum: ["Ann", "Bob", "Carol"] } },
+        },
+        required: ["people"],
+        additionalProperties: false,
+      },
+    },
+  };
+  const story = { messages: [{ role: "user", content: "Tell me a story." }], max_tokens: 400 };
+  const forms = {
+    "greedy text": { ...story, temperature: 0 },
+    "text by a seed": { ...story, temperature: 0.8, seed: 7 },
+    "text with penalties and a stop": { ...story, frequency_penalty: 0.5, seed: 9, stop: ["the end."] },
+    "JSON by a schema": { ...story, response_format: person, seed: 3 },
+    "a forced call": { ...story, max_tokens: 100, tools: [weather], tool_choice: "required", seed: 4 },
+  };
+
+  test("goes on exactly where the dead one stopped, whatever form the answer has", async () => {
+    mesh = await startMesh("in many processes", { engine: [...realEngine, "--slots", "6"] });
+    const bodies = Object.values(forms).flatMap((form) => [
+      { ...form, ...streamed },
+      { ...form, ...streamed, messages: [{ role: "user", content: "Write a letter." }] },
+    ]);
+    const expected = await undisturbed(bodies);
+    expect(expected.filter(({ error }) => error !== undefined)).toEqual([]);
+    // The first words of an answer come within milliseconds, its last ones much later.
+    const first = Promise.withResolvers<void>();
+    const answers = bodies.map((body) => ask(body, first.resolve));
+    await first.promise;
+    await mesh.programs.get("dialled")!.stop("SIGKILL");
+    // Tool calls carry ids that come from the request: all else is equal to the last character.
+    const withoutIds = ({ toolCalls, ...rest }: Answer) => ({
+      ...rest,
+      toolCalls: toolCalls.replaceAll(/call_[A-Za-z0-9]{24}/g, "call"),
+    });
+    expect((await Promise.all(answers)).map(withoutIds)).toEqual(expected.map(withoutIds));
+    expect(continuations().length).toBeGreaterThan(0);
+    expect(continuations().every(({ exact }) => exact === true)).toBe(true);
+  });
+});
