@@ -51,5 +51,40 @@ function join(event: string | undefined, next: string): string | undefined {
       continue;
     return first.map((part, index) => (isFixed(part, index) ? part : part + second[index])).join("");
   }
-  return undefined;
+  return joinLikelihoods(event ?? "", next);
 }
+
+/** Two chunks of text that tell log probabilities: the lists of the second come behind those of the first. */
+function joinLikelihoods(event: string, next: string): string | undefined {
+  const [first, second] = [readLikelihoods(event), readLikelihoods(next)];
+  if (first === undefined || second === undefined || first.frame !== second.frame) return undefined;
+  const lists = first.lists.map((list, index) => [...list, ...(second.lists[index] ?? [])]);
+  let index = 0;
+  const filled = first.frame.replace('"<text>"', () => JSON.stringify(first.text + second.text));
+  return writeMarks(filled.replaceAll("[]", () => JSON.stringify(lists[index++])));
+}
+
+/** The text and the lists of such a chunk, and what is around them. */
+function readLikelihoods(event: string) {
+  const [, json] =
+    /^data: (\{[^\n]*"logprobs":\{[^\n]*"finish_reason":null[^\n]*\})\n\n$/.exec(readMarks(event)) ?? [];
+  if (json === undefined) return undefined;
+  const lists: unknown[][] = [];
+  let text = "";
+  const frame = JSON.stringify(JSON.parse(json), (key, value: unknown) => {
+    if (key === "text" || key === "content") {
+      if (typeof value === "string") {
+        text = value;
+        return "<text>";
+      }
+    }
+    if (!Array.isArray(value) || key === "choices") return value;
+    lists.push(value);
+    return [];
+  });
+  return { frame: `data: ${frame}\n\n`, text, lists };
+}
+
+/** Placeholders of numbers stand without quotation marks, which JSON does not know. */
+const readMarks = (event: string): string => event.replaceAll(/(?<=[:[,])<([^<>"]*)>/g, '"‹$1›"');
+const writeMarks = (event: string): string => event.replaceAll(/"‹([^›]*)›"/g, "<$1>");
