@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { Transport } from "@connectrpc/connect";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { loadCatalogue } from "../../core/catalogue/load-catalogue.ts";
@@ -13,6 +14,7 @@ import {
   defaultBodyLimitBytes,
   defaultStallTimeoutMs,
   defaultStoreLimits,
+  type HttpTls,
   type TranslatorConfig,
 } from "./config.ts";
 import { registerConnect } from "./connect.ts";
@@ -42,6 +44,11 @@ export interface TranslatorOptions {
 export interface Translator {
   /** Begins to serve. Resolves with the URL of its root. Throws what to do about it when it cannot listen. */
   listen(): Promise<string>;
+  /**
+   * Shows another certificate to who connects from now on; connections that stand keep what they began with. Throws
+   * what keeps it from being used, and goes on with the one before. Only for one that serves HTTPS.
+   */
+  replaceTls(tls: HttpTls): void;
   /**
    * Says not ready, takes no new connections, lets open answers finish for up to `graceMs`, then ends them with an
    * error. Resolves when nothing is left open.
@@ -97,6 +104,10 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
       });
       const scheme = config.tls === undefined ? "http" : "https";
       return `${scheme}://${toHost(address.host)}:${(app.server.address() as AddressInfo).port}`;
+    },
+    replaceTls({ certificate, privateKey }) {
+      if (app.server instanceof TlsServer)
+        app.server.setSecureContext({ cert: certificate, key: privateKey });
     },
     drain: end,
     close: () => end(0),

@@ -36,6 +36,18 @@ export const finishedEvent = (
 ): GenerationEvent =>
   create(GenerationEventSchema, { event: { case: "finished", value: { reason, usage } } });
 
+/** The end of an answer that another engine took over in the middle. */
+export const continuedEvent = (fingerprint: string, exact: boolean): GenerationEvent =>
+  create(GenerationEventSchema, {
+    event: {
+      case: "finished",
+      value: {
+        reason: FinishReason.STOP,
+        continuations: [{ nodeId: "b", afterTokens: 1, exact, fingerprint }],
+      },
+    },
+  });
+
 /** A whole answer that says these texts. */
 export const answerOf = (...texts: string[]): GenerationEvent[] => [
   startedEvent(),

@@ -73,6 +73,7 @@ export const continueAnswer =
             nodeId,
             afterTokens: tokens,
             exact,
+            fingerprint: fingerprintOf(begun),
           });
           return begun;
         } catch (error) {
@@ -85,6 +86,9 @@ export const continueAnswer =
       call.tried = [];
     }
   };
+
+const fingerprintOf = ({ head: [first] }: Begun): string =>
+  first?.event.case === "started" ? first.event.value.fingerprint : "";
 
 /** Whether some node, the lost one included, is of a kind that can go on in this way. */
 function hasHope({ generation }: Way, { needs, leastContext }: Call, fleet: Fleet): boolean {

@@ -4,7 +4,7 @@ import {
   type TokenLogprob,
   type Usage,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { toFinishReason } from "../chat/answer/wire.ts";
+import { lastFingerprint, toFinishReason } from "../chat/answer/wire.ts";
 import { LogprobsWriter } from "./logprobs.ts";
 
 /** Gathers one answer into a choice of the completion. */
@@ -36,6 +36,7 @@ export class ChoiceCollector {
       case "finished":
         this.#reason = event.value.reason;
         this.usage = event.value.usage;
+        this.fingerprint = lastFingerprint(event.value, this.fingerprint);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { GenerationEvent, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { toDataEvent } from "../chat/answer/chunks.ts";
 import { quoteJson } from "../chat/answer/escape.ts";
-import { type AnswerHead, toFinishReason } from "../chat/answer/wire.ts";
+import { type AnswerHead, lastFingerprint, toFinishReason } from "../chat/answer/wire.ts";
 import { LogprobsWriter } from "./logprobs.ts";
 import type { CompletionRequest } from "./request.ts";
 import { toHead, toTotalUsage } from "./wire.ts";
@@ -40,6 +40,7 @@ export class ChunkEncoder {
         return "";
       case "finished":
         this.usage = event.value.usage;
+        this.fingerprint = lastFingerprint(event.value, this.fingerprint);
         return this.#begin() + this.#toChunk("", "null", `"${toFinishReason(event.value.reason, false)}"`);
       default:
         return "";

@@ -2,10 +2,12 @@ import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { FinishReason, type Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { toFingerprint } from "../chat/answer/wire.ts";
 import {
   answering,
   answerOf,
   bearer,
+  continuedEvent,
   createTestApp,
   deltaEvent,
   finishedEvent,
@@ -48,6 +50,17 @@ test.each(["/v1/completions", "/api/v1/completions"])("a text goes on at %s", as
       },
     },
   });
+});
+
+test("a text that went on elsewhere ends with the fingerprint of that engine", async () => {
+  const events = [startedEvent(), textEvent("a"), continuedEvent("another", false)];
+  const whole = await post(answering(events));
+  expect(whole.json().system_fingerprint).toBe(toFingerprint("another"));
+  const streamed = parseSse((await post(answering(events), { stream: true })).body);
+  const told = streamed
+    .filter((json) => json !== "[DONE]")
+    .map((json) => JSON.parse(json).system_fingerprint);
+  expect(told).toEqual([expect.not.stringContaining(toFingerprint("another")!), toFingerprint("another")]);
 });
 
 /** The golden stream: every byte of it, but for id, time and fingerprint. */

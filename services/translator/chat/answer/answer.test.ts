@@ -1,12 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FinishReason, type GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { deltaEvent, finishedEvent, parseSse, question, startedEvent, textEvent } from "../../testing.ts";
+import {
+  continuedEvent,
+  deltaEvent,
+  finishedEvent,
+  parseSse,
+  question,
+  startedEvent,
+  textEvent,
+} from "../../testing.ts";
 import { type ChatRequest, parseChatRequest } from "../request/index.ts";
 import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
 import { ChoiceCollector, toCompletion } from "./completion.ts";
 import { escapeJson } from "./escape.ts";
-import { toFinishReason, toUsage } from "./wire.ts";
+import { toFingerprint, toFinishReason, toUsage } from "./wire.ts";
 
 const head = { id: "chatcmpl-1", created: 1_700_000_000, model: 'm"é' };
 const requestOf = (more: Record<string, unknown> = {}): ChatRequest => parseChatRequest(question(more));
@@ -64,6 +72,21 @@ describe("escaping", () => {
         expect(escaped).not.toMatch(/[\r\n\u2028\u2029]/);
       }),
     );
+  });
+
+  test("an answer that went on from its text elsewhere ends with that engine's fingerprint, and no other does", () => {
+    const fingerprintsOf = (exact: boolean) => {
+      const events = [startedEvent(), textEvent("a"), continuedEvent("another", exact)];
+      const collector = new ChoiceCollector(requestOf());
+      for (const event of events) collector.accept(event);
+      const streamed = chunksOf(events).map(({ system_fingerprint: told }) => told);
+      return [...streamed, JSON.parse(toCompletion(head, [collector])).system_fingerprint];
+    };
+    const [first] = fingerprintsOf(true);
+    expect(fingerprintsOf(true)).toEqual([first, first, first, first]);
+    const other = toFingerprint("another");
+    expect(other).not.toBe(first);
+    expect(fingerprintsOf(false)).toEqual([first, first, other, other]);
   });
 
   test.each([

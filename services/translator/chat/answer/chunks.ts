@@ -8,7 +8,15 @@ import type {
 import { newId } from "../../http/request-id.ts";
 import type { ChatRequest } from "../request/index.ts";
 import { escapeJson, isAscii, quoteJson } from "./escape.ts";
-import { type AnswerHead, serviceTier, toFingerprint, toFinishReason, toLogprobs, toUsage } from "./wire.ts";
+import {
+  type AnswerHead,
+  lastFingerprint,
+  serviceTier,
+  toFingerprint,
+  toFinishReason,
+  toLogprobs,
+  toUsage,
+} from "./wire.ts";
 
 /** How every stream that succeeds ends. */
 export const doneEvent = "data: [DONE]\n\n";
@@ -90,12 +98,21 @@ export class ChunkEncoder {
         return "";
       case "finished": {
         this.#usage = event.value.usage;
+        const begun = this.#begin();
+        this.#endWith(lastFingerprint(event.value, this.#fingerprint));
         const reason = toFinishReason(event.value.reason, this.#request.legacyFunctions);
-        return this.#begin() + this.#toChunk("{}", "null", `"${reason}"`);
+        return begun + this.#toChunk("{}", "null", `"${reason}"`);
       }
       default:
         return "";
     }
+  }
+
+  /** The last chunks tell when another engine than the first had a part in the answer. */
+  #endWith(fingerprint: string): void {
+    if (fingerprint === this.#fingerprint) return;
+    this.#fingerprint = fingerprint;
+    this.#beforeDelta = "";
   }
 
   /** The chunk with the role, once. */

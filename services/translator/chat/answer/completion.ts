@@ -7,7 +7,15 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { newId } from "../../http/request-id.ts";
 import type { ChatRequest } from "../request/index.ts";
-import { type AnswerHead, serviceTier, toFingerprint, toFinishReason, toLogprobs, toUsage } from "./wire.ts";
+import {
+  type AnswerHead,
+  lastFingerprint,
+  serviceTier,
+  toFingerprint,
+  toFinishReason,
+  toLogprobs,
+  toUsage,
+} from "./wire.ts";
 
 /** Gathers one answer into a choice of the completion object. */
 export class ChoiceCollector {
@@ -50,6 +58,7 @@ export class ChoiceCollector {
       case "finished":
         this.#reason = event.value.reason;
         this.#usage = event.value.usage;
+        this.#fingerprint = lastFingerprint(event.value, this.#fingerprint);
     }
   }
 

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import {
+  type Finished,
   FinishReason,
   type TokenChoice,
   type TokenLogprob,
@@ -33,6 +34,13 @@ export function toFingerprint(fingerprint: string): string | null {
 }
 
 /** Short forms of those that were seen lately: a mesh has a few, and every answer needs one. */
+/**
+ * The engine by which an answer ends: the one that began it, unless another went on from its text, so that a seed
+ * did not decide all of it. OpenAI's fingerprint is there to tell clients of just that.
+ */
+export const lastFingerprint = ({ continuations }: Finished, first: string): string =>
+  continuations.findLast(({ exact }) => !exact)?.fingerprint ?? first;
+
 const fingerprints = new Map<string, string>();
 const mostFingerprints = 256;
 
