@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { type Mesh, realEngine, startMesh } from "../support/mesh.ts";
+import { type Mesh, realEngine, shapes, startMesh } from "../support/mesh.ts";
 import type { LogLine } from "../support/program.ts";
 
 /** One answer as a client sees it. */
@@ -95,9 +95,8 @@ async function askThrough(bodies: readonly object[], trouble: () => Promise<unkn
 
 /** What routers say of answers that other nodes took over. */
 const continuations = (): LogLine[] =>
-  [...mesh.programs.entries()]
-    .filter(([name]) => name.startsWith("router"))
-    .flatMap(([, program]) => program.entries())
+  [...mesh.programs.values()]
+    .flatMap((program) => program.entries())
     .filter(({ msg }) => msg === "answer continued on another node");
 
 /** Resolves once some router has had a node take an answer over. */
@@ -168,15 +167,18 @@ test("nodes that die one after the other, with nobody left for a while: the read
   expect(answers).toEqual(expected);
 });
 
-test("an engine that hangs behind a live process: its stream goes on, on that very node if there is no other", async () => {
-  mesh = await startMesh("in many processes", { engine: paced, nodes: ["dialled"] });
-  const body = { ...questions(1, 40)[0], ...streamed };
-  const expected = await ask(body);
-  const faults = [{ kind: "hang", afterTokens: 10 }];
-  const hung = await ask({ ...body, chat_template_kwargs: { synthetic: { faults } } });
-  expect(hung).toEqual(expected);
-  expect(continuations()).toMatchObject([{ after_tokens: 10, exact: true, to: "dialled" }]);
-});
+test.each(shapes)(
+  "an engine that hangs, %s: its stream goes on, on that very node if there is no other",
+  async (shape) => {
+    mesh = await startMesh(shape, { engine: paced, nodes: ["dialled"] });
+    const body = { ...questions(1, 40)[0], ...streamed };
+    const expected = await ask(body);
+    const faults = [{ kind: "hang", afterTokens: 10 }];
+    const hung = await ask({ ...body, chat_template_kwargs: { synthetic: { faults } } });
+    expect(hung).toEqual(expected);
+    expect(continuations()).toMatchObject([{ after_tokens: 10, exact: true }]);
+  },
+);
 
 describe("the starter model on two nodes, one of which is killed", () => {
   const weather = {
