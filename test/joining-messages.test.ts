@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadCatalogue } from "../core/catalogue/load-catalogue.ts";
 import { systemClock } from "../core/clock.ts";
 import { toListenFault } from "../core/lifecycle/listen-fault.ts";
-import { protocolFault } from "../core/protocol.ts";
+import { type ProtocolRange, protocolFault } from "../core/protocol.ts";
 import { createLog, silentLog } from "../core/telemetry/log.ts";
 import { hints, nothingOffered } from "../services/commands/join/hints.ts";
 import { folderFault } from "../services/inference/discover/find-model-files.ts";
@@ -80,6 +80,8 @@ const samples = <Table extends object>(
   made: { readonly [Key in keyof Table]: readonly string[] },
 ): string[] => Object.values<readonly string[]>(made).flat();
 
+const older: ProtocolRange = { current: 1, oldest: 1 };
+const newer: ProtocolRange = { current: 99, oldest: 98 };
 const url = "http://127.0.0.1:8000";
 
 /** Every message, made. */
@@ -111,6 +113,26 @@ async function produce(): Promise<string[]> {
       registryBack: [nodeMessages.registryBack("the registry at r:1")],
       routerAway: [nodeMessages.routerAway("the router at r:2")],
       routerRefuses: [nodeMessages.routerRefuses("the router at r:2")],
+      registryMismatch: [
+        nodeMessages.registryMismatch(
+          "the registry at r:1",
+          protocolFault({ other: "registry", self: "node" }, newer)!,
+        ),
+        nodeMessages.registryMismatch(
+          "the registry at r:1",
+          protocolFault({ other: "registry", self: "node" }, older, newer)!,
+        ),
+      ],
+      routerMismatch: [
+        nodeMessages.routerMismatch(
+          "the router at r:2",
+          protocolFault({ other: "router", self: "node" }, newer)!,
+        ),
+        nodeMessages.routerMismatch(
+          "the router at r:2",
+          protocolFault({ other: "router", self: "node" }, older, newer)!,
+        ),
+      ],
       clockSkew: [nodeMessages.clockSkew(60_000), nodeMessages.clockSkew(-60_000)],
       awake: [nodeMessages.awake],
     }),
@@ -131,8 +153,8 @@ async function produce(): Promise<string[]> {
     await fileFault("text.gguf", "This is no model at all."),
     await fileFault("cut.gguf", starter.subarray(0, 1_000_000)),
     await thrown(() => assertPlatform("darwin", "arm64")),
-    protocolFault({ other: "node", self: "registry" }, 99)!,
-    protocolFault({ other: "registry", self: "node" }, 99)!,
+    protocolFault({ other: "node", self: "registry" }, newer)!,
+    protocolFault({ other: "registry", self: "node" }, newer)!,
     await thrown(() => {
       throw toListenFault(
         Object.assign(new Error(), { code: "EADDRINUSE" }),
@@ -196,6 +218,14 @@ const toPattern = (row: string): RegExp =>
 /** Made only between machines, where other tests meet them; here each is held against its source. */
 const madeElsewhere = [
   { row: "… is not the registry that the join token is for: …", source: "core/identity/fetch-authority.ts" },
+  {
+    row: "… cannot be read anew, so those from before stay in use: …. Once the files are right they are taken within a minute; nothing has to be started again.",
+    source: "services/commands/reread.ts",
+  },
+  {
+    row: "TLS does not take the certificate in … with its key (…): have another one issued, with a new key",
+    source: "core/identity/check-credentials.ts",
+  },
   { row: "Ollama's library has no model …. …", source: "services/inference/engines/ollama/pull.ts" },
   {
     row: "The disk of Ollama's machine is full, so … cannot be pulled. …",

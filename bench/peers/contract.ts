@@ -1,5 +1,5 @@
 /** Who is measured. */
-export const peerNames = ["mesh", "nginx", "node-pipe", "portkey"] as const;
+export const peerNames = ["mesh", "mesh-tls", "nginx", "node-pipe", "portkey"] as const;
 export type PeerName = (typeof peerNames)[number];
 
 /** Something that stands between clients and whatever makes the tokens. */

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import type { Peer } from "../peers/contract.ts";
+import type { Peer, PeerName } from "../peers/contract.ts";
 import { peers } from "../peers/index.ts";
 import { startScript } from "../processes/child.ts";
 import { raisePriority } from "../processes/priority.ts";
@@ -32,8 +32,8 @@ export async function relay(args: readonly string[]): Promise<number> {
     const measurements = await rounds({ options, client, upstreamPid: upstream.pid, profiling }, entrants);
     print(report(options, priority, entrants, measurements));
     if (options.json !== undefined) writeJson(options, entrants, measurements);
-    const fault = entrants.some((entrant) => entrant.peer.name === "mesh" && "absent" in entrant);
-    return fault || measurements.some(({ peer, failed }) => peer === "mesh" && failed > 0) ? 1 : 0;
+    const fault = entrants.some((entrant) => isOurs(entrant.peer.name) && "absent" in entrant);
+    return fault || measurements.some(({ peer, failed }) => isOurs(peer) && failed > 0) ? 1 : 0;
   } finally {
     profiling.close();
     await Promise.all(entrants.map((entrant) => "running" in entrant && entrant.running.stop()));
@@ -93,6 +93,7 @@ function writeJson(
   writeFileSync(options.json!, `${JSON.stringify({ options, absent, measurements }, null, 2)}\n`);
 }
 
+const isOurs = (peer: PeerName): boolean => peer === "mesh" || peer === "mesh-tls";
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const print = (text: string): void => void process.stdout.write(text);
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -23,6 +23,12 @@ test("profiling measures the mesh alone, once, unless told otherwise", () => {
   expect(parseOptions(["--profile", "router", "--only", "nginx,mesh"]).peers).toEqual(["mesh", "nginx"]);
 });
 
+test("TLS is measured beside plain text, and on request beside others", () => {
+  expect(parseOptions(["--tls"]).peers).toEqual(["mesh", "mesh-tls"]);
+  expect(parseOptions(["--tls", "--profile", "router"]).peers).toEqual(["mesh", "mesh-tls"]);
+  expect(parseOptions(["--only", "mesh-tls,nginx,mesh"]).peers).toEqual(["mesh", "mesh-tls", "nginx"]);
+});
+
 test.each([
   { args: ["--streams", "none"], says: "--streams takes a whole number from 1 to 10000" },
   { args: ["--only", "ngnix"], says: 'not "ngnix"' },

@@ -29,6 +29,8 @@ Portkey's gateway, all on this machine and in one run.
   --rounds N              how often each cell is measured, peers taking turns (3; 1 with --profile)
   --only NAME,NAME        some of ${peerNames.join(", ")}
   --workloads NAME,NAME   some of ${workloads.join(", ")}, in place of --arrivals
+  --tls                   the mesh with TLS between its processes beside the mesh in plain text, and the ratio;
+                          nobody else unless --only says otherwise
   --profile ROLE,ROLE     profile router, translator or node of the mesh while it is measured, and print where
                           the time goes; measures the mesh alone unless --only says otherwise
   --json FILE             also write the figures there
@@ -46,6 +48,7 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: "string" },
       only: { type: "string" },
       workloads: { type: "string" },
+      tls: { type: "boolean", default: false },
       profile: { type: "string" },
       json: { type: "string" },
     },
@@ -57,11 +60,17 @@ export function parseOptions(args: readonly string[]): Options {
     tokens: count("--tokens", values.tokens, 10_000),
     intervalMs: count("--interval-ms", values["interval-ms"], 1000),
     rounds: count("--rounds", values.rounds ?? (profile.length > 0 ? "1" : "3"), 100),
-    peers: chosen("--only", values.only ?? (profile.length > 0 ? "mesh" : peerNames.join()), peerNames),
+    peers: chosen("--only", values.only ?? defaultPeers(values.tls, profile.length > 0).join(), peerNames),
     workloads: chosen("--workloads", values.workloads ?? `${arrivals},short`, workloads),
     profile,
     json: values.json,
   };
+}
+
+/** Those that `--only` would name. The mesh with TLS is of interest beside the mesh alone. */
+function defaultPeers(tls: boolean, profiling: boolean): readonly PeerName[] {
+  if (tls) return ["mesh", "mesh-tls"];
+  return profiling ? ["mesh"] : peerNames.filter((name) => name !== "mesh-tls");
 }
 
 function count(flag: string, text: string, most: number): number {

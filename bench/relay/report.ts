@@ -6,6 +6,7 @@ import type { Options } from "./options.ts";
 import { ratio, show, spread } from "./summary.ts";
 import { alignColumns } from "./table.ts";
 import { targets } from "./targets.ts";
+import { tlsCost } from "./tls-cost.ts";
 import { shortConnections, shortTokens, type Workload } from "./workload.ts";
 
 /** The whole report of one run. */
@@ -17,7 +18,7 @@ export function report(
 ): string {
   const machine = `${availableParallelism()} shared cores, ${priority}, Node ${process.versions.node}`;
   const tables = options.workloads.map((workload) => table(options, workload, entrants, measurements));
-  return `\nrelay benchmark: ${machine}, rounds: ${options.rounds}, median (min–max)\n${tables.join("")}${targets(measurements)}`;
+  return `\nrelay benchmark: ${machine}, rounds: ${options.rounds}, median (min–max)\n${tables.join("")}${tlsCost(options.workloads, measurements)}${targets(measurements)}`;
 }
 
 function table(

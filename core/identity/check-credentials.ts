@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import type { KeyedCertificate } from "./authority.ts";
 import { authorityOf, certificatesIn, identityIn, termFault } from "./certificate.ts";
 import type { Credentials } from "./credentials.ts";
@@ -92,7 +93,21 @@ export function checkKeyed(
     throw new CredentialsFault("certificate", `the certificate in ${names.certificate} ${fault}`, {
       hasExpired: wallTime >= certificate.validToDate.getTime(),
     });
+  demandFitness(pem, privateKey, names);
   return chain;
+}
+
+/** Throws for a pair that goes together but that TLS refuses, such as one with a short RSA key. */
+function demandFitness(cert: string, key: string, names: KeyedNames): void {
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^error:.*::/, "");
+    throw new CredentialsFault(
+      "certificate",
+      `TLS does not take the certificate in ${names.certificate} with its key (${reason}): have another one issued, with a new key`,
+    );
+  }
 }
 
 function readCertificates<Part extends "certificate" | "authorities">(

@@ -5,7 +5,7 @@ import { authorityOf, certificatesIn, fingerprintOf, identityIn } from "./certif
 import { checkAuthority, checkCredentials } from "./check-credentials.ts";
 import type { Credentials } from "./credentials.ts";
 import { createKey, isProof, proveKey, publicKeyOf, readPublicKey } from "./key-pair.ts";
-import { createAuthorities, type TestAuthorities } from "./testing.ts";
+import { createAuthorities, createWeak, type TestAuthorities } from "./testing.ts";
 
 const day = 86_400_000;
 const now = Date.UTC(2030, 0, 2);
@@ -117,6 +117,11 @@ describe("credentials", () => {
       "a certificate that is not valid yet",
       () => nodeCredentials({ from: now + 1000, until: now + day }),
       /^the certificate in own\.pem is valid only from 2030-01-02T00:00:01Z, and .* clock says 2030-01-02T00:00:00Z: set the clock right$/,
+    ],
+    [
+      "a key that TLS refuses",
+      async () => ({ ...(await createWeak(term)), authorities: root.certificate }),
+      /^TLS does not take the certificate in own\.pem with its key \(ee key too small\): have another one issued/,
     ],
     [
       "a certificate that says nothing of its holder",

@@ -14,12 +14,9 @@ import { type Credentials, LiveCredentials } from "../../core/identity/credentia
 import { describeIdentity, formatIdentity, type Identity, type Role } from "../../core/identity/identity.ts";
 import type { Part } from "../../core/lifecycle/lifecycle.ts";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
-import type { Log } from "../../core/telemetry/log.ts";
+import { type RereadSurroundings, reread } from "./reread.ts";
 import type { TlsValues } from "./settings/tls.ts";
 import { tlsFiles } from "./tls-files.ts";
-
-/** How often files with certificates are read again, in milliseconds: who renews them need not restart anything. */
-const rereadMs = 60_000;
 
 /**
  * The credentials that the settings name for a process that is to act as one of `roles`; undefined when they name
@@ -35,42 +32,58 @@ export function followFiles(
   credentials: LiveCredentials,
   values: TlsValues,
   roles: readonly Role[],
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  surroundings: RereadSurroundings,
 ): Part {
   const files = toFiles(values, roles);
-  let told = "";
-  const timer = clock.every(rereadMs, () => {
-    if (files === undefined) return;
-    try {
-      const fresh = read(files, roles, clock);
-      if (JSON.stringify(fresh) !== JSON.stringify(credentials.current)) {
-        credentials.replace(fresh);
-        log.info("certificates read anew");
-      }
-      told = "";
-    } catch (error) {
-      const { message } = error as Error;
-      if (message !== told) log.warn({ reason: message }, "certificates were not read anew");
-      told = message;
-    }
-  });
-  return { name: "certificates", stop: () => timer.cancel() };
+  return reread(
+    {
+      name: "certificates",
+      current: () => credentials.current,
+      read: () => (files === undefined ? credentials.current : read(files, roles, surroundings.clock)),
+      replace: (fresh) => credentials.replace(fresh),
+    },
+    surroundings,
+  );
+}
+
+/** The same for a certificate with its key, of whatever issuer; `replace` hands each new one to who shows it. */
+export function followKeyed(
+  keyed: KeyedCertificate,
+  { certificate, privateKey }: KeyedNames,
+  replace: (fresh: KeyedCertificate) => void,
+  surroundings: RereadSurroundings,
+): Part {
+  let current = keyed;
+  return reread(
+    {
+      name: "certificates for HTTPS",
+      current: () => current,
+      read: () => openKeyed(certificate, privateKey, { clock: surroundings.clock }),
+      replace(fresh) {
+        replace(fresh);
+        current = fresh;
+      },
+    },
+    surroundings,
+  );
 }
 
 /** An authority that issues the certificates of nodes. */
 export const openAuthority = (certificateFile: string, keyFile: string): KeyedCertificate =>
-  openKeyed(certificateFile, keyFile, checkAuthority);
+  openKeyed(certificateFile, keyFile, { check: checkAuthority });
 
 /** A certificate with its key, of whatever issuer; checked as `check` says. */
 export function openKeyed(
   certificateFile: string,
   keyFile: string,
-  check: (keyed: KeyedCertificate, names: KeyedNames, wallTime: number) => unknown = checkKeyed,
+  { check = checkKeyed, clock = systemClock }: { readonly check?: CheckKeyed; readonly clock?: Clock } = {},
 ): KeyedCertificate {
   const keyed = { certificate: readText(certificateFile), privateKey: readText(keyFile) };
-  asFault(() => check(keyed, { certificate: certificateFile, privateKey: keyFile }, systemClock.wallTime()));
+  asFault(() => check(keyed, { certificate: certificateFile, privateKey: keyFile }, clock.wallTime()));
   return keyed;
 }
+
+type CheckKeyed = (keyed: KeyedCertificate, names: KeyedNames, wallTime: number) => unknown;
 
 function toFiles(values: TlsValues, roles: readonly Role[]): PartNames | undefined {
   const { tls, tlsCert, tlsKey, tlsCa } = values;

@@ -1,9 +1,10 @@
 import { systemClock } from "../../core/clock.ts";
 import type { Values } from "../../core/config/settings.ts";
 import type { KeyedCertificate } from "../../core/identity/authority.ts";
+import type { KeyedNames } from "../../core/identity/check-credentials.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { createTranslator } from "../translator/index.ts";
-import { openKeyed } from "./credentials.ts";
+import { followKeyed, openKeyed } from "./credentials.ts";
 import { secure } from "./security.ts";
 import { announce, serve } from "./service.ts";
 import type { translatorSettings } from "./settings/services.ts";
@@ -22,7 +23,8 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
       },
     });
     const { listen, userId, bodyLimitBytes, stallTimeoutMs } = values;
-    const tls = openHttpTls(values);
+    const tlsFiles = toHttpTlsFiles(values);
+    const tls = tlsFiles && openKeyed(tlsFiles.certificate, tlsFiles.privateKey);
     const keys = values.apiKeys.map((text) => toApiKey(text, userId));
     const service = await createTranslator({
       routers,
@@ -37,6 +39,10 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
       clock: systemClock,
       log,
     });
+    if (tls !== undefined) {
+      const replace = (fresh: KeyedCertificate) => service.replaceTls(fresh);
+      add(followKeyed(tls, tlsFiles!, replace, { clock: systemClock, log }));
+    }
     add({ name: "translator", drain: (graceMs) => service.drain(graceMs), stop: () => service.close() });
     const baseUrl = await service.listen().catch((error: unknown) => {
       throw toListenFault(error, listen);
@@ -45,15 +51,12 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
   });
 }
 
-/** What the endpoint shows its clients, who are no part of the mesh; undefined for plain HTTP. */
-function openHttpTls({
-  httpTlsCert,
-  httpTlsKey,
-}: Values<typeof translatorSettings>): KeyedCertificate | undefined {
-  return httpTlsCert === undefined || httpTlsKey === undefined
-    ? undefined
-    : openKeyed(httpTlsCert, httpTlsKey);
-}
+/** Where stands what the endpoint shows its clients, who are no part of the mesh; undefined for plain HTTP. */
+const toHttpTlsFiles = ({
+  httpTlsCert: certificate,
+  httpTlsKey: privateKey,
+}: Values<typeof translatorSettings>): KeyedNames | undefined =>
+  certificate === undefined || privateKey === undefined ? undefined : { certificate, privateKey };
 
 const hashed = /^sha256:([0-9a-f]{64})$/i;
 

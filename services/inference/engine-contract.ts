@@ -8,6 +8,7 @@ import { describeForms } from "./contract/forms.ts";
 import { describeLimits } from "./contract/limits.ts";
 import { describeNeighbours } from "./contract/neighbours.ts";
 import { describeRawPrompt } from "./contract/raw-prompt.ts";
+import { describeResumeText } from "./contract/resume-text.ts";
 import { describeSampling } from "./contract/sampling.ts";
 import { type EngineUnderTest, never, type Subject } from "./contract/subject.ts";
 import type { Engine } from "./engine.ts";
@@ -54,6 +55,7 @@ export function describeEngine(name: string, underTest: EngineUnderTest): void {
     describeLimits(subject);
     describeNeighbours(subject);
     describeSampling(subject);
+    describeResumeText(subject);
     describeForms(subject);
     describeRawPrompt(subject);
     describeEmbeddings(subject);

@@ -51,9 +51,10 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
  * - *Resuming* without token ids, from text, where the claim is `TEXT` or `TOKENS`: the answer goes on behind
  *   `resume.text`, which is not empty and is not yielded again, in the middle of a sentence or a word if it stops there,
  *   as if the model had written it itself (its thoughts are over by then). The text counts as part of the prompt: what
- *   is new counts towards `max_tokens` and `completion_tokens`, the text towards `prompt_tokens`. With the claim
- *   `TEXT` this is asked only of answers in free form, after chats and raw prompts of text; tools may be offered, and
- *   none has been called in the text.
+ *   is new counts towards `max_tokens` and `completion_tokens`, the text towards `prompt_tokens`. Token ids, where
+ *   given, are those of what is new; the first may be of a token that the text has begun. With the claim `TEXT` this
+ *   is asked only of answers in free form, after chats and raw prompts of text; tools may be offered, and none has
+ *   been called in the text.
  * - *Determinism*, where `seed` is claimed: same prompt, same options, same seed, same answer, alone or beside
  *   others. Temperature 0 is the same without a seed.
  * - *Embeddings*, where claimed: for `embedding` it answers with one `embedded` for each input, in order, of length 1,

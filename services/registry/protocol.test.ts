@@ -31,7 +31,7 @@ test("a node that is too old for the registry is refused, with what to update", 
     kind: "invalid_request",
     code: "protocol_version",
     message:
-      "The node speaks version 1 of the mesh's protocol, the registry understands versions 2 to 3: they cannot work together. Update cxmpute on the node.",
+      "Update cxmpute on the node: it speaks version 1 of the mesh's protocol, the registry versions 2 to 3.",
   };
   await expect(client.registerNode({ node, protocolVersion: 1 })).rejects.toMatchObject(refused);
   // A node that tells no version was made before there were several.
@@ -42,7 +42,12 @@ test("a node that is too old for the registry is refused, with what to update", 
 test("a node that is too new for the registry is told that the registry is outdated", async () => {
   const { client } = clientOf();
   await expect(client.registerNode({ node, protocolVersion: protocol.current + 1 })).rejects.toMatchObject({
-    message: expect.stringContaining("Update cxmpute on the registry."),
+    message: expect.stringContaining("Update cxmpute on the registry:"),
+  });
+  // One that is newer, and still speaks what the registry does, is none.
+  const versions = { protocolVersion: protocol.current + 1, oldestProtocolVersion: protocol.current };
+  await expect(client.registerNode({ node, ...versions })).resolves.toMatchObject({
+    protocolVersion: protocol.current,
   });
 });
 
@@ -57,5 +62,6 @@ test("a registry tells its version and its time, to whoever asks and to nodes th
   expect(await client.registerNode({ node, protocolVersion: 1 })).toMatchObject({
     nowMs,
     protocolVersion: 2,
+    oldestProtocolVersion: 1,
   });
 });

@@ -3,7 +3,7 @@ import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { type Access, restrict } from "../../core/identity/access.ts";
 import { callingNode, demandSelf } from "../../core/identity/peer.ts";
-import { protocol as ourProtocol, type ProtocolRange, protocolFault } from "../../core/protocol.ts";
+import { demandProtocol, protocol as ourProtocol, type ProtocolRange } from "../../core/protocol.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { checkNode } from "./check-node.ts";
@@ -31,10 +31,11 @@ export function createRegistryService(
       oldestProtocolVersion: protocol.oldest,
     }),
 
-    async registerNode({ node: record, protocolVersion }, context) {
+    async registerNode({ node: record, protocolVersion, oldestProtocolVersion }, context) {
       const node = checkNode(record);
       demandSelf(context, node.id, "Registering");
-      refuseProtocol(protocolVersion, protocol);
+      const told = { current: protocolVersion, oldest: oldestProtocolVersion };
+      demandProtocol({ other: "node", self: "registry" }, told, protocol);
       const { leaseId, revision } = await store.put(node);
       log.info(
         {
@@ -46,7 +47,14 @@ export function createRegistryService(
         "node registered",
       );
       const nowMs = BigInt(Math.round(clock.wallTime()));
-      return { leaseId, revision, ttlMs: store.ttlMs, nowMs, protocolVersion: protocol.current };
+      return {
+        leaseId,
+        revision,
+        ttlMs: store.ttlMs,
+        nowMs,
+        protocolVersion: protocol.current,
+        oldestProtocolVersion: protocol.oldest,
+      };
     },
 
     async renewLease({ leaseId }, context) {
@@ -74,13 +82,6 @@ export function createRegistryService(
     watchNodes: (_request, { signal }) => store.watch(signal),
   };
   return restrict(RegistryService, implementation, access);
-}
-
-/** Throws `invalid_request` unless a node of that version can work with this registry. */
-function refuseProtocol(version: number, protocol: ProtocolRange): void {
-  const fault = protocolFault({ other: "node", self: "registry" }, version, protocol);
-  if (fault !== undefined)
-    throw new MeshError("invalid_request", fault, { code: "protocol_version", param: "protocol_version" });
 }
 
 const access: Access<typeof RegistryService> = {

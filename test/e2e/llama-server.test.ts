@@ -109,11 +109,37 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     for (const answer of await askUntilBoth(4, both, () => ask(weather))) expectCall(answer);
   });
 
-  test("a call that must be made is made, by whoever was seen to make it", async () => {
-    // In front of a call llama-server lets a model write what it likes; a small one may never come to its call.
-    const request = { ...weather, temperature: 1, tool_choice: "required" as const };
-    for (const answer of await Promise.all(Array.from({ length: 12 }, () => ask(request))))
-      expectCall(answer);
+  test("both make a call that must be made, whatever the talk is of", async () => {
+    const request = {
+      ...weather,
+      temperature: 1,
+      messages: [{ role: "user" as const, content: "Say hello." }],
+      tool_choice: "required" as const,
+    };
+    for (const answer of await askUntilBoth(8, both, () => ask(request))) expectCall(answer);
+  });
+
+  test("both call the one function that is named, of several, also as a stream", async () => {
+    const clock = {
+      type: "function" as const,
+      function: { name: "get_time", parameters: { type: "object" } },
+    };
+    const request = {
+      ...weather,
+      temperature: 1,
+      tools: [clock, ...weather.tools],
+      tool_choice: { type: "function" as const, function: { name: "get_weather" } },
+    };
+    const askStream = async () => {
+      const stream = client.chat.completions.stream({
+        model: "starter",
+        ...request,
+        stream_options: { include_usage: true },
+      });
+      return stream.finalChatCompletion();
+    };
+    for (const answer of await askUntilBoth(4, both, () => ask(request))) expectCall(answer);
+    for (const answer of await askUntilBoth(4, both, askStream)) expectCall(answer);
   });
 
   test("both keep to a JSON schema", async () => {
@@ -133,32 +159,79 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     }
   });
 
-  test("a client that leaves frees the slot of llama-server in the middle of its answer", async () => {
-    const lastTask = Math.max(...(await server.slots()).map(({ task }) => task));
-    const ownSlots = async () => (await server.slots()).filter(({ task }) => task > lastTask);
+  /** The token that ends an answer. */
+  const endOfAnswer = async () => {
     const tokenized = await fetch(`${server.url}/tokenize`, {
       method: "POST",
       body: JSON.stringify({ content: "<|im_end|>", parse_special: true }),
     });
-    const [endOfAnswer] = ((await tokenized.json()) as { tokens: number[] }).tokens;
-    // Several at once, so that some are llama-server's.
+    const [token] = ((await tokenized.json()) as { tokens: number[] }).tokens;
+    return String(token);
+  };
+
+  /** Answers that routers had another node go on with. */
+  const continuations = () =>
+    [...mesh.programs]
+      .filter(([name]) => name.startsWith("router"))
+      .flatMap(([, program]) => program.entries())
+      .filter(({ msg }) => msg === "answer continued on another node");
+
+  /** Long answers as streams; once all are under way, makes the trouble. */
+  async function streamThrough(trouble: () => Promise<unknown>): Promise<LongAnswer[]> {
+    const unending = { [await endOfAnswer()]: -100 };
+    let begun = 0;
+    const allBegun = Promise.withResolvers<void>();
+    const answers = Array.from({ length: 6 }, async (_, index) => {
+      const stream = await client.chat.completions.create({
+        model: "starter",
+        temperature: 0,
+        max_tokens: 300,
+        messages: [{ role: "user", content: `Tell me ${index + 2} stories.` }],
+        logit_bias: unending,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      const answer = { text: "", reason: "", tokens: 0 };
+      let pieces = 0;
+      for await (const { choices, usage } of stream) {
+        answer.text += choices[0]?.delta.content ?? "";
+        answer.reason = choices[0]?.finish_reason ?? answer.reason;
+        answer.tokens = usage?.completion_tokens ?? answer.tokens;
+        if (++pieces === 5 && ++begun === 6) allBegun.resolve();
+      }
+      return answer;
+    });
+    await Promise.race([allBegun.promise, Promise.all(answers)]);
+    await trouble();
+    return Promise.all(answers);
+  }
+
+  test("a client that leaves frees the slot of llama-server in the middle of its answer", async () => {
+    const lastTask = Math.max(...(await server.slots()).map(({ task }) => task));
+    const ownSlots = async () => (await server.slots()).filter(({ task }) => task > lastTask);
+    const unending = { [await endOfAnswer()]: -100 };
+    // More at once than the embedded node has slots, so that some are llama-server's; nobody leaves before all have begun.
+    const controllers = Array.from({ length: 6 }, () => new AbortController());
     await Promise.all(
-      Array.from({ length: 6 }, async () => {
-        const controller = new AbortController();
+      controllers.map(async ({ signal }) => {
         const stream = await client.chat.completions.create(
           {
             model: "starter",
             max_tokens: 900,
             messages: [{ role: "user", content: "Tell me a story." }],
-            logit_bias: { [String(endOfAnswer)]: -100 },
+            logit_bias: unending,
             stream: true,
           },
-          { signal: controller.signal },
+          { signal },
         );
-        for await (const { choices } of stream) if (choices[0]?.delta.content) break;
-        controller.abort();
+        const events = stream[Symbol.asyncIterator]();
+        for (;;) {
+          const { done, value } = await events.next();
+          if (done === true || value.choices[0]?.delta.content) break;
+        }
       }),
     );
+    for (const controller of controllers) controller.abort();
     await expect
       .poll(async () => (await ownSlots()).some(({ isBusy }) => isBusy), { timeout: 5000 })
       .toBe(false);
@@ -175,6 +248,20 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     await askUntilBoth(2, both, () => ask({ max_tokens: 8 }));
   });
 
+  test("streams of a llama-server that is killed go on on the embedded node, from their text", async () => {
+    const undisturbed = await streamThrough(async () => {});
+    const answers = await streamThrough(() => server.stop());
+    expectWhole(answers, undisturbed);
+    const own = continuations();
+    // The embedded node has four slots, so two streams at least were llama-server's.
+    expect(own.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(own.map(({ from, to, exact }) => `${from} ${to} ${exact}`))).toEqual(
+      new Set(["llama-server embedded false"]),
+    );
+    await startServer();
+    await joinServer("llama-server-1");
+  });
+
   test("killing llama-server fails no request, not even those that wait for it", async () => {
     // Frozen, it takes requests and answers none.
     server.child.kill("SIGSTOP");
@@ -188,12 +275,31 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     await Promise.all([...waiting, ...later]);
   });
 
-  test("a llama-server that joins again takes its share again, and killing the embedded node fails no request", async () => {
+  test("a llama-server that joins again takes its share again, also of the streams of an embedded node that is killed", async () => {
     await startServer();
     await joinServer("llama-server-2");
     await askUntilBoth(4, ["embedded", "llama-server-2"], () => ask({ max_tokens: 8 }));
-    await nodes.get("embedded")?.stop("SIGKILL");
+    const undisturbed = await streamThrough(async () => {});
+    const streams = await streamThrough(async () => nodes.get("embedded")?.stop("SIGKILL"));
+    expectWhole(streams, undisturbed);
+    const own = continuations().filter(({ from }) => from === "embedded");
+    expect(own.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(own.map(({ to, exact }) => `${to} ${exact}`))).toEqual(new Set(["llama-server-2 false"]));
     const answers = await askUntilBoth(20, ["llama-server-2"], () => ask({ max_tokens: 8 }));
     expect(answers.every(({ choices }) => (choices[0]?.message.content ?? "") !== "")).toBe(true);
   });
+
+  /** Streams that came to their limit, of which half at least go on beyond the trouble as if there had been none. */
+  function expectWhole(answers: readonly LongAnswer[], undisturbed: readonly LongAnswer[]): void {
+    expect(answers.map(({ reason, tokens }) => [reason, tokens])).toEqual(answers.map(() => ["length", 300]));
+    const alike = answers.filter(({ text }, index) => undisturbed[index]?.text.startsWith(text.slice(0, 80)));
+    expect(alike.length, answers.map(({ text }) => text.slice(0, 80)).join("\n")).toBeGreaterThanOrEqual(3);
+  }
 });
+
+/** What came of a stream. */
+interface LongAnswer {
+  readonly text: string;
+  readonly reason: string;
+  readonly tokens: number;
+}

@@ -164,6 +164,31 @@ describe.each<Shape>([...shapes])("a mesh %s over an Ollama", (shape) => {
     await expect.poll(() => chat?.left).toBe(true);
   });
 
+  test("goes on with an answer that Ollama breaks off, in the middle of its text", async () => {
+    const before = server.seen.length;
+    let broken = false;
+    server.breaks = (lines) => {
+      if (broken || lines < 6) return false;
+      broken = true;
+      return true;
+    };
+    const whole = (await create({})).choices[0]!.message.content!;
+    expect(broken).toBe(true);
+    const chats = server.seen.slice(before).filter(({ path }) => path === "/api/chat");
+    const turns = chats.map(
+      ({ body }) => (body as { messages: { role: string; content: string }[] }).messages,
+    );
+    expect(turns.map((messages) => messages.map(({ role }) => role))).toEqual([
+      ["user"],
+      ["user", "assistant"],
+    ]);
+    const { content: begun } = turns[1]!.at(-1)!;
+    expect(whole.startsWith(begun)).toBe(true);
+    expect(whole.length).toBeGreaterThan(begun.length);
+    // Behind the seam nothing begins anew.
+    expect(whole.slice(begun.length)).not.toContain(begun);
+  });
+
   test("goes on from a raw prompt and embeds", async () => {
     const { choices } = await client.completions.create({ model, prompt: "gRPC is", max_tokens: 8 });
     expect(choices[0]!.text).not.toBe("");

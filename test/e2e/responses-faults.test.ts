@@ -4,6 +4,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
 
 const steady = ["--engine", "synthetic", "--first-token-ms", "1", "--tokens-per-second", "20"];
+/** Beside it a model with answers that no other node can continue. */
+const unable = ["--synthetic-models", JSON.stringify({ unable: { resume: "none" } })];
 
 let mesh: Mesh;
 afterEach(() => mesh?.stop());
@@ -17,11 +19,11 @@ const connect = (OpenAI: typeof OpenAI7) =>
 const longAnswer = () => ({ model: mesh.model, input: "Go on for long.", max_output_tokens: 1000 });
 
 test.each(sdks)(
-  "a stream whose node dies ends as failed, for the openai SDK, major $major",
+  "a stream whose node dies, and that nobody can continue, ends as failed, for the openai SDK, major $major",
   async ({ OpenAI }) => {
-    mesh = await startMesh("in many processes", { engine: steady, nodes: ["dialled"] });
+    mesh = await startMesh("in many processes", { engine: [...steady, ...unable], nodes: ["dialled"] });
     const client = connect(OpenAI);
-    const stream = client.responses.stream(longAnswer());
+    const stream = client.responses.stream({ ...longAnswer(), model: "unable" });
     const types: string[] = [];
     let text = "";
     for await (const event of stream) {

@@ -34,8 +34,12 @@ const credentialsOf = async (identity: Identity, authority = root, own = term): 
 });
 
 /** A router that answers each call with who calls. */
-async function serve(credentials?: Credentials | LiveCredentials): Promise<string> {
+async function serve(
+  credentials?: Credentials | LiveCredentials,
+  more: Partial<ServiceImpl<typeof RouterService>> = {},
+): Promise<string> {
   const implementation: Partial<ServiceImpl<typeof RouterService>> = {
+    ...more,
     listModels: (_, { values }) => {
       const peer = values.get(peerKey);
       return { models: [{ name: peer.kind === "identified" ? describeIdentity(peer.identity) : peer.kind }] };
@@ -103,6 +107,36 @@ describe("a gRPC server with TLS", () => {
     expect(await ask(address, caller, { role: "registry" })).toBe("an admin");
     live.replace(await credentialsOf({ role: "router" }));
     expect(await ask(address, caller)).toBe("an admin");
+  });
+
+  test("believes a new authority once its credentials were replaced, and lets open streams go on", async () => {
+    const gate = Promise.withResolvers<void>();
+    const live = new LiveCredentials(await credentialsOf({ role: "router" }));
+    const address = await serve(live, {
+      async *generate() {
+        yield {};
+        await gate.promise;
+        yield {};
+      },
+    });
+    const caller = await credentialsOf({ role: "admin" });
+    const transport = createGrpcTransport({
+      address,
+      tls: { credentials: new LiveCredentials(caller), expect: { role: "router" } },
+    });
+    cleanups.push(() => transport.close());
+    const open = createClient(RouterService, transport).generate({})[Symbol.asyncIterator]();
+    expect(await open.next()).toMatchObject({ done: false });
+
+    const authorities = other.certificate;
+    live.replace({ ...(await credentialsOf({ role: "router" }, other)), authorities });
+    const theirs = { ...(await credentialsOf({ role: "admin" }, other)), authorities };
+    expect(await ask(address, theirs)).toBe("an admin");
+    expect(await ask(address, { ...caller, authorities })).toBe("anonymous");
+
+    gate.resolve();
+    expect(await open.next()).toMatchObject({ done: false });
+    expect(await open.next()).toMatchObject({ done: true });
   });
 
   test("answers health to callers without a certificate", async () => {

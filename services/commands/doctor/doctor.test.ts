@@ -61,11 +61,16 @@ test.each<{ what: string; finding: Finding; status: Finding["status"]; says: Reg
   },
   {
     what: "our protocol",
-    finding: toProtocolFinding(protocol.current),
+    finding: toProtocolFinding(protocol),
     status: "ok",
     says: /both speak version/,
   },
-  { what: "a newer protocol", finding: toProtocolFinding(99), status: "fault", says: /speaks version 99/ },
+  {
+    what: "a newer protocol",
+    finding: toProtocolFinding({ current: 99, oldest: 99 }),
+    status: "fault",
+    says: /no version of the protocol in common/,
+  },
   { what: "the right time", finding: toClockFinding(1500), status: "ok", says: /by 1\.5 s/ },
   {
     what: "a slow clock",

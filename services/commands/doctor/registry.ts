@@ -1,6 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { protocolFault } from "../../../core/protocol.ts";
+import { type ProtocolRange, protocol, protocolFault } from "../../../core/protocol.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "../../inference/node/messages.ts";
 import type { Security } from "../security.ts";
@@ -17,13 +17,13 @@ export const checkRegistry: Check = async ({ registry, security }: Subject, sign
     createClient(RegistryService, transport).describeRegistry({}, { signal: limited }),
   );
   if ("finding" in answer) return [answer.finding];
-  const { nowMs, protocolVersion } = answer.value;
+  const { nowMs, protocolVersion, oldestProtocolVersion } = answer.value;
   const receivedAt = Date.now();
   const refusal = await whyRefused(registry, security, signal);
   return [
     ok("Registry", `${registry} answers in ${receivedAt - sentAt} ms`),
     ...(refusal === undefined ? [] : [refusal]),
-    toProtocolFinding(protocolVersion),
+    toProtocolFinding({ current: protocolVersion, oldest: oldestProtocolVersion }),
     toClockFinding((sentAt + receivedAt) / 2 - Number(nowMs)),
   ];
 };
@@ -47,11 +47,12 @@ async function whyRefused(
   return "finding" in answer ? answer.finding : undefined;
 }
 
-export function toProtocolFinding(version: number): Finding {
-  const says = protocolFault({ other: "registry", self: "node" }, version);
-  if (says === undefined) return ok("Protocol", `registry and node both speak version ${version}`);
-  const [what, cure] = says.split(/(?<=\.) (?=Update)/) as [string, string];
-  return fault("Protocol", what.replace(/\.$/, ""), cure);
+/** `told`: what the registry says that it speaks. */
+export function toProtocolFinding(told: ProtocolRange): Finding {
+  const cure = protocolFault({ other: "registry", self: "node" }, told);
+  return cure === undefined
+    ? ok("Protocol", `registry and node both speak version ${Math.min(told.current, protocol.current)}`)
+    : fault("Protocol", "registry and node speak no version of the protocol in common", cure);
 }
 
 /** `skewMs`: positive when this machine's clock is ahead. */

@@ -8,7 +8,7 @@ import type { Totals } from "./totals.ts";
 
 /** What is followed, and where it is told. */
 export interface StatusOptions {
-  readonly node: Pick<InferenceNode, "load" | "models" | "tally">;
+  readonly node: Pick<InferenceNode, "load" | "models" | "tally" | "trouble">;
   /** Absent: only the totals are kept. */
   readonly line: StatusLine | undefined;
   readonly totals: Totals;
@@ -36,10 +36,11 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
   };
   let savedAt = clock.now();
   while (!signal.aborted) {
-    const { tally, models } = node;
+    const { tally, models, trouble } = node;
     const loads = node.load.current().models;
     line?.show(
       toStatus({
+        trouble,
         models: models.length,
         active: sum(loads.map(({ running }) => running)),
         waiting: sum(loads.map(({ waiting }) => waiting)),

@@ -6,6 +6,8 @@ export interface Given {
 
 /** What the status line tells. */
 export interface StatusFacts {
+  /** What keeps the mesh from using this node, with what to do first; undefined when all is well. */
+  readonly trouble: string | undefined;
   readonly models: number;
   /** Generations that run now. */
   readonly active: number;
@@ -20,8 +22,17 @@ export interface StatusFacts {
 }
 
 /** The status line's text. */
-export function toStatus({ models, active, waiting, tokensPerSecond, given, allTime }: StatusFacts): string {
+export function toStatus({
+  trouble,
+  models,
+  active,
+  waiting,
+  tokensPerSecond,
+  given,
+  allTime,
+}: StatusFacts): string {
   return [
+    ...(trouble === undefined ? [] : [trouble.replace(/\.$/, "")]),
     plural(models, "model"),
     `${count(active)} active${waiting === 0 ? "" : `, ${count(waiting)} waiting`}`,
     `${tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : count(Math.round(tokensPerSecond))} tokens/s`,

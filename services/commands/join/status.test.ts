@@ -103,6 +103,7 @@ describe("the status line", () => {
 test.each([
   {
     facts: {
+      trouble: undefined,
       models: 1,
       active: 0,
       waiting: 0,
@@ -114,6 +115,7 @@ test.each([
   },
   {
     facts: {
+      trouble: "Update cxmpute on the router: it speaks version 1.",
       models: 2,
       active: 3,
       waiting: 1,
@@ -121,7 +123,7 @@ test.each([
       given: { answers: 1, tokens: 45_678 },
       allTime: { answers: 1001, tokens: 1_234_567 },
     },
-    text: "2 models · 3 active, 1 waiting · 1,235 tokens/s · earned 45,678 tokens in 1 answer · all time 1,234,567 in 1,001",
+    text: "Update cxmpute on the router: it speaks version 1 · 2 models · 3 active, 1 waiting · 1,235 tokens/s · earned 45,678 tokens in 1 answer · all time 1,234,567 in 1,001",
   },
 ])("the status reads: $text", ({ facts, text }) => {
   expect(toStatus(facts)).toBe(text);
@@ -204,6 +206,7 @@ describe("totals", () => {
     const tally = { answers: 0, failures: 0, tokens: 0 };
     const node = {
       models: [],
+      trouble: undefined,
       get tally() {
         return { ...tally };
       },

@@ -64,7 +64,7 @@ export const translatorSettings = defineSettings(
     httpTlsCert: setting({
       schema: z.string().min(1).describe("a file").optional(),
       placeholder: "FILE",
-      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust who issued it.",
+      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust who issued it. A file that changes is read anew within a minute.",
     }),
     httpTlsKey: setting({
       schema: z.string().min(1).describe("a file").optional(),

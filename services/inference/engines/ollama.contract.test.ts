@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
+import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../engine-contract.ts";
 import { createLlamaCppEngine } from "./llama-cpp/index.ts";
 import { starterPath } from "./llama-cpp/testing.ts";
@@ -27,6 +28,7 @@ describe("with the starter model behind Ollama's API", () => {
       seed: true,
       rawPrompt: true,
       embeddings: true,
+      resume: Capabilities_Resume.TEXT,
     },
     takesTokenIds: false,
     prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],

@@ -292,6 +292,23 @@ describe("what can be put right is put right", () => {
     expect(reading.events.at(-1)).toBe("finished 1 3");
   });
 
+  test("behind a text the limit and the usage are those of what is new", async () => {
+    const engine = new FakeEngine([servedModel("m", { capabilities: { resume: 3 } })]);
+    const { guard } = await makeGuard({ engines: [engine] });
+    const init = { resume: { text: "a long text" }, limits: { maxTokens: 2 } };
+    const readings = [read(guard, generationOf(init)), read(guard, generationOf(init))];
+    await settle();
+    const [right, wrong] = engine.runs;
+    right?.answer("b", "c");
+    wrong?.answer("b", "c", "d");
+    await Promise.all(readings.map(({ ended }) => ended));
+    expect(readings[0]?.events).toEqual(["started node-1 f", "b", "c", "finished 1 2"]);
+    expect(await readings[1]?.ended).toMatchObject({
+      kind: "engine_failed",
+      message: "The engine of `m` sent more than the 2 tokens that were asked for.",
+    });
+  });
+
   test("usage stands as told where the engine gives no ids", async () => {
     const { guard, engine } = await makeGuard();
     const reading = read(guard);

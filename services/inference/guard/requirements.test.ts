@@ -99,4 +99,34 @@ describe("an answer that another node has begun", () => {
     if (taken) expect(attempt).not.toThrow();
     else expect(attempt).toThrow(expect.objectContaining({ kind: "engine_failed" }));
   });
+
+  test.each<{ form: string; init: GenerationInit; abilities: Abilities }>([
+    {
+      form: "JSON",
+      init: { outputFormat: { format: { case: "jsonObject", value: {} } } },
+      abilities: { jsonObject: true },
+    },
+    {
+      form: "a forced call",
+      init: { tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.REQUIRED } },
+      abilities: { tools: true, forcedToolChoice: true },
+    },
+    {
+      form: "what goes on from tokens",
+      init: { messages: [], rawPrompt: { prompt: { case: "tokens", value: { ids: [1] } } } },
+      abilities: { rawPrompt: true },
+    },
+  ])(
+    "is not taken over from text alone by an engine without tokens where it is $form",
+    ({ init, abilities }) => {
+      const attempt = (resume: Capabilities_Resume, point: GenerationInit["resume"]) => () =>
+        refuseUnable(
+          generationOf({ ...init, ...(point === undefined ? {} : { resume: point }) }),
+          servedModel("m", { capabilities: { ...abilities, resume } }),
+        );
+      expect(attempt(TEXT, text)).toThrow(expect.objectContaining({ kind: "engine_failed" }));
+      expect(attempt(TEXT, undefined)).not.toThrow();
+      expect(attempt(TOKENS, text)).not.toThrow();
+    },
+  );
 });

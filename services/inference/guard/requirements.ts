@@ -93,14 +93,24 @@ export function refuseUnable(generation: Generation, served: ServedModel): void 
     );
 }
 
-/** From token ids where it says so, from text by all that can; with a fingerprint, only where it is the same. */
+/**
+ * From token ids where it says so, and there from text in any form; from free text by all that can. With a
+ * fingerprint, only where it is the same.
+ */
 function canResume(generation: Generation, served: ServedModel, { resume }: Capabilities): boolean {
   const point = generation.resume;
   if (point === undefined) return true;
   if (point.fingerprint !== "" && point.fingerprint !== served.fingerprint) return false;
   if (point.tokenIds.length > 0) return resume === Capabilities_Resume.TOKENS;
-  return point.text === "" || resume === Capabilities_Resume.TOKENS || resume === Capabilities_Resume.TEXT;
+  if (point.text === "" || resume === Capabilities_Resume.TOKENS) return true;
+  return resume === Capabilities_Resume.TEXT && isFree(generation);
 }
+
+/** Whether an answer is text without a form that its beginning would have a part in. */
+const isFree = ({ outputFormat, toolChoice, rawPrompt }: Generation): boolean =>
+  outputFormat?.format.case === undefined &&
+  toolChoice?.mode !== ToolChoice_Mode.REQUIRED &&
+  rawPrompt?.prompt.case !== "tokens";
 
 const noCapabilities: Capabilities = {
   $typeName: "cxmpute.registry.v1.Capabilities",

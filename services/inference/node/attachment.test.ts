@@ -61,14 +61,35 @@ describe("attached", () => {
     expect(router.hellos.length).toBe(before + 1);
   });
 
-  test("registers anew when a router does not know its lease", async () => {
+  test("registers anew when a router does not know its lease, and shows the new one at once", async () => {
     const { clock, routers, registry } = await startNode();
-    routers[0].refuses = new MeshError("unauthenticated", "No such lease.");
+    routers[0].refusesLease = "lease-1";
     routers[0].relay.close(new MeshError("node_lost", "The router has stopped."));
-    await advance(clock, 300);
-    routers[0].refuses = undefined;
-    await advance(clock, 600);
+    await advance(clock, 251);
     expect(registry.registered).toHaveLength(2);
-    expect(routers[0].hellos.at(-1)).toBe("node-1 lease-2");
+    expect(routers[0].hellos).toEqual(["node-1 lease-1", "node-1 lease-1", "node-1 lease-2"]);
+  });
+
+  test("shows its new lease as soon as it has one, however long it has waited from try to try", async () => {
+    const { clock, routers, registry } = await startNode();
+    const [router] = routers;
+    registry.fails = new MeshError("node_lost", "The line is dead.");
+    router.refusesLease = "lease-1";
+    router.relay.close(registry.fails);
+    await advance(clock, 60_000);
+    registry.fails = undefined;
+    while (registry.registered.length === 1) await advance(clock, 1);
+    await settle();
+    expect(router.hellos.at(-1)).toBe("node-1 lease-2");
+  });
+
+  test("does not hurry from lease to lease with a router that knows none of them", async () => {
+    const { clock, routers } = await startNode();
+    const [router] = routers;
+    router.refuses = new MeshError("unauthenticated", "No such lease.");
+    router.relay.close(new MeshError("node_lost", "The router has stopped."));
+    await advance(clock, 60_000);
+    expect(router.hellos.length).toBeGreaterThan(20);
+    expect(router.hellos.length).toBeLessThan(40);
   });
 });

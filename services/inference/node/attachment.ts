@@ -4,9 +4,15 @@ import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
+import {
+  demandProtocol,
+  protocol as ourProtocol,
+  type ProtocolRange,
+  protocolCode,
+} from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
-import { linkSignal } from "../../../core/streams/link-signal.ts";
+import { type LinkedController, linkSignal } from "../../../core/streams/link-signal.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import {
@@ -16,7 +22,8 @@ import {
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { nodeMessages } from "./messages.ts";
-import { isAway, reconnect } from "./reconnect.ts";
+import { Outage } from "./outage.ts";
+import { reconnect, reconnectMismatch } from "./reconnect.ts";
 import type { Sleep } from "./sleep-watch.ts";
 import { within } from "./within.ts";
 
@@ -28,8 +35,15 @@ export interface AttachmentOptions {
   readonly nodeId: string;
   /** The node's lease as it is now. */
   readonly leaseId: () => string;
-  /** Called when the router does not know the lease: only registering anew can help. */
-  readonly onUnknownLease: () => void;
+  /** Called when the router does not know the lease: only registering anew can help. Resolves once that is done. */
+  readonly onUnknownLease: () => Promise<void>;
+  /**
+   * Called with what to update when this router and this node speak different versions of the protocol, and with
+   * undefined once the router has accepted the node.
+   */
+  readonly onMismatch: (fault: string | undefined) => void;
+  /** What this node speaks; default: what this program does. */
+  readonly protocol?: ProtocolRange | undefined;
   /** Calls back after each sleep of the machine; returns the way to stop. */
   readonly onWake: (listener: (sleep: Sleep) => void) => () => void;
   readonly generate: Generate;
@@ -48,37 +62,53 @@ const acceptLimitMs = 10_000;
  * call differs.
  */
 export async function keepAttached(options: AttachmentOptions, signal: AbortSignal): Promise<void> {
-  const { name, clock, random, log, onUnknownLease } = options;
+  const { name, clock, random, log, onMismatch } = options;
   const backoff = new Backoff({ ...reconnect, random });
-  let outage = false;
+  const mismatchBackoff = new Backoff({ ...reconnectMismatch, random });
+  const outage = new Outage({
+    log,
+    away: nodeMessages.routerAway(name),
+    refuses: nodeMessages.routerRefuses(name),
+    mismatch: (fault) => nodeMessages.routerMismatch(name, fault),
+    onMismatch,
+  });
+  // A new lease is shown at once, but only one: the router may know none of this registry's.
+  let lease: "accepted" | "refused" | "shown anew" = "accepted";
+  let patience: LinkedController | undefined;
   while (!signal.aborted) {
     let woken = false;
-    const patience = linkSignal(signal);
+    let mismatch = false;
+    patience = linkSignal(signal);
     const connection = linkSignal(signal);
     const offWake = options.onWake(({ suspended }) => {
       woken = true;
-      patience.abort();
+      patience?.abort();
       if (suspended) connection.abort(new MeshError("node_lost", "The machine was asleep."));
     });
     try {
       await attach(options, connection.signal, () => {
         backoff.reset();
-        log[outage ? "warn" : "info"](`attached to ${name}`);
-        outage = false;
+        lease = "accepted";
+        // As loud as what it ends.
+        log[outage.lasts ? "warn" : "info"](`attached to ${name}`);
+        outage.end();
       });
     } catch (thrown) {
       if (!signal.aborted) {
         const error = toMeshError(thrown);
-        if (!outage)
-          log.warn(
-            { err: error },
-            isAway(error) ? nodeMessages.routerAway(name) : nodeMessages.routerRefuses(name),
-          );
-        outage = true;
-        if (error.kind === "unauthenticated") onUnknownLease();
+        mismatch = error.code === protocolCode;
+        outage.tell(error);
+        if (error.kind === "unauthenticated") {
+          if (lease === "accepted") lease = "refused";
+          void options.onUnknownLease().then(() => {
+            if (lease !== "refused") return;
+            lease = "shown anew";
+            patience?.abort();
+          });
+        }
       }
     }
-    await sleep(clock, backoff.next(), patience.signal).catch(() => {});
+    await sleep(clock, (mismatch ? mismatchBackoff : backoff).next(), patience.signal).catch(() => {});
     if (woken) {
       // Not at once: registering anew comes first, for the router asks for the lease.
       backoff.reset();
@@ -92,14 +122,14 @@ export async function keepAttached(options: AttachmentOptions, signal: AbortSign
 
 /** Attaches once. Throws when the router refuses the node, or when the relay has ended, however it did. */
 async function attach(
-  { router, nodeId, leaseId, generate, load, clock }: AttachmentOptions,
+  { router, nodeId, leaseId, generate, load, clock, protocol = ourProtocol }: AttachmentOptions,
   outer: AbortSignal,
   onAccepted: () => void,
 ): Promise<never> {
   const scope = linkSignal(outer);
   const accepted = Promise.withResolvers<AsyncIterator<ClientBound> | undefined>();
   async function* outgoing(): AsyncGenerator<AttachRequest> {
-    const hello = create(AttachRequest_HelloSchema, { nodeId, leaseId: leaseId() });
+    const hello = create(AttachRequest_HelloSchema, { nodeId, leaseId: leaseId(), protocol });
     yield toRequest({ case: "hello", value: hello });
     const relay = await accepted.promise;
     if (relay === undefined) return;
@@ -111,6 +141,7 @@ async function attach(
     const responses = client.attach(outgoing(), { signal: scope.signal })[Symbol.asyncIterator]();
     const first = await within(clock, acceptLimitMs, scope.signal, () => responses.next());
     if (first.done) throw new MeshError("node_lost", "The router ended the call without accepting the node.");
+    demandProtocol({ other: "router", self: "node" }, first.value.protocol, protocol);
     onAccepted();
     const ended = Promise.withResolvers<never>();
     const frames = toFrames(responses, ended.reject);

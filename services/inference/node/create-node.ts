@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import type { ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
@@ -38,6 +39,8 @@ export interface NodeOptions {
   readonly routerNames?: readonly string[];
   /** HOST:PORT where routers can dial this node; absent: it attaches to every router. */
   readonly advertise?: string;
+  /** The versions of the mesh's protocol that it speaks towards routers; default: those of this program. */
+  readonly protocol?: ProtocolRange;
   /** Of the program, for the registry. */
   readonly version?: string;
   /** Tells what the machine has, within seconds and without failing; read while the engines load. */
@@ -63,6 +66,8 @@ export interface InferenceNode {
   readonly load: LoadSource;
   /** What it serves now, by canonical names. */
   readonly models: readonly ServedModel[];
+  /** What keeps registry or routers from using it, with what to do first; undefined when all is well. */
+  readonly trouble: string | undefined;
   /** What it has done so far. */
   readonly tally: Tally;
   /**
@@ -109,6 +114,12 @@ export function createNode(options: NodeOptions): InferenceNode {
       draining: guard.load.current().draining,
       ...(hardware === undefined ? {} : { hardware }),
     });
+  /** What to update, for each peer that speaks another version of the protocol. */
+  const mismatches = new Map<Transport, string>();
+  const mark = (peer: Transport, fault: string | undefined): void => {
+    if (fault === undefined) mismatches.delete(peer);
+    else mismatches.set(peer, fault);
+  };
   const name = options.registryName ?? "the registry";
   const registration = new Registration({
     registry,
@@ -117,6 +128,7 @@ export function createNode(options: NodeOptions): InferenceNode {
     clock,
     random,
     log,
+    onMismatch: (fault) => mark(registry, fault),
     onRevoked: options.onRevoked,
   });
   const wakeListeners = new Set<(sleep: Sleep) => void>();
@@ -174,10 +186,19 @@ export function createNode(options: NodeOptions): InferenceNode {
   };
 
   return {
-    implementation: createInferenceService({ generate: guard.generate, load: guard.load, clock }),
+    implementation: createInferenceService({
+      generate: guard.generate,
+      load: guard.load,
+      clock,
+      log,
+      protocol: options.protocol,
+    }),
     load: guard.load,
     get models() {
       return guard.models;
+    },
+    get trouble() {
+      return mismatches.values().next().value;
     },
     get tally() {
       return guard.tally;
@@ -201,7 +222,9 @@ export function createNode(options: NodeOptions): InferenceNode {
             name: options.routerNames?.[index] ?? `router ${index + 1} of ${options.routers.length}`,
             nodeId: id,
             leaseId: () => registration.leaseId ?? "",
-            onUnknownLease: () => registration.announce(),
+            onUnknownLease: () => registration.renewed(),
+            onMismatch: (fault) => mark(router, fault),
+            protocol: options.protocol,
             onWake,
             generate: guard.generate,
             load: guard.load,

@@ -1,8 +1,9 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import { expect } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FakeClock } from "../../../core/fake-clock.ts";
+import type { ProtocolRange } from "../../../core/protocol.ts";
 import { openRelay } from "../../../core/relay/client.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
 import { register } from "../../../core/rpc/contract.ts";
@@ -15,7 +16,11 @@ import {
   type EngineBound,
   EngineBoundSchema,
 } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
-import { type AttachRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import {
+  type AttachRequest,
+  type AttachResponseSchema,
+  RouterService,
+} from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { FakeEngine } from "../fake-engine.ts";
 import { createNode, type NodeOptions } from "./create-node.ts";
 
@@ -28,8 +33,10 @@ export class FakeRegistry {
   /** What nodes said that they speak. */
   readonly protocolVersions: number[] = [];
   /** What it tells of itself when a node registers. */
-  tells: { nowMs?: bigint; protocolVersion?: number } = {};
+  tells: { nowMs?: bigint; protocolVersion?: number; oldestProtocolVersion?: number } = {};
   renewals = 0;
+  /** Calls of whatever kind, answered or not. */
+  calls = 0;
   fails: MeshError | undefined;
   /** While true, calls never answer. */
   mute = false;
@@ -64,6 +71,7 @@ export class FakeRegistry {
   ]);
 
   async #answers(): Promise<void> {
+    this.calls++;
     if (this.mute) await new Promise(() => {});
     if (this.fails !== undefined) throw this.fails;
   }
@@ -73,7 +81,13 @@ export class FakeRegistry {
 export class FakeRouter {
   readonly hellos: string[] = [];
   readonly relays: RelayClient[] = [];
+  /** What it says that it speaks; undefined for nothing. */
+  protocol: ProtocolRange | undefined;
+  /** What nodes said that they speak. */
+  readonly nodeProtocols: (ProtocolRange | undefined)[] = [];
   refuses: MeshError | undefined;
+  /** A lease that it does not know. */
+  refusesLease: string | undefined;
   readonly transport: Transport;
 
   constructor(clock: FakeClock) {
@@ -81,13 +95,16 @@ export class FakeRouter {
       this: FakeRouter,
       requests: AsyncIterable<AttachRequest>,
       signal: AbortSignal,
-    ) {
+    ): AsyncGenerator<MessageInitShape<typeof AttachResponseSchema>> {
       const messages = requests[Symbol.asyncIterator]();
       const hello = (await messages.next()).value?.message;
       if (hello?.case !== "hello") throw new MeshError("invalid_request", "No hello.");
       this.hellos.push(`${hello.value.nodeId} ${hello.value.leaseId}`);
+      this.nodeProtocols.push(hello.value.protocol);
       if (this.refuses !== undefined) throw this.refuses;
-      yield { frame: create(EngineBoundSchema) };
+      if (this.refusesLease === hello.value.leaseId) throw new MeshError("unauthenticated", "No such lease.");
+      const told = this.protocol;
+      yield { frame: create(EngineBoundSchema), ...(told === undefined ? {} : { protocol: told }) };
       const outgoing = Promise.withResolvers<AsyncIterable<EngineBound>>();
       const relay = openRelay({
         clock,

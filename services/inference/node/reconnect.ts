@@ -7,6 +7,9 @@ import { tlsFailedCode } from "../../../core/rpc/grpc-codec.ts";
  */
 export const reconnect = { firstMs: 250, limitMs: 2000 } as const;
 
+/** The same for one that speaks another version of the protocol: only an update can help. */
+export const reconnectMismatch = { firstMs: 60_000, limitMs: 60_000 } as const;
+
 /** Whether nobody answers, as opposed to somebody who refuses. */
 export const isAway = ({ kind, code }: MeshError): boolean =>
   (kind === "node_lost" && code !== tlsFailedCode) || kind === "deadline";

@@ -1,12 +1,13 @@
 import { createClient, type Transport } from "@connectrpc/connect";
 import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
-import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { protocol, protocolFault } from "../../../core/protocol.ts";
+import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { demandProtocol, protocol, protocolCode } from "../../../core/protocol.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
-import { isAway, reconnect } from "./reconnect.ts";
+import { Outage } from "./outage.ts";
+import { reconnect, reconnectMismatch } from "./reconnect.ts";
 import { within } from "./within.ts";
 
 /** What keeping a node registered needs. */
@@ -19,6 +20,11 @@ export interface RegistrationOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /**
+   * Called with what to update when the registry has come to speak another version of the protocol than this node, and
+   * with undefined when it takes the node.
+   */
+  readonly onMismatch?: ((fault: string | undefined) => void) | undefined;
   /** Called when the registry will never take this node again; nothing is tried any more. */
   readonly onRevoked?: ((error: MeshError) => void) | undefined;
 }
@@ -42,13 +48,16 @@ export class Registration {
   readonly #options: RegistrationOptions;
   readonly #client;
   readonly #backoff: Backoff;
+  readonly #mismatchBackoff: Backoff;
+  readonly #outage: Outage;
   readonly #lifetime = new AbortController();
   readonly #first = Promise.withResolvers<void>();
+  /** The next time that the node is registered. */
+  #next = Promise.withResolvers<void>();
   /** Aborted to end a wait early. */
   #wake = new AbortController();
   #stale = true;
   #ending = false;
-  #outage = false;
   #skewed = false;
   #leaseId: string | undefined;
   #ttlMs = 0;
@@ -58,7 +67,16 @@ export class Registration {
   constructor(options: RegistrationOptions) {
     this.#options = options;
     this.#client = createClient(RegistryService, options.registry);
-    this.#backoff = new Backoff({ ...reconnect, random: options.random });
+    const { name, random, log } = options;
+    this.#backoff = new Backoff({ ...reconnect, random });
+    this.#mismatchBackoff = new Backoff({ ...reconnectMismatch, random });
+    this.#outage = new Outage({
+      log,
+      away: nodeMessages.registryAway(name),
+      refuses: nodeMessages.registryRefuses(name),
+      mismatch: (fault) => nodeMessages.registryMismatch(name, fault),
+      onMismatch: (fault) => options.onMismatch?.(fault),
+    });
     // Whoever is interested awaits `start`; nobody has to.
     this.#first.promise.catch(() => {});
   }
@@ -81,6 +99,12 @@ export class Registration {
   announce(): void {
     this.#stale = true;
     this.#wake.abort();
+  }
+
+  /** Registers anew as soon as possible, and resolves once that is done; never, when it never is. */
+  renewed(): Promise<void> {
+    this.announce();
+    return this.#next.promise;
   }
 
   /** After a sleep: registers anew at once, as if nothing had failed before. */
@@ -113,8 +137,8 @@ export class Registration {
       else await this.#renew();
       this.#backoff.reset();
       // As loud as what it ends.
-      if (this.#outage) this.#options.log.warn(nodeMessages.registryBack(this.#options.name));
-      this.#outage = false;
+      if (this.#outage.lasts) this.#options.log.warn(nodeMessages.registryBack(this.#options.name));
+      this.#outage.end();
       if (this.#stale) return 0;
       return Math.max(100, (this.#ttlMs / 3) * (1 - 0.2 * this.#options.random()));
     } catch (thrown) {
@@ -124,16 +148,20 @@ export class Registration {
 
   async #register(): Promise<void> {
     const node = this.#options.describe();
-    const protocolVersion = protocol.current;
+    const versions = { protocolVersion: protocol.current, oldestProtocolVersion: protocol.oldest };
     const { leaseId, ttlMs, ...told } = await this.#call((signal) =>
-      this.#client.registerNode({ node, protocolVersion }, { signal }),
+      this.#client.registerNode({ node, ...versions }, { signal }),
     );
-    const fault = protocolFault({ other: "registry", self: "node" }, told.protocolVersion);
-    if (fault !== undefined) throw new MeshError("invalid_request", fault, { code: "protocol_version" });
+    demandProtocol(
+      { other: "registry", self: "node" },
+      { current: told.protocolVersion, oldest: told.oldestProtocolVersion },
+    );
     this.#compareClocks(Number(told.nowMs));
     this.#leaseId = leaseId;
     this.#ttlMs = ttlMs;
     this.#first.resolve();
+    this.#next.resolve();
+    this.#next = Promise.withResolvers();
     const models = node.models.map(({ model }) => model);
     this.#options.log.info({ node_id: node.id, models, draining: node.draining }, "registered");
   }
@@ -172,12 +200,8 @@ export class Registration {
       this.#options.onRevoked?.(error);
       return 0;
     }
-    const { name, log } = this.#options;
-    const away = isAway(error);
-    if (!this.#outage && !this.#ending)
-      log.warn({ err: error }, away ? nodeMessages.registryAway(name) : nodeMessages.registryRefuses(name));
-    this.#outage = true;
-    return this.#backoff.next();
+    if (!this.#ending) this.#outage.tell(error);
+    return (error.code === protocolCode ? this.#mismatchBackoff : this.#backoff).next();
   }
 
   async #end(): Promise<void> {

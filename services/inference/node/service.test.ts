@@ -1,13 +1,16 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { protocolCode } from "../../../core/protocol.ts";
 import { openRelay } from "../../../core/relay/client.ts";
 import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
-import { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
+import { InferenceService, type RelayRequestSchema } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import { generationOf } from "../fake-engine.ts";
 import { transcribe } from "../transcript.ts";
-import { never, settle, startNode } from "./fakes.ts";
+import { advance, never, settle, startNode } from "./fakes.ts";
+import { nodeMessages } from "./messages.ts";
 
 describe("dialled", () => {
   test("answers Generate and Relay alike", async () => {
@@ -44,4 +47,60 @@ describe("dialled", () => {
       param: "generation",
     });
   });
+
+  test("takes no work from a router that says nothing in a second, when it does not speak the first protocol", async () => {
+    const { clock, node } = await startNode({
+      advertise: "10.0.0.7:50053",
+      protocol: { current: 3, oldest: 2 },
+    });
+    const transport = createInProcessTransport([register(InferenceService, node.implementation)]);
+    const client = createClient(InferenceService, transport);
+    const leave = new AbortController();
+    async function* silence() {
+      await new Promise((resolve) => leave.signal.addEventListener("abort", resolve));
+      yield {};
+    }
+    const responses = client.relay(silence())[Symbol.asyncIterator]();
+    await responses.next();
+    let ended: unknown;
+    responses.next().catch((error: unknown) => {
+      ended = error;
+    });
+    await advance(clock, 999);
+    expect(ended).toBeUndefined();
+    await advance(clock, 1);
+    expect(ended).toMatchObject({ code: protocolCode });
+    leave.abort();
+  });
+
+  test("says what it speaks, ends a relay with a router of another protocol, and tells its provider once", async () => {
+    const { node, lines } = await startNode({
+      advertise: "10.0.0.7:50053",
+      protocol: { current: 3, oldest: 2 },
+    });
+    const transport = createInProcessTransport([register(InferenceService, node.implementation)]);
+    const client = createClient(InferenceService, transport);
+    const says =
+      "Update cxmpute on the router: it speaks version 1 of the mesh's protocol, the node versions 2 to 3.";
+    const older = [{ protocol: { current: 1, oldest: 1 } }, { frame: {} }];
+    for (const first of older) {
+      const leave = new AbortController();
+      const responses = client.relay(openWith(first, leave.signal))[Symbol.asyncIterator]();
+      expect((await responses.next()).value).toMatchObject({ protocol: { current: 3, oldest: 2 } });
+      await expect(Array.fromAsync({ [Symbol.asyncIterator]: () => responses })).rejects.toMatchObject({
+        code: protocolCode,
+        message: says,
+      });
+      leave.abort();
+    }
+    expect(lines.flatMap(({ level, msg }) => (level === "warn" ? [msg] : []))).toEqual([
+      nodeMessages.routerMismatch("a router that dials this node", says),
+    ]);
+  });
 });
+
+/** A router's side of a relay that says one thing and stays. */
+async function* openWith(first: MessageInitShape<typeof RelayRequestSchema>, signal: AbortSignal) {
+  yield first;
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+}

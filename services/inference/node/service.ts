@@ -1,49 +1,122 @@
+import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { restrict } from "../../../core/identity/access.ts";
+import {
+  protocol as ourProtocol,
+  type ProtocolRange,
+  protocolCode,
+  protocolFault,
+} from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
 import {
   type GenerateResponse,
   InferenceService,
   type RelayRequest,
   type RelayResponse,
+  RelayResponseSchema,
 } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import type { EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { nodeMessages } from "./messages.ts";
+import { within } from "./within.ts";
 
 /** What the service answers with. */
 export interface InferenceServiceOptions {
   readonly generate: Generate;
   readonly load: LoadSource;
   readonly clock: Clock;
+  readonly log: Log;
+  /** What this node speaks; default: what this program does. */
+  readonly protocol?: ProtocolRange | undefined;
 }
 
+/** How long a router may take to say what it speaks, in milliseconds; it does so at once. */
+const wordLimitMs = 1000;
+/** So many different faults are told once; a node meets few routers, and these few versions. */
+const faultLimit = 16;
+
 /** A node's gRPC surface, for routers that can dial it: single generations, and the relay. */
-export const createInferenceService = ({
+export function createInferenceService({
   generate,
   load,
   clock,
-}: InferenceServiceOptions): ServiceImpl<typeof InferenceService> =>
-  restrict(
-    InferenceService,
-    {
-      async *generate({ generation }, { signal }): AsyncGenerator<GenerateResponse> {
-        if (generation === undefined)
-          throw new MeshError("invalid_request", "The request holds no generation.", { param: "generation" });
-        for await (const event of generate(generation, signal))
-          yield { $typeName: "cxmpute.inference.v1.GenerateResponse", event };
-      },
-
-      async *relay(requests, { signal }): AsyncGenerator<RelayResponse> {
-        for await (const frame of serveRelay({ generate, load, clock, signal, frames: toFrames(requests) }))
-          yield { $typeName: "cxmpute.inference.v1.RelayResponse", frame };
-      },
+  log,
+  protocol = ourProtocol,
+}: InferenceServiceOptions): ServiceImpl<typeof InferenceService> {
+  const faults = new Set<string>();
+  /** Refuses a router, and tells the provider once of each kind that cannot work with this node. */
+  const refuse = (fault: string): MeshError => {
+    if (!faults.has(fault) && faults.size < faultLimit) {
+      faults.add(fault);
+      log.warn(nodeMessages.routerMismatch("a router that dials this node", fault));
+    }
+    return new MeshError("invalid_request", fault, { code: protocolCode });
+  };
+  const implementation: ServiceImpl<typeof InferenceService> = {
+    async *generate({ generation }, { signal }): AsyncGenerator<GenerateResponse> {
+      if (generation === undefined)
+        throw new MeshError("invalid_request", "The request holds no generation.", { param: "generation" });
+      for await (const event of generate(generation, signal))
+        yield { $typeName: "cxmpute.inference.v1.GenerateResponse", event };
     },
-    { generate: ["router"], relay: ["router"] },
-  );
 
-async function* toFrames(requests: AsyncIterable<RelayRequest>): AsyncGenerator<EngineBound> {
-  for await (const { frame } of requests) if (frame !== undefined) yield frame;
+    async *relay(requests, { signal }): AsyncGenerator<RelayResponse> {
+      yield create(RelayResponseSchema, { protocol });
+      const messages = requests[Symbol.asyncIterator]();
+      const first = messages.next();
+      first.catch(() => {});
+      let fault = await faultBeforeWork(first, { protocol, clock, signal });
+      if (fault !== undefined) throw refuse(fault);
+      const frames = toFrames(first, messages, protocol, (found) => {
+        fault = found;
+      });
+      for await (const frame of serveRelay({ generate, load, clock, signal, frames }))
+        yield { $typeName: "cxmpute.inference.v1.RelayResponse", frame };
+      if (fault !== undefined) throw refuse(fault);
+    },
+  };
+  return restrict(InferenceService, implementation, { generate: ["router"], relay: ["router"] });
+}
+
+const parties = { other: "router", self: "node" };
+
+/**
+ * Why no work may come from a router that has said nothing yet. One that was made before there were several versions
+ * says nothing until it has work, so only a node that no longer speaks the first one waits for its word.
+ */
+async function faultBeforeWork(
+  first: Promise<IteratorResult<RelayRequest>>,
+  { protocol, clock, signal }: { protocol: ProtocolRange; clock: Clock; signal: AbortSignal },
+): Promise<string | undefined> {
+  const silent = protocolFault(parties, undefined, protocol);
+  if (silent === undefined) return undefined;
+  try {
+    const { value } = await within(clock, wordLimitMs, signal, () => first);
+    return protocolFault(parties, value?.protocol, protocol);
+  } catch {
+    signal.throwIfAborted();
+    return silent;
+  }
+}
+
+/** The router's frames; none, and a call of `onFault`, when its first message shows that it speaks another version. */
+async function* toFrames(
+  first: Promise<IteratorResult<RelayRequest>>,
+  messages: AsyncIterator<RelayRequest>,
+  protocol: ProtocolRange,
+  onFault: (fault: string) => void,
+): AsyncGenerator<EngineBound> {
+  try {
+    let result = await first;
+    const fault = result.done === true ? undefined : protocolFault(parties, result.value.protocol, protocol);
+    if (fault !== undefined) return onFault(fault);
+    for (; result.done !== true; result = await messages.next())
+      if (result.value.frame !== undefined) yield result.value.frame;
+  } finally {
+    await messages.return?.();
+  }
 }

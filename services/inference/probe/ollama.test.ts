@@ -35,6 +35,7 @@ test("what Ollama says of a model holds when it is tried, and the model goes by 
         json_schema: "shown",
         logprobs: "shown",
         raw_prompt: "shown",
+        resume: "shown",
         seed: "shown",
         tools: "shown",
       },

@@ -8,7 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Generation, GenerationEvent } from "../../generation/v1/generation_pb.ts";
 import { file_cxmpute_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
-import type { ClientBound, EngineBound } from "../../relay/v1/relay_pb.ts";
+import type { ClientBound, EngineBound, ProtocolRange } from "../../relay/v1/relay_pb.ts";
 import { file_cxmpute_relay_v1_relay } from "../../relay/v1/relay_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cxmpute/inference/v1/inference.proto.
  */
 export const file_cxmpute_inference_v1_inference: GenFile = /*@__PURE__*/
-  fileDesc("CiRjeG1wdXRlL2luZmVyZW5jZS92MS9pbmZlcmVuY2UucHJvdG8SFGN4bXB1dGUuaW5mZXJlbmNlLnYxIkgKD0dlbmVyYXRlUmVxdWVzdBI1CgpnZW5lcmF0aW9uGAEgASgLMiEuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb24iSQoQR2VuZXJhdGVSZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQiPAoMUmVsYXlSZXF1ZXN0EiwKBWZyYW1lGAEgASgLMh0uY3htcHV0ZS5yZWxheS52MS5FbmdpbmVCb3VuZCI9Cg1SZWxheVJlc3BvbnNlEiwKBWZyYW1lGAEgASgLMh0uY3htcHV0ZS5yZWxheS52MS5DbGllbnRCb3VuZDLFAQoQSW5mZXJlbmNlU2VydmljZRJbCghHZW5lcmF0ZRIlLmN4bXB1dGUuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVxdWVzdBomLmN4bXB1dGUuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVzcG9uc2UwARJUCgVSZWxheRIiLmN4bXB1dGUuaW5mZXJlbmNlLnYxLlJlbGF5UmVxdWVzdBojLmN4bXB1dGUuaW5mZXJlbmNlLnYxLlJlbGF5UmVzcG9uc2UoATABYgZwcm90bzM", [file_cxmpute_generation_v1_generation, file_cxmpute_relay_v1_relay]);
+  fileDesc("CiRjeG1wdXRlL2luZmVyZW5jZS92MS9pbmZlcmVuY2UucHJvdG8SFGN4bXB1dGUuaW5mZXJlbmNlLnYxIkgKD0dlbmVyYXRlUmVxdWVzdBI1CgpnZW5lcmF0aW9uGAEgASgLMiEuY3htcHV0ZS5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb24iSQoQR2VuZXJhdGVSZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQibwoMUmVsYXlSZXF1ZXN0EiwKBWZyYW1lGAEgASgLMh0uY3htcHV0ZS5yZWxheS52MS5FbmdpbmVCb3VuZBIxCghwcm90b2NvbBgCIAEoCzIfLmN4bXB1dGUucmVsYXkudjEuUHJvdG9jb2xSYW5nZSJwCg1SZWxheVJlc3BvbnNlEiwKBWZyYW1lGAEgASgLMh0uY3htcHV0ZS5yZWxheS52MS5DbGllbnRCb3VuZBIxCghwcm90b2NvbBgCIAEoCzIfLmN4bXB1dGUucmVsYXkudjEuUHJvdG9jb2xSYW5nZTLFAQoQSW5mZXJlbmNlU2VydmljZRJbCghHZW5lcmF0ZRIlLmN4bXB1dGUuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVxdWVzdBomLmN4bXB1dGUuaW5mZXJlbmNlLnYxLkdlbmVyYXRlUmVzcG9uc2UwARJUCgVSZWxheRIiLmN4bXB1dGUuaW5mZXJlbmNlLnYxLlJlbGF5UmVxdWVzdBojLmN4bXB1dGUuaW5mZXJlbmNlLnYxLlJlbGF5UmVzcG9uc2UoATABYgZwcm90bzM", [file_cxmpute_generation_v1_generation, file_cxmpute_relay_v1_relay]);
 
 /**
  * Asks for one answer.
@@ -72,6 +72,13 @@ export type RelayRequest = Message<"cxmpute.inference.v1.RelayRequest"> & {
    * @generated from field: cxmpute.relay.v1.EngineBound frame = 1;
    */
   frame?: EngineBound | undefined;
+
+  /**
+   * What the router speaks; in the first message, which has no frame.
+   *
+   * @generated from field: cxmpute.relay.v1.ProtocolRange protocol = 2;
+   */
+  protocol?: ProtocolRange | undefined;
 };
 
 /**
@@ -93,6 +100,13 @@ export type RelayResponse = Message<"cxmpute.inference.v1.RelayResponse"> & {
    * @generated from field: cxmpute.relay.v1.ClientBound frame = 1;
    */
   frame?: ClientBound | undefined;
+
+  /**
+   * What the node speaks; in the first message, which has no frame.
+   *
+   * @generated from field: cxmpute.relay.v1.ProtocolRange protocol = 2;
+   */
+  protocol?: ProtocolRange | undefined;
 };
 
 /**

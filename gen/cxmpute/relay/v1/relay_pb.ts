@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cxmpute/relay/v1/relay.proto.
  */
 export const file_cxmpute_relay_v1_relay: GenFile = /*@__PURE__*/
-  fileDesc("ChxjeG1wdXRlL3JlbGF5L3YxL3JlbGF5LnByb3RvEhBjeG1wdXRlLnJlbGF5LnYxIkcKC0VuZ2luZUJvdW5kEicKBnN0YXJ0cxgBIAMoCzIXLmN4bXB1dGUucmVsYXkudjEuU3RhcnQSDwoHY2FuY2VscxgCIAMoDSJRCgVTdGFydBIRCglzdHJlYW1faWQYASABKA0SNQoKZ2VuZXJhdGlvbhgCIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uImQKC0NsaWVudEJvdW5kEi8KB3N0cmVhbXMYASADKAsyHi5jeG1wdXRlLnJlbGF5LnYxLlN0cmVhbUV2ZW50cxIkCgRsb2FkGAIgASgLMhYuY3htcHV0ZS5yZWxheS52MS5Mb2FkIokBCgxTdHJlYW1FdmVudHMSEQoJc3RyZWFtX2lkGAEgASgNEjYKBmV2ZW50cxgCIAMoCzImLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQSLgoHZmFpbHVyZRgDIAEoCzIdLmN4bXB1dGUuZXJyb3IudjEuRXJyb3JEZXRhaWwiRQoETG9hZBIrCgZtb2RlbHMYASADKAsyGy5jeG1wdXRlLnJlbGF5LnYxLk1vZGVsTG9hZBIQCghkcmFpbmluZxgCIAEoCCJLCglNb2RlbExvYWQSDQoFbW9kZWwYASABKAkSDQoFc2xvdHMYAiABKA0SDwoHcnVubmluZxgDIAEoDRIPCgd3YWl0aW5nGAQgASgNYgZwcm90bzM", [file_cxmpute_error_v1_error, file_cxmpute_generation_v1_generation]);
+  fileDesc("ChxjeG1wdXRlL3JlbGF5L3YxL3JlbGF5LnByb3RvEhBjeG1wdXRlLnJlbGF5LnYxIkcKC0VuZ2luZUJvdW5kEicKBnN0YXJ0cxgBIAMoCzIXLmN4bXB1dGUucmVsYXkudjEuU3RhcnQSDwoHY2FuY2VscxgCIAMoDSJRCgVTdGFydBIRCglzdHJlYW1faWQYASABKA0SNQoKZ2VuZXJhdGlvbhgCIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uImQKC0NsaWVudEJvdW5kEi8KB3N0cmVhbXMYASADKAsyHi5jeG1wdXRlLnJlbGF5LnYxLlN0cmVhbUV2ZW50cxIkCgRsb2FkGAIgASgLMhYuY3htcHV0ZS5yZWxheS52MS5Mb2FkIokBCgxTdHJlYW1FdmVudHMSEQoJc3RyZWFtX2lkGAEgASgNEjYKBmV2ZW50cxgCIAMoCzImLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQSLgoHZmFpbHVyZRgDIAEoCzIdLmN4bXB1dGUuZXJyb3IudjEuRXJyb3JEZXRhaWwiRQoETG9hZBIrCgZtb2RlbHMYASADKAsyGy5jeG1wdXRlLnJlbGF5LnYxLk1vZGVsTG9hZBIQCghkcmFpbmluZxgCIAEoCCJLCglNb2RlbExvYWQSDQoFbW9kZWwYASABKAkSDQoFc2xvdHMYAiABKA0SDwoHcnVubmluZxgDIAEoDRIPCgd3YWl0aW5nGAQgASgNIjAKDVByb3RvY29sUmFuZ2USDwoHY3VycmVudBgBIAEoDRIOCgZvbGRlc3QYAiABKA1iBnByb3RvMw", [file_cxmpute_error_v1_error, file_cxmpute_generation_v1_generation]);
 
 /**
  * Travels towards the engine.
@@ -207,4 +207,33 @@ export type ModelLoad = Message<"cxmpute.relay.v1.ModelLoad"> & {
  */
 export const ModelLoadSchema: GenMessage<ModelLoad> = /*@__PURE__*/
   messageDesc(file_cxmpute_relay_v1_relay, 5);
+
+/**
+ * Versions of the protocol between the processes of a mesh that one of them speaks. A process that does not tell them
+ * speaks version 1 alone: it was made before there were several.
+ *
+ * @generated from message cxmpute.relay.v1.ProtocolRange
+ */
+export type ProtocolRange = Message<"cxmpute.relay.v1.ProtocolRange"> & {
+  /**
+   * The newest.
+   *
+   * @generated from field: uint32 current = 1;
+   */
+  current: number;
+
+  /**
+   * The oldest; 0 when it speaks the newest alone.
+   *
+   * @generated from field: uint32 oldest = 2;
+   */
+  oldest: number;
+};
+
+/**
+ * Describes the message cxmpute.relay.v1.ProtocolRange.
+ * Use `create(ProtocolRangeSchema)` to create a new message.
+ */
+export const ProtocolRangeSchema: GenMessage<ProtocolRange> = /*@__PURE__*/
+  messageDesc(file_cxmpute_relay_v1_relay, 6);
 

@@ -9,6 +9,7 @@ import { AnswerLedger } from "./answer/answer-ledger.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
 import { deltaEvent } from "./answer/delta.ts";
 import type { TokenLikelihood } from "./answer/logprobs.ts";
+import { Seam } from "./answer/seam.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { GrammarState } from "./native/grammar.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
@@ -58,6 +59,9 @@ class Run {
   readonly #watch: StepWatch;
   readonly #reader: AnswerReader;
   readonly #ledger: AnswerLedger;
+  readonly #seam: Seam;
+  /** What sampling looks back on: the tokens of the answer behind those of the text that it goes on from. */
+  readonly #past: number[];
   #source: TokenSource | undefined;
   #grammar: GrammarState | undefined;
   #cachedTokens = 0;
@@ -72,8 +76,10 @@ class Run {
     this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);
     this.#ledger = new AnswerLedger(generation.id, model.vocabulary, this.#reader, {
-      continuesText: generation.rawPrompt !== undefined,
+      continuesText: generation.rawPrompt !== undefined || prepared.written.tokens.length > 0,
     });
+    this.#seam = new Seam(prepared.written.lastWord, model);
+    this.#past = [...prepared.written.kept];
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
@@ -107,14 +113,12 @@ class Run {
 
   /** Takes what another engine has delivered as if it had been drawn here. */
   async #replay(): Promise<void> {
-    const { plan, resumed } = this.#prepared;
+    const { plan, written, resumed } = this.#prepared;
     if (plan.answer !== undefined) this.#grammar = await this.#model.native.grammars.begin(plan.answer);
+    checkForm(written.tokens, this.#grammar?.clone());
+    checkForm(written.kept, this.#grammar);
     for (const token of resumed) {
-      if (this.#grammar !== undefined && !this.#grammar.accept(token))
-        throw new MeshError(
-          "engine_failed",
-          "The answer to continue does not have the form that it is held to.",
-        );
+      checkForm([token], this.#grammar);
       await this.#accept(token);
     }
     this.#ledger.skip();
@@ -140,7 +144,8 @@ class Run {
     this.#source = source;
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
-      const step = this.#watch.begin(() => source.next(latest, this.#ledger.tokens, this.#grammar));
+      const unfit = this.#seam.unfit();
+      const step = this.#watch.begin(() => source.next(latest, this.#past, this.#grammar, unfit));
       let drawn = await this.#watch.wait(step);
       while (drawn === beat) {
         yield this.#sign();
@@ -162,7 +167,10 @@ class Run {
 
   /** Notes a token that the grammar, if any, has accepted, and changes the grammar where the answer asks for it. */
   async #accept(token: number, likelihood?: TokenLikelihood): Promise<void> {
-    this.#ledger.push(token, likelihood);
+    this.#past.push(token);
+    const skippedBytes = this.#seam.take(token);
+    if (skippedBytes > 0 && skippedBytes === this.#model.vocabulary.bytesOf(token).length) return;
+    this.#ledger.push(token, likelihood, skippedBytes);
     const { answer, call } = this.#prepared.plan;
     if (answer !== undefined || call === undefined) return;
     if (!this.#reader.inTrustedCall) this.#grammar = undefined;
@@ -191,7 +199,7 @@ class Run {
 
   #finished(): GenerationEvent {
     const usage = {
-      promptTokens: this.#prepared.prompt.length,
+      promptTokens: this.#prepared.promptTokens,
       completionTokens: this.#ledger.tokens.length,
       cachedTokens: this.#cachedTokens,
       reasoningTokens: this.#ledger.reasoningTokens,
@@ -204,4 +212,10 @@ class Run {
     if (isCut) return FinishReason.LENGTH;
     return this.#reader.completeCalls > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
   }
+}
+
+/** Moves a grammar on by tokens that another engine has delivered. */
+function checkForm(tokens: readonly number[], grammar: GrammarState | undefined): void {
+  if (grammar === undefined || tokens.every((token) => grammar.accept(token))) return;
+  throw new MeshError("engine_failed", "The answer to continue does not have the form that it is held to.");
 }

@@ -5,11 +5,16 @@ import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { toPrompt } from "./prompt/prompt.ts";
+import { toWrittenText, type WrittenText, writtenTextOf } from "./prompt/written-text.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";
 
 /** A generation that was checked and made ready. */
 export interface PreparedGeneration {
+  /** With what is kept of the text at its end, where the answer goes on behind one. */
   readonly prompt: readonly number[];
+  /** How many tokens the prompt counts as: all of that text is part of it. */
+  readonly promptTokens: number;
+  readonly written: WrittenText;
   /** Tokens of the answer that another engine has delivered. */
   readonly resumed: readonly number[];
   /** Tokens that the answer may have, those included. */
@@ -24,24 +29,33 @@ export interface PreparedGeneration {
 /** Checks a generation before anything is held for it. Throws `invalid_request` for whatever it cannot have. */
 export function prepare(generation: Generation, model: LoadedModel): PreparedGeneration {
   const tools = readToolUse(generation);
-  const { tokens: prompt, inThought } = toPrompt(generation, tools, model);
+  const { tokens: asked, inThought } = toPrompt(generation, tools, model);
+  const text = writtenTextOf(generation);
   const isRaw = generation.rawPrompt !== undefined;
-  checkLength(prompt.length, model.contextLength, isRaw ? "prompt" : "messages");
-  const thinking = inThought ? "begun" : model.thinks && !isRaw ? "possible" : "never";
+  const param = isRaw ? "prompt" : "messages";
+  checkLength(asked.length, model.contextLength, param);
+  const mayThink = model.thinks && !isRaw && text === "";
+  const thinking = inThought ? "begun" : mayThink ? "possible" : "never";
   const notation = tools.mode === "none" ? undefined : model.notation;
   const plan = planAnswer(generation, tools, notation, thinking);
+  const written = toWrittenText(text, asked, plan.answer !== undefined, model);
+  const promptTokens = asked.length + written.tokens.length;
+  checkLength(promptTokens, model.contextLength, param);
   const limit = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
   const forced = tools.mode === "required";
   return {
-    prompt,
+    prompt: [...asked, ...written.kept],
+    promptTokens,
+    written,
     resumed: checkResumed(generation, model),
-    maxTokens: Math.min(limit, model.contextLength - prompt.length),
+    maxTokens: Math.min(limit, model.contextLength - promptTokens - written.lastWord.length),
     rule: toTokenRule(generation, model.vocabulary.size, bannedTokens(plan, tools, model)),
     plan,
     reading: {
       thinking,
       stops: generation.limits?.stop ?? [],
       notation,
+      begun: text.trim() !== "",
       callable: new Set(tools.callable.map(({ name }) => name)),
       maxCalls: tools.maxCalls,
       // Of a bare object, only a grammar without any other form tells that it is a call.

@@ -71,3 +71,12 @@ test.each<{ sampling: NonNullable<GenerationInit["sampling"]>; param: string; co
 ])("$sampling is refused", ({ sampling, ...fault }) => {
   expect(() => ruleOf({ sampling })).toThrow(expect.objectContaining({ kind: "invalid_request", ...fault }));
 });
+
+test("tokens that do not fit are banned for one draw, beside the caller's bias", () => {
+  const rule = ruleOf({ sampling: { logitBias: { 3: 100, 4: -2 } } }, [5]);
+  const { tokenBiasKeys, tokenBiasValues } = rule.at([], [4, 6]);
+  expect([...tokenBiasKeys!]).toEqual([3, 4, 5, 4, 6]);
+  const never = Number.NEGATIVE_INFINITY;
+  expect([...tokenBiasValues!]).toEqual([100, -2, never, never, never]);
+  expect([...rule.at([]).tokenBiasKeys!]).toEqual([3, 4, 5]);
+});

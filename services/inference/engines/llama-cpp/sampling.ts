@@ -8,8 +8,8 @@ import type { NativeSamplerConfig } from "./native/library.ts";
  * these options alone. So an answer can be continued elsewhere, and is the same alone or beside others.
  */
 export interface TokenRule {
-  /** How to draw the token that follows these. */
-  at(tokens: readonly number[]): NativeSamplerConfig;
+  /** How to draw the token that follows these, which must be none of the `unfit`. */
+  at(tokens: readonly number[], unfit?: readonly number[]): NativeSamplerConfig;
 }
 
 /**
@@ -24,7 +24,7 @@ export function toTokenRule(
   const sampling = generation.sampling;
   for (const [param, [low, high]] of ranges) checkRange(sampling, param, low, high);
   const seed = toSeed(sampling?.seed ?? seedOf(generation.id));
-  const fixed = {
+  const fixed: NativeSamplerConfig = {
     temperature: sampling?.temperature ?? defaultTemperature,
     topK: Math.min(sampling?.topK ?? 0, vocabularySize),
     topP: sampling?.topP ?? 1,
@@ -33,8 +33,9 @@ export function toTokenRule(
   };
   const penalties = toPenalties(sampling);
   return {
-    at: (tokens) => ({
+    at: (tokens, unfit = []) => ({
       ...fixed,
+      ...(unfit.length === 0 ? {} : withBanned(fixed, unfit)),
       seed: mixSeed(seed, tokens.length),
       // Without tokens there is nothing to punish.
       ...(penalties === undefined || tokens.length === 0
@@ -101,6 +102,19 @@ function toBias(
     tokenBiasKeys: Uint32Array.from(values.keys()),
     tokenBiasValues: Float32Array.from(values.values()),
   };
+}
+
+/** The bias with more tokens banned: most of a vocabulary, so the arrays are made at once. */
+function withBanned(
+  { tokenBiasKeys = new Uint32Array(0), tokenBiasValues = new Float32Array(0) }: NativeSamplerConfig,
+  tokens: readonly number[],
+): Partial<NativeSamplerConfig> {
+  const keys = new Uint32Array(tokenBiasKeys.length + tokens.length);
+  keys.set(tokenBiasKeys);
+  keys.set(tokens, tokenBiasKeys.length);
+  const values = new Float32Array(keys.length).fill(Number.NEGATIVE_INFINITY);
+  values.set(tokenBiasValues);
+  return { tokenBiasKeys: keys, tokenBiasValues: values };
 }
 
 type NumberOption = Exclude<keyof Sampling, "$typeName" | "$unknown" | "seed" | "logitBias">;

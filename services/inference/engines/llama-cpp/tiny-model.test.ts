@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
 import { silentLog } from "../../../../core/telemetry/log.ts";
@@ -6,8 +7,10 @@ import type { Engine } from "../../engine.ts";
 import { createLlamaCppEngine } from "./index.ts";
 import { loadModel } from "./load-model.ts";
 import type { LoadedModel } from "./loaded-model.ts";
+import { toWrittenText } from "./prompt/written-text.ts";
 import { answerOf, asks, never, says, withModel } from "./testing.ts";
 import { tinyModel } from "./tiny-model.ts";
+import { TokenType } from "./vocabulary.ts";
 
 const inst = `{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else m.content + eos_token }}{% endfor %}`;
 const pieces = [
@@ -92,6 +95,59 @@ describe("a SentencePiece vocabulary", () => {
       }
     }));
 
+  test("takes a text apart so that its tokens are the text again, with its last word to be written anew", () =>
+    withLoaded(inst, (model) => {
+      const { vocabulary, tokenizer } = model;
+      const bytesOf = (tokens: readonly number[]) => tokens.map((token) => vocabulary.bytesOf(token));
+      const marked = tokenizer.encode("[INST] Hello [/INST]", tokenizer.createMask());
+      const texts = fc.oneof(
+        fc.constantFrom("Hello world", " world", "é 猫 ", "a  b", "</s>[/INST] x", "\n\n", "x".repeat(100)),
+        fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }),
+      );
+      const behind = fc.constantFrom(marked, [...marked, vocabulary.pieces.indexOf("a")]);
+      fc.assert(
+        fc.property(texts, behind, fc.boolean(), (text, asked, held) => {
+          const { tokens, kept, lastWord } = toWrittenText(text, asked, held, model);
+          const space = held || asked !== marked ? "" : " ";
+          expect(Buffer.concat(bytesOf(tokens)).toString()).toBe(space + text);
+          expect(Buffer.concat([...bytesOf(kept), lastWord]).toString()).toBe(space + text);
+          expect(tokens.slice(0, kept.length)).toEqual(kept);
+          expect(lastWord.length).toBeGreaterThan(0);
+          expect(tokens.every((token) => vocabulary.typeOf(token) !== TokenType.control)).toBe(true);
+        }),
+        { seed: 20261123 },
+      );
+    }));
+
+  test("answers behind a text in whole characters, wherever that text is cut", () =>
+    withEngine(inst, async (engine) => {
+      const init = {
+        id: "noise",
+        messages: asks("Hello"),
+        sampling: { temperature: 1, seed: 4n },
+        limits: { maxTokens: 10 },
+      };
+      const whole = await answerOf(engine, init);
+      const characters = [...whole.text, ..." é猫 🚀\n\n"];
+      for (let cut = 1; cut <= characters.length; cut++) {
+        const head = characters.slice(0, cut).join("");
+        const rest = await answerOf(engine, { ...init, resume: { text: head } });
+        expect(rest.deltas.every(({ text }) => text.isWellFormed())).toBe(true);
+        expect([rest.usage?.completionTokens, rest.tokenIds.length]).toEqual([10, 10]);
+      }
+    }));
+
+  test("goes on with JSON behind a mark, where another text would begin with a space", () =>
+    withEngine(inst, async (engine) => {
+      const outputFormat = { format: { case: "jsonObject" as const, value: {} } };
+      const init = { messages: asks("Hello"), outputFormat, limits: { maxTokens: 3 } };
+      for (const [head, next] of [
+        ['{"a": tr', /^ue/],
+        ['{"a": nul', /^l/],
+      ] as const)
+        expect((await answerOf(engine, { ...init, resume: { text: head } })).text).toMatch(next);
+    }));
+
   test("JSON holds to its schema with a vocabulary of bytes, too", () =>
     withEngine(inst, async (engine) => {
       const schemaJson =
@@ -124,6 +180,13 @@ test("a model that thinks at once gives its thoughts apart, and JSON only behind
     const free = await answerOf(engine, { ...init, limits: { maxTokens: 40 } });
     expect([free.text, free.usage?.reasoningTokens]).toEqual(["", 40]);
     expect(free.reasoning).not.toBe("");
+    for (const count of [1, 7, 20, 33]) {
+      const head = free.deltas.slice(0, count);
+      const tokenIds = head.flatMap((delta) => delta.tokenIds);
+      const rest = await answerOf(engine, { ...init, limits: { maxTokens: 40 }, resume: { tokenIds } });
+      expect(head.map(({ reasoning }) => reasoning).join("") + rest.reasoning).toBe(free.reasoning);
+      expect([rest.text, rest.usage?.reasoningTokens]).toEqual(["", 40]);
+    }
     const bias = { 62: 0 };
     const held = await answerOf(engine, {
       ...init,
@@ -131,6 +194,20 @@ test("a model that thinks at once gives its thoughts apart, and JSON only behind
       outputFormat: { format: { case: "jsonObject", value: {} } },
     });
     expect(held.text === "" || held.text.startsWith("{")).toBe(true);
+  }));
+
+test("thoughts that a template opens are over where an answer goes on from its text", () =>
+  withEngine(`${inst}<think>`, async (engine) => {
+    const init = { messages: asks("Hello"), limits: { maxTokens: 20 } };
+    const thinking = await answerOf(engine, init);
+    const { text, reasoning, usage } = await answerOf(engine, { ...init, resume: { text: "Hello wor" } });
+    expect([text === "", reasoning, usage?.reasoningTokens]).toEqual([false, "", 0]);
+    const closing = usage!.promptTokens - thinking.usage!.promptTokens;
+    // Two line feeds, the mark and two more in a vocabulary of single characters, and the text.
+    expect(closing).toBeGreaterThan(4 + "</think>".length);
+    const outputFormat = { format: { case: "jsonObject" as const, value: {} } };
+    const json = await answerOf(engine, { ...init, outputFormat, resume: { text: '{"a": tr' } });
+    expect(json.text).toMatch(/^ue/);
   }));
 
 test("a model without a known way to call tools says so", () =>

@@ -39,16 +39,20 @@ export class TokenSource {
     this.#bare.applyConfig({ temperature: 0 });
   }
 
-  /** Computes the latest token and draws the one that follows all of `tokens`, within the grammar if any. */
+  /**
+   * Computes the latest token and draws the one that follows all of `tokens`, within the grammar if any; none of the
+   * `unfit`.
+   */
   async next(
     latest: number,
     tokens: readonly number[],
     grammar: GrammarState | undefined,
+    unfit: readonly number[],
   ): Promise<DrawnToken> {
     const { sequence, gate, rule } = this.#options;
     if (!gate.isOpen) await gate.open();
     this.#sampler.applyConfig({
-      ...rule.at(tokens),
+      ...rule.at(tokens, unfit),
       ...(grammar === undefined ? {} : { grammarEvaluationState: grammar.native }),
     });
     return evaluateToken(sequence, latest, 5, (place) => this.#draw(place));

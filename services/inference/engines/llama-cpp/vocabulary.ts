@@ -1,3 +1,4 @@
+import { decode } from "../text/utf8-stream.ts";
 import { GgufError } from "./gguf/gguf-error.ts";
 import type { Metadata } from "./gguf/metadata.ts";
 
@@ -22,7 +23,7 @@ export class Vocabulary {
   /** By what an answer may begin that does not belong to it: SentencePiece puts a space before every text. */
   readonly leadingSpace: boolean;
   readonly #types: readonly number[];
-  readonly #toBytes: (piece: string) => Uint8Array;
+  readonly #kind: VocabularyKind;
   readonly #cache: (Uint8Array | undefined)[] = [];
   readonly #visible = new Set<number>();
 
@@ -32,14 +33,14 @@ export class Vocabulary {
     const pieces = metadata.texts("tokenizer.ggml.tokens");
     if (kind === undefined || pieces === undefined || pieces.length === 0)
       throw new GgufError("holds no vocabulary, so it is no language model");
-    const toBytes = toBytesOf[kind];
-    if (toBytes === undefined)
+    const known = kinds[kind];
+    if (known === undefined)
       throw new GgufError(
         `has a vocabulary of the kind \`${kind}\`, which the embedded engine does not know. Serve it with llama-server or Ollama beside the node`,
       );
     this.pieces = pieces;
     this.#types = metadata.numbers("tokenizer.ggml.token_type") ?? [];
-    this.#toBytes = toBytes;
+    this.#kind = known;
     this.leadingSpace = kind === "llama" && metadata.flag("tokenizer.ggml.add_space_prefix") !== false;
   }
 
@@ -77,11 +78,33 @@ export class Vocabulary {
     return this.#cache[token];
   }
 
+  /**
+   * Whether the text of a token begins with these bytes, or is what they begin with: asked of a whole vocabulary, so
+   * pieces are compared as they stand and nothing is kept. Control tokens agree with nothing.
+   */
+  agreesWith(bytes: Uint8Array): (token: number) => boolean {
+    const text = decode(bytes);
+    const asPiece = this.#kind.toPiece(bytes);
+    return (token) => {
+      const piece = this.pieces[token]!;
+      switch (this.typeOf(token)) {
+        case TokenType.normal:
+          return agree(piece, asPiece);
+        case TokenType.userDefined:
+          return agree(piece, text);
+        case TokenType.byte:
+          return byteToken(piece)[0] === bytes[0];
+        default:
+          return false;
+      }
+    };
+  }
+
   #bytes(token: number): Uint8Array {
     const piece = this.pieces[token]!;
     switch (this.typeOf(token)) {
       case TokenType.normal:
-        return this.#toBytes(piece);
+        return this.#kind.toBytes(piece);
       case TokenType.userDefined:
         return Buffer.from(piece);
       case TokenType.byte:
@@ -100,16 +123,36 @@ function byteToken(piece: string): Uint8Array {
   return match === null ? none : Uint8Array.of(Number.parseInt(match[1]!, 16));
 }
 
-/** How pieces become bytes, by `tokenizer.ggml.model`. */
-const toBytesOf: Readonly<Record<string, (piece: string) => Uint8Array>> = {
-  gpt2: (piece) =>
-    Buffer.concat([...piece].map((character) => gpt2Bytes.get(character) ?? Buffer.from(character))),
-  llama: (piece) => Buffer.from(piece.replaceAll("\u2581", " ")),
+/** Whether one of two pieces begins with the other, neither of them empty. */
+const agree = (piece: string, other: string): boolean =>
+  piece !== "" && (piece.startsWith(other) || other.startsWith(piece));
+
+/** How a kind of vocabulary writes text. */
+interface VocabularyKind {
+  readonly toBytes: (piece: string) => Uint8Array;
+  /** The other way round; bytes that are no whole character come out as what no piece has. */
+  readonly toPiece: (bytes: Uint8Array) => string;
+}
+
+/** By `tokenizer.ggml.model`. */
+const kinds: Readonly<Record<string, VocabularyKind>> = {
+  gpt2: {
+    toBytes: (piece) =>
+      Buffer.concat([...piece].map((character) => gpt2Bytes.get(character) ?? Buffer.from(character))),
+    toPiece: (bytes) => Array.from(bytes, (byte) => gpt2Characters[byte]).join(""),
+  },
+  llama: {
+    toBytes: (piece) => Buffer.from(piece.replaceAll("\u2581", " ")),
+    toPiece: (bytes) => decode(bytes).replaceAll(" ", "\u2581"),
+  },
 };
 
 /** GPT-2 writes every byte as a printable character; this is that table, the other way round. */
 const gpt2Bytes = new Map<string, Uint8Array>();
+const gpt2Characters: string[] = [];
 for (let byte = 0, stand = 256; byte < 256; byte++) {
   const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  gpt2Bytes.set(String.fromCodePoint(printable ? byte : stand++), Uint8Array.of(byte));
+  const character = String.fromCodePoint(printable ? byte : stand++);
+  gpt2Bytes.set(character, Uint8Array.of(byte));
+  gpt2Characters.push(character);
 }

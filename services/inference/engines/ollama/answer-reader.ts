@@ -8,14 +8,17 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent, textEvent } from "../../events.ts";
 import { StopFilter } from "../text/stop-filter.ts";
+import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
 import type { OllamaToolCall } from "./api.ts";
 import type { CallCheck } from "./call-check.ts";
-import type { ForcedCall, ForcedCallReader } from "./forced-call.ts";
+import { SeamFilter } from "./seam.ts";
 
 /** How an answer is to be read. */
 export interface ReadingPlan {
   /** For failures. */
   readonly model: string;
+  /** White space that stood before this answer, and that the model may write once more. */
+  readonly spaceBefore: string;
   readonly stop: readonly string[];
   readonly maxTokens: number;
   /** Alternatives for each token. */
@@ -46,18 +49,22 @@ export interface AnswerLine {
 /** Turns the lines of one answer into events. */
 export class AnswerReader {
   readonly #plan: ReadingPlan;
+  readonly #seam: SeamFilter;
   readonly #stops: StopFilter;
   readonly #forced: ForcedCallReader | undefined;
   readonly #callIds = new Set<string>();
   /** Everything that must have a form in the end. */
   #formed = "";
   #forcedBegun = false;
-  /** Lines with something in them: Ollama sends about one for each token. */
+  /** Lines with something in them: Ollama sends one for each token that shows, never more. */
   #pieces = 0;
   #thoughtPieces = 0;
+  /** Tokens by Ollama's own count; undefined before the last line. */
+  #counted: number | undefined;
 
   constructor(plan: ReadingPlan) {
     this.#plan = plan;
+    this.#seam = new SeamFilter(plan.spaceBefore);
     this.#stops = new StopFilter(plan.stop);
     this.#forced = plan.forced?.reader();
   }
@@ -67,20 +74,31 @@ export class AnswerReader {
     return this.#stops.met;
   }
 
+  /**
+   * Whether a line is beyond the limit, so that the answer ends before it. Ollama keeps to the limit but where a model
+   * thinks before it answers in a form: that is two answers to it, and each may be so long (server/routes.go,
+   * structuredOutputsState).
+   */
+  isBeyondLimit(line: AnswerLine): boolean {
+    return !line.done && showsSomething(line) && this.#pieces >= this.#plan.maxTokens;
+  }
+
   /** What a line shows; a sign of life when it is nothing. */
-  take({ text, thinking, toolCalls, logprobs, completionTokens }: AnswerLine): GenerationEvent {
-    if (text !== "" || thinking !== "" || toolCalls.length > 0) this.#pieces++;
+  take(line: AnswerLine): GenerationEvent {
+    const { text, thinking, toolCalls, logprobs, completionTokens } = line;
+    if (showsSomething(line)) this.#pieces++;
     if (thinking !== "") this.#thoughtPieces++;
-    if (completionTokens !== undefined) this.#pieces = completionTokens;
+    this.#counted ??= completionTokens;
     const event = textEvent("", []);
     const delta = event.event.value as Delta;
     delta.reasoning = thinking;
-    delta.logprobs = logprobs;
+    const fresh = this.#seam.push(text);
+    if (fresh !== "" || text === "") delta.logprobs = logprobs;
     if (this.#forced === undefined) {
-      delta.text = this.#stops.push(text);
+      delta.text = this.#stops.push(fresh);
       if (this.#plan.matches !== undefined) this.#formed += delta.text;
       for (const call of toolCalls) this.#addCall(delta, call);
-    } else this.#addForced(delta, this.#forced, text);
+    } else this.#addForced(delta, this.#forced, fresh);
     return event;
   }
 
@@ -89,19 +107,28 @@ export class AnswerReader {
     const rest = this.met === "" ? this.#stops.flush() : "";
     if (rest !== "") yield textEvent(rest, []);
     if (this.#plan.matches !== undefined) this.#formed += rest;
-    const completionTokens = Math.min(this.#pieces, this.#plan.maxTokens);
+    const completionTokens = Math.min(Math.max(this.#pieces, this.#counted ?? 0), this.#plan.maxTokens);
     const reason = this.#reason(doneReason);
     if (reason !== FinishReason.LENGTH && this.met === "") this.#checkForm();
     yield finishedEvent(
       reason,
       {
-        promptTokens,
+        promptTokens: this.#promptTokens(promptTokens),
         completionTokens,
         cachedTokens: 0,
         reasoningTokens: Math.min(this.#thoughtPieces, completionTokens),
       },
       this.met,
     );
+  }
+
+  /**
+   * Where Ollama counts less than it has shown it has counted the second of two answers alone, to which the thoughts of
+   * the first are part of the prompt.
+   */
+  #promptTokens(counted: number): number {
+    const isOfSecond = this.#counted !== undefined && this.#counted < this.#pieces;
+    return isOfSecond ? Math.max(1, counted - this.#thoughtPieces) : counted;
   }
 
   #reason(doneReason: string): FinishReason {
@@ -148,6 +175,9 @@ export class AnswerReader {
     return new MeshError("engine_failed", `\`${this.#plan.model}\` ${what}.`);
   }
 }
+
+const showsSomething = ({ text, thinking, toolCalls }: AnswerLine): boolean =>
+  text !== "" || thinking !== "" || toolCalls.length > 0;
 
 const toolCallPiece = (
   index: number,

@@ -32,21 +32,25 @@ export async function* answer(
     contextLength: known.served.contextLength,
     param: prepared.param,
     formParam: prepared.formParam,
+    continues: generation.resume !== undefined,
   };
   yield startedEvent("", known.served.fingerprint);
   const reader = new AnswerReader(reading);
+  let ended: "stop" | "length" | undefined;
   for await (const line of linesOf(client, prepared, asked, signal)) {
-    yield reader.take(line);
+    if (reader.isBeyondLimit(line)) ended = "length";
+    else yield reader.take(line);
     if (line.done) {
       yield* reader.finish(line.doneReason, line.promptTokens ?? roughTokens(prepared));
       return;
     }
-    if (reader.met !== "") break;
+    if (reader.met !== "") ended = "stop";
+    if (ended !== undefined) break;
   }
-  // Leaving the loop has ended the request, and with it Ollama's work on what follows the stop text.
-  if (reader.met === "")
+  // Leaving the loop has ended the request, and with it Ollama's work on what would follow.
+  if (ended === undefined)
     throw failed(`${client.who} broke off an answer of \`${known.served.model}\` before its end.`);
-  yield* reader.finish("stop", await countPrompt(client, clock, prepared, asked, signal));
+  yield* reader.finish(ended, await countPrompt(client, clock, prepared, asked, signal));
 }
 
 async function* linesOf(
@@ -64,8 +68,8 @@ async function* linesOf(
 }
 
 /**
- * How many tokens the prompt has. Ollama tells that only at the end of an answer, which one that met a stop text does
- * not reach. So it is asked for one token more: the prompt is still in its cache. When that takes too long, or
+ * How many tokens the prompt has. Ollama tells that only at the end of an answer, which one that met a stop text or its
+ * limit here does not reach. So it is asked for one token more: the prompt is still in its cache. When that takes too long, or
  * fails, the answer is not held up for it.
  */
 async function countPrompt(

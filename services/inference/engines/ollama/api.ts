@@ -33,6 +33,7 @@ export const showSchema = z.object({
     .object({ family: text, parameter_size: text, quantization_level: text, context_length: count })
     .nullish(),
   model_info: z.record(z.string(), z.unknown()).nullish(),
+  modelfile: text,
   parameters: text,
   remote_host: text,
 });

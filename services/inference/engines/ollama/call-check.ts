@@ -1,8 +1,8 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { SchemaError } from "../gbnf/index.ts";
 import { type CallableTool, schemaFault } from "../tools/tool-use.ts";
+import { argumentsSchema } from "../upstream/forced-call.ts";
 import { type HeldSchema, holdTo } from "../upstream/held-schema.ts";
-import { argumentsSchema } from "./forced-call.ts";
 
 /**
  * Looks at a call that the model has made: throws `engine_failed` when the function may not be called here, or when it

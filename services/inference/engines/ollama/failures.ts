@@ -14,6 +14,8 @@ export interface Asked {
   readonly param?: string;
   /** The request parameter that says which form the answer is to have: `response_format` or `tools`. */
   readonly formParam?: string;
+  /** Whether the answer goes on from what another node has delivered. */
+  readonly continues?: boolean;
 }
 
 /** How one class of failure is told from the others, and what is said of it. */
@@ -118,7 +120,10 @@ const paramsOf: Readonly<Record<string, string>> = {
   vision: "messages",
 };
 
-/** The failure behind a status and a message of Ollama's; 0 for one that came in the middle of an answer. */
+/**
+ * The failure behind a status and a message of Ollama's; 0 for one that came in the middle of an answer. A request that
+ * another node has begun to answer is not at fault when this one refuses it.
+ */
 export function toFailure(status: number, body: string, asked: Asked): MeshError {
   const said = ollamaText(body).replace(/[\s.:-]+$/, "");
   const full: Required<Asked> = {
@@ -126,8 +131,18 @@ export function toFailure(status: number, body: string, asked: Asked): MeshError
     contextLength: 0,
     param: "messages",
     formParam: "response_format",
+    continues: false,
     ...asked,
   };
+  const error = toError(status, body, said, full);
+  if (!full.continues || error.kind !== "invalid_request") return error;
+  return failed(
+    `${full.who} cannot go on with an answer of \`${full.model}\` that another node has begun: ${error.message}`,
+    error,
+  );
+}
+
+function toError(status: number, body: string, said: string, full: Required<Asked>): MeshError {
   const whole = unwrap(body);
   const rule = rules.find(({ when }) => when(status, whole));
   if (rule !== undefined) return rule.error(full, said);

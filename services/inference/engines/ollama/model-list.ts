@@ -4,6 +4,7 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import { psSchema, showSchema, type Tag, tagsSchema, versionSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { failed } from "./failures.ts";
+import { isNamed } from "./model-name.ts";
 import { describeModel, inTheCloud, type KnownModel } from "./served-model.ts";
 import { isAtLeast, oldestVersion } from "./version.ts";
 
@@ -27,8 +28,10 @@ export class ModelList {
   /** Those that could not be described, by the same. */
   readonly #broken = new Set<string>();
   #known = new Map<string, KnownModel>();
-  /** By name: the context of those that are in memory, where Ollama tells it. */
+  /** By digest, for one file may go by several names: the context of those in memory, where Ollama tells it. */
   #loaded = new Map<string, number | undefined>();
+  /** By name. */
+  #digests = new Map<string, string>();
   #version: string | undefined;
 
   constructor(options: ModelListOptions) {
@@ -42,7 +45,8 @@ export class ModelList {
 
   /** Whether a model was in memory at the last refresh. */
   isLoaded(name: string): boolean {
-    return this.#loaded.has(name);
+    const digest = this.#digests.get(name);
+    return digest !== undefined && this.#loaded.has(digest);
   }
 
   /** Asks Ollama. Throws `engine_failed`, saying what to do, when there is nothing to serve. */
@@ -52,7 +56,10 @@ export class ModelList {
     const { models } = await client.ask("/api/tags", tagsSchema, signal);
     const wanted = this.#choose(models ?? []);
     const running = (await client.ask("/api/ps", psSchema, signal)).models ?? [];
-    this.#loaded = new Map(running.map(({ name, context_length }) => [name, context_length ?? undefined]));
+    this.#loaded = new Map(
+      running.map(({ digest, context_length }) => [digest, context_length ?? undefined]),
+    );
+    this.#digests = new Map(wanted.map(({ name, digest }) => [name, digest]));
     // Another version may do otherwise what the same models ask for.
     if (version !== this.#version) this.#described.clear();
     this.#version = version;
@@ -77,12 +84,12 @@ export class ModelList {
     if (sorted.length === 0)
       throw failed(`${client.who} has no models yet. Pull one: \`ollama pull llama3.2\`.`);
     if (only === undefined || only.length === 0) return sorted;
-    const missing = only.filter((name) => !sorted.some((tag) => isNamed(tag, name)));
+    const missing = only.filter((name) => !sorted.some((tag) => isNamed(tag.name, name)));
     if (missing.length > 0)
       throw failed(
         `${client.who} has no model ${quoted(missing)}. It has ${quoted(sorted.map(({ name }) => name))}. Choose among these, or pull it: \`ollama pull ${missing[0]}\`.`,
       );
-    return sorted.filter((tag) => only.some((name) => isNamed(tag, name)));
+    return sorted.filter((tag) => only.some((name) => isNamed(tag.name, name)));
   }
 
   async #describe(tags: readonly Tag[], version: string, signal: AbortSignal): Promise<void> {
@@ -106,7 +113,7 @@ export class ModelList {
     try {
       const body = { model: tag.name };
       const show = await client.ask("/api/show", showSchema, signal, body, tag.name);
-      const loaded = this.#loaded.get(tag.name);
+      const loaded = this.#loaded.get(tag.digest);
       return describeModel({ tag, show, version, slots, contextSize, loaded });
     } catch (error) {
       signal.throwIfAborted();
@@ -129,10 +136,6 @@ export class ModelList {
 }
 
 const keyOf = ({ name, digest }: Tag): string => `${name} ${digest}`;
-
-/** Whether a tag has this name; without a tag of its own a name means `latest`. */
-const isNamed = ({ name }: Tag, asked: string): boolean =>
-  name.toLowerCase() === asked.toLowerCase() || name.toLowerCase() === `${asked.toLowerCase()}:latest`;
 
 const quoted = (names: readonly string[]): string => {
   const shown = names.slice(0, 20).map((name) => `\`${name}\``);

@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+/** What Go reads as a duration. Ollama refuses whole requests for anything else, which no caller could mend. */
+const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)$/;
+
 /** What the Ollama engine can be told. */
 export const ollamaOptionsSchema = z.strictObject({
   url: z
@@ -24,9 +27,14 @@ export const ollamaOptionsSchema = z.strictObject({
     .exactOptional()
     .describe("Tokens of prompt and answer together, at most the model's own limit; see `context-size.ts`."),
   keepAlive: z
-    .union([z.string().min(1), z.number()])
+    .union([
+      z.string().regex(goDuration, "expected a time such as `30m`, `1h30m` or `-1s`, or a number of seconds"),
+      z.number(),
+    ])
     .exactOptional()
-    .describe("How long Ollama keeps a model loaded after an answer, such as `10m`; -1 is for ever."),
+    .describe(
+      "How long Ollama keeps a model loaded after an answer, such as `10m`, or seconds as a number; below 0 is for ever.",
+    ),
 });
 
 /** What the Ollama engine can be told, before defaults. */

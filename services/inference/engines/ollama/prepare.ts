@@ -1,15 +1,16 @@
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../gbnf/index.ts";
 import { readToolUse } from "../tools/tool-use.ts";
+import { forceCall } from "../upstream/forced-call.ts";
 import { holdTo } from "../upstream/held-schema.ts";
+import { withoutRootReferences } from "../upstream/references.ts";
 import type { ReadingPlan } from "./answer-reader.ts";
 import type { ChatRequest, GenerateRequest } from "./api.ts";
 import { checkCalls, hold } from "./call-check.ts";
 import { invalid } from "./failures.ts";
-import { forceCall } from "./forced-call.ts";
 import { toOllamaMessages } from "./messages.ts";
-import { withoutRootReferences } from "./references.ts";
 import { toOllamaOptions } from "./sampling-options.ts";
+import { cutSeam, withOpenTurn } from "./seam.ts";
 import type { KnownModel } from "./served-model.ts";
 import { toThink } from "./think.ts";
 import { toOllamaTool } from "./tools.ts";
@@ -33,6 +34,7 @@ export function prepare(
   keepAlive: string | number | undefined,
 ): Prepared {
   const { logprobs, limits } = generation;
+  const begun = generation.resume?.text ?? "";
   const common = {
     model: known.served.engineName,
     stream: true,
@@ -44,36 +46,38 @@ export function prepare(
   } as const;
   const reading: ReadingPlan = {
     model: known.served.model,
+    spaceBefore: "",
     stop: limits?.stop ?? [],
     maxTokens: limits?.maxTokens ?? Number.POSITIVE_INFINITY,
     topLogprobs: logprobs?.top ?? 0,
     maxCalls: 0,
   };
   if (generation.rawPrompt !== undefined) {
-    const prompt = rawText(generation.rawPrompt.prompt, "prompt");
+    const prompt = rawText(generation.rawPrompt.prompt, "prompt") + begun;
     // Without `think: false` Ollama would look for thoughts in the text of a model that can think.
     const request = { ...common, prompt, raw: true, think: false } as const;
     return { path: "/api/generate", request, reading, param: "prompt", formParam: "response_format" };
   }
-  return prepareChat(generation, known, common, reading);
+  const { told, space } = cutSeam(begun);
+  const messages = withOpenTurn(toOllamaMessages(generation), told);
+  return prepareChat(generation, known, { ...common, messages }, { ...reading, spaceBefore: space });
 }
 
 function prepareChat(
   generation: Generation,
   known: KnownModel,
-  common: Omit<ChatRequest, "messages">,
+  common: ChatRequest,
   reading: ReadingPlan,
 ): Prepared {
   const use = readToolUse(generation);
   const think = toThink(generation, known);
-  const messages = toOllamaMessages(generation);
-  const chat = { ...common, messages, ...(think === undefined ? {} : { think }) };
+  const chat = { ...common, ...(think === undefined ? {} : { think }) };
   const path = "/api/chat";
   const param = "messages";
   if (use.mode === "required") {
     const forced = forceCall(use.callable);
     const held = use.callable.map(hold);
-    const request = { ...chat, messages: forced.instruct(messages), format: forced.schema };
+    const request = { ...chat, messages: forced.instruct(chat.messages), format: forced.schema };
     const matches = (name: string, text: string) =>
       held[use.callable.findIndex((tool) => tool.name === name)]?.matches(text) ?? false;
     return {

@@ -7,13 +7,18 @@ import {
 } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Show, Tag } from "./api.ts";
 import { contextSizeOf } from "./context-size.ts";
-import { firstWithLogprobs, isAtLeast } from "./version.ts";
+import { goesOnFromText } from "./renderers.ts";
+import { firstWithLogprobs, firstWithThinkingLevels, isAtLeast } from "./version.ts";
 
 /** A model of Ollama's as this node serves it. */
 export interface KnownModel {
   readonly served: ServedModel;
   /** Whether it can think before it answers; what is not thinking refuses to be asked. */
   readonly thinks: boolean;
+  /** Whether it takes a level of thinking, not just whether to think. */
+  readonly takesLevels: boolean;
+  /** Whether it thinks whatever it is told. */
+  readonly alwaysThinks: boolean;
   /** Of the Ollama that serves it. */
   readonly version: string;
 }
@@ -59,11 +64,22 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
       vision: completes && can.has("vision"),
       rawPrompt: completes,
       embeddings: embeds,
-      resume: Capabilities_Resume.NONE,
+      resume: completes && goesOnFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
     },
   });
-  return { served, thinks: can.has("thinking"), version };
+  const thinks = can.has("thinking");
+  const isHarmony = harmonyFamilies.has(show.details?.family ?? "");
+  return {
+    served,
+    thinks,
+    takesLevels: isHarmony || isAtLeast(version, firstWithThinkingLevels),
+    alwaysThinks: thinks && isHarmony,
+    version,
+  };
 }
+
+/** The families of gpt-oss, whose format has thoughts in every answer (server/routes.go, shouldUseHarmony). */
+const harmonyFamilies = new Set(["gptoss", "gpt-oss"]);
 
 /** Families that Ollama runs one at a time, whatever OLLAMA_NUM_PARALLEL says, as it does what only embeds (server/sched.go). */
 const oneAtATime = new Set([

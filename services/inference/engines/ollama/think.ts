@@ -7,20 +7,26 @@ import { firstWithMaxThinking, isAtLeast } from "./version.ts";
 
 /**
  * Ollama's `think`: how much the model thinks before it answers; undefined leaves it to the model. To a model that
- * cannot think only `false` may be said.
+ * cannot think only `false` may be said. An answer that goes on from its text has its thoughts behind it. gpt-oss
+ * cannot be kept from thinking, and told so it is held to a form before its thoughts are over, of which nothing comes
+ * (server/routes.go, forceImmediate); so it is told to think little.
  */
 export function toThink(
-  { reasoning, chatTemplateKwargsJson }: Generation,
-  { thinks, version }: Pick<KnownModel, "thinks" | "version">,
+  { reasoning, chatTemplateKwargsJson, resume }: Generation,
+  { thinks, takesLevels, alwaysThinks, version }: ThinkingModel,
 ): ChatRequest["think"] {
   const enabled = reasoning?.enabled ?? templateWish(chatTemplateKwargsJson);
   const effort = reasoning?.effort ?? "";
-  if (enabled === false || effort === "none") return false;
+  if (enabled === false || effort === "none" || resume?.text) return alwaysThinks ? "low" : false;
   if (!thinks) return undefined;
   const level = levels[effort];
+  if (level !== undefined && !takesLevels) return true;
   if (level === "max") return isAtLeast(version, firstWithMaxThinking) ? "max" : "high";
   return level ?? enabled;
 }
+
+/** What must be known of a model. */
+type ThinkingModel = Pick<KnownModel, "thinks" | "takesLevels" | "alwaysThinks" | "version">;
 
 const levels: Readonly<Record<string, "low" | "medium" | "high" | "max">> = {
   minimal: "low",

@@ -7,6 +7,9 @@ export const oldestVersion = "0.12.6";
 /** The first version that tells log probabilities (ollama/ollama#12899). */
 export const firstWithLogprobs = "0.12.11";
 
+/** The first version that takes thinking levels for every model that thinks; before, for gpt-oss alone (ollama/ollama#14625). */
+export const firstWithThinkingLevels = "0.17.7";
+
 /** The first version that knows the thinking level `max`. */
 export const firstWithMaxThinking = "0.22.0";
 

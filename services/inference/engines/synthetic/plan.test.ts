@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type GenerationInit, generationOf } from "../../fake-engine.ts";
-import { type PlanOptions, planAnswer } from "./plan.ts";
+import { type PlanOptions, placeBehind, planAnswer } from "./plan.ts";
 import { readPrompt, tokenAt, tokenTexts } from "./text.ts";
 
 const textOf = (options: PlanOptions): string => {
@@ -103,5 +103,60 @@ describe("a plan", () => {
       tokens: 10,
       reason: FinishReason.LENGTH,
     });
+  });
+});
+
+describe("a plan of the rest", () => {
+  const options = { ...base, thoughtTokens: 4 };
+  const wholePlan = planAnswer(options);
+  const whole = textOf({ ...options, from: { tokens: 4, begun: "" } });
+  const characters = [...whole];
+  const cut = (count: number) => {
+    const head = characters.slice(0, count).join("");
+    return { head, from: placeBehind(head, options)! };
+  };
+
+  test("goes on from between any two characters, with the rest of a token first, and thinks no more", () => {
+    for (let count = 1; count <= characters.length; count++) {
+      const { head, from } = cut(count);
+      const plan = planAnswer({ ...options, from });
+      expect(head + textOf({ ...options, from })).toBe(whole);
+      expect(plan).toMatchObject({ thoughtTokens: 0, reason: FinishReason.STOP, tokens: 34 - from.tokens });
+      const ids = Array.from({ length: plan.tokens }, (_, index) => plan.idOf(index));
+      expect(ids).toEqual(ids.map((_, index) => wholePlan.idOf(from.tokens + index)));
+    }
+  });
+
+  test("has its own limit", () => {
+    const { from } = cut(20);
+    expect(planAnswer({ ...options, from, maxTokens: 3 })).toMatchObject({
+      tokens: 3,
+      reason: FinishReason.LENGTH,
+    });
+  });
+
+  test("meets stop texts in what is new alone", () => {
+    const { head, from } = cut(20);
+    expect(planAnswer({ ...options, from, stop: [head.slice(2, 12)] }).stop).toBe("");
+    const stop = characters.slice(24, 34).join("");
+    const plan = planAnswer({ ...options, from, stop: [stop] });
+    expect(plan).toMatchObject({ stop, reason: FinishReason.STOP });
+    expect(textOf({ ...options, from, stop: [stop] })).toBe(characters.slice(20, 24).join(""));
+  });
+
+  test("behind the whole text has nothing left", () => {
+    expect(planAnswer({ ...options, from: cut(characters.length).from })).toMatchObject({
+      tokens: 0,
+      reason: FinishReason.STOP,
+    });
+  });
+
+  test.each([
+    { text: "x", because: "it is another text" },
+    { text: `${whole.slice(0, 20)}x`, because: "it leaves the answer on its way" },
+    { text: `${whole} more`, because: "it is longer" },
+    { text: whole.slice(1), because: "its beginning is missing" },
+  ])("is none where the text is not of the answer: $because", ({ text }) => {
+    expect(placeBehind(text, options)).toBeUndefined();
   });
 });

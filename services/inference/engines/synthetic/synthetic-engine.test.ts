@@ -230,6 +230,25 @@ describe("faults", () => {
   });
 
   test.each([
+    { kind: "fail", afterTokens: 4, spared: true },
+    { kind: "hang", afterTokens: 0, spared: true },
+    { kind: "fail", afterTokens: 5, spared: false },
+    { kind: "stall", afterTokens: 5, spared: false },
+  ])(
+    "an answer continued from the text of 4 tokens is spared what struck before: $kind after $afterTokens",
+    async ({ kind, afterTokens, spared }) => {
+      const head = await run({}, { limits: { maxTokens: 4 } });
+      const whole = await run({});
+      const rest = await run(
+        {},
+        { ...kwargs({ kind, afterTokens }), limits: { maxTokens: 2 }, resume: { text: head.text } },
+      );
+      if (spared) expect([rest.outcome, head.text + rest.text]).toEqual(["LENGTH", whole.text]);
+      else expect([rest.outcome, rest.tokens]).toEqual([kind === "fail" ? "engine_failed" : undefined, 1]);
+    },
+  );
+
+  test.each([
     { given: "{", says: "must be one JSON object" },
     { given: '{"synthetic":{"faults":[{"kind":"explode"}]}}', says: "synthetic.faults.0.kind" },
     { given: '{"synthetic":{"fault":[]}}', says: "synthetic" },
@@ -308,4 +327,25 @@ test("a resume point with tokens of another answer is refused", async () => {
     kind: "engine_failed",
     message: "Token 0 of the resume point is not of this answer.",
   });
+});
+
+test("text of another answer is refused, and text that fills the context does not fit", async () => {
+  const { engine } = makeEngine({ tokensPerSecond: 0, contextLength: 16 });
+  const { signal } = new AbortController();
+  const answer = (init: GenerationInit) => transcribe(engine.generate(generationOf(init), signal));
+  await expect(answer({ resume: { text: "Once upon a time" } })).rejects.toMatchObject({
+    kind: "engine_failed",
+    message: "The text of the resume point is not of this answer.",
+  });
+  const { text, usage } = await answer({});
+  await expect(answer({ resume: { text } })).rejects.toMatchObject({ code: "context_length_exceeded" });
+  const head = text.slice(0, text.lastIndexOf(" ") + 2);
+  const rest = await answer({ resume: { text: head } }).catch((error: MeshError) => error.code);
+  // The token that the text ends in the middle of is part of the prompt, and leaves no room.
+  expect(rest).toBe("context_length_exceeded");
+  const { text: last, usage: counted } = await answer({ resume: { text: head.slice(0, -2) } });
+  expect([head.slice(0, -2) + last, counted]).toMatchObject([
+    text,
+    { promptTokens: usage!.promptTokens + usage!.completionTokens - 1, completionTokens: 1 },
+  ]);
 });

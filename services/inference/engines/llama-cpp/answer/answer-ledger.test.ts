@@ -207,3 +207,16 @@ test("tokens of thoughts are counted", () => {
   });
   expect(ledger.reasoningTokens).toBe(2 + 1 + "</think>".length);
 });
+
+test("of a token that the answer goes on inside of, only what is new shows, and is told of", () => {
+  const { reader, ledger } = ledgerOf();
+  ledger.push(tokensOf(", three")[0]!, { logprob: -1, top: [] }, ", th".length);
+  ledger.push(tokensOf(" tail")[0]!, { logprob: -2, top: [] });
+  expect(reader.over).toBeUndefined();
+  const parts = ledger.take();
+  expect([parts?.text, parts?.tokenIds]).toEqual(["ree tail", tokensOf(", three", " tail")]);
+  expect(parts?.logprobs.map(({ token }) => [token?.text, token?.logprob])).toEqual([
+    ["ree", -1],
+    [" tail", -2],
+  ]);
+});

@@ -46,10 +46,10 @@ export class AnswerLedger {
     this.#reader = reader;
   }
 
-  /** Takes the next token. */
-  push(token: number, likelihood?: TokenLikelihood): void {
+  /** Takes the next token. `skippedBytes`: how many of its bytes are no part of the answer, because they stand before it. */
+  push(token: number, likelihood?: TokenLikelihood, skippedBytes = 0): void {
     const thought = this.#reader.thinking;
-    const bytes = this.#bytesOf(token);
+    const bytes = this.#bytesOf(token).subarray(skippedBytes);
     const text = this.#utf8.push(bytes);
     const from = this.#length;
     this.#length += text.length;

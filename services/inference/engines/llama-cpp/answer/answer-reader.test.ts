@@ -211,3 +211,9 @@ test("a stop text does not reach into a call", () => {
     over: undefined,
   });
 });
+
+test("a brace opens a call without a mark at the beginning alone, not where text stands before it", () => {
+  const text = '{"name": "add", "parameters": {"a": 1}}';
+  expect(expectSameHoweverCut({ notation: llama3 }, text)).toMatchObject({ text: "", complete: 1 });
+  expect(expectSameHoweverCut({ notation: llama3, begun: true }, text)).toMatchObject({ text, complete: 0 });
+});

@@ -11,6 +11,8 @@ export interface AnswerReaderOptions {
   readonly stops: readonly string[];
   /** How calls are written; undefined when there are none to look for. */
   readonly notation: Notation | undefined;
+  /** True: text stands before what is read, so a brace at the beginning opens no call. Absent means false. */
+  readonly begun?: boolean;
   /** Names that may be called; any other is no call. */
   readonly callable: ReadonlySet<string>;
   /** The answer ends after so many calls. */
@@ -54,7 +56,7 @@ export class AnswerReader {
     this.#options = options;
     this.#thoughts = new ThoughtReader(options.thinking);
     this.#stops = new StopFilter(options.stops);
-    this.#bareAllowed = options.notation?.bare === true;
+    this.#bareAllowed = options.notation?.bare === true && options.begun !== true;
   }
 
   /** Why nothing more belongs to the answer, when that is so. */

@@ -7,6 +7,7 @@ import { templateVariables } from "./template-variables.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { toTurnTool } from "./turn-tool.ts";
 import { toTurns } from "./turns.ts";
+import { writtenTextOf } from "./written-text.ts";
 
 /** What the model reads before it answers. */
 export interface Prompt {
@@ -21,7 +22,10 @@ export interface PromptParts {
   readonly tokenizer: Tokenizer;
 }
 
-/** Makes the prompt of a generation. Throws `invalid_request` when it cannot be made. */
+/**
+ * Makes the prompt of a generation, up to where the answer begins; where thoughts were opened and text was written
+ * behind them, up to the end of thoughts that were none. Throws `invalid_request` when it cannot be made.
+ */
 export function toPrompt(
   generation: Generation,
   tools: ToolUse,
@@ -44,10 +48,13 @@ export function toPrompt(
       { param: "messages" },
     );
   }
-  return {
-    tokens: tokenizer.encode(rendered, mask),
-    inThought: rendered.trimEnd().endsWith(thinkingMarks.begin),
-  };
+  const opened = rendered.trimEnd();
+  if (!opened.endsWith(thinkingMarks.begin))
+    return { tokens: tokenizer.encode(rendered, mask), inThought: false };
+  if (writtenTextOf(generation) === "") return { tokens: tokenizer.encode(rendered, mask), inThought: true };
+  // As templates write it for an answer without thoughts.
+  const closed = `${opened}\n\n${thinkingMarks.end}\n\n`;
+  return { tokens: tokenizer.encode(closed, mask), inThought: false };
 }
 
 /** Special tokens that are written out are meant: whoever sends a raw prompt writes the template too. */

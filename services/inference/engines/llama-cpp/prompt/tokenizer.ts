@@ -7,12 +7,16 @@ export class Tokenizer {
   readonly #model: LlamaModel;
   readonly #vocabulary: Vocabulary;
   readonly #special: SpecialText;
+  readonly #specialIds: ReadonlySet<number>;
+  #jointTokens: number | undefined;
 
   /** `marks`: everything that the template and the engine itself write as special tokens, as one text. */
   constructor(model: LlamaModel, vocabulary: Vocabulary, marks: string) {
     this.#model = model;
     this.#vocabulary = vocabulary;
-    this.#special = new SpecialText(specialPieces(vocabulary, marks));
+    const pieces = specialPieces(vocabulary, marks);
+    this.#special = new SpecialText(pieces);
+    this.#specialIds = new Set(pieces.values());
   }
 
   /** A fresh mask for the texts that callers wrote. */
@@ -26,11 +30,7 @@ export class Tokenizer {
     let previous: number | string | undefined;
     for (const part of this.#special.split(rendered, mask)) {
       if (typeof part === "number") ids.push(part);
-      // SentencePiece would put a space before a text that only goes on.
-      else
-        ids.push(
-          ...this.#model.tokenize(part, false, typeof previous === "string" ? "trimLeadingSpace" : undefined),
-        );
+      else ids.push(...(typeof previous === "string" ? this.encodeText(part) : this.#begin(part)));
       previous = part;
     }
     const { bos, shouldPrependBosToken } = this.#model.tokens;
@@ -38,14 +38,39 @@ export class Tokenizer {
     return ids;
   }
 
-  /** The tokens of a text as it stands. */
+  /** The tokens of a text as it stands: SentencePiece puts no space before it. */
   encodeText(text: string): number[] {
-    return text === "" ? [] : this.#model.tokenize(text, false, "trimLeadingSpace");
+    if (text === "" || !this.#vocabulary.leadingSpace) return this.#begin(text);
+    this.#jointTokens ??= this.#begin(joint).length;
+    return this.#begin(joint + text).slice(this.#jointTokens);
+  }
+
+  /** The tokens of an answer's text. What looks like a special token in it is text; `begins`: as a text of its own. */
+  encodeAnswer(text: string, begins: boolean): number[] {
+    const mask = this.createMask();
+    return mask
+      .reveal(mask.hide(text))
+      .flatMap((part, index) => (begins && index === 0 ? this.#begin(part) : this.encodeText(part)));
+  }
+
+  /** Whether a text behind this token begins as one of its own: it does behind marks, and goes on behind text. */
+  begins(token: number | undefined): boolean {
+    const type = token === undefined ? undefined : this.#vocabulary.typeOf(token);
+    return type === TokenType.control || type === TokenType.userDefined;
+  }
+
+  #begin(text: string): number[] {
+    return this.#model.tokenize(text, false);
   }
 
   /** Whether this is the id of a token. */
   knows(id: number): boolean {
     return id < this.#vocabulary.size;
+  }
+
+  /** Whether a token is a mark of templates or of the model, and no text that a caller could write. */
+  isSpecial(token: number): boolean {
+    return this.#specialIds.has(token);
   }
 
   /** Whether a token ends the model's turn. */
@@ -58,6 +83,9 @@ export class Tokenizer {
     return this.#vocabulary.ofType(TokenType.control).filter((token) => !this.isEnd(token));
   }
 }
+
+/** Merges with no other character, so the tokens of what follows it are their own. */
+const joint = "\u0001";
 
 /**
  * All control tokens, and the user-defined ones among the marks. Other user-defined tokens, such as runs of

@@ -40,6 +40,8 @@ export interface OllamaServer {
   version: string;
   /** What answers wait for before they begin, as they do while a model is loaded; may be changed. */
   loading: Promise<void>;
+  /** Whether the connection breaks now that an answer has so many lines; may be changed. */
+  breaks: (lines: number) => boolean;
   close(): Promise<void>;
 }
 
@@ -67,7 +69,7 @@ export async function startOllamaServer({ engine, parallel }: OllamaServerOption
     onChange: () => {},
   });
   const seen: SeenRequest[] = [];
-  const state = { version: "0.33.0", loading: Promise.resolve() };
+  const state = { version: "0.33.0", loading: Promise.resolve(), breaks: (_lines: number) => false };
 
   /** Runs a generation when its turn comes, as `Scheduler` and the runner's semaphore let it. */
   async function* run(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
@@ -193,32 +195,20 @@ export async function startOllamaServer({ engine, parallel }: OllamaServerOption
       const answer = await handle(`${request.method} ${request.url}`, entry.body, gone.signal).catch(
         toRefusal,
       );
-      await writeAnswer(response, answer);
+      await writeAnswer(response, answer, (lines) => state.breaks(lines));
     })().catch(() => response.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
+  return Object.assign(state, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
-    get version() {
-      return state.version;
-    },
-    set version(version) {
-      state.version = version;
-    },
-    get loading() {
-      return state.loading;
-    },
-    set loading(loading) {
-      state.loading = loading;
-    },
     async close() {
       server.closeAllConnections();
       server.close();
       await engine.close();
     },
-  };
+  });
 }
 
 /** The end of the last message, as far as it is kept. */

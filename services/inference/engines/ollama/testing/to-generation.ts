@@ -8,10 +8,12 @@ import {
 import type { GenerationInit } from "../../../fake-engine.ts";
 import type { ChatBody, EmbedBody, GenerateBody, GeneratingRequest } from "./requests.ts";
 
-/** A chat as the engine behind the server is asked it. */
-export const chatGeneration = (body: ChatBody): Generation =>
-  generation(body, {
-    messages: (body.messages ?? []).map((message) => ({
+/** A chat as the engine behind the server is asked it: a last turn of the assistant is left open, so the answer goes on. */
+export const chatGeneration = (body: ChatBody): Generation => {
+  const { closed, open } = openTurn(body);
+  return generation(body, {
+    ...(open === "" ? {} : { resume: { text: open } }),
+    messages: closed.map((message) => ({
       role: roles[message.role ?? ""] ?? Role.USER,
       parts: message.content ? [{ part: { case: "text", value: message.content } }] : [],
       toolCalls: (message.tool_calls ?? []).map(({ id, function: called }) => ({
@@ -28,6 +30,16 @@ export const chatGeneration = (body: ChatBody): Generation =>
     })),
     ...(body.tools?.length ? { toolChoice: { mode: ToolChoice_Mode.AUTO } } : {}),
   });
+};
+
+/** The turns that templates close, and the text of the one at the end that they do not (`not $last`). */
+function openTurn({ messages = [] }: ChatBody): { closed: typeof messages; open: string } {
+  const last = messages.at(-1);
+  const isOpen = last?.role === "assistant" && (last.tool_calls ?? []).length === 0;
+  return isOpen
+    ? { closed: messages.slice(0, -1), open: last.content ?? "" }
+    : { closed: messages, open: "" };
+}
 
 /** A raw prompt. */
 export const rawGeneration = (body: GenerateBody): Generation =>

@@ -1,21 +1,29 @@
 import { isObject } from "../gbnf/index.ts";
 import type { CallableTool } from "../tools/tool-use.ts";
-import type { OllamaMessage } from "./api.ts";
 import { moveReferences, withoutRootReferences } from "./references.ts";
 
 /**
- * How a call is forced: Ollama knows no `tool_choice`, but it holds an answer to a schema. So the model is told of
- * the functions in words, the schema is that of a call, and the answer's text is read as one. Of one function the
- * text is just the arguments; of several it is `{"name": …, "parameters": {…}}` (keys in alphabetical order, for
- * that is the order in which Ollama's newer versions ask for them).
+ * How a call is forced where a server knows no `tool_choice`, or does not keep to it, but holds an answer to a schema.
+ * The model is told of the functions in words, the schema is that of a call, and the answer's text is read as one. Of one
+ * function the text is just the arguments; of several it is `{"name": …, "parameters": {…}}` (keys in alphabetical
+ * order, for that is the order in which newer versions of Ollama ask for them).
  */
 export interface ForcedCall {
   readonly schema: unknown;
   /** The conversation with the functions explained. */
-  instruct(messages: readonly OllamaMessage[]): OllamaMessage[];
+  instruct<T extends Turn>(messages: readonly T[]): (T | SystemTurn)[];
   /** Reads the text of an answer as it comes. */
   reader(): ForcedCallReader;
 }
+
+/** A turn of a conversation, in a protocol's own form. */
+export interface Turn {
+  readonly role?: unknown;
+  readonly content?: unknown;
+}
+
+/** A turn that says how to answer; an alias, so that it fits into types of any JSON. */
+export type SystemTurn = { readonly role: "system"; readonly content: string };
 
 /** What a piece of text means for the call. */
 export interface ForcedCallReader {
@@ -70,9 +78,9 @@ function instruction(tools: readonly CallableTool[]): string {
 }
 
 /** Templates want one system turn at most, at the beginning. */
-function withInstruction(messages: readonly OllamaMessage[], text: string): OllamaMessage[] {
+function withInstruction<T extends Turn>(messages: readonly T[], text: string): (T | SystemTurn)[] {
   const [first, ...rest] = messages;
-  return first?.role === "system"
+  return first?.role === "system" && typeof first.content === "string"
     ? [{ ...first, content: `${first.content}\n\n${text}` }, ...rest]
     : [{ role: "system", content: text }, ...messages];
 }
