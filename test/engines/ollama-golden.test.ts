@@ -40,7 +40,11 @@ function groundOf({ call, asked }: GoldenFile): Ground {
     "GET /api/ps": { models: [] },
     "POST /api/show": {
       capabilities,
-      details: { family: "llama", parameter_size: "3.2B", quantization_level: "Q4_K_M" },
+      details: {
+        family: model.startsWith("gpt-oss") ? "gptoss" : "llama",
+        parameter_size: "3.2B",
+        quantization_level: "Q4_K_M",
+      },
       model_info: { "general.architecture": "llama", "llama.context_length": 131072 },
     },
   };

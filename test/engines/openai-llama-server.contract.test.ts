@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
+import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../services/inference/engine-contract.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
 import { claiming, starterAbilities, starterPrompts } from "./claiming.ts";
 
 const found = findLlamaServer();
+const abilities = { ...starterAbilities, resume: Capabilities_Resume.TEXT };
 
 describe.skipIf("missing" in found)("in front of a real llama-server", () => {
   let server: LlamaServer;
@@ -18,11 +20,8 @@ describe.skipIf("missing" in found)("in front of a real llama-server", () => {
 
   describeEngine("openai", {
     create: () =>
-      claiming(
-        createOpenAiEngine({ url: server.url }, { clock: systemClock, log: silentLog }),
-        starterAbilities,
-      ),
-    abilities: starterAbilities,
+      claiming(createOpenAiEngine({ url: server.url }, { clock: systemClock, log: silentLog }), abilities),
+    abilities,
     prompts: starterPrompts,
   });
 });

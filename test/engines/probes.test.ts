@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
+import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createEngine } from "../../services/inference/index.ts";
 import type { Findings } from "../../services/inference/probe/index.ts";
+import { disguise } from "../support/disguise.ts";
 import { findLlamaServer, startLlamaServer } from "../support/llama-server.ts";
 import { startMesh } from "../support/mesh.ts";
 
@@ -26,12 +28,14 @@ test.skipIf("missing" in found)(
       expect(served).toMatchObject({ model: "starter", engineName: "starter", engine: "openai" });
       expect(served?.capabilities).toMatchObject({
         tools: true,
+        forcedToolChoice: true,
         jsonObject: true,
         jsonSchema: true,
         logprobs: true,
         seed: true,
         logitBias: true,
         rawPrompt: true,
+        resume: Capabilities_Resume.TEXT,
         // It was not started with --embeddings, and the model has no eyes.
         embeddings: false,
         vision: false,
@@ -44,6 +48,30 @@ test.skipIf("missing" in found)(
       expect(rounds).toHaveLength(1);
     } finally {
       await engine.close();
+      await server.stop();
+    }
+  },
+);
+
+test.skipIf("missing" in found)(
+  "a server of unknown kind that passes over `tool_choice` is held to calls by a schema, and goes on with answers",
+  async () => {
+    const server = await startLlamaServer("path" in found ? found.path : "");
+    const hidden = await disguise(server.url, ({ tool_choice, ...body }) => body);
+    const engine = createEngine(
+      { engine: "openai", url: hidden.url },
+      { clock: systemClock, log: silentLog },
+    );
+    try {
+      const [served] = await engine.models(new AbortController().signal);
+      expect(served).toMatchObject({
+        // Nobody tells of slots or context.
+        slots: 4,
+        capabilities: { tools: true, forcedToolChoice: true, resume: Capabilities_Resume.TEXT },
+      });
+    } finally {
+      await engine.close();
+      await hidden.stop();
       await server.stop();
     }
   },

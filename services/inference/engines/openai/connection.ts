@@ -3,7 +3,9 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { hopsHeader, viaHeader } from "../../../../core/hops.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { ForcedCall } from "../upstream/forced-call.ts";
 import { parseJson } from "../upstream/parse-json.ts";
+import type { Begun } from "./request/begun.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
 import { describeBody, RequestFailure, type UpstreamClient } from "./upstream/client.ts";
@@ -17,6 +19,8 @@ export interface Server {
   readonly client: UpstreamClient;
   readonly traits: ServerTraits;
   readonly optional: OptionalMembers;
+  /** Models that were seen not to make a call that they were told to make; a schema holds them to it from then on. */
+  readonly unforced: Set<string>;
   /** Never rejects. */
   readonly isAlive: () => Promise<boolean>;
   readonly clock: Clock;
@@ -27,6 +31,10 @@ export interface Job {
   readonly server: Server;
   readonly generation: Generation;
   readonly served: ServedModel;
+  /** What of the answer was there before; undefined when it begins here. */
+  readonly begun: Begun | undefined;
+  /** The call that the answer has to be, where a schema holds the server to it. */
+  readonly forced: ForcedCall | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -38,6 +46,8 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
     engineName: served.engineName,
     contextLength: served.contextLength,
     traits: server.traits,
+    begun: job.begun,
+    forced: job.forced,
   };
   const [path, build] =
     rawPrompt === undefined

@@ -62,7 +62,7 @@ test("a llama-server tells its slots, the context of each, and whether it sees",
   expect(models[0]?.capabilities).toMatchObject({
     vision: true,
     tools: true,
-    resume: Capabilities_Resume.NONE,
+    resume: Capabilities_Resume.TEXT,
   });
   expect(lines).toMatchObject([
     { level: "info", server: "llama-server", msg: "serving 1 models of llama-server" },

@@ -10,6 +10,8 @@ import { Pulse } from "../upstream/pulse.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
+import { readBegun } from "./request/begun.ts";
+import { readForced } from "./request/forced.ts";
 import { parseAddress } from "./upstream/address.ts";
 import { UpstreamClient } from "./upstream/client.ts";
 import { serverKinds } from "./upstream/kinds.ts";
@@ -36,6 +38,7 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
   const lifetime = new AbortController();
   const { isAlive } = new Pulse((signal) => client.answers(signal), clock, lifetime.signal);
   const optional = new OptionalMembers();
+  const unforced = new Set<string>();
   let known = new Map<string, ServedModel>();
   let traits = serverKinds.unknown;
   let unloaded: ReadonlySet<string> = new Set();
@@ -60,8 +63,10 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
     else signal.addEventListener("abort", abort, { once: true });
     try {
       scope.signal.throwIfAborted();
-      const server = { client, traits, optional, isAlive, clock };
-      yield* answer({ server, generation, served, signal: scope.signal });
+      const server = { client, traits, optional, unforced, isAlive, clock };
+      const begun = readBegun(generation, traits);
+      const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
+      yield* answer({ server, generation, served, begun, forced, signal: scope.signal });
     } finally {
       signal.removeEventListener("abort", abort);
       scope.unlink();

@@ -412,6 +412,16 @@ describe("a member that the server refuses", () => {
       init: { tools: [{ name: "now" }], parallelToolCalls: false },
     },
     {
+      name: "continue_final_message",
+      message: "Unknown parameter: 'continue_final_message'.",
+      init: { resume: { text: "Well" } },
+    },
+    {
+      name: "add_generation_prompt",
+      message: "'add_generation_prompt': Extra inputs are not permitted",
+      init: { resume: { text: "Well" } },
+    },
+    {
       name: "reasoning_content",
       message: "Unknown parameter: 'messages[0].reasoning_content'.",
       init: { messages: [{ ...say(Role.ASSISTANT, "a"), reasoning: "b" }] },
@@ -452,6 +462,16 @@ describe("a member that the server refuses", () => {
       script: refusing("chat_template_kwargs", "Unknown parameter: 'chat_template_kwargs'."),
     });
     expect(answers).toMatchObject([{ kind: "invalid_request", param: "chat_template_kwargs" }]);
+  });
+
+  test("and that asks to go on with an answer stays in it, when it is the answer that cannot be gone on with", async () => {
+    const message =
+      "continue_final_message is set but the final message does not appear in the chat after applying the chat template!";
+    const { answers, requests } = await requestsFor([{ resume: { text: "Well" } }], {
+      script: refusing("continue_final_message", message),
+    });
+    expect(answers).toMatchObject([{ kind: "invalid_request" }]);
+    expect(requests).toHaveLength(1);
   });
 
   test.each<{ name: string; init: GenerationInit }>([

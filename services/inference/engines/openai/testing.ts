@@ -4,6 +4,7 @@ import type { Clock } from "../../../../core/clock.ts";
 import { systemClock } from "../../../../core/clock.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import { silentLog } from "../../../../core/telemetry/log.ts";
+import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
 import { type GenerationInit, generationOf } from "../../fake-engine.ts";
 import { type Transcript, transcribe } from "../../transcript.ts";
@@ -169,6 +170,55 @@ export const askStream = (bytes: string | Buffer, init: GenerationInit = {}): Pr
     sendEvents(received, bytes);
     received.response.end();
   }, init);
+
+/** What comes of asking a server of some kind. */
+export interface Asked {
+  readonly served: ServedModel;
+  readonly answer: Transcript;
+  /** The body of the request that the generation became. */
+  readonly body: Record<string, unknown>;
+}
+
+/** A server as it shows itself: by the owner of its models, and by what it has at other paths. */
+export interface ServerKindShown {
+  readonly owner: string;
+  readonly paths?: Readonly<Record<string, object>>;
+}
+
+/**
+ * What comes of asking a server that shows itself so, and answers with these pieces: texts, or deltas of a chat; then it
+ * stops, with a prompt of 9 and an answer of 4 tokens.
+ */
+export async function askServer(
+  { owner, paths = {} }: ServerKindShown,
+  init: GenerationInit,
+  pieces: readonly (string | object)[],
+): Promise<Asked> {
+  const list = { ...modelList(), data: [{ id: "m", object: "model", owned_by: owner }] };
+  const server = await scriptedServer((received) => {
+    const { method, path, response } = received;
+    const value = { "/v1/models": list, ...paths }[path];
+    if (method === "GET" && value !== undefined) sendJson(received, value);
+    if (method === "GET") return;
+    const isChat = path.endsWith("/chat/completions");
+    const toChunk = (piece: string | object) => {
+      if (typeof piece === "object") return chunk(piece);
+      return isChat ? chunk({ content: piece }) : { choices: [{ index: 0, text: piece }] };
+    };
+    const end = isChat ? chunk({}, "stop") : { choices: [{ index: 0, text: "", finish_reason: "stop" }] };
+    sendEvents(received, [...pieces.map(toChunk), end, usageChunk(9, 4)].map(event).join("") + done);
+    response.end();
+  });
+  try {
+    const engine = createOpenAiEngine({ url: server.url }, { clock: systemClock, log: silentLog });
+    const [served] = await engine.models(never);
+    const answer = await transcribe(engine.generate(generationOf(init), never));
+    const body = server.received.find(({ method }) => method === "POST")?.body ?? {};
+    return { served: served!, answer, body };
+  } finally {
+    await server.close();
+  }
+}
 
 async function readBody(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];

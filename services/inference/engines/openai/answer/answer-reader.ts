@@ -9,11 +9,15 @@ import {
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent } from "../../../events.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
+import { parseJson } from "../../upstream/parse-json.ts";
+import type { Job } from "../connection.ts";
 import { members } from "../read-json.ts";
 import { callableTools } from "../request/forms.ts";
 import { CallReader } from "./call-reader.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
+import { ForcedText } from "./forced-text.ts";
 import { formFault } from "./form-fault.ts";
+import { Seam } from "./seam.ts";
 import { Tally } from "./tally.ts";
 import { WholeCharacters } from "./whole-characters.ts";
 
@@ -28,6 +32,9 @@ import { WholeCharacters } from "./whole-characters.ts";
  */
 export class AnswerReader {
   readonly #generation: Generation;
+  readonly #seam: Seam;
+  readonly #forced: ForcedText | undefined;
+  readonly #unforced: Set<string>;
   readonly #stops: StopFilter;
   readonly #calls: CallReader;
   readonly #tally: Tally;
@@ -39,8 +46,16 @@ export class AnswerReader {
   #reason: FinishReason | undefined;
   #isOver = false;
 
-  constructor(generation: Generation) {
+  constructor({
+    generation,
+    begun,
+    forced,
+    server,
+  }: Pick<Job, "generation" | "begun" | "forced" | "server">) {
+    this.#unforced = server.unforced;
     this.#generation = generation;
+    this.#seam = new Seam(begun);
+    this.#forced = forced === undefined ? undefined : new ForcedText(forced);
     this.#stops = new StopFilter(generation.limits?.stop ?? []);
     this.#calls = new CallReader(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
     this.#tally = new Tally(generation);
@@ -64,7 +79,11 @@ export class AnswerReader {
 
   /** The events that a chunk brings. Throws `engine_failed`. */
   push(value: unknown): GenerationEvent[] {
-    const chunk = readChunk(value);
+    const read = readChunk(value);
+    const text = this.#seam.push(read.text);
+    // Tokens of what was there before have been told of.
+    const fresh = { ...read, text, logprobs: text === "" && read.text !== "" ? [] : read.logprobs };
+    const chunk = this.#forced === undefined ? fresh : this.#forced.toCall(fresh);
     this.#tally.push(chunk);
     if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
     const events = this.#readDelta(chunk);
@@ -114,8 +133,15 @@ export class AnswerReader {
   #checkForm(): void {
     const calls = this.#calls.opened;
     const isForced = this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
-    if (isForced && this.#callable.size > 0 && calls.length === 0)
+    if (isForced && this.#callable.size > 0 && calls.length === 0) {
+      this.#unforced.add(this.#generation.model);
       throw this.#failed("answered without the call that it was made to make");
+    }
+    if (
+      this.#forced !== undefined &&
+      calls.some(({ argumentsJson }) => parseJson(argumentsJson) === undefined)
+    )
+      throw this.#failed("made a call whose arguments are no JSON");
     const fault = formFault(this.#generation, this.#written, calls);
     if (fault !== undefined) throw this.#failed(fault);
   }

@@ -69,7 +69,7 @@ async function* answerText(job: Job, vigil: Vigil, end: End): AsyncGenerator<Gen
   const { clock, client } = job.server;
   const stream = new SseReader(yield* vigil.over(openStream(job)), client.address.base);
   vigil.moved();
-  const reader = new AnswerReader(job.generation);
+  const reader = new AnswerReader(job);
   const after = clock.after.bind(clock);
   while (!reader.isOver) {
     const events = yield* vigil.over(

@@ -83,13 +83,14 @@ function readTimings(chunk: Members): Told | undefined {
 /** Bytes of a prompt that count as one token, where nobody has counted the tokens. */
 const bytesPerToken = 4;
 
-function estimatePrompt({ messages, rawPrompt, tools, embedding }: Generation): number {
+function estimatePrompt({ messages, rawPrompt, tools, embedding, resume }: Generation): number {
   const raw = [...(rawPrompt === undefined ? [] : [rawPrompt]), ...(embedding?.inputs ?? [])];
   const tokens = raw.reduce(
     (sum, { prompt }) => sum + (prompt.case === "tokens" ? prompt.value.ids.length : 0),
     0,
   );
   const texts = [
+    resume?.text ?? "",
     ...raw.map(({ prompt }) => (prompt.case === "text" ? prompt.value : "")),
     ...messages.flatMap(({ parts, reasoning }) => [
       reasoning,

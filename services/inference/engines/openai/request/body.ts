@@ -1,10 +1,17 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type {
+  Generation,
+  Message,
+  RawPrompt,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ForcedCall } from "../../upstream/forced-call.ts";
 import { parseJson } from "../../upstream/parse-json.ts";
 import type { ServerTraits } from "../upstream/kinds.ts";
+import type { Begun } from "./begun.ts";
+import { toForcedMembers } from "./forced.ts";
 import { toResponseFormat, toToolMembers } from "./forms.ts";
-import type { Json, JsonObject } from "./json.ts";
-import { toMessages } from "./messages.ts";
+import type { JsonObject } from "./json.ts";
+import { toMessages, withBegun } from "./messages.ts";
 import { toChatLogprobs, toCompletionLogprobs, toSampling, toThinking } from "./sampling.ts";
 
 /** What a request depends on beside its generation. */
@@ -13,6 +20,10 @@ export interface BodyContext {
   readonly engineName: string;
   readonly contextLength: number;
   readonly traits: ServerTraits;
+  /** What of the answer is there already. */
+  readonly begun: Begun | undefined;
+  /** The call that the answer has to be, where a schema holds it to that. */
+  readonly forced: ForcedCall | undefined;
 }
 
 /**
@@ -21,36 +32,55 @@ export interface BodyContext {
  */
 export const toChatBody = (
   generation: Generation,
-  { engineName, traits }: BodyContext,
+  { engineName, traits, begun, forced }: BodyContext,
   maxTokens: number | undefined,
 ): JsonObject => ({
   model: engineName,
-  messages: toMessages(generation.messages),
-  ...toToolMembers(generation),
-  response_format: toResponseFormat(generation.outputFormat),
+  messages: toTurns(generation.messages, begun, forced),
+  ...(begun === undefined ? {} : traits.continuing?.members),
+  grammar: begun?.grammar,
+  ...(forced === undefined ? toFreeMembers(generation) : toForcedMembers(forced)),
   ...toSampling(generation.sampling),
   ...toChatLogprobs(generation.logprobs),
-  ...toThinking(generation, parseKwargs(generation.chatTemplateKwargsJson)),
+  ...toThinking(generation, parseKwargs(generation.chatTemplateKwargsJson), begun !== undefined),
   // Both names: TGI, LM Studio and Ollama know only the older, OpenAI's own newer models only the other.
   max_completion_tokens: maxTokens,
   max_tokens: maxTokens,
   ...toStreaming(generation, traits),
 });
 
+const toFreeMembers = (generation: Generation): JsonObject => ({
+  ...toToolMembers(generation),
+  response_format: toResponseFormat(generation.outputFormat),
+});
+
+function toTurns(
+  messages: readonly Message[],
+  begun: Begun | undefined,
+  forced: ForcedCall | undefined,
+): JsonObject[] {
+  const turns = toMessages(messages);
+  const told = forced === undefined ? turns : forced.instruct(turns);
+  return begun === undefined ? told : withBegun(told, begun.sent);
+}
+
 /** The body of `POST /completions`, for a raw prompt. */
 export function toCompletionBody(
   generation: Generation,
   prompt: RawPrompt,
-  { engineName, contextLength, traits }: BodyContext,
+  { engineName, contextLength, traits, begun }: BodyContext,
   maxTokens: number | undefined,
 ): JsonObject {
+  const given = toPrompt(prompt);
+  const whole = typeof given === "string" ? given + (begun?.sent ?? "") : given;
   return {
     model: engineName,
-    prompt: toPrompt(prompt),
+    prompt: whole,
+    grammar: begun?.grammar,
     ...toSampling(generation.sampling),
     ...toCompletionLogprobs(generation.logprobs),
     // Left out it is 16, so "as many as the context allows" must be said.
-    max_tokens: maxTokens ?? (traits.clampsMaxTokens ? contextLength : roomBehind(prompt, contextLength)),
+    max_tokens: maxTokens ?? (traits.clampsMaxTokens ? contextLength : roomBehind(whole, contextLength)),
     ...toStreaming(generation, traits),
   };
 }
@@ -69,13 +99,12 @@ const toStreaming = ({ limits }: Generation, traits: ServerTraits): JsonObject =
   ...traits.extras,
 });
 
-const toPrompt = ({ prompt }: RawPrompt): Json =>
+const toPrompt = ({ prompt }: RawPrompt): string | readonly number[] =>
   prompt.case === "tokens" ? prompt.value.ids : (prompt.value ?? "");
 
 /** Tokens that surely fit: a text has no more tokens than bytes. When none do, the server will say how many there are. */
-function roomBehind({ prompt }: RawPrompt, contextLength: number): number {
-  const mostTokens =
-    prompt.case === "tokens" ? prompt.value.ids.length : Buffer.byteLength(prompt.value ?? "") + 1;
+function roomBehind(prompt: string | readonly number[], contextLength: number): number {
+  const mostTokens = typeof prompt === "string" ? Buffer.byteLength(prompt) + 1 : prompt.length;
   return mostTokens < contextLength ? contextLength - mostTokens : contextLength;
 }
 

@@ -8,6 +8,8 @@ interface OptionalMember {
   readonly unless?: string;
   /** It may be this value that is refused, so another request may have the member again. */
   readonly byValue?: true;
+  /** Only when the server says that it does not know it: other objections are to this request. */
+  readonly ifUnknown?: true;
 }
 
 /**
@@ -23,6 +25,9 @@ const optional: readonly OptionalMember[] = [
   { name: "encoding_format" },
   // Of more calls than were asked for only the first goes out in any case.
   { name: "parallel_tool_calls" },
+  // A server that knows no such question may go on with the assistant's turn by itself.
+  { name: "continue_final_message", ifUnknown: true },
+  { name: "add_generation_prompt", ifUnknown: true },
   { name: "reasoning_effort", byValue: true },
   { name: "chat_template_kwargs", byValue: true },
   { name: "max_completion_tokens", unless: "max_tokens" },
@@ -64,8 +69,9 @@ export class RequestMembers {
     if (fault.status !== 400 && fault.status !== 422) return false;
     const [found] = optional
       .filter(
-        ({ name, unless }) =>
+        ({ name, unless, ifUnknown }) =>
           !this.#essential.has(name) &&
+          (ifUnknown === undefined || unknownWords.test(fault.message)) &&
           (unless === undefined || body[unless] !== undefined) &&
           holds(body, name),
       )
@@ -89,6 +95,9 @@ function placeOf(name: string, { param, message }: UpstreamFault): number {
   const place = message.search(new RegExp(`\\b${name}\\b`));
   return place < 0 ? nowhere : place;
 }
+
+const unknownWords =
+  /unknown|unrecogni[sz]ed|unexpected|unsupported|not (supported|permitted|allowed)|extra/i;
 
 const nowhere = Number.POSITIVE_INFINITY;
 
