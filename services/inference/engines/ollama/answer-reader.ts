@@ -8,10 +8,10 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent, textEvent } from "../../events.ts";
 import { StopFilter } from "../text/stop-filter.ts";
+import { WrittenAgain } from "../text/written-again.ts";
 import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
 import type { OllamaToolCall } from "./api.ts";
 import type { CallCheck } from "./call-check.ts";
-import { SeamFilter } from "./seam.ts";
 
 /** How an answer is to be read. */
 export interface ReadingPlan {
@@ -49,7 +49,7 @@ export interface AnswerLine {
 /** Turns the lines of one answer into events. */
 export class AnswerReader {
   readonly #plan: ReadingPlan;
-  readonly #seam: SeamFilter;
+  readonly #seam: WrittenAgain;
   readonly #stops: StopFilter;
   readonly #forced: ForcedCallReader | undefined;
   readonly #callIds = new Set<string>();
@@ -64,7 +64,7 @@ export class AnswerReader {
 
   constructor(plan: ReadingPlan) {
     this.#plan = plan;
-    this.#seam = new SeamFilter(plan.spaceBefore);
+    this.#seam = new WrittenAgain(plan.spaceBefore);
     this.#stops = new StopFilter(plan.stop);
     this.#forced = plan.forced?.reader();
   }

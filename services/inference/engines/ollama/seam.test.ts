@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { OllamaMessage } from "./api.ts";
-import { cutSeam, SeamFilter, withOpenTurn } from "./seam.ts";
+import { cutSeam, withOpenTurn } from "./seam.ts";
 
 test.each([
   { text: "The sky", told: "The sky", space: "" },
@@ -14,31 +14,6 @@ test.each([
     expect(cutSeam(text)).toEqual(cut);
   },
 );
-
-describe("what the model writes behind a seam", () => {
-  test.each([
-    { space: " ", pieces: [" is", " blue"], fresh: ["is", " blue"], because: "the space is there already" },
-    { space: " ", pieces: ["is"], fresh: ["is"], because: "no space was written once more" },
-    { space: "", pieces: [" is"], fresh: [" is"], because: "the first space of what follows is new" },
-    {
-      space: "\n\n",
-      pieces: ["\n", "", "\n", "1."],
-      fresh: ["", "", "", "1."],
-      because: "it comes in pieces",
-    },
-    {
-      space: "\n\n",
-      pieces: ["\n1.", "\n2."],
-      fresh: ["1.", "\n2."],
-      because: "only some of it comes again",
-    },
-    { space: "\n", pieces: ["\n\n- a"], fresh: ["\n- a"], because: "more comes than is there" },
-    { space: " ", pieces: ["\n- a", " b"], fresh: ["\n- a", " b"], because: "other white space is new" },
-  ])("is new but for the white space that was there: $because", ({ space, pieces, fresh }) => {
-    const filter = new SeamFilter(space);
-    expect(pieces.map((piece) => filter.push(piece))).toEqual(fresh);
-  });
-});
 
 describe("the turn that is left open", () => {
   const asked: OllamaMessage = { role: "user", content: "Why?" };

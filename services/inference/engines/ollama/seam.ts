@@ -11,7 +11,7 @@ export interface Seam {
 /**
  * Cuts the text to go on from before the white space at its end. Some of Ollama's renderers do so themselves
  * (model/renderers/qwen35.go), and models go on badly behind a space, because in most vocabularies it belongs to the
- * word that follows. So the model writes it once more, and `SeamFilter` takes it off.
+ * word that follows. So the model writes it once more, and `WrittenAgain` takes it off.
  */
 export function cutSeam(text: string): Seam {
   const told = text.trimEnd();
@@ -28,21 +28,4 @@ export function withOpenTurn(messages: readonly OllamaMessage[], told: string): 
   if (last?.role !== "assistant" || last.tool_calls !== undefined)
     return [...messages, { role: "assistant", content: told }];
   return [...messages.slice(0, -1), { ...last, content: last.content + told }];
-}
-
-/** Takes off the beginning of a text what of the white space is there already. */
-export class SeamFilter {
-  #space: string;
-
-  constructor(space: string) {
-    this.#space = space;
-  }
-
-  /** Takes more text and returns what of it is new. */
-  push(text: string): string {
-    let same = 0;
-    while (same < this.#space.length && text[same] === this.#space[same]) same++;
-    if (text !== "") this.#space = same === text.length ? this.#space.slice(same) : "";
-    return text.slice(same);
-  }
 }

@@ -1,3 +1,4 @@
+import { WrittenAgain } from "../../text/written-again.ts";
 import type { Begun } from "../request/begun.ts";
 
 /**
@@ -7,13 +8,12 @@ import type { Begun } from "../request/begun.ts";
 export class Seam {
   /** Empty once the first text has come. */
   #sent: string;
-  /** What is still to be written again. */
-  #again: string;
+  readonly #again: WrittenAgain;
 
   /** Of an answer that begins here nothing is taken off. */
   constructor(begun: Begun | undefined) {
     this.#sent = begun?.sent ?? "";
-    this.#again = begun?.again ?? "";
+    this.#again = new WrittenAgain(begun?.again ?? "");
   }
 
   /** What is new in the next piece of text. */
@@ -21,11 +21,6 @@ export class Seam {
     if (text === "") return text;
     const rest = this.#sent !== "" && text.startsWith(this.#sent) ? text.slice(this.#sent.length) : text;
     this.#sent = "";
-    if (rest === "" || this.#again === "") return rest;
-    let same = 0;
-    while (same < this.#again.length && rest[same] === this.#again[same]) same++;
-    // What differs is new, whatever was expected.
-    this.#again = same === rest.length ? this.#again.slice(same) : "";
-    return rest.slice(same);
+    return this.#again.push(rest);
   }
 }
