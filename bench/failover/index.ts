@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { count } from "../count.ts";
 import { raisePriority } from "../processes/priority.ts";
 import { show, spread } from "../relay/summary.ts";
 import { alignColumns } from "../relay/table.ts";
@@ -97,12 +98,5 @@ const added = ({ gapsMs, undisturbedGapsMs }: LossFigures): number =>
 
 const at = (ascending: readonly number[], share: number): number =>
   ascending[Math.min(ascending.length - 1, Math.floor(share * ascending.length))] ?? 0;
-
-function count(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 100_000)
-    throw new Error(`${flag} takes a whole number from 1 to 100000, not "${text}".`);
-  return value;
-}
 
 const print = (text: string): void => void process.stdout.write(text);

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { count } from "../count.ts";
 import { raisePriority } from "../processes/priority.ts";
 import { show, spread } from "../relay/summary.ts";
 import { alignColumns } from "../relay/table.ts";
@@ -93,13 +94,6 @@ function toTable(figures: readonly FleetFigures[]): string {
     row("CPU of the idle router, µs a second and node", ({ idleMicros }) => idleMicros.router),
     row("CPU of the router for a request of 8 tokens, µs", ({ requestMicros }) => requestMicros),
   ]);
-}
-
-function count(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 100_000)
-    throw new Error(`${flag} takes a whole number from 1 to 100000, not "${text}".`);
-  return value;
 }
 
 const print = (text: string): void => void process.stdout.write(text);
