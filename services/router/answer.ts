@@ -1,5 +1,5 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
-import { Journal } from "../../core/relay/journal.ts";
+import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import { type Pourable, type Poured, pour, type Taker } from "../../core/streams/pour.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
@@ -15,6 +15,8 @@ export interface AnswerParts {
   readonly begin: Begin;
   /** Goes on with it elsewhere when its node fails afterwards. */
   readonly goOn: ContinueAnswer;
+  /** Where what has been delivered is kept in mind. */
+  readonly deliveries: DeliveryLog;
 }
 
 /**
@@ -32,7 +34,9 @@ export class Answer
 {
   /** Whom a pour goes to. */
   #taker: Taker<GenerationEvent> | undefined;
-  readonly #journal = new Journal();
+  readonly #deliveries: DeliveryLog;
+  /** Its number there. */
+  #number = 0;
   readonly #call: Call;
   readonly #outer: AbortSignal;
   readonly #parts: AnswerParts;
@@ -50,6 +54,7 @@ export class Answer
     this.#call = call;
     this.#outer = outer;
     this.#parts = parts;
+    this.#deliveries = parts.deliveries;
   }
 
   next(): Promise<Result> {
@@ -78,7 +83,7 @@ export class Answer
 
   /** For its own pour: an event after the head goes by. */
   take(event: GenerationEvent): boolean {
-    if (this.#journal.add(event)) return this.#taker!.take(event);
+    if (this.#deliveries.add(this.#number, event)) return this.#taker!.take(event);
     const passed = this.#check(event);
     return passed === undefined || this.#taker!.take(passed);
   }
@@ -111,7 +116,7 @@ export class Answer
 
   #takeHead(): GenerationEvent {
     const event = this.#head[this.#position++]!;
-    this.#journal.add(event);
+    this.#deliveries.add(this.#number, event);
     return event;
   }
 
@@ -125,6 +130,8 @@ export class Answer
     }
     try {
       call.signal.throwIfAborted();
+      this.#number = this.#deliveries.open();
+      call.onEnd(() => this.#deliveries.close(this.#number));
       await this.#hold(await this.#parts.begin(call), (started) => [started]);
     } catch (error) {
       throw this.#settle(error);
@@ -138,7 +145,7 @@ export class Answer
     const failure = toMeshError(thrown);
     try {
       this.#begun?.leave({ error: failure });
-      const delivered = this.#journal.read();
+      const delivered = this.#deliveries.read(this.#number);
       const { asked } = this.#call;
       const remains = { asked, delivered, fingerprint: this.#fingerprint };
       await this.#hold(await this.#parts.goOn(this.#call, remains, failure), () => []);
@@ -177,7 +184,7 @@ export class Answer
         this.#checkEnd();
         return done;
       }
-      if (this.#journal.add(result.value)) return result as Result;
+      if (this.#deliveries.add(this.#number, result.value)) return result as Result;
       const passed = this.#check(result.value);
       return passed === undefined ? this.next() : { value: passed, done: false };
     } catch (error) {

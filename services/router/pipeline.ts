@@ -3,6 +3,7 @@ import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
 import { stack } from "../../core/layers.ts";
+import { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { Answer } from "./answer.ts";
 import { type Begin, Call } from "./call.ts";
@@ -47,6 +48,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const open = new OpenCalls();
   const admission = new Admission(options);
   const budget = new RetryBudget(clock);
+  const deliveries = new DeliveryLog();
   let draining = false;
   fleet.onChange(() => admission.admit());
 
@@ -77,7 +79,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     generate(generation, signal) {
       const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
-      return new Answer(new Call(named, clock.now()), signal, { begin, goOn });
+      return new Answer(new Call(named, clock.now()), signal, { begin, goOn, deliveries });
     },
     open,
     get draining() {

@@ -1,4 +1,4 @@
-import type { Delivered } from "../../../core/relay/journal.ts";
+import type { Delivered } from "../../../core/relay/delivery-log.ts";
 import type {
   Generation,
   Limits,
