@@ -12,8 +12,9 @@ import {
 import { MeshError } from "../errors/mesh-error.ts";
 import { type Cancellable, Connection } from "./connection.ts";
 import { cannotBeReached, fromServiceError, toMethodDefinition } from "./grpc-codec.ts";
+import { toTarget } from "./grpc-resolver.ts";
 import { readCall, writeCall } from "./grpc-streams.ts";
-import { keepalive, maxMessageBytes } from "./limits.ts";
+import { keepalive, maxMessageBytes, roamingKeepalive } from "./limits.ts";
 import { asMessage, asMessages } from "./messages.ts";
 import { type ClientTls, tlsOptions, toChannelCredentials } from "./tls.ts";
 
@@ -31,6 +32,11 @@ export interface GrpcTransportOptions {
   readonly tls?: ClientTls | undefined;
   /** How long making a connection may take, in milliseconds. */
   readonly connectLimitMs?: number;
+  /**
+   * Whether this machine, or the NAT that it is behind, may get another address: then a connection that leads nowhere
+   * any more is given up earlier.
+   */
+  readonly roams?: boolean;
 }
 
 const channelOptions: ChannelOptions = {
@@ -50,11 +56,12 @@ const channelOptions: ChannelOptions = {
  * MeshErrors: what the server threw, or `node_lost` when it cannot be reached.
  */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
-  const { address, tls } = options;
+  const { address, tls, roams = false } = options;
   const connection = new Connection(
     () =>
-      new Client(address, toChannelCredentials(tls), {
+      new Client(toTarget(address), toChannelCredentials(tls), {
         ...channelOptions,
+        ...(roams ? roamingKeepalive : {}),
         ...(tls === undefined ? {} : tlsOptions(address)),
       }),
     options.connectLimitMs,

@@ -14,3 +14,13 @@ export const keepalive = {
   "grpc.keepalive_time_ms": 2000,
   "grpc.keepalive_timeout_ms": 3000,
 } as const;
+
+/**
+ * The same for a node that dials out. It hears nothing while nobody asks it for anything, so only this tells it that its
+ * connection leads nowhere any more: within 3 s, so that it is back within 5 s. When it is held up for as long as that,
+ * its router has given it up anyway.
+ */
+export const roamingKeepalive = {
+  "grpc.keepalive_time_ms": 1000,
+  "grpc.keepalive_timeout_ms": 2000,
+} as const;

@@ -64,7 +64,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     const engines = offer.sources.map((source) => createOffered(source, { clock, log, onProgress }));
 
     const connect = (address: string, role: "registry" | "router") => {
-      const transport = security.connect(address, { role });
+      const transport = security.connect(address, { role }, { roams: true });
       add({ name: `connection to ${address}`, stop: () => transport.close() });
       return transport;
     };

@@ -12,8 +12,11 @@ import type { TlsValues } from "./settings/tls.ts";
 export interface Security {
   /** To listen with; undefined where the mesh is in plain text. */
   readonly credentials: LiveCredentials | undefined;
-  /** Makes a connection to HOST:PORT that stands only if `expect` is there; in plain text, to whoever is there. */
-  connect(address: string, expect: Identity): GrpcTransport;
+  /**
+   * Makes a connection to HOST:PORT that stands only if `expect` is there; in plain text, to whoever is there. `roams`
+   * when this machine may get another address (`GrpcTransportOptions`).
+   */
+  connect(address: string, expect: Identity, options?: { readonly roams?: boolean }): GrpcTransport;
 }
 
 /** Security by the settings of a process that acts as `role`, which follows its files for as long as it runs. */
@@ -26,8 +29,12 @@ export function secure(values: TlsValues, role: Role, { add }: Pick<Lifecycle, "
 /** Security with credentials at hand. */
 export const withCredentials = (credentials: LiveCredentials | undefined): Security => ({
   credentials,
-  connect: (address, expect) =>
-    createGrpcTransport({ address, tls: credentials === undefined ? undefined : { credentials, expect } }),
+  connect: (address, expect, { roams = false } = {}) =>
+    createGrpcTransport({
+      address,
+      tls: credentials === undefined ? undefined : { credentials, expect },
+      roams,
+    }),
 });
 
 /** Tells the operator of a listener that others can reach and that takes everybody for a friend. */

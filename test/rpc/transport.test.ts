@@ -253,6 +253,16 @@ describe("a gRPC server", () => {
     });
   });
 
+  test("finds its server by name, again and again", async () => {
+    const { server } = await overGrpc({ listModels: () => ({}) });
+    const address = server.address.replace("127.0.0.1", "localhost");
+    for (const _ of ["first", "second"]) {
+      const transport = createGrpcTransport({ address });
+      cleanups.push(() => transport.close());
+      expect(await createClient(RouterService, transport).listModels({})).toMatchObject({ models: [] });
+    }
+  });
+
   test("gives a connection up that does not come about, and makes a fresh one for the next call", async () => {
     // Takes connections and never says a word, as a link does that swallows everything.
     const held = new Set<Socket>();
