@@ -19,6 +19,8 @@ export function findRoom(request: RouteRequest, candidates: readonly Candidate[]
     if (isAble(candidate, request)) {
       room = "full";
       const free = candidate.occupied < candidate.slots;
+      // Who is awake and full tells nothing once another one is.
+      if (!free && awake) continue;
       const resting = candidate.ejectedMs > 0;
       if (free && !resting) return "free";
       if (resting) freeAtRest ||= free;
