@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
+import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../services/inference/engine-contract.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
 import { type Mesh, startMesh } from "../support/mesh.ts";
 import { claiming, starterAbilities, starterPrompts } from "./claiming.ts";
+
+const abilities = { ...starterAbilities, resume: Capabilities_Resume.TEXT };
 
 describe("in front of a mesh", () => {
   let mesh: Mesh;
@@ -16,9 +19,9 @@ describe("in front of a mesh", () => {
   describeEngine("openai", {
     create: () => {
       const options = { url: mesh.url, apiKey: mesh.apiKey };
-      return claiming(createOpenAiEngine(options, { clock: systemClock, log: silentLog }), starterAbilities);
+      return claiming(createOpenAiEngine(options, { clock: systemClock, log: silentLog }), abilities);
     },
-    abilities: starterAbilities,
+    abilities,
     prompts: starterPrompts,
   });
 });

@@ -135,7 +135,7 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     try {
       if (signal.aborted) throw abortError(signal.reason);
       this.#admission = admit(generation);
-      this.#place = this.#admission.slots.take(this.#onRunning, generation.resume !== undefined);
+      this.#place = this.#admission.slots.take(this.#onRunning, generation.resume?.beingRead);
     } catch (error) {
       this.fail(toMeshError(error));
       return this.next();

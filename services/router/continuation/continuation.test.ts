@@ -450,6 +450,20 @@ test("an answer that was itself begun elsewhere goes on from both parts", async 
   expect(wordsUpTo(2) + textOf(reader.events)).toBe(wordsUpTo(wholeTokens));
 });
 
+test("an answer that its caller had begun goes on from the whole text, for ids alone would say too little", async () => {
+  const reader = await begin(equal, { resume: { text: wordsUpTo(2) } });
+  join({ b: equal });
+  await kill("a");
+  expect(nodes.b!.asked[0]?.generation.resume).toMatchObject({
+    tokenIds: [],
+    text: wordsUpTo(5),
+    fingerprint: "",
+  });
+  nodes.b!.finish();
+  await settled();
+  expect(wordsUpTo(2) + textOf(reader.events)).toBe(wordsUpTo(wholeTokens));
+});
+
 test("a relay pours a continued answer to its reader as one", async () => {
   join({ a: equal });
   const answer = pipeline.generate(generationOf(), new AbortController().signal)[Symbol.asyncIterator]();

@@ -33,7 +33,9 @@ export function listWays(remains: Remains): Way[] {
   const { asked, delivered, fingerprint } = remains;
   if (asked.embedding !== undefined) return [{ generation: asked, exact: false, toUsage: asIs }];
   const ways: Way[] = [];
-  if (fingerprint !== "" && delivered.tokenIds.length > 0) ways.push(fromTokens(remains));
+  // Behind a text that the caller wrote, whose tokens nobody knows, ids alone say too little.
+  const knowsAll = asked.resume === undefined || asked.resume.text === "" || asked.resume.tokenIds.length > 0;
+  if (fingerprint !== "" && delivered.tokenIds.length > 0 && knowsAll) ways.push(fromTokens(remains));
   if (delivered.hasToolCalls) return ways;
   ways.push(delivered.text === "" ? anew(remains) : fromText(remains));
   return ways;
@@ -46,6 +48,7 @@ function fromTokens({ asked, delivered: { tokenIds, text }, fingerprint }: Remai
     tokenIds: [...(asked.resume?.tokenIds ?? []), ...tokenIds],
     text: (asked.resume?.text ?? "") + text,
     fingerprint,
+    beingRead: true,
   };
   return { generation: { ...asked, resume }, exact: true, toUsage: asIs };
 }
@@ -59,6 +62,7 @@ function fromText({ asked, delivered }: Remains): Way {
     tokenIds: [],
     text: (asked.resume?.text ?? "") + text,
     fingerprint: "",
+    beingRead: true,
   };
   return {
     generation: { ...asked, resume, ...less(asked, earlier + tokens) },

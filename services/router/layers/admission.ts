@@ -111,8 +111,8 @@ export class Admission {
   }
 
   /** The queue in which a generation waits: with those that the same nodes can have. */
-  #laneOf({ generation: { model, caller }, needs }: Call): string {
-    const lane = `${needs} ${model}`;
+  #laneOf({ generation: { model, caller, resume }, needs }: Call): string {
+    const lane = resume === undefined ? `${needs} ${model}` : `${needs} ${model} ${resume.fingerprint}`;
     if (caller === undefined || caller.via.length === 0) return lane;
     // Marks that no node here has change nothing, and whoever makes some up is to get no turns of his own by it.
     const marks = new Set(this.#options.fleet.candidates(model).map(({ served }) => served?.via));

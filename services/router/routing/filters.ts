@@ -134,7 +134,8 @@ export const cameThrough = ({ via }: ServedModel, { caller }: Generation): boole
 const isTooShort = ({ contextLength }: ServedModel, leastContext: number | undefined): boolean =>
   leastContext !== undefined && contextLength < leastContext;
 
-function canResume({ capabilities, fingerprint }: ServedModel, generation: Generation): boolean {
+/** Whether a node can go on with an answer that is begun, from where this generation has it begin. */
+export function canResume({ capabilities, fingerprint }: ServedModel, generation: Generation): boolean {
   const { resume } = generation;
   if (resume === undefined) return true;
   if (resume.fingerprint !== "" && resume.fingerprint !== fingerprint) return false;

@@ -1,10 +1,12 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import {
   type GenerationSchema,
+  ResumePointSchema,
   Role,
   ToolChoice_Mode,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { Capabilities_Resume, ServedModelSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { candidateOf, generationOf, nodeOf } from "../testing.ts";
 import type { Candidate } from "./candidate.ts";
 import { needsOf } from "./needs.ts";
@@ -33,6 +35,22 @@ test("asks for patience when nobody serves a known model now", () => {
 
 test("calls no model unknown before the registry has been heard", () => {
   expect(refusal({}, [], { informed: false, known: false })).toMatchObject({ kind: "no_nodes" });
+});
+
+test("names the parameter when no node can go on with an answer", () => {
+  const resume = create(ResumePointSchema, { text: "Once upon" });
+  const able = candidateOf("able");
+  const served = create(ServedModelSchema, {
+    model: "m",
+    capabilities: { resume: Capabilities_Resume.NONE },
+  });
+  const unable = candidateOf("unable", { served, offers: ~0 });
+  expect(refusal({ resume }, [unable])).toMatchObject({
+    kind: "invalid_request",
+    param: "continue_final_message",
+    code: "unsupported_parameter",
+  });
+  expect(refusal({ resume }, [unable, { ...able, connected: false }])).toMatchObject({ kind: "no_nodes" });
 });
 
 test("asks for patience when a node that could do it is only unreachable", () => {

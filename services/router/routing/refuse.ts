@@ -1,7 +1,7 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { ringCode, ringMessage } from "../../../core/hops.ts";
 import type { Candidate } from "./candidate.ts";
-import { cameThrough, listVerbs, type RouteRequest } from "./filters.ts";
+import { cameThrough, canResume, listVerbs, type RouteRequest } from "./filters.ts";
 import { listNeeds } from "./needs.ts";
 
 /** When to ask again for a model that nobody serves just now. */
@@ -35,6 +35,13 @@ export function refuse(
     return new MeshError("engine_failed", ringMessage, { code: ringCode });
   if (serving.length > 0 && !serving.some(({ offers }) => (needs & ~offers) === 0))
     return unsupported(model, needs, serving);
+  if (serving.length > 0 && !serving.some(({ served }) => canResume(served!, generation)))
+    return new MeshError(
+      "invalid_request",
+      "Unsupported parameter: 'continue_final_message' is not supported with this model: of those that serve " +
+        `\`${model}\`, no node can go on with such an answer. Leave it out or choose another model.`,
+      { param: "continue_final_message", code: "unsupported_parameter" },
+    );
   return nobody(`No node serves the model \`${model}\` right now: try again soon.`);
 }
 

@@ -59,6 +59,16 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
   throw await readWrongBody(job, response);
 }
 
+/** Members that others can do without, and this request cannot. */
+function essentialMembers({ generation, begun, server: { traits } }: Job): string[] {
+  const { members, mustBeAsked } = traits.continuing;
+  return [
+    // What the caller says to the template is no hint.
+    ...(generation.chatTemplateKwargsJson === "" ? [] : ["chat_template_kwargs"]),
+    ...(begun !== undefined && mustBeAsked ? Object.keys(members) : []),
+  ];
+}
+
 /** The JSON that answers an embedding request. Throws like `openStream`. */
 export async function fetchEmbeddings(job: Job): Promise<unknown> {
   const { generation, served } = job;
@@ -91,10 +101,7 @@ async function send(
   wanted?: number,
 ): Promise<Response> {
   const { client, optional } = job.server;
-  // What the caller says to the template is no hint.
-  const members = optional.begin(
-    job.generation.chatTemplateKwargsJson === "" ? [] : ["chat_template_kwargs"],
-  );
+  const members = optional.begin(essentialMembers(job));
   const { hops = 0, via = [] } = job.generation.caller ?? {};
   const headers = {
     accept,

@@ -47,6 +47,7 @@ describe("going on with an answer from its text", () => {
     },
     { kind: "vLLM", members: { continue_final_message: true, add_generation_prompt: false } },
     { kind: "SGLang", members: { continue_final_message: true } },
+    { kind: "another mesh", members: { continue_final_message: true, add_generation_prompt: false } },
     { kind: "TGI", members: {} },
     { kind: "LM Studio", members: {} },
     { kind: "Ollama", members: {} },
@@ -64,11 +65,6 @@ describe("going on with an answer from its text", () => {
       ...members,
     });
     expect(served.capabilities?.resume).toBe(Capabilities_Resume.TEXT);
-  });
-
-  test("is not claimed of another mesh, which answers in a new turn", async () => {
-    const { served } = await goOn("another mesh", {});
-    expect(served.capabilities?.resume).toBe(Capabilities_Resume.NONE);
   });
 
   test("leaves other requests as they are", async () => {

@@ -418,7 +418,6 @@ describe.each<{
     grammar: "root ::= [a]",
     echo: true,
     documents: [{ text: "d" }],
-    continue_final_message: true,
     add_generation_prompt: false,
     prompt_logprobs: 1,
     use_beam_search: true,
@@ -433,6 +432,40 @@ describe.each<{
     param,
     code: "unsupported_parameter",
   })),
+  ...[
+    { what: "the user's turn to go on with", messages: [{ role: "user", content: "Hi" }] },
+    {
+      what: "a call to go on with",
+      messages: [
+        { role: "user", content: "Hi" },
+        {
+          role: "assistant",
+          content: "I",
+          tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }],
+        },
+      ],
+    },
+    {
+      what: "nothing to go on with",
+      messages: [
+        { role: "user", content: "Hi" },
+        { role: "assistant", content: "" },
+      ],
+    },
+    { what: "a turn to go on with and nothing before it", messages: [{ role: "assistant", content: "I" }] },
+  ].map(({ what, messages }) => ({
+    what,
+    body: question({ messages, continue_final_message: true }),
+    message:
+      "With 'continue_final_message' the last of at least two messages must be the assistant's, with text and without tool calls: the answer goes on behind that text.",
+    param: "messages",
+  })),
+  {
+    what: "a turn to go on with and a new one",
+    body: question({ continue_final_message: true, add_generation_prompt: true }),
+    message: "Cannot set both 'continue_final_message' and 'add_generation_prompt' to true.",
+    param: "continue_final_message",
+  },
   {
     what: "a spoken answer",
     body: question({ modalities: ["text", "audio"] }),

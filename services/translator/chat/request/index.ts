@@ -6,6 +6,7 @@ import { missing } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
 import { defaultRules, type RequestRules } from "../../request-rules.ts";
+import { findBegunAnswer } from "./begun-answer.ts";
 import { parseMessages } from "./messages.ts";
 import { parseOutputFormat } from "./output-format.ts";
 import { knownBeside, refuse } from "./refusals.ts";
@@ -48,16 +49,18 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
   refuse(raw, body);
 
   const remote = rules.fetchImages ? new RemoteImages() : undefined;
-  const messages = parseMessages(body.messages, remote);
+  const conversation = parseMessages(body.messages, remote);
+  const begun = findBegunAnswer(body, conversation);
   const { tools, toolChoice, legacy } = parseTools(body);
   const generation = create(GenerationSchema, {
     model: body.model,
-    messages,
+    messages: begun?.messages ?? conversation,
     tools,
     sampling: parseSampling(body),
     limits: parseLimits(body),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
+  if (begun !== undefined) generation.resume = begun.resume;
   if (toolChoice !== undefined) generation.toolChoice = toolChoice;
   // The legacy form has room for one call only.
   const parallel = legacy ? false : body.parallel_tool_calls;

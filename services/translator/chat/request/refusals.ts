@@ -26,7 +26,6 @@ const refused = [
   // Of open servers: another prompt, other tokens, other ends.
   "echo",
   "documents",
-  "continue_final_message",
   "prompt_logprobs",
   "use_beam_search",
   "min_tokens",
@@ -36,15 +35,16 @@ const refused = [
 ];
 
 /** Keys that are no part of the schema and are known all the same: those above, and harmless ones of open servers. */
-export const knownBeside: readonly string[] = [...refused, "add_generation_prompt", "thinking", "ignore_eos"];
+export const knownBeside: readonly string[] = [...refused, "thinking", "ignore_eos"];
 
 const mostMetadata = 16;
 
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {
   for (const name of refused) if (asksForSomething(raw[name])) throw unsupportedParameter(name);
-  // The one that is on unless it is switched off.
-  if (raw.add_generation_prompt === false) throw unsupportedParameter("add_generation_prompt");
+  // The one that is on unless it is switched off; then it means that the last turn goes on.
+  if (body.add_generation_prompt === false && body.continue_final_message !== true)
+    throw unsupportedParameter("add_generation_prompt");
   if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
   if (body.metadata) {
     const count = Object.keys(body.metadata).length;

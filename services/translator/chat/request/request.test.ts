@@ -61,6 +61,29 @@ describe("a short request", () => {
     expect(parse(nulls)).toEqual(parse());
   });
 
+  test.each([undefined, false])(
+    "may have its last turn gone on with, when add_generation_prompt is %s",
+    (add_generation_prompt) => {
+      const begun = {
+        role: "assistant",
+        content: [
+          { type: "text", text: "Once upon" },
+          { type: "text", text: " a ti" },
+        ],
+      };
+      const messages = [{ role: "user", content: "Tell me a story." }, begun];
+      const { generation } = parse({ messages, continue_final_message: true, add_generation_prompt });
+      expect(generation.messages).toEqual(parse({ messages: messages.slice(0, 1) }).generation.messages);
+      expect(generation.resume).toMatchObject({
+        text: "Once upon a ti",
+        tokenIds: [],
+        fingerprint: "",
+        beingRead: false,
+      });
+      expect(parse({ messages, continue_final_message: false }).generation.resume).toBeUndefined();
+    },
+  );
+
   test("may switch off what nobody could switch on", () => {
     const off = {
       ...{ echo: false, continue_final_message: false, use_beam_search: false, add_generation_prompt: true },

@@ -122,6 +122,8 @@ export const chatRequestSchema = object({
   repetition_penalty: optional(decimalAbove(0)),
   chat_template_kwargs: optional(anyObject),
   include_reasoning: optional(flag),
+  continue_final_message: optional(flag),
+  add_generation_prompt: optional(flag),
   reasoning: optional(object({ effort: optional(effort), enabled: optional(flag), exclude: optional(flag) })),
   think: optional(z.union([flag, word("low", "medium", "high")], { error: "one of a boolean or a string" })),
   format: optional(z.union([z.literal("json"), anyObject], { error: "one of 'json' or an object" })),

@@ -47,6 +47,9 @@ const notes: ParameterNotes<typeof chatRequestSchema> = {
   repetition_penalty: "Above 1: tokens that have come are less likely, those of the prompt too.",
   chat_template_kwargs: "Passed to the model's chat template.",
   include_reasoning: "Whether thoughts are shown.",
+  continue_final_message:
+    "The answer goes on behind the last message, which is the assistant's; `add_generation_prompt` is false then.",
+  add_generation_prompt: "False only beside `continue_final_message`.",
   reasoning: "OpenRouter's form of `reasoning_effort` and `include_reasoning`.",
   think: "Ollama's form of `reasoning_effort`.",
   format: "Ollama's form of `response_format`.",

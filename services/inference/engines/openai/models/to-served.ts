@@ -49,9 +49,6 @@ function toCapabilities({ vision, embeddings }: ModelFacts, kind: ServerKind) {
     logitBias: answers,
     rawPrompt: answers,
     embeddings: embeddings !== false,
-    resume:
-      answers && serverKinds[kind].continuing !== undefined
-        ? Capabilities_Resume.TEXT
-        : Capabilities_Resume.NONE,
+    resume: answers ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
   };
 }

@@ -27,8 +27,8 @@ export function readBegun(
   const text = generation.resume?.text ?? "";
   if (text === "") return undefined;
   // Of tools llama-server makes a grammar itself, and takes no second one.
-  const isHeld = continuing?.takesGrammar === true && callableTools(generation).length === 0;
-  const trims = generation.rawPrompt === undefined && continuing?.trims === true;
+  const isHeld = continuing.takesGrammar && callableTools(generation).length === 0;
+  const trims = generation.rawPrompt === undefined && continuing.trims;
   const again = (isHeld ? lastWord : trims ? lastSpaces : lastSpace).exec(text.slice(-lookBack))?.[0] ?? "";
   const sent = text.slice(0, text.length - again.length);
   if (again === "" || sent === "") return { sent: text, again: "", grammar: undefined };

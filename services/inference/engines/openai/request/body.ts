@@ -37,7 +37,7 @@ export const toChatBody = (
 ): JsonObject => ({
   model: engineName,
   messages: toTurns(generation.messages, begun, forced),
-  ...(begun === undefined ? {} : traits.continuing?.members),
+  ...(begun === undefined ? {} : traits.continuing.members),
   grammar: begun?.grammar,
   ...(forced === undefined ? toFreeMembers(generation) : toForcedMembers(forced)),
   ...toSampling(generation.sampling),

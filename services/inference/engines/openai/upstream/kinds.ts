@@ -28,14 +28,16 @@ export interface ServerTraits {
    * front of its call, a small one never comes to it.
    */
   readonly forcesBySchema: boolean;
-  /** How it goes on with an answer that was begun elsewhere; undefined: it begins anew. */
-  readonly continuing: Continuing | undefined;
+  /** How it goes on with an answer that was begun elsewhere. */
+  readonly continuing: Continuing;
 }
 
 /** How a server goes on with the assistant's turn at the end of a chat. */
 export interface Continuing {
   /** Members that ask for it. */
   readonly members: JsonObject;
+  /** Whether it answers in a new turn unless it is asked; others may know no such question and go on all the same. */
+  readonly mustBeAsked: boolean;
   /** Whether white space at the end of the turn can get lost on its way into the prompt. */
   readonly trims: boolean;
   /** Whether it takes llama.cpp's grammars, which can hold an answer to its first characters. */
@@ -52,8 +54,8 @@ const finalMessage = { continue_final_message: true, add_generation_prompt: fals
  *
  * Of an assistant's turn at the end llama-server goes on with each, unless it was started without; newer versions then
  * do so when they are asked, older ones pass over the question. vLLM must be asked, and refuses it without both members;
- * SGLang puts the text behind the prompt. TGI and Ollama go on by themselves; LM Studio does not say. A mesh answers
- * in a new turn.
+ * SGLang puts the text behind the prompt. TGI and Ollama go on by themselves; LM Studio does not say. A mesh goes
+ * on when it is asked, and with JSON and forced calls too, where its nodes can.
  */
 export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
   "llama-server": {
@@ -63,7 +65,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: { return_progress: true, timings_per_token: true },
     countsInOptions: {},
     forcesBySchema: true,
-    continuing: { members: finalMessage, trims: false, takesGrammar: true },
+    continuing: { members: finalMessage, mustBeAsked: false, trims: false, takesGrammar: true },
   },
   vllm: {
     title: "vLLM",
@@ -72,7 +74,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: { continuous_usage_stats: true },
     forcesBySchema: false,
-    continuing: { members: finalMessage, trims: true, takesGrammar: false },
+    continuing: { members: finalMessage, mustBeAsked: true, trims: true, takesGrammar: false },
   },
   sglang: {
     title: "SGLang",
@@ -81,7 +83,12 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: { continuous_usage_stats: true },
     forcesBySchema: false,
-    continuing: { members: { continue_final_message: true }, trims: false, takesGrammar: false },
+    continuing: {
+      members: { continue_final_message: true },
+      mustBeAsked: false,
+      trims: false,
+      takesGrammar: false,
+    },
   },
   "lm-studio": {
     title: "LM Studio",
@@ -90,7 +97,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: {},
     forcesBySchema: false,
-    continuing: { members: {}, trims: true, takesGrammar: false },
+    continuing: { members: {}, mustBeAsked: false, trims: true, takesGrammar: false },
   },
   tgi: {
     title: "Text Generation Inference",
@@ -99,7 +106,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: {},
     forcesBySchema: false,
-    continuing: { members: {}, trims: true, takesGrammar: false },
+    continuing: { members: {}, mustBeAsked: false, trims: true, takesGrammar: false },
   },
   mesh: {
     title: "another mesh",
@@ -108,7 +115,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: {},
     forcesBySchema: false,
-    continuing: undefined,
+    continuing: { members: finalMessage, mustBeAsked: true, trims: false, takesGrammar: false },
   },
   ollama: {
     title: "Ollama",
@@ -117,7 +124,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: {},
     forcesBySchema: false,
-    continuing: { members: {}, trims: true, takesGrammar: false },
+    continuing: { members: {}, mustBeAsked: false, trims: true, takesGrammar: false },
   },
   unknown: {
     title: "a server of unknown kind",
@@ -126,7 +133,7 @@ export const serverKinds: Readonly<Record<ServerKind, ServerTraits>> = {
     extras: {},
     countsInOptions: {},
     forcesBySchema: false,
-    continuing: { members: finalMessage, trims: true, takesGrammar: false },
+    continuing: { members: finalMessage, mustBeAsked: false, trims: true, takesGrammar: false },
   },
 };
 
