@@ -6,7 +6,7 @@ import {
   ServedModelSchema,
 } from "../../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { OpenAiOptions } from "../options.ts";
-import { type ServerKind, serverKinds } from "../upstream/kinds.ts";
+import { serverKinds } from "../upstream/kinds.ts";
 import type { ListedModel } from "./read-models.ts";
 import type { ModelFacts, ServerFacts } from "./server-facts.ts";
 
@@ -24,7 +24,7 @@ export function toServed(listed: ListedModel, server: ServerFacts, options: Open
     contextLength: options.contextSize ?? facts.contextLength ?? listed.contextLength ?? unknownContextLength,
     slots: options.slots ?? facts.slots ?? serverKinds[server.kind].defaultSlots,
     fingerprint: createHash("sha256").update(identity).digest("hex").slice(0, 16),
-    capabilities: toCapabilities(facts, server.kind),
+    capabilities: toCapabilities(facts),
   });
 }
 
@@ -36,7 +36,7 @@ export const isContextUnknown = (listed: ListedModel, server: ServerFacts, optio
  * All that the protocol can carry, less what the server itself denies; probes find out the rest. Answers are continued
  * from their text at most: the protocol has no tokens of an answer to continue from.
  */
-function toCapabilities({ vision, embeddings }: ModelFacts, kind: ServerKind) {
+function toCapabilities({ vision, embeddings }: ModelFacts) {
   const answers = embeddings !== true;
   return {
     tools: answers,
