@@ -26,7 +26,8 @@ export class AnswerCheck {
   #givenTokens = 0;
   #shownDeltas = 0;
   #units = 0;
-  #toolCalls = 0;
+  /** Calls that have begun; undefined until the first piece of one when some may have begun before this answer goes on. */
+  #toolCalls: number | undefined;
   /** Inputs to embed; undefined when the generation asks for no embeddings. */
   readonly #inputs: number | undefined;
   #embedded = 0;
@@ -37,6 +38,7 @@ export class AnswerCheck {
     this.#inputs = generation.embedding?.inputs.length;
     this.#maxTokens = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
     this.#resumedTokens = generation.resume?.tokenIds.length ?? 0;
+    this.#toolCalls = this.#resumedTokens === 0 ? 0 : undefined;
   }
 
   /** Whether anything but signs of life has come. */
@@ -105,9 +107,13 @@ export class AnswerCheck {
     return event;
   }
 
-  /** Calls come one after the other, numbered without gaps; the first piece of each carries id and name. */
+  /**
+   * Calls come one after the other, numbered without gaps; the first piece of each carries id and name, and may have come
+   * before the place from which this answer goes on.
+   */
   #acceptToolCall(piece: ToolCallDelta): void {
     this.#units += piece.argumentsJson.length;
+    this.#toolCalls ??= piece.id === "" ? piece.index + 1 : piece.index;
     if (piece.index === this.#toolCalls) {
       if (piece.id === "" || piece.name === "") throw this.#broken("began a tool call without id or name");
       this.#toolCalls++;

@@ -8,6 +8,7 @@ import {
   type GenerationEvent,
   GenerationEventSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { finishedEvent, startedEvent, textEvent } from "../events.ts";
 import { FakeEngine, generationOf, servedModel, usageOf } from "../fake-engine.ts";
 import { makeGuard, read, settle } from "./fakes.ts";
@@ -220,6 +221,29 @@ describe("an engine that breaks the contract", () => {
     expect(error).toMatchObject({ kind: "engine_failed" });
     expect(error?.message).toContain(says);
     expect(guard.open).toBe(0);
+  });
+
+  test.each<{ because: string; pieces: Parameters<typeof toolCall>[0][]; taken: boolean }>([
+    { because: "the first goes on with a call", pieces: [{ index: 0 }], taken: true },
+    {
+      because: "another call follows it",
+      pieces: [{ index: 0 }, { index: 1, id: "c", name: "f" }],
+      taken: true,
+    },
+    { because: "it begins the second call", pieces: [{ index: 1, id: "c", name: "f" }], taken: true },
+    { because: "a call is left out", pieces: [{ index: 0 }, { index: 2, id: "c", name: "f" }], taken: false },
+    { because: "the next has no name", pieces: [{ index: 0 }, { index: 1 }], taken: false },
+  ])("that goes on behind tokens may have begun calls before: $because", async ({ pieces, taken }) => {
+    const capabilities = { tools: true, resume: Capabilities_Resume.TOKENS };
+    const { guard, engine } = await makeGuard({
+      engines: [new FakeEngine([servedModel("m", { capabilities })])],
+    });
+    const reading = read(guard, generationOf({ resume: { tokenIds: [1, 2] } }));
+    await settle();
+    for (const event of [started, ...pieces.map(toolCall), finished]) engine.runs[0]?.send(event);
+    const error = await reading.ended;
+    if (taken) expect(error).toBeUndefined();
+    else expect(error).toMatchObject({ kind: "engine_failed" });
   });
 
   test("throws something: the caller sees `engine_failed`, the log its cause", async () => {

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
+import type { Continuation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Begin, Begun, Call } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { isMovable, isOneNodesTrouble } from "../layers/failover.ts";
@@ -41,11 +42,12 @@ export const continueAnswer =
   async (call, remains, failure) => {
     if (call.ending !== undefined || !isMovable(failure)) throw failure;
     if (call.continuations.length >= continuationLimit) throw failure;
-    const lostNode = call.attempts.at(-1) ?? "";
-    const lostAt = clock.now();
     const ways = listWays(remains).filter((way) => hasHope(way, call, fleet));
     if (ways.length === 0) throw failure;
-    call.deliveredTokens = (call.asked.resume?.tokenIds.length ?? 0) + remains.delivered.tokens;
+    const { tokens } = remains.delivered;
+    const lostAt = clock.now();
+    const lostNode = call.attempts.at(-1) ?? "";
+    call.deliveredTokens = (call.asked.resume?.tokenIds.length ?? 0) + tokens;
     call.tried = [lostNode];
     let failures = 0;
     for (;;) {
@@ -53,28 +55,13 @@ export const continueAnswer =
         const attempts = call.attempts.length;
         try {
           const begun = await takeWay(way, call, begin);
-          const { exact } = way;
-          const { tokens } = remains.delivered;
-          const nodeId = call.attempts.at(-1) ?? "";
+          const continuation = toContinuation(begun, call, way, tokens);
+          call.continuations.push(continuation);
+          const stallMs = Math.round(clock.now() - lostAt);
           log.warn(
-            {
-              generation_id: call.asked.id,
-              from: lostNode,
-              to: nodeId,
-              after_tokens: tokens,
-              exact,
-              stall_ms: Math.round(clock.now() - lostAt),
-              reason: failure.message,
-            },
+            { ...toFields(continuation, call, lostNode), stall_ms: stallMs, reason: failure.message },
             "answer continued on another node",
           );
-          call.continuations.push({
-            $typeName: "cxmpute.generation.v1.Continuation",
-            nodeId,
-            afterTokens: tokens,
-            exact,
-            fingerprint: fingerprintOf(begun),
-          });
           return begun;
         } catch (error) {
           if (call.ending !== undefined) throw failure;
@@ -87,8 +74,26 @@ export const continueAnswer =
     }
   };
 
-const fingerprintOf = ({ head: [first] }: Begun): string =>
-  first?.event.case === "started" ? first.event.value.fingerprint : "";
+const toContinuation = (
+  { head: [first] }: Begun,
+  { attempts }: Call,
+  { exact }: Way,
+  afterTokens: number,
+): Continuation => ({
+  $typeName: "cxmpute.generation.v1.Continuation",
+  nodeId: attempts.at(-1) ?? "",
+  afterTokens,
+  exact,
+  fingerprint: first?.event.case === "started" ? first.event.value.fingerprint : "",
+});
+
+const toFields = ({ nodeId, afterTokens, exact }: Continuation, { asked }: Call, lostNode: string) => ({
+  generation_id: asked.id,
+  from: lostNode,
+  to: nodeId,
+  after_tokens: afterTokens,
+  exact,
+});
 
 /** Whether some node, the lost one included, is of a kind that can go on in this way. */
 function hasHope({ generation }: Way, { needs, leastContext }: Call, fleet: Fleet): boolean {
