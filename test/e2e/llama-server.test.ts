@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Ajv } from "ajv";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -176,16 +177,20 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
       .flatMap(([, program]) => program.entries())
       .filter(({ msg }) => msg === "answer continued on another node");
 
-  /** Long answers as streams; once all are under way, makes the trouble. */
-  async function streamThrough(trouble: () => Promise<unknown>): Promise<LongAnswer[]> {
+  /** What answers of the embedded node say of their engine. */
+  const embeddedFingerprint = async () => {
+    const { fingerprint } = await nodes.get("embedded")!.logged(({ msg }) => msg === "model loaded");
+    return `fp_${createHash("sha256").update(String(fingerprint)).digest("hex").slice(0, 10)}`;
+  };
+
+  /** Long answers as streams, more at once than either node has slots. */
+  async function askForStreams(onPiece: (fingerprint: string, piece: number) => void): Promise<LongAnswer[]> {
     const unending = { [await endOfAnswer()]: -100 };
-    let begun = 0;
-    const allBegun = Promise.withResolvers<void>();
     const answers = Array.from({ length: 6 }, async (_, index) => {
       const stream = await client.chat.completions.create({
         model: "starter",
         temperature: 0,
-        max_tokens: 300,
+        max_tokens: longTokens,
         messages: [{ role: "user", content: `Tell me ${index + 2} stories.` }],
         logit_bias: unending,
         stream: true,
@@ -193,17 +198,29 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
       });
       const answer = { text: "", reason: "", tokens: 0 };
       let pieces = 0;
-      for await (const { choices, usage } of stream) {
+      for await (const { choices, usage, system_fingerprint: fingerprint } of stream) {
         answer.text += choices[0]?.delta.content ?? "";
         answer.reason = choices[0]?.finish_reason ?? answer.reason;
         answer.tokens = usage?.completion_tokens ?? answer.tokens;
-        if (++pieces === 5 && ++begun === 6) allBegun.resolve();
+        if (choices[0]?.delta.content) onPiece(fingerprint ?? "", ++pieces);
       }
       return answer;
     });
-    await Promise.race([allBegun.promise, Promise.all(answers)]);
-    await trouble();
     return Promise.all(answers);
+  }
+
+  /** Makes the trouble as soon as a node has shown the first of one of its answers. */
+  async function streamThrough(
+    isLost: (fingerprint: string) => boolean,
+    trouble: () => Promise<unknown>,
+  ): Promise<LongAnswer[]> {
+    const underWay = Promise.withResolvers<void>();
+    const answers = askForStreams((fingerprint, piece) => {
+      if (piece === 1 && isLost(fingerprint)) underWay.resolve();
+    });
+    await Promise.race([underWay.promise, answers]);
+    await trouble();
+    return answers;
   }
 
   test("a client that leaves frees the slot of llama-server in the middle of its answer", async () => {
@@ -249,12 +266,15 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
   });
 
   test("streams of a llama-server that is killed go on on the embedded node, from their text", async () => {
-    const undisturbed = await streamThrough(async () => {});
-    const answers = await streamThrough(() => server.stop());
+    const embedded = await embeddedFingerprint();
+    const undisturbed = await askForStreams(() => {});
+    const answers = await streamThrough(
+      (fingerprint) => fingerprint !== embedded,
+      () => server.stop(),
+    );
     expectWhole(answers, undisturbed);
     const own = continuations();
-    // The embedded node has four slots, so two streams at least were llama-server's.
-    expect(own.length).toBeGreaterThanOrEqual(2);
+    expect(own.length).toBeGreaterThan(0);
     expect(new Set(own.map(({ from, to, exact }) => `${from} ${to} ${exact}`))).toEqual(
       new Set(["llama-server embedded false"]),
     );
@@ -279,11 +299,15 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     await startServer();
     await joinServer("llama-server-2");
     await askUntilBoth(4, ["embedded", "llama-server-2"], () => ask({ max_tokens: 8 }));
-    const undisturbed = await streamThrough(async () => {});
-    const streams = await streamThrough(async () => nodes.get("embedded")?.stop("SIGKILL"));
+    const embedded = await embeddedFingerprint();
+    const undisturbed = await askForStreams(() => {});
+    const streams = await streamThrough(
+      (fingerprint) => fingerprint === embedded,
+      async () => nodes.get("embedded")?.stop("SIGKILL"),
+    );
     expectWhole(streams, undisturbed);
     const own = continuations().filter(({ from }) => from === "embedded");
-    expect(own.length).toBeGreaterThanOrEqual(2);
+    expect(own.length).toBeGreaterThan(0);
     expect(new Set(own.map(({ to, exact }) => `${to} ${exact}`))).toEqual(new Set(["llama-server-2 false"]));
     const answers = await askUntilBoth(20, ["llama-server-2"], () => ask({ max_tokens: 8 }));
     expect(answers.every(({ choices }) => (choices[0]?.message.content ?? "") !== "")).toBe(true);
@@ -291,11 +315,16 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
 
   /** Streams that came to their limit, of which half at least go on beyond the trouble as if there had been none. */
   function expectWhole(answers: readonly LongAnswer[], undisturbed: readonly LongAnswer[]): void {
-    expect(answers.map(({ reason, tokens }) => [reason, tokens])).toEqual(answers.map(() => ["length", 300]));
+    expect(answers.map(({ reason, tokens }) => [reason, tokens])).toEqual(
+      answers.map(() => ["length", longTokens]),
+    );
     const alike = answers.filter(({ text }, index) => undisturbed[index]?.text.startsWith(text.slice(0, 80)));
     expect(alike.length, answers.map(({ text }) => text.slice(0, 80)).join("\n")).toBeGreaterThanOrEqual(3);
   }
 });
+
+/** So long takes llama-server a second, and less than that goes by between its first word and its end by force. */
+const longTokens = 900;
 
 /** What came of a stream. */
 interface LongAnswer {
