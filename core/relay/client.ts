@@ -37,6 +37,8 @@ class OpenStream extends Channel<GenerationEvent> {
 
 /** How often silence is looked for, in milliseconds. */
 const watchMs = beatMs / 2;
+/** Between two signs of life of one generation, with room for what delays them, in milliseconds. */
+const longestSignMs = 1.5 * beatMs;
 
 /** Opens the client's end of a relay. It begins to exchange frames at once. */
 export function openRelay(options: RelayClientOptions): RelayClient {
@@ -147,8 +149,9 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     if (now - lastFrame > silenceMs)
       return finish(new MeshError("node_lost", `The other side was silent for more than ${silenceMs} ms.`));
     if (!watchGenerations) return;
+    // While nothing at all comes it is not this generation that is silent.
     for (const [streamId, stream] of streams)
-      if (now - stream.lastSign > silenceMs)
+      if (now - stream.lastSign > silenceMs && lastFrame - stream.lastSign > longestSignMs)
         cancel(streamId)?.fail(
           new MeshError("node_lost", `The engine showed no sign of life for more than ${silenceMs} ms.`),
         );

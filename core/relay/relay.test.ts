@@ -7,7 +7,7 @@ import {
   GenerationEventSchema,
   GenerationSchema,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { ClientBound } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { type ClientBound, ClientBoundSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { MeshError } from "../errors/mesh-error.ts";
 import { FakeClock } from "../fake-clock.ts";
 import type { Generate } from "../generate.ts";
@@ -255,6 +255,34 @@ describe("a relay", () => {
       kind: "node_lost",
     });
     expect(clock.pending).toBe(0);
+  });
+
+  test("blames no generation for the silence of all: what was open is lost of one cause, whoever spoke last", async () => {
+    const clock = new FakeClock();
+    const frames = new Channel<ClientBound>({ capacity: 100 });
+    const client = openRelay({
+      clock,
+      watchGenerations: true,
+      exchange: async function* (_, signal) {
+        signal.addEventListener("abort", () => frames.fail(signal.reason));
+        yield* frames;
+      },
+    });
+    const causes = ["early", "late"].map((id) =>
+      Array.fromAsync(client.generate(generation(id), never)).catch((error: unknown) => error),
+    );
+    // The one shows a sign of life 450 ms before the other; then the link is cut.
+    for (const streamId of [1, 2]) {
+      frames.push(create(ClientBoundSchema, { streams: [{ streamId, events: [started] }] }));
+      await clock.advance(450);
+    }
+    await clock.advance(2000);
+    const [early, late] = await Promise.all(causes);
+    expect(early).toBe(late);
+    expect(early).toMatchObject({
+      kind: "node_lost",
+      message: "The other side was silent for more than 1500 ms.",
+    });
   });
 
   test("stays up while idle, for the other side beats", async () => {
