@@ -219,9 +219,7 @@ describe.each(shapes)("a mesh %s, with the starter model", (shape) => {
     await Promise.race(left);
     leaving.abort();
     await settled;
-    const begun = Date.now();
-    const { status } = await ask({ messages: capital });
-    expect(status).toBe(200);
-    expect(Date.now() - begun).toBeLessThan(5000);
+    // Until the mesh has heard that they left, their requests are this caller's own queue: 429.
+    await expect.poll(async () => (await ask({ messages: capital })).status, { timeout: 5000 }).toBe(200);
   });
 });
