@@ -132,7 +132,7 @@ export class Answer
       call.signal.throwIfAborted();
       this.#number = this.#deliveries.open();
       call.onEnd(() => this.#deliveries.close(this.#number));
-      await this.#hold(await this.#parts.begin(call), (started) => [started]);
+      await this.#hold(await this.#parts.begin(call));
     } catch (error) {
       throw this.#settle(error);
     } finally {
@@ -148,21 +148,22 @@ export class Answer
       const delivered = this.#deliveries.read(this.#number);
       const { asked } = this.#call;
       const remains = { asked, delivered, fingerprint: this.#fingerprint };
-      await this.#hold(await this.#parts.goOn(this.#call, remains, failure), () => []);
+      await this.#hold(await this.#parts.goOn(this.#call, remains, failure));
     } catch (error) {
       throw this.#settle(error);
     }
   }
 
-  /** Takes up the answer of a node, of whose beginning only what `show` makes of it is shown. */
-  async #hold(begun: Begun, show: (started: GenerationEvent) => GenerationEvent[]): Promise<void> {
+  /** Takes up the answer of a node; of several only the first one's beginning is shown. */
+  async #hold(begun: Begun): Promise<void> {
     const [first, ...others] = begun.head as [GenerationEvent, ...GenerationEvent[]];
     const fingerprint = first.event.case === "started" ? first.event.value.fingerprint : "";
-    if (this.#begun === undefined) this.#fingerprint = fingerprint;
+    const isFirst = this.#begun === undefined;
+    if (isFirst) this.#fingerprint = fingerprint;
     else if (this.#call.continuations.at(-1)?.exact !== true) this.#fingerprint = "";
     this.#begun = begun;
     this.#head = [
-      ...show(first),
+      ...(isFirst ? [first] : []),
       ...others.flatMap((event) => (event.event.case === "delta" ? event : (this.#check(event) ?? []))),
     ];
     this.#position = 0;

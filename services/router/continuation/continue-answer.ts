@@ -58,7 +58,8 @@ export const continueAnswer =
           const continuation = toContinuation(begun, call, way, tokens);
           call.continuations.push(continuation);
           const stallMs = Math.round(clock.now() - lostAt);
-          log.warn(
+          // One line for each stream of a node that is lost: what has cost nobody anything is no warning.
+          log[way.exact ? "info" : "warn"](
             { ...toFields(continuation, call, lostNode), stall_ms: stallMs, reason: failure.message },
             "answer continued on another node",
           );

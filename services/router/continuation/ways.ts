@@ -77,14 +77,14 @@ function fromText({ asked, delivered }: Remains): Way {
 }
 
 /** Thoughts are no part of the answer: another node has its own. */
-function anew({ asked, delivered: { tokens } }: Remains): Way {
+function anew({ asked, delivered: { tokens, reasoningTokens } }: Remains): Way {
   return {
     generation: { ...asked, ...less(asked, tokens) },
     exact: false,
     toUsage: (told) =>
       amend(told, {
         completionTokens: told.completionTokens + tokens,
-        reasoningTokens: told.reasoningTokens + tokens,
+        reasoningTokens: told.reasoningTokens + reasoningTokens,
       }),
   };
 }

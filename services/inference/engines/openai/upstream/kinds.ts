@@ -24,8 +24,8 @@ export interface ServerTraits {
   /** Members of `stream_options` that make it tell counts of tokens with each chunk. */
   readonly countsInOptions: JsonObject;
   /**
-   * Whether a call is forced by a schema of the call from the first one on: where `tool_choice: "required"` lets a model write what it likes in
-   * front of its call, a small one never comes to it.
+   * Whether a call is forced by a schema of the call from the first one on: where `tool_choice: "required"` lets a model
+   * write what it likes in front of its call, a small one never comes to it.
    */
   readonly forcesBySchema: boolean;
   /** How it goes on with an answer that was begun elsewhere. */
