@@ -11,16 +11,16 @@ import { hints, nothingOffered } from "../services/commands/join/hints.ts";
 import { folderFault } from "../services/inference/discover/find-model-files.ts";
 import { sameName, tooLarge } from "../services/inference/discover/fit-models.ts";
 import { serverFaults, silences } from "../services/inference/discover/server-faults.ts";
-import { type Script, scripts, startScripted } from "../services/inference/discover/testing.ts";
 import { assertPlatform } from "../services/inference/engines/llama-cpp/native/platform.ts";
-import { starterPath } from "../services/inference/engines/llama-cpp/testing.ts";
 import { readConnectionFault } from "../services/inference/engines/upstream/connection-fault.ts";
-import { FakeEngine, servedModel } from "../services/inference/fake-engine.ts";
 import { createEngine, type EngineSpec } from "../services/inference/index.ts";
 import { withCatalogueNames } from "../services/inference/naming/index.ts";
 import { nodeMessages } from "../services/inference/node/messages.ts";
 import { logFindings } from "../services/inference/probe/report.ts";
 import { identityMessages } from "./support/identity-messages.ts";
+import { type Script, scripts, startScripted } from "./support/inference/discover.ts";
+import { FakeEngine, servedModel } from "./support/inference/fake-engine.ts";
+import { starterPath } from "./support/inference/llama-cpp/engines.ts";
 import { root } from "./support/program.ts";
 
 // docs/joining.md lists every message that a provider can meet. Here each one is made by the very code that makes it

@@ -8,7 +8,7 @@ import { needsOf } from "../../services/router/routing/needs.ts";
 import { pick } from "../../services/router/routing/pick.ts";
 import { profiles } from "../../services/router/routing/profile.ts";
 import { findRoom } from "../../services/router/routing/room.ts";
-import { fakeRelay, generationOf, nodeOf } from "../../services/router/testing.ts";
+import { fakeRelay, generationOf, nodeOf } from "../../test/support/router/router.ts";
 
 /** How the nodes of a fleet stand when one of them is picked. */
 export interface Scene {

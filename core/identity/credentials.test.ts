@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { createAuthorities, createWeak, type TestAuthorities } from "../../test/support/core/certificates.ts";
 import { certify, certifyNew } from "./authority.ts";
 import { authorityOf, certificatesIn, fingerprintOf, identityIn } from "./certificate.ts";
 import { checkAuthority, checkCredentials } from "./check-credentials.ts";
 import type { Credentials } from "./credentials.ts";
 import { createKey, isProof, proveKey, publicKeyOf, readPublicKey } from "./key-pair.ts";
-import { createAuthorities, createWeak, type TestAuthorities } from "./testing.ts";
 
 const day = 86_400_000;
 const now = Date.UTC(2030, 0, 2);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../fake-clock.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createLog } from "../telemetry/log.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { EndSignal, ProcessHost } from "./process-host.ts";

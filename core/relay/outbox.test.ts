@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../fake-clock.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { Outbox } from "./outbox.ts";
 
 /** An outbox of numbers: each frame has what was put in since the last one. */

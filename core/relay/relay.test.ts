@@ -8,8 +8,8 @@ import {
   GenerationSchema,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type ClientBound, ClientBoundSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { MeshError } from "../errors/mesh-error.ts";
-import { FakeClock } from "../fake-clock.ts";
 import type { Generate } from "../generate.ts";
 import { Channel } from "../streams/channel.ts";
 import { openRelay } from "./client.ts";

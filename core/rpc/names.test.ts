@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { FakeClock } from "../fake-clock.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { Names } from "./names.ts";
 
 let clock: FakeClock;

@@ -6,9 +6,9 @@ import { certify, certifyNew, type KeyedCertificate } from "../../core/identity/
 import { certificatesIn, fingerprintOf } from "../../core/identity/certificate.ts";
 import { formatJoinToken } from "../../core/identity/join-token.ts";
 import { publicKeyOf } from "../../core/identity/key-pair.ts";
-import { createAuthorities, type TestAuthorities } from "../../core/identity/testing.ts";
 import type { Part } from "../../core/lifecycle/lifecycle.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
+import { createAuthorities, type TestAuthorities } from "../../test/support/core/certificates.ts";
 import { IdentityFolder } from "../inference/index.ts";
 import { type Membership, type MembershipValues, openMembership } from "./membership.ts";
 

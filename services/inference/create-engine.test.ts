@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createEngine, type EngineSpec } from "./create-engine.ts";
 
 const surroundings = { clock: new FakeClock(), log: silentLog };

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { NodeSchema } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
+import { describeStore } from "../../test/support/registry/store-contract.ts";
 import { createMemoryStore } from "./memory-store.ts";
-import { describeStore } from "./store-contract.ts";
 
 describeStore("the memory store", async () => {
   const clock = new FakeClock();

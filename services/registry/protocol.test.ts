@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { type ProtocolRange, protocol } from "../../core/protocol.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { NodeSchema, RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createRegistry } from "./index.ts";
 
 /** A client of a registry that speaks and understands so much. */

@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { beforeEach, describe, expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { type Node, NodeSchema, RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createRegistry } from "./index.ts";
 
 const record = (change: (node: Node) => void = () => {}): Node => {

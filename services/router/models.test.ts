@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
+import { fakeRelay, finished, nodeOf } from "../../test/support/router/router.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { listModels } from "./models.ts";
-import { fakeRelay, finished, nodeOf } from "./testing.ts";
 
 let clock: FakeClock;
 let fleet: Fleet;

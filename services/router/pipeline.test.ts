@@ -2,21 +2,13 @@ import { getEventListeners } from "node:events";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { createLog } from "../../core/telemetry/log.ts";
 import {
   CallerSchema,
   type GenerationEvent,
   type GenerationSchema,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Fleet } from "./fleet/fleet.ts";
-import { defaultQueueLimits } from "./index.ts";
-import type { QueueLimits } from "./layers/admission.ts";
-import { createPipeline, type Pipeline } from "./pipeline.ts";
-import { explain } from "./routing/explain.ts";
-import { needsOf } from "./routing/needs.ts";
-import { profiles } from "./routing/profile.ts";
-import { rank } from "./routing/rank.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import {
   answering,
   delta,
@@ -29,7 +21,15 @@ import {
   settled,
   started,
   textOf,
-} from "./testing.ts";
+} from "../../test/support/router/router.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { defaultQueueLimits } from "./index.ts";
+import type { QueueLimits } from "./layers/admission.ts";
+import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { explain } from "./routing/explain.ts";
+import { needsOf } from "./routing/needs.ts";
+import { profiles } from "./routing/profile.ts";
+import { rank } from "./routing/rank.ts";
 
 let clock: FakeClock;
 let fleet: Fleet;

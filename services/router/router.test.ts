@@ -1,7 +1,6 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../core/fake-clock.ts";
 import type { Generate } from "../../core/generate.ts";
 import { openRelay } from "../../core/relay/client.ts";
 import { register } from "../../core/rpc/contract.ts";
@@ -10,9 +9,18 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { EngineBound } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
+import { FakeNodes, FakeRegistry } from "../../test/support/router/mesh.ts";
+import {
+  delta,
+  finished,
+  generationOf,
+  nodeOf,
+  settled,
+  started,
+  textOf,
+} from "../../test/support/router/router.ts";
 import { createRouter, type Router } from "./index.ts";
-import { delta, finished, generationOf, nodeOf, settled, started, textOf } from "./testing.ts";
-import { FakeNodes, FakeRegistry } from "./testing-mesh.ts";
 
 let clock: FakeClock;
 let registry: FakeRegistry;

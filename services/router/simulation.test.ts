@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { kinds } from "../../core/errors/kinds.ts";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import {
   CallerSchema,
@@ -12,10 +11,19 @@ import {
   GenerationEventSchema,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
+import {
+  type Asked,
+  type FakeRelay,
+  fakeRelay,
+  generationOf,
+  nodeOf,
+  settled,
+  textOf,
+} from "../../test/support/router/router.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { createPipeline } from "./pipeline.ts";
 import { profiles } from "./routing/profile.ts";
-import { type Asked, type FakeRelay, fakeRelay, generationOf, nodeOf, settled, textOf } from "./testing.ts";
 
 /** `a` and `b` continue each other's answers exactly; `c` knows no ids and goes on from text. */
 const nodeIds = ["a", "b", "c"] as const;

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { createLog } from "../../core/telemetry/log.ts";
-import type { AppOptions } from "./app.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import {
   answering,
   answerOf,
@@ -17,7 +16,8 @@ import {
   testKey,
   testUser,
   textEvent,
-} from "./testing.ts";
+} from "../../test/support/translator/translator.ts";
+import type { AppOptions } from "./app.ts";
 
 const url = "/v1/chat/completions";
 const post = (parts: Partial<AppOptions> = {}, more: Record<string, unknown> = {}, headers = {}) =>

@@ -8,7 +8,7 @@ import {
   finishedEvent,
   startedEvent,
   textEvent,
-} from "./testing.ts";
+} from "../../test/support/translator/translator.ts";
 
 /** What an app that is strict, or is not, says to a body. */
 async function post(url: string, body: object, strictKeys = true) {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type ScriptedServer, scripts, startScripted } from "../../services/inference/discover/testing.ts";
+import { type ScriptedServer, scripts, startScripted } from "../support/inference/discover.ts";
 import { freeAddress } from "../support/mesh.ts";
 import { cxmpute, type Program } from "../support/program.ts";
 

@@ -5,14 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { needsToken } from "../../services/commands/membership.ts";
-import { scripts, startScripted } from "../../services/inference/discover/testing.ts";
 import { createLlamaCppEngine } from "../../services/inference/engines/llama-cpp/index.ts";
-import { starterPath } from "../../services/inference/engines/llama-cpp/testing.ts";
-import {
-  type OllamaServer,
-  startOllamaServer,
-} from "../../services/inference/engines/ollama/testing/ollama-server.ts";
 import { nodeMessages } from "../../services/inference/node/messages.ts";
+import { scripts, startScripted } from "../support/inference/discover.ts";
+import { starterPath } from "../support/inference/llama-cpp/engines.ts";
+import { type OllamaServer, startOllamaServer } from "../support/inference/ollama/ollama-server.ts";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
 import { freeAddress } from "../support/mesh.ts";
 import { cxmpute, type Program } from "../support/program.ts";

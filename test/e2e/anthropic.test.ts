@@ -3,14 +3,14 @@ import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
 import {
   answerOf,
   createScript,
   startedEvent,
   testKey,
   textEvent,
-} from "../../services/translator/testing.ts";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+} from "../support/translator/translator.ts";
 import { serveTranslator } from "../translator/support.ts";
 
 const question = [{ role: "user" as const, content: "What is the capital of France?" }];

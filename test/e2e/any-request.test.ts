@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { mutatedBodies } from "../../services/translator/chat/arbitrary-requests.ts";
 import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { mutatedBodies } from "../support/translator/arbitrary-requests.ts";
 
 describe.each(shapes)("a mesh %s, with the starter model", (shape) => {
   let mesh: Mesh;

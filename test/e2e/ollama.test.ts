@@ -2,11 +2,8 @@ import { Ajv } from "ajv";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLlamaCppEngine } from "../../services/inference/engines/llama-cpp/index.ts";
-import { starterPath } from "../../services/inference/engines/llama-cpp/testing.ts";
-import {
-  type OllamaServer,
-  startOllamaServer,
-} from "../../services/inference/engines/ollama/testing/ollama-server.ts";
+import { starterPath } from "../support/inference/llama-cpp/engines.ts";
+import { type OllamaServer, startOllamaServer } from "../support/inference/ollama/ollama-server.ts";
 import { type Mesh, type Shape, shapes, startMesh } from "../support/mesh.ts";
 
 const parameters = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OpenApiDocument } from "../../services/translator/openapi/document.ts";
-import { createValidate, type Validate } from "../../services/translator/openapi/testing.ts";
 import { type Mesh, startMesh } from "../support/mesh.ts";
+import { createValidate, type Validate } from "../support/translator/openapi.ts";
 
 let mesh: Mesh;
 let validate: Validate;

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Capabilities_Resume, CapabilitiesSchema } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../services/inference/engine.ts";
-import type { Abilities } from "../../services/inference/fake-engine.ts";
+import type { Abilities } from "../support/inference/fake-engine.ts";
 
 /** The engine with other claims: what a server behind HTTP can do is found out by probes, not by the engine. */
 export const claiming = (engine: Engine, abilities: Abilities): Engine => ({

@@ -7,17 +7,9 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { createOllamaEngine, type OllamaOptions } from "../../services/inference/engines/ollama/index.ts";
 import { pullFrom } from "../../services/inference/engines/ollama/pull.ts";
-import {
-  formatGolden,
-  type GoldenFile,
-  parseGolden,
-} from "../../services/inference/engines/ollama/testing/golden-file.ts";
-import {
-  fetchInPieces,
-  type Ground,
-  startReplay,
-} from "../../services/inference/engines/ollama/testing/replay-server.ts";
-import { tellEvent, tellFailure, tellModel } from "../../services/inference/engines/ollama/testing/tell.ts";
+import { formatGolden, type GoldenFile, parseGolden } from "../support/inference/ollama/golden-file.ts";
+import { fetchInPieces, type Ground, startReplay } from "../support/inference/ollama/replay-server.ts";
+import { tellEvent, tellFailure, tellModel } from "../support/inference/ollama/tell.ts";
 
 const folder = fileURLToPath(new URL("../golden/ollama/", import.meta.url));
 const never = new AbortController().signal;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { describeEngine } from "../../services/inference/engine-contract.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
+import { describeEngine } from "../support/inference/engine-contract.ts";
 import { type Mesh, startMesh } from "../support/mesh.ts";
 import { claiming, starterAbilities, starterPrompts } from "./claiming.ts";
 

@@ -7,8 +7,8 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import { Role } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../../services/inference/engine.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
-import { type GenerationInit, generationOf } from "../../services/inference/fake-engine.ts";
 import { type Transcript, transcribe } from "../../services/inference/transcript.ts";
+import { type GenerationInit, generationOf } from "../support/inference/fake-engine.ts";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
 import { starterPrompts } from "./claiming.ts";
 

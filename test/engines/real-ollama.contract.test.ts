@@ -1,9 +1,9 @@
 import { describe, test } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
-import { describeEngine } from "../../services/inference/engine-contract.ts";
 import { createOllamaEngine } from "../../services/inference/engines/ollama/index.ts";
-import { findRealOllama } from "../../services/inference/engines/ollama/testing/real-ollama.ts";
+import { describeEngine } from "../support/inference/engine-contract.ts";
+import { findRealOllama } from "../support/inference/ollama/real-ollama.ts";
 
 // Where somebody runs an Ollama, its smallest model is held to the contract that the scripted one keeps.
 const real = await findRealOllama(process.env.OLLAMA_HOST);

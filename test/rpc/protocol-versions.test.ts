@@ -9,10 +9,10 @@ import { createLog, type Log, silentLog } from "../../core/telemetry/log.ts";
 import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
-import { FakeEngine } from "../../services/inference/fake-engine.ts";
 import { createNode, type InferenceNode } from "../../services/inference/index.ts";
 import { createRegistry } from "../../services/registry/index.ts";
 import { createRouter } from "../../services/router/index.ts";
+import { FakeEngine } from "../support/inference/fake-engine.ts";
 import { freeAddress } from "../support/mesh.ts";
 
 const cleanups: (() => unknown)[] = [];

@@ -6,12 +6,12 @@ import { type Credentials, LiveCredentials } from "../../core/identity/credentia
 import { fetchAuthority, speaksTls } from "../../core/identity/fetch-authority.ts";
 import { describeIdentity, type Identity } from "../../core/identity/identity.ts";
 import { peerKey } from "../../core/identity/peer.ts";
-import { createAuthorities, type TestAuthorities } from "../../core/identity/testing.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { startGrpcServer } from "../../core/rpc/grpc-server.ts";
 import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import { createAuthorities, type TestAuthorities } from "../support/core/certificates.ts";
 import { check } from "./health-client.ts";
 
 const day = 86_400_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createScript, startedEvent, textEvent } from "../../services/translator/testing.ts";
+import { createScript, startedEvent, textEvent } from "../support/translator/translator.ts";
 import { ask, connectRaw, rawRequest, serveTranslator } from "./support.ts";
 
 const gone = expect.objectContaining({ kind: "cancelled" });

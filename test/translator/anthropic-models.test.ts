@@ -1,6 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, onTestFinished, test } from "vitest";
-import { createTestApp, modelOf, testKey } from "../../services/translator/testing.ts";
+import { createTestApp, modelOf, testKey } from "../support/translator/translator.ts";
 
 test("Anthropic's SDK lists all models, page by page, and tells of one", async () => {
   const names = Array.from({ length: 45 }, (_, index) => `model-${String(index).padStart(2, "0")}`);

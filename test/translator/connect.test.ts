@@ -22,7 +22,7 @@ import {
   testKey,
   testUser,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { type ServedTranslator, serveTranslator } from "./support.ts";
 
 const generation = create(GenerationSchema, { id: "theirs", model: "m", messages: [{}] });

@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
+import { FakeClock } from "../support/core/fake-clock.ts";
 import {
   createScript,
   finishedEvent,
   parseSse,
   startedEvent,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { ask, connectRaw, parseResponses, rawRequest, serveTranslator } from "./support.ts";
 
 describe("a translator that is drained", () => {

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect, type TLSSocket } from "node:tls";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import { certifyNew, createRoot, type KeyedCertificate } from "../../core/identity/authority.ts";
-import { createWeak } from "../../core/identity/testing.ts";
 import { createLog } from "../../core/telemetry/log.ts";
 import { followKeyed, openKeyed } from "../../services/commands/credentials.ts";
+import { createWeak } from "../support/core/certificates.ts";
+import { FakeClock } from "../support/core/fake-clock.ts";
 import {
   bearer,
   finishedEvent,
@@ -19,7 +19,7 @@ import {
   question,
   startedEvent,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { type ServedTranslator, serveTranslator } from "./support.ts";
 
 const day = 86_400_000;

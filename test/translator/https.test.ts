@@ -10,7 +10,7 @@ import {
   question,
   startedEvent,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { ask, serveTranslator } from "./support.ts";
 
 const day = 86_400_000;

@@ -13,7 +13,7 @@ import {
   testKey,
   testUser,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { type ServedTranslator, serveTranslator } from "./support.ts";
 
 const messages = [{ role: "user" as const, content: "hi" }];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../core/fake-clock.ts";
 import type { Generate } from "../../core/generate.ts";
+import { FakeClock } from "../support/core/fake-clock.ts";
 import {
   answering,
   answerOf,
@@ -9,7 +9,7 @@ import {
   parseSse,
   startedEvent,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { ask, connectRaw, parseResponses, rawRequest, serveTranslator } from "./support.ts";
 
 const contentOf = (body: string) =>

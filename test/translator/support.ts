@@ -10,7 +10,7 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import { type RelayRequest, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { TranslatorConfig } from "../../services/translator/config.ts";
 import { createTranslator, type Translator } from "../../services/translator/index.ts";
-import { bearer, modelOf, question, testKey, testUser } from "../../services/translator/testing.ts";
+import { bearer, modelOf, question, testKey, testUser } from "../support/translator/translator.ts";
 
 /** A translator on a real port, in front of a router that is one function. */
 export interface ServedTranslator extends Translator {

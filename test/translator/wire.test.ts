@@ -7,7 +7,7 @@ import {
   question,
   startedEvent,
   textEvent,
-} from "../../services/translator/testing.ts";
+} from "../support/translator/translator.ts";
 import { connectRaw, parseResponses, rawRequest, serveTranslator } from "./support.ts";
 
 const errorOf = (body: string) => JSON.parse(body).error;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { loadConfig } from "../../../core/config/load.ts";
-import { type Script, scripts, startScripted } from "../../inference/discover/testing.ts";
+import { type Script, scripts, startScripted } from "../../../test/support/inference/discover.ts";
 import { starterModel } from "../places.ts";
 import { joinSettings } from "../settings/services.ts";
 import { findOffer } from "./find-offer.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { type Script, scripts } from "../../../test/support/inference/discover.ts";
 import type { Answer } from "./ask.ts";
 import { type Facts, factPaths } from "./facts.ts";
 import { identify } from "./identify.ts";
-import { type Script, scripts } from "./testing.ts";
 
 /** What would be collected from a server that answers by the script. */
 function factsOf(script: Script): Facts {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { starterPath } from "../engines/llama-cpp/testing.ts";
+import { starterPath } from "../../../test/support/inference/llama-cpp/engines.ts";
 import { findModelFiles } from "./find-model-files.ts";
 import { fitModels } from "./fit-models.ts";
 

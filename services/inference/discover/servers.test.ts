@@ -1,9 +1,14 @@
 import { createServer } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import {
+  type Script,
+  type ScriptedServer,
+  scripts,
+  startScripted,
+} from "../../../test/support/inference/discover.ts";
 import { findServers, usualPlaces } from "./find-servers.ts";
 import { inspectServer } from "./inspect-server.ts";
-import { type Script, type ScriptedServer, scripts, startScripted } from "./testing.ts";
 
 const { signal } = new AbortController();
 const open: { close(): Promise<unknown> }[] = [];

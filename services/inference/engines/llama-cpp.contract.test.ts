@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
 import { createEngine } from "../create-engine.ts";
-import { describeEngine } from "../engine-contract.ts";
 
 describeEngine("llama-cpp", {
   create: () =>

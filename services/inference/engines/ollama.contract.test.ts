@@ -2,11 +2,14 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { describeEngine } from "../engine-contract.ts";
+import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
+import { starterPath } from "../../../test/support/inference/llama-cpp/engines.ts";
+import {
+  type OllamaServer,
+  startOllamaServer,
+} from "../../../test/support/inference/ollama/ollama-server.ts";
 import { createLlamaCppEngine } from "./llama-cpp/index.ts";
-import { starterPath } from "./llama-cpp/testing.ts";
 import { createOllamaEngine } from "./ollama/index.ts";
-import { type OllamaServer, startOllamaServer } from "./ollama/testing/ollama-server.ts";
 
 describe("with the starter model behind Ollama's API", () => {
   let server: OllamaServer;

@@ -9,9 +9,14 @@ import {
   GenerationEventSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  FakeEngine,
+  generationOf,
+  servedModel,
+  usageOf,
+} from "../../../test/support/inference/fake-engine.ts";
+import { makeGuard, read, settle } from "../../../test/support/inference/guard.ts";
 import { finishedEvent, startedEvent, textEvent } from "../events.ts";
-import { FakeEngine, generationOf, servedModel, usageOf } from "../fake-engine.ts";
-import { makeGuard, read, settle } from "./fakes.ts";
 
 const started = startedEvent("", "");
 const finished = finishedEvent(FinishReason.STOP, usageOf(1));

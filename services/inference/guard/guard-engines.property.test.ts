@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import {
+  FakeEngine,
+  generationOf,
+  servedModel,
+  usageOf,
+} from "../../../test/support/inference/fake-engine.ts";
 import { finishedEvent, startedEvent, textEvent } from "../events.ts";
-import { FakeEngine, generationOf, servedModel, usageOf } from "../fake-engine.ts";
 import type { AnswerRecord } from "./answer.ts";
 import { guardEngines } from "./guard-engines.ts";
 

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  FakeEngine,
+  generationOf,
+  servedModel,
+  usageOf,
+} from "../../../test/support/inference/fake-engine.ts";
+import { makeGuard, read, settle } from "../../../test/support/inference/guard.ts";
 import { finishedEvent, signOfLife, startedEvent, textEvent } from "../events.ts";
-import { FakeEngine, generationOf, servedModel, usageOf } from "../fake-engine.ts";
-import { makeGuard, read, settle } from "./fakes.ts";
 
 const started = startedEvent("", "");
 const finished = finishedEvent(FinishReason.STOP, usageOf(1));

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { type Abilities, type GenerationInit, generationOf, servedModel } from "../fake-engine.ts";
+import {
+  type Abilities,
+  type GenerationInit,
+  generationOf,
+  servedModel,
+} from "../../../test/support/inference/fake-engine.ts";
 import { refuseUnable } from "./requirements.ts";
 
 const tool = { name: "f" };

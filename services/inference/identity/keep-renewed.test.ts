@@ -1,12 +1,12 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { certifyNew, createRoot, type KeyedCertificate } from "../../../core/identity/authority.ts";
 import { type Credentials, LiveCredentials } from "../../../core/identity/credentials.ts";
 import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { keepRenewed } from "./keep-renewed.ts";
 
 const hourMs = 3_600_000;

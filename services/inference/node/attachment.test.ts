@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { generationOf } from "../fake-engine.ts";
+import { generationOf } from "../../../test/support/inference/fake-engine.ts";
+import { advance, never, settle, startNode } from "../../../test/support/inference/node.ts";
 import { transcribe } from "../transcript.ts";
-import { advance, never, settle, startNode } from "./fakes.ts";
 
 describe("attached", () => {
   test("answers what any of its routers starts, and tells each its load", async () => {

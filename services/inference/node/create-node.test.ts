@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeEngine, generationOf } from "../fake-engine.ts";
+import { FakeEngine, generationOf } from "../../../test/support/inference/fake-engine.ts";
+import { advance, away, makeNode, never, settle, startNode } from "../../../test/support/inference/node.ts";
 import { transcribe } from "../transcript.ts";
-import { advance, away, makeNode, never, settle, startNode } from "./fakes.ts";
 
 describe("starting", () => {
   test("loads the engines, registers what they serve, and attaches to every router", async () => {

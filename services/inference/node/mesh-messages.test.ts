@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { protocol, protocolCode } from "../../../core/protocol.ts";
-import { advance, away, makeNode, settle, startNode } from "./fakes.ts";
+import { advance, away, makeNode, settle, startNode } from "../../../test/support/inference/node.ts";
 import { nodeMessages } from "./messages.ts";
 
 const warnings = (lines: readonly { level?: string; msg?: string }[]): string[] =>

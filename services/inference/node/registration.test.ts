@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { generationOf, servedModel } from "../fake-engine.ts";
+import { generationOf, servedModel } from "../../../test/support/inference/fake-engine.ts";
+import { advance, away, never, settle, startNode } from "../../../test/support/inference/node.ts";
 import { transcribe } from "../transcript.ts";
-import { advance, away, never, settle, startNode } from "./fakes.ts";
 
 describe("the lease", () => {
   test("is renewed every third of its life", async () => {

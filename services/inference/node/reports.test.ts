@@ -1,14 +1,19 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import type { FakeClock } from "../../../core/fake-clock.ts";
 import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
 import { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import { HardwareSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import {
+  FakeEngine,
+  generationOf,
+  servedModel,
+  usageOf,
+} from "../../../test/support/inference/fake-engine.ts";
+import { advance, settle, startNode } from "../../../test/support/inference/node.ts";
 import { finishedEvent, startedEvent, textEvent } from "../events.ts";
-import { FakeEngine, generationOf, servedModel, usageOf } from "../fake-engine.ts";
-import { advance, settle, startNode } from "./fakes.ts";
 
 /** Has the node answer 11 tokens, the first at once and the others within so many milliseconds. */
 async function answer(

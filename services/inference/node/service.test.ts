@@ -7,9 +7,9 @@ import { openRelay } from "../../../core/relay/client.ts";
 import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
 import { InferenceService, type RelayRequestSchema } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
-import { generationOf } from "../fake-engine.ts";
+import { generationOf } from "../../../test/support/inference/fake-engine.ts";
+import { advance, never, settle, startNode } from "../../../test/support/inference/node.ts";
 import { transcribe } from "../transcript.ts";
-import { advance, never, settle, startNode } from "./fakes.ts";
 import { nodeMessages } from "./messages.ts";
 
 describe("dialled", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
-import { advance, away, startNode } from "./fakes.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { advance, away, startNode } from "../../../test/support/inference/node.ts";
 import { nodeMessages } from "./messages.ts";
 import { type Sleep, watchForSleep } from "./sleep-watch.ts";
 

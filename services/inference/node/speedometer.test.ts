@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { generationOf, usageOf } from "../fake-engine.ts";
+import { generationOf, usageOf } from "../../../test/support/inference/fake-engine.ts";
 import type { AnswerRecord } from "../guard/answer.ts";
 import { Speedometer } from "./speedometer.ts";
 

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
+import { starterPath } from "../../../test/support/inference/llama-cpp/engines.ts";
+import { startOllamaServer } from "../../../test/support/inference/ollama/ollama-server.ts";
 import { createEngine } from "../create-engine.ts";
 import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
-import { starterPath } from "../engines/llama-cpp/testing.ts";
-import { startOllamaServer } from "../engines/ollama/testing/ollama-server.ts";
 import type { Findings } from "./probe.ts";
 
 const never = new AbortController().signal;

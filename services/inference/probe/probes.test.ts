@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FinishReason, type Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { ableModel, colourOf, find, words } from "../../../test/support/inference/probe.ts";
 import { toSolidPng } from "./solid-png.ts";
-import { ableModel, colourOf, find, words } from "./testing.ts";
 import { thoughtTokens } from "./trial.ts";
 
 const refusal = new MeshError("invalid_request", "No such thing here.");

@@ -2,9 +2,9 @@ import { createCatalogue } from "../../../core/catalogue/catalogue.ts";
 import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { describeEngine } from "../engine-contract.ts";
+import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
+import { starterPath } from "../../../test/support/inference/llama-cpp/engines.ts";
 import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
-import { starterPath } from "../engines/llama-cpp/testing.ts";
 import { withCatalogueNames } from "../naming/index.ts";
 import { withProbes } from "./with-probes.ts";
 

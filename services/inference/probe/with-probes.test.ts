@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { createLog, silentLog } from "../../../core/telemetry/log.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { type Abilities, generationOf, servedModel } from "../fake-engine.ts";
-import { ableModel, everything, type Replies, ScriptedEngine, words } from "./testing.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { type Abilities, generationOf, servedModel } from "../../../test/support/inference/fake-engine.ts";
+import {
+  ableModel,
+  everything,
+  type Replies,
+  ScriptedEngine,
+  words,
+} from "../../../test/support/inference/probe.ts";
 import { patienceMs, withProbes } from "./with-probes.ts";
 
 const never = new AbortController().signal;

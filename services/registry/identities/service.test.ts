@@ -1,6 +1,5 @@
 import { createContextValues, createHandlerContext, type HandlerContext } from "@connectrpc/connect";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import {
   certifyNew,
   createNodeAuthority,
@@ -15,6 +14,7 @@ import { createKey, proveKey, publicKeyOf } from "../../../core/identity/key-pai
 import { type Peer, peerKey, trustedPeer } from "../../../core/identity/peer.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { createMemoryStore } from "../memory-store.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import { createIdentityService } from "./service.ts";

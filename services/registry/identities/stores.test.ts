@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { describeIdentityStore } from "../../../test/support/registry/identity-store-contract.ts";
 import { openFileStore } from "./file-store.ts";
 import { createLedgerStore } from "./ledger-store.ts";
-import { describeIdentityStore } from "./store-contract.ts";
 
 let folder: string;
 let path: string;

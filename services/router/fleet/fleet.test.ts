@@ -1,11 +1,18 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import {
+  type FakeRelay,
+  fakeRelay,
+  finished,
+  generationOf,
+  nodeOf,
+  settled,
+} from "../../../test/support/router/router.ts";
 import { listModels } from "../models.ts";
-import { type FakeRelay, fakeRelay, finished, generationOf, nodeOf, settled } from "../testing.ts";
 import { Fleet } from "./fleet.ts";
 
 const lost = new MeshError("node_lost", "The node went away.");

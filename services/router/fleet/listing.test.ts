@@ -5,7 +5,7 @@ import {
   type WatchNodesResponse,
   WatchNodesResponseSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { nodeOf } from "../testing.ts";
+import { nodeOf } from "../../../test/support/router/router.ts";
 import { follow, type Listing } from "./listing.ts";
 
 const snapshot = (revision: bigint, ids: string[], epoch = "e"): WatchNodesResponse =>

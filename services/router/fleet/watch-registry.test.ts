@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
-import { nodeOf, settled } from "../testing.ts";
-import { FakeRegistry } from "../testing-mesh.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { FakeRegistry } from "../../../test/support/router/mesh.ts";
+import { nodeOf, settled } from "../../../test/support/router/router.ts";
 import { watchRegistry } from "./watch-registry.ts";
 
 let clock: FakeClock;

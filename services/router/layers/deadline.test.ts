@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { generationOf } from "../../../test/support/router/router.ts";
 import { type Begin, Call } from "../call.ts";
-import { generationOf } from "../testing.ts";
 import { deadline } from "./deadline.ts";
 
 const never: Begin = () => new Promise(() => {});

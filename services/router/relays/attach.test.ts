@@ -3,7 +3,6 @@ import { createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { protocolCode } from "../../../core/protocol.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
@@ -18,9 +17,18 @@ import {
   AttachRequestSchema,
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { FakeRegistry } from "../../../test/support/router/mesh.ts";
+import {
+  delta,
+  finished,
+  generationOf,
+  nodeOf,
+  settled,
+  started,
+  textOf,
+} from "../../../test/support/router/router.ts";
 import { Fleet } from "../fleet/fleet.ts";
-import { delta, finished, generationOf, nodeOf, settled, started, textOf } from "../testing.ts";
-import { FakeRegistry } from "../testing-mesh.ts";
 import { Attachments } from "./attach.ts";
 
 let clock: FakeClock;

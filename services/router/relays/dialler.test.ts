@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { createLog, silentLog } from "../../../core/telemetry/log.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { FakeNodes } from "../../../test/support/router/mesh.ts";
+import { fakeRelay, finished, nodeOf, settled, started } from "../../../test/support/router/router.ts";
 import { Fleet } from "../fleet/fleet.ts";
-import { fakeRelay, finished, nodeOf, settled, started } from "../testing.ts";
-import { FakeNodes } from "../testing-mesh.ts";
 import { Dialler } from "./dialler.ts";
 
 let clock: FakeClock;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { candidateOf, generationOf } from "../testing.ts";
+import { candidateOf, generationOf } from "../../../test/support/router/router.ts";
 import { explain } from "./explain.ts";
 import type { RouteRequest } from "./filters.ts";
 import { needsOf } from "./needs.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { candidateOf, generationOf, nodeOf } from "../testing.ts";
+import { candidateOf, generationOf, nodeOf } from "../../../test/support/router/router.ts";
 import { filters, firstToReject, isAble, type RouteRequest } from "./filters.ts";
 import { needsOf } from "./needs.ts";
 import { pick } from "./pick.ts";

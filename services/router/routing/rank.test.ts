@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ResumePointSchema, ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { candidateOf, generationOf } from "../testing.ts";
+import { candidateOf, generationOf } from "../../../test/support/router/router.ts";
 import type { Candidate } from "./candidate.ts";
 import type { RouteRequest } from "./filters.ts";
 import { needsOf } from "./needs.ts";

@@ -7,7 +7,7 @@ import {
   ToolChoice_Mode,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, ServedModelSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { candidateOf, generationOf, nodeOf } from "../testing.ts";
+import { candidateOf, generationOf, nodeOf } from "../../../test/support/router/router.ts";
 import type { Candidate } from "./candidate.ts";
 import { needsOf } from "./needs.ts";
 import { refuse } from "./refuse.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { candidateOf, generationOf } from "../testing.ts";
+import { candidateOf, generationOf } from "../../../test/support/router/router.ts";
 import type { Candidate } from "./candidate.ts";
 import { findRoom, workRate } from "./room.ts";
 

@@ -1,10 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { createLog } from "../../../core/telemetry/log.ts";
 import { type GenerationEvent, GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { createScript, deltaEvent, finishedEvent, startedEvent, textEvent } from "../testing.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import {
+  createScript,
+  deltaEvent,
+  finishedEvent,
+  startedEvent,
+  textEvent,
+} from "../../../test/support/translator/translator.ts";
 import { readAnswer } from "./read-answer.ts";
 
 const generation = create(GenerationSchema, {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTestApp, testKey } from "../testing.ts";
+import { createTestApp, testKey } from "../../../test/support/translator/translator.ts";
 
 /** A request with something of everything that can be sent. */
 const whole = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { bearer, createTestApp, modelOf, testKey } from "../testing.ts";
+import { bearer, createTestApp, modelOf, testKey } from "../../../test/support/translator/translator.ts";
 
 const models = ["a", "b", "c", "d", "org/name"].map((name) => modelOf(name, 1_700_000_000n, 4096));
 

@@ -9,7 +9,7 @@ import {
   testKey,
   testUser,
   textEvent,
-} from "../testing.ts";
+} from "../../../test/support/translator/translator.ts";
 
 const question = { model: "m", max_tokens: 20, messages: [{ role: "user", content: "hi" }] };
 

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { parseCatalogue } from "../../../core/catalogue/load-catalogue.ts";
 import { ModelSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { bearer, createTestApp } from "../testing.ts";
+import { bearer, createTestApp } from "../../../test/support/translator/translator.ts";
 import { listCatalogue } from "./catalogue-list.ts";
 
 const catalogue = parseCatalogue(

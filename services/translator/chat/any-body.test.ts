@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bearer, createTestApp, parseSse } from "../testing.ts";
-import { mutatedBodies } from "./arbitrary-requests.ts";
+import { mutatedBodies } from "../../../test/support/translator/arbitrary-requests.ts";
+import { bearer, createTestApp, parseSse } from "../../../test/support/translator/translator.ts";
 
 const app = createTestApp();
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bearer, createTestApp } from "../testing.ts";
+import { bearer, createTestApp } from "../../../test/support/translator/translator.ts";
 
 /** A request with something of everything that can be sent. */
 const whole: Record<string, unknown> = {

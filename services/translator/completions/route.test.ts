@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { FinishReason, type Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { toFingerprint } from "../chat/answer/wire.ts";
 import {
   answering,
   answerOf,
@@ -14,7 +13,8 @@ import {
   parseSse,
   startedEvent,
   textEvent,
-} from "../testing.ts";
+} from "../../../test/support/translator/translator.ts";
+import { toFingerprint } from "../chat/answer/wire.ts";
 
 const post = (generate: Generate, more: Record<string, unknown> = {}, url = "/v1/completions") =>
   createTestApp({ generate }).inject({

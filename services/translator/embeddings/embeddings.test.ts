@@ -5,7 +5,13 @@ import {
   type GenerationEvent,
   GenerationEventSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { answering, bearer, createTestApp, finishedEvent, startedEvent } from "../testing.ts";
+import {
+  answering,
+  bearer,
+  createTestApp,
+  finishedEvent,
+  startedEvent,
+} from "../../../test/support/translator/translator.ts";
 import { parseEmbeddingsRequest } from "./request.ts";
 
 const embedded = (index: number, values: number[]): GenerationEvent =>

@@ -12,7 +12,7 @@ import {
   question,
   startedEvent,
   testKey,
-} from "../testing.ts";
+} from "../../../test/support/translator/translator.ts";
 
 const vector: GenerationEvent = {
   $typeName: "cxmpute.generation.v1.GenerationEvent",

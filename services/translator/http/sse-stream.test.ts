@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { SseStreams } from "./sse-streams.ts";
 
 /** A response whose client reads when the test says so. */

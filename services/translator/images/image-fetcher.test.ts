@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import { ImageSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { wrongImage } from "../errors/param-faults.ts";
 import { createImageFetcher, fetchTimeoutMs } from "./image-fetcher.ts";
 import { RemoteImages } from "./remote-images.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { modelOf } from "../testing.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+import { modelOf } from "../../../test/support/translator/translator.ts";
 import { cacheModels } from "./model-list.ts";
 
 /** A list that counts how often it is asked and says what the test has put into `answer`. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { FinishReason, GenerationEventSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { createValidate } from "../../../test/support/translator/openapi.ts";
 import {
   answering,
   answerOf,
@@ -13,10 +14,9 @@ import {
   parseSse,
   question,
   startedEvent,
-} from "../testing.ts";
+} from "../../../test/support/translator/translator.ts";
 import { descriptions } from "./descriptions.ts";
 import { toDocument } from "./document.ts";
-import { createValidate } from "./testing.ts";
 
 const validate = createValidate(toDocument(descriptions));
 

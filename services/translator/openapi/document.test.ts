@@ -1,7 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import type { FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
-import { bearer, createTestApp } from "../testing.ts";
+import { bearer, createTestApp } from "../../../test/support/translator/translator.ts";
 import { descriptions } from "./descriptions.ts";
 import { toDocument } from "./document.ts";
 

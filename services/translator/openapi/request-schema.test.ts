@@ -1,12 +1,12 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { question } from "../../../test/support/translator/translator.ts";
 import { messagesRequestSchema } from "../anthropic/request/schema.ts";
 import { chatRequestSchema } from "../chat/request/schema.ts";
 import { completionRequestSchema } from "../completions/schema.ts";
 import { parseEmbeddingsRequest } from "../embeddings/request.ts";
 import { responseRequestSchema } from "../responses/request/schema.ts";
-import { question } from "../testing.ts";
 import { descriptions } from "./descriptions.ts";
 import { toDocument } from "./document.ts";
 

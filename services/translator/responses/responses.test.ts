@@ -3,7 +3,6 @@ import type { FastifyInstance } from "fastify";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FinishReason, type Generation, Role } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { createAuthenticate } from "../auth/keys.ts";
 import {
   answering,
   answerOf,
@@ -15,7 +14,8 @@ import {
   testKey,
   testUser,
   textEvent,
-} from "../testing.ts";
+} from "../../../test/support/translator/translator.ts";
+import { createAuthenticate } from "../auth/keys.ts";
 
 const post = (app: FastifyInstance, more: Record<string, unknown> = {}, headers = bearer) =>
   app.inject({

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../core/fake-clock.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
 import { register } from "../../../core/rpc/contract.ts";
@@ -11,6 +10,7 @@ import { silentLog } from "../../../core/telemetry/log.ts";
 import { type Generation, GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import {
   answering,
   answerOf,
@@ -19,7 +19,7 @@ import {
   modelOf,
   startedEvent,
   textEvent,
-} from "../testing.ts";
+} from "../../../test/support/translator/translator.ts";
 import { RouterLink } from "./router-link.ts";
 import { createRouterPool } from "./router-pool.ts";
 

@@ -14,7 +14,7 @@ import {
   question,
   startedEvent,
   textEvent,
-} from "../../../services/translator/testing.ts";
+} from "../../support/translator/translator.ts";
 
 /** Everything that a stream can hold, with text that is easy to cut in the wrong place. */
 const events = [

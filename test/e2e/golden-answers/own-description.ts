@@ -1,6 +1,6 @@
 import { descriptions } from "../../../services/translator/openapi/descriptions.ts";
 import { toDocument } from "../../../services/translator/openapi/document.ts";
-import { createValidate } from "../../../services/translator/openapi/testing.ts";
+import { createValidate } from "../../support/translator/openapi.ts";
 
 const document = toDocument(descriptions);
 const validate = createValidate(document);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../core/fake-clock.ts";
+import { FakeClock } from "../../support/core/fake-clock.ts";
 import { fetchAll, loopbackNetwork, pictures, sending, servePictures } from "./support.ts";
 
 const unreachable =

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../core/clock.ts";
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { createImageFetcher } from "../../../services/translator/images/image-fetcher.ts";
-import { answering, answerOf, bearer, createTestApp } from "../../../services/translator/testing.ts";
+import { answering, answerOf, bearer, createTestApp } from "../../support/translator/translator.ts";
 import { serveTranslator } from "../support.ts";
 import { loopbackNetwork, pictures, sending, servePictures } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { GrammarSampler, seeded } from "./grammar-sampler.ts";
+import { GrammarSampler, seeded } from "../../../../test/support/inference/grammar-sampler.ts";
 import { jsonSchemaGrammar, SchemaError } from "./index.ts";
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { getLlama, type Llama, LlamaLogLevel } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { GrammarSampler, seeded } from "./grammar-sampler.ts";
+import { GrammarSampler, seeded } from "../../../../test/support/inference/grammar-sampler.ts";
 import { jsonObjectGrammar, jsonSchemaGrammar, SchemaError } from "./index.ts";
 
 let llama: Llama;

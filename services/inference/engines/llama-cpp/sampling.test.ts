@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { GenerationInit } from "../../fake-engine.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import { toGeneration } from "../../../../test/support/inference/llama-cpp/engines.ts";
 import { mixSeed, toSeed, toTokenRule } from "./sampling.ts";
-import { toGeneration } from "./testing.ts";
 
 const ruleOf = (init: GenerationInit, banned: readonly number[] = []) =>
   toTokenRule(toGeneration(init), 100, banned);

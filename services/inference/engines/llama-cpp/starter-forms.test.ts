@@ -1,10 +1,18 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FinishReason, Role, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import {
+  answerOf,
+  asks,
+  inParallel,
+  never,
+  says,
+  starterPath,
+  starterVocabulary,
+} from "../../../../test/support/inference/llama-cpp/engines.ts";
 import type { Engine } from "../../engine.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
 import { createLlamaCppEngine } from "./index.ts";
-import { answerOf, asks, inParallel, never, says, starterPath, starterVocabulary } from "./testing.ts";
 
 let engine: Engine;
 /** A strong bias towards the mark that opens a call. */

@@ -4,11 +4,17 @@ import {
   FinishReason,
   ToolChoice_Mode,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import {
+  answerOf,
+  asks,
+  inParallel,
+  never,
+  starterPath,
+} from "../../../../test/support/inference/llama-cpp/engines.ts";
 import type { Engine } from "../../engine.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
 import type { Transcript } from "../../transcript.ts";
 import { createLlamaCppEngine } from "./index.ts";
-import { answerOf, asks, inParallel, never, starterPath } from "./testing.ts";
 
 let first: Engine;
 let second: Engine;

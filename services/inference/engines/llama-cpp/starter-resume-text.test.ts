@@ -1,11 +1,18 @@
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import {
+  answerOf,
+  asks,
+  inParallel,
+  never,
+  seeded,
+  starterPath,
+} from "../../../../test/support/inference/llama-cpp/engines.ts";
 import type { Engine } from "../../engine.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
 import type { Transcript } from "../../transcript.ts";
 import { createLlamaCppEngine } from "./index.ts";
-import { answerOf, asks, inParallel, never, seeded, starterPath } from "./testing.ts";
 
 let engine: Engine;
 

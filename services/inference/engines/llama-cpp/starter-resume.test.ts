@@ -1,10 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import {
+  answerOf,
+  asks,
+  inParallel,
+  never,
+  seeded,
+  starterPath,
+  starterVocabulary,
+} from "../../../../test/support/inference/llama-cpp/engines.ts";
 import type { Engine } from "../../engine.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
 import type { Transcript } from "../../transcript.ts";
 import { createLlamaCppEngine } from "./index.ts";
-import { answerOf, asks, inParallel, never, seeded, starterPath, starterVocabulary } from "./testing.ts";
 
 let first: Engine;
 let second: Engine;

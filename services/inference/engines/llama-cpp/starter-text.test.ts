@@ -2,13 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
 import { silentLog } from "../../../../core/telemetry/log.ts";
 import { FinishReason, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Engine } from "../../engine.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
-import { type Transcript, transcribe } from "../../transcript.ts";
-import { readToolUse } from "../tools/tool-use.ts";
-import { createLlamaCppEngine } from "./index.ts";
-import { loadModel } from "./load-model.ts";
-import { toPrompt } from "./prompt/prompt.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
 import {
   answerOf,
   asks,
@@ -19,7 +13,13 @@ import {
   starterVocabulary,
   toGeneration,
   withFile,
-} from "./testing.ts";
+} from "../../../../test/support/inference/llama-cpp/engines.ts";
+import type { Engine } from "../../engine.ts";
+import { type Transcript, transcribe } from "../../transcript.ts";
+import { readToolUse } from "../tools/tool-use.ts";
+import { createLlamaCppEngine } from "./index.ts";
+import { loadModel } from "./load-model.ts";
+import { toPrompt } from "./prompt/prompt.ts";
 import { TokenType, type Vocabulary } from "./vocabulary.ts";
 
 let engine: Engine;

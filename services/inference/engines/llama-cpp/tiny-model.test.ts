@@ -3,13 +3,19 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
 import { silentLog } from "../../../../core/telemetry/log.ts";
 import { FinishReason, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  answerOf,
+  asks,
+  never,
+  says,
+  withModel,
+} from "../../../../test/support/inference/llama-cpp/engines.ts";
+import { tinyModel } from "../../../../test/support/inference/llama-cpp/tiny-model.ts";
 import type { Engine } from "../../engine.ts";
 import { createLlamaCppEngine } from "./index.ts";
 import { loadModel } from "./load-model.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { toWrittenText } from "./prompt/written-text.ts";
-import { answerOf, asks, never, says, withModel } from "./testing.ts";
-import { tinyModel } from "./tiny-model.ts";
 import { TokenType } from "./vocabulary.ts";
 
 const inst = `{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else m.content + eos_token }}{% endfor %}`;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
 import { silentLog } from "../../../../core/telemetry/log.ts";
-import { generationOf } from "../../fake-engine.ts";
+import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import { transcribe } from "../../transcript.ts";
 import { createOllamaEngine } from "./index.ts";
 

@@ -1,14 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
-import { FakeClock } from "../../../../core/fake-clock.ts";
 import { silentLog } from "../../../../core/telemetry/log.ts";
-import { generationOf } from "../../fake-engine.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
+import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
+import { starterPath } from "../../../../test/support/inference/llama-cpp/engines.ts";
+import {
+  type OllamaServer,
+  startOllamaServer,
+} from "../../../../test/support/inference/ollama/ollama-server.ts";
+import { type ReplayServer, startReplay } from "../../../../test/support/inference/ollama/replay-server.ts";
 import { transcribe } from "../../transcript.ts";
 import { createLlamaCppEngine } from "../llama-cpp/index.ts";
-import { starterPath } from "../llama-cpp/testing.ts";
 import { createOllamaEngine, type OllamaOptions, pullOllamaModel, runningOllamaModels } from "./index.ts";
-import { type OllamaServer, startOllamaServer } from "./testing/ollama-server.ts";
-import { type ReplayServer, startReplay } from "./testing/replay-server.ts";
 
 const never = new AbortController().signal;
 const story = generationOf({

@@ -3,8 +3,7 @@ import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { ringMessage } from "../../../../core/hops.ts";
-import { generationOf } from "../../fake-engine.ts";
-import { transcribe } from "../../transcript.ts";
+import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import {
   askScripted,
   askStream,
@@ -18,7 +17,8 @@ import {
   scriptedServer,
   sendEvents,
   sendJson,
-} from "./testing.ts";
+} from "../../../../test/support/inference/openai.ts";
+import { transcribe } from "../../transcript.ts";
 
 /** What an answer fails with. */
 const failureOf = (answer: Promise<unknown>): Promise<MeshError> =>

@@ -1,8 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { FinishReason, Role, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type GenerationInit, generationOf } from "../../fake-engine.ts";
+import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
+import {
+  askServer,
+  chunk,
+  done,
+  engineFor,
+  event,
+  never,
+  scriptedServer,
+  sendEvents,
+} from "../../../../test/support/inference/openai.ts";
 import { transcribe } from "../../transcript.ts";
-import { askServer, chunk, done, engineFor, event, never, scriptedServer, sendEvents } from "./testing.ts";
 
 const parametersJson = '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}';
 const parameters = JSON.parse(parametersJson);

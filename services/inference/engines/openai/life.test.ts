@@ -1,10 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../../core/fake-clock.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { isEmptyDelta } from "../../events.ts";
-import { generationOf } from "../../fake-engine.ts";
-import { transcribe } from "../../transcript.ts";
-import { beginLimitMs, stallLimitMs } from "./answer/answer.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
+import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import {
   chunk,
   done,
@@ -17,7 +14,10 @@ import {
   scriptedServer,
   sendEvents,
   sendJson,
-} from "./testing.ts";
+} from "../../../../test/support/inference/openai.ts";
+import { isEmptyDelta } from "../../events.ts";
+import { transcribe } from "../../transcript.ts";
+import { beginLimitMs, stallLimitMs } from "./answer/answer.ts";
 
 const word = event(chunk({ content: "Hi" }));
 

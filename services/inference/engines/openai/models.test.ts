@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../../core/fake-clock.ts";
 import { createLog } from "../../../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { createOpenAiEngine } from "./index.ts";
-import type { OpenAiOptions } from "./options.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
 import {
   engineFor,
   hold,
@@ -13,7 +11,9 @@ import {
   type Script,
   scriptedServer,
   sendJson,
-} from "./testing.ts";
+} from "../../../../test/support/inference/openai.ts";
+import { createOpenAiEngine } from "./index.ts";
+import type { OpenAiOptions } from "./options.ts";
 
 /** Answers GETs by their path; what is not there is 404. */
 const paths =

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Role, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type GenerationInit, generationOf } from "../../fake-engine.ts";
-import { transcribe } from "../../transcript.ts";
+import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import {
   chunk,
   done,
@@ -15,7 +14,8 @@ import {
   scriptedServer,
   sendEvents,
   sendJson,
-} from "./testing.ts";
+} from "../../../../test/support/inference/openai.ts";
+import { transcribe } from "../../transcript.ts";
 
 /** A list in which the server shows itself to be of a kind. */
 const listOf = (owned_by: string) => ({ ...modelList(), data: [{ id: "m", object: "model", owned_by }] });

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FinishReason, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { type GenerationInit, generationOf } from "../../fake-engine.ts";
-import { transcribe } from "../../transcript.ts";
+import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import {
   askServer,
   chunk,
@@ -15,7 +14,8 @@ import {
   scriptedServer,
   sendEvents,
   sendJson,
-} from "./testing.ts";
+} from "../../../../test/support/inference/openai.ts";
+import { transcribe } from "../../transcript.ts";
 
 /** Servers as they show themselves: by the owner of their models, or by what they have at these paths. */
 const servers = {

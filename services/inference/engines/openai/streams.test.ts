@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../../core/fake-clock.ts";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { generationOf } from "../../fake-engine.ts";
-import { transcribe } from "../../transcript.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
+import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import {
   askScripted,
   askStream,
@@ -15,7 +14,8 @@ import {
   scriptedServer,
   sendEvents,
   usageChunk,
-} from "./testing.ts";
+} from "../../../../test/support/inference/openai.ts";
+import { transcribe } from "../../transcript.ts";
 
 /** Text, reason and counts of an answer. */
 const summary = async (bytes: string | Buffer) => {

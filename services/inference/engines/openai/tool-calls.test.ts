@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FinishReason, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
-import { askStream, chunk, done, event } from "./testing.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import { askStream, chunk, done, event } from "../../../../test/support/inference/openai.ts";
 
 const tools = [{ name: "add" }, { name: "now" }];
 

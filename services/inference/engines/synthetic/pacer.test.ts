@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../../../core/fake-clock.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
 import { type Paced, Pacer } from "./pacer.ts";
 
 function makePacer() {

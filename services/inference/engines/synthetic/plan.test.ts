@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type GenerationInit, generationOf } from "../../fake-engine.ts";
+import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import { type PlanOptions, placeBehind, planAnswer } from "./plan.ts";
 import { readPrompt, tokenAt, tokenTexts } from "./text.ts";
 

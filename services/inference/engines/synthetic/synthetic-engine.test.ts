@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { FakeClock } from "../../../../core/fake-clock.ts";
 import { FinishReasonSchema, type Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type GenerationInit, generationOf } from "../../fake-engine.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
+import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import { transcribe } from "../../transcript.ts";
 import { createSyntheticEngine, syntheticOptionsSchema } from "./index.ts";
 

@@ -1,7 +1,7 @@
 import { describe } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
 import { Capabilities_Resume } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { describeEngine } from "../../engine-contract.ts";
+import { describeEngine } from "../../../../test/support/inference/engine-contract.ts";
 import { createSyntheticEngine, syntheticOptionsSchema } from "./index.ts";
 
 describe.each([

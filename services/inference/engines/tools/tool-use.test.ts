@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { GenerationInit } from "../../fake-engine.ts";
-import { toGeneration } from "../llama-cpp/testing.ts";
+import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
+import { toGeneration } from "../../../../test/support/inference/llama-cpp/engines.ts";
 import { readToolUse } from "./tool-use.ts";
 
 const tools = [{ name: "f" }, { name: "g", parametersJson: '{"type":"object"}' }];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { candidateOf } from "../../testing.ts";
+import { candidateOf } from "../../../../test/support/router/router.ts";
 import type { Candidate } from "../candidate.ts";
 import { type Figures, readFigures } from "../figures.ts";
 import { expectedWait, expectWaitsMs } from "./expected-wait.ts";

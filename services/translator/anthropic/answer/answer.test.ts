@@ -6,7 +6,12 @@ import {
   GenerationEventSchema,
   GenerationSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { deltaEvent, finishedEvent, startedEvent, textEvent } from "../../testing.ts";
+import {
+  deltaEvent,
+  finishedEvent,
+  startedEvent,
+  textEvent,
+} from "../../../../test/support/translator/translator.ts";
 import type { MessagesRequest } from "../request/index.ts";
 import { MessageCollector } from "./collector.ts";
 import { EventEncoder } from "./events.ts";

@@ -9,7 +9,7 @@ import {
   question,
   startedEvent,
   textEvent,
-} from "../../testing.ts";
+} from "../../../../test/support/translator/translator.ts";
 import { type ChatRequest, parseChatRequest } from "../request/index.ts";
 import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
 import { ChoiceCollector, toCompletion } from "./completion.ts";

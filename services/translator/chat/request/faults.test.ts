@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { question } from "../../testing.ts";
+import { question } from "../../../../test/support/translator/translator.ts";
 import { parseChatRequest } from "./index.ts";
 
 const faultOf = (body: Record<string, unknown>) => {

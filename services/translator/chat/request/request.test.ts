@@ -8,7 +8,7 @@ import {
   ToolChoice_Mode as Mode,
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { question } from "../../testing.ts";
+import { question } from "../../../../test/support/translator/translator.ts";
 import { fanOut } from "./fan-out.ts";
 import { parseChatRequest } from "./index.ts";
 

@@ -4,7 +4,12 @@ import { ResponseStream } from "openai/lib/responses/ResponseStream";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { FinishReason, type GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { deltaEvent, finishedEvent, startedEvent, textEvent } from "../../testing.ts";
+import {
+  deltaEvent,
+  finishedEvent,
+  startedEvent,
+  textEvent,
+} from "../../../../test/support/translator/translator.ts";
 import { parseResponseRequest } from "../request/index.ts";
 import { EventEncoder } from "./events.ts";
 import { Output } from "./output.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../../core/fake-clock.ts";
+import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
 import type { StoreLimits } from "../../config.ts";
 import { MemoryResponseStore } from "./memory-store.ts";
 import { conversationOf, type StoredResponse } from "./response-store.ts";

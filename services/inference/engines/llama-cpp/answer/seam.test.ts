@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { starterVocabulary } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { Metadata } from "../gguf/metadata.ts";
-import { starterVocabulary } from "../testing.ts";
 import { Vocabulary } from "../vocabulary.ts";
 import { Seam } from "./seam.ts";
 

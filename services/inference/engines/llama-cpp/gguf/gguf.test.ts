@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { never, seeded, withFile } from "../testing.ts";
-import { tinyModel } from "../tiny-model.ts";
+import { never, seeded, withFile } from "../../../../../test/support/inference/llama-cpp/engines.ts";
+import { tinyModel } from "../../../../../test/support/inference/llama-cpp/tiny-model.ts";
+import {
+  type Entry,
+  type GgufContent,
+  writeGguf,
+} from "../../../../../test/support/inference/llama-cpp/write-gguf.ts";
 import { checkShape } from "./check-shape.ts";
 import { GgufError } from "./gguf-error.ts";
 import { parseHeader } from "./header.ts";
 import { Metadata } from "./metadata.ts";
 import { openModelFile } from "./model-file.ts";
-import { type Entry, type GgufContent, writeGguf } from "./write-gguf.ts";
 
 const good = tinyModel("{{ messages[0].content }}", []);
 const bytes = writeGguf(good);

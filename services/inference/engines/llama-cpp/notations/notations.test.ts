@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { GrammarSampler } from "../../gbnf/grammar-sampler.ts";
+import { GrammarSampler } from "../../../../../test/support/inference/grammar-sampler.ts";
+import { seeded } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { GrammarBuilder, schemaExpression } from "../../gbnf/index.ts";
 import { AnswerReader } from "../answer/answer-reader.ts";
-import { seeded } from "../testing.ts";
 import { detectNotation } from "./detect.ts";
 import { hermes } from "./hermes.ts";
 import { llama3 } from "./llama3.ts";

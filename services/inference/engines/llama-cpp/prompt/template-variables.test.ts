@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { GenerationInit } from "../../../fake-engine.ts";
-import { toGeneration } from "../testing.ts";
+import type { GenerationInit } from "../../../../../test/support/inference/fake-engine.ts";
+import { toGeneration } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { templateVariables } from "./template-variables.ts";
 
 test.each<{ init: GenerationInit; variables: object; because: string }>([
