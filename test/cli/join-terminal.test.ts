@@ -71,7 +71,7 @@ describe.skipIf(!hasScript)("in a terminal", () => {
       model: "other",
       nodes: ["attached"],
     });
-  }, 60_000);
+  });
   afterEach(() => {
     for (const { child } of sessions.splice(0)) child.kill("SIGKILL");
   });

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { needsToken } from "../../services/commands/membership.ts";
 import { createLlamaCppEngine } from "../../services/inference/engines/llama-cpp/index.ts";
 import { nodeMessages } from "../../services/inference/node/messages.ts";
+import { shortestSleepMs } from "../../services/inference/node/sleep-watch.ts";
 import { scripts, startScripted } from "../support/inference/discover.ts";
 import { starterPath } from "../support/inference/llama-cpp/engines.ts";
 import { type OllamaServer, startOllamaServer } from "../support/inference/ollama/ollama-server.ts";
@@ -14,6 +15,9 @@ import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/
 import { freeAddress } from "../support/mesh.ts";
 import { cxmpute, type Program } from "../support/program.ts";
 import { startSecureMesh } from "../support/secure-mesh.ts";
+
+/** A node that is stopped until it has lost a lease of this length takes that for sleep: the last renewal is half as old. */
+const leaseMs = 2 * shortestSleepMs;
 
 let folder: string;
 let registry: string;
@@ -26,7 +30,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "cxmpute-join-"));
   registry = await freeAddress();
   router = await freeAddress();
-  registryProgram = cxmpute(["registry", "--listen", registry, "--lease-ttl-ms", "1000"]);
+  registryProgram = cxmpute(["registry", "--listen", registry, "--lease-ttl-ms", `${leaseMs}`]);
   routerProgram = cxmpute(["router", "--listen", router, "--registry", registry]);
   await Promise.all([registryProgram, routerProgram].map((program) => program.output(/listening/)));
 });
@@ -67,7 +71,7 @@ describe("a machine with an Ollama and a folder of models", () => {
     await copyFile(starterPath, join(models, "Qwen3-8B-Q4_K_M.gguf"));
     await copyFile(starterPath, join(models, "my-tune.gguf"));
     await writeFile(join(models, "cut.gguf"), (await readFile(starterPath)).subarray(0, 1_000_000));
-  }, 60_000);
+  });
   afterAll(() => ollama?.close());
 
   test("offers all of them on its own, under canonical names, and says what it leaves out", async () => {
@@ -204,7 +208,7 @@ describe.skipIf("missing" in llamaServer)("a machine with a real llama-server", 
   let server: LlamaServer;
   beforeAll(async () => {
     if ("path" in llamaServer) server = await startLlamaServer(llamaServer.path);
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test("offers it by its URL, with its version and slots, and answers through it", async () => {
@@ -254,7 +258,7 @@ test("a mesh that lets machines in by token says so to one that has none", async
   } finally {
     await mesh.stop();
   }
-}, 60_000);
+});
 
 describe("a mesh that is away", () => {
   test("is told at once, with what to check, and joined when it comes", async () => {
@@ -279,8 +283,7 @@ test("a node that was stopped for longer than its lease is back as soon as it go
   const registrations = () => registryProgram.stderr().split('"node_id":"sleeper"').length - 1;
   const before = registrations();
   node.child.kill("SIGSTOP");
-  // How long it is stopped is what is tried here: longer than its lease and than `shortestSleepMs`.
-  await new Promise((resolve) => setTimeout(resolve, 4000));
+  await routerProgram.logged(({ msg, node_id }) => msg === "node left" && node_id === "sleeper");
   node.child.kill("SIGCONT");
   await node.logged(({ msg }) => msg === nodeMessages.awake);
   await node.logged(

@@ -1,9 +1,10 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { MeshError } from "../../core/errors/mesh-error.ts";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { shapes } from "../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 import {
   answerOf,
   createScript,
@@ -22,15 +23,14 @@ const weatherTool: Anthropic.Tool = {
 };
 
 describe.each(shapes)("Anthropic's SDK at a mesh %s, with the starter model", (shape) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   let client: Anthropic;
   let base: { model: string; max_tokens: number; temperature: number; messages: typeof question };
   beforeAll(async () => {
-    mesh = await startMesh(shape);
+    mesh = await sharedMesh(shape);
     client = new Anthropic({ apiKey: mesh.apiKey, authToken: null, baseURL: mesh.url, maxRetries: 0 });
     base = { model: mesh.model, max_tokens: 60, temperature: 0, messages: question };
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+  });
 
   test("gets a message, its usage and its request's id", async () => {
     const message = await client.messages.create(base);
@@ -172,8 +172,7 @@ describe.each(shapes)("Anthropic's SDK at a mesh %s, with the starter model", (s
     );
     stream.abort();
     await expect(stream.done()).rejects.toBeInstanceOf(Anthropic.APIUserAbortError);
-    const service = shape === "in one process" ? "up" : "translator";
-    const line = await mesh.programs.get(service)!.logged(({ generation_id }) => generation_id === id);
+    const line = await mesh.logged(({ generation_id }) => generation_id === id);
     expect(line).toMatchObject({ outcome: "cancelled" });
   });
 

@@ -1,14 +1,14 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { shapes } from "../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 import { mutatedBodies } from "../support/translator/arbitrary-requests.ts";
 
 describe.each(shapes)("a mesh %s, with the starter model", (shape) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh(shape);
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh(shape);
+  });
 
   test("answers whatever is asked, all the way to the engine, with 200 or the client's fault", async () => {
     const statuses = new Map<number, number>();
@@ -18,7 +18,7 @@ describe.each(shapes)("a mesh %s, with the starter model", (shape) => {
           method: "POST",
           headers: mesh.headers,
           body: JSON.stringify({ max_tokens: 8, ...body }),
-          signal: AbortSignal.timeout(20_000),
+          signal: AbortSignal.timeout(100_000),
         });
         const text = await response.text();
         statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
@@ -32,5 +32,5 @@ describe.each(shapes)("a mesh %s, with the starter model", (shape) => {
       { numRuns: 300 },
     );
     for (const status of [200, 400]) expect(statuses.get(status)).toBeGreaterThan(20);
-  }, 120_000);
+  });
 });

@@ -1,17 +1,17 @@
 import OpenAI7 from "openai";
 import OpenAI6 from "openai-6";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { shapes } from "../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 
 /** How the starter model writes a conversation; a raw prompt has to write it by itself. */
 const chat = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n";
 
 describe.each(shapes)("text completions at a mesh %s, with the starter model", (shape) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh(shape);
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh(shape);
+  });
 
   describe.each([
     { major: 6, OpenAI: OpenAI6 as unknown as typeof OpenAI7 },
@@ -120,8 +120,7 @@ describe.each(shapes)("text completions at a mesh %s, with the starter model", (
         id = chunk.id;
         stream.controller.abort();
       }
-      const service = shape === "in one process" ? "up" : "translator";
-      const line = await mesh.programs.get(service)!.logged(({ generation_id }) => generation_id === id);
+      const line = await mesh.logged(({ generation_id }) => generation_id === id);
       expect(line).toMatchObject({ outcome: "cancelled" });
     });
   });

@@ -1,17 +1,17 @@
 import OpenAI7 from "openai";
 import OpenAI6 from "openai-6";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { shapes, startMesh } from "../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 
 const dot = (a: readonly number[], b: readonly number[]) =>
   a.reduce((sum, value, index) => sum + value * b[index]!, 0);
 
 describe.each(shapes)("embeddings of a mesh %s, by the starter model", (shape) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh(shape);
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh(shape);
+  });
 
   describe.each([
     { major: 6, OpenAI: OpenAI6 as unknown as typeof OpenAI7 },

@@ -7,7 +7,7 @@ import { run } from "../support/program.ts";
 let mesh: Mesh;
 beforeAll(async () => {
   mesh = await startMesh("in many processes");
-}, 60_000);
+});
 afterAll(() => mesh?.stop());
 
 test("the client of the documentation streams an answer from a router", async () => {

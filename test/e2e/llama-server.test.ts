@@ -21,6 +21,7 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
   let mesh: Mesh;
   let client: OpenAI;
   const nodes = new Map<string, Program>();
+  let rejoined = 0;
 
   const startServer = async () => {
     server = await startLlamaServer("path" in found ? found.path : "");
@@ -35,7 +36,7 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     nodes.set("embedded", await mesh.join("embedded", [...realEngine, "--slots", "4"]));
     await joinServer("llama-server");
     client = new OpenAI({ baseURL: `${mesh.url}/v1`, apiKey: mesh.apiKey, maxRetries: 0 });
-  }, 120_000);
+  });
   afterAll(async () => {
     await mesh?.stop();
     await server?.stop();
@@ -209,6 +210,27 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     return Promise.all(answers);
   }
 
+  /**
+   * Loses a node under streams until one of them had to be continued: the answer that shows its first piece may be over
+   * before the loss, where this process is slow. Whatever the moment, no answer may suffer.
+   */
+  async function expectContinued(
+    lost: string,
+    isLost: (fingerprint: string) => boolean,
+    trouble: () => Promise<unknown>,
+    again: () => Promise<unknown>,
+  ): Promise<void> {
+    const undisturbed = await askForStreams(() => {});
+    for (let tries = 0; tries < 5; tries++) {
+      if (tries > 0) await again();
+      expectWhole(await streamThrough(isLost, trouble), undisturbed);
+      const own = continuations().filter(({ from }) => String(from).startsWith(lost));
+      expect(own.filter(({ exact, to }) => exact !== false || String(to).startsWith(lost))).toEqual([]);
+      if (own.length > 0) return;
+    }
+    throw new Error(`${lost} was never lost in the middle of an answer.`);
+  }
+
   /** Makes the trouble as soon as a node has shown the first of one of its answers. */
   async function streamThrough(
     isLost: (fingerprint: string) => boolean,
@@ -249,9 +271,7 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
       }),
     );
     for (const controller of controllers) controller.abort();
-    await expect
-      .poll(async () => (await ownSlots()).some(({ isBusy }) => isBusy), { timeout: 5000 })
-      .toBe(false);
+    await expect.poll(async () => (await ownSlots()).some(({ isBusy }) => isBusy)).toBe(false);
     const slots = await ownSlots();
     // One or another may have come to its end while the last one had not begun.
     expect(slots.some(({ isIncomplete }) => isIncomplete)).toBe(true);
@@ -267,19 +287,17 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
 
   test("streams of a llama-server that is killed go on on the embedded node, from their text", async () => {
     const embedded = await embeddedFingerprint();
-    const undisturbed = await askForStreams(() => {});
-    const answers = await streamThrough(
+    const restart = async () => {
+      await startServer();
+      await joinServer(`llama-server-${nodes.size}`);
+    };
+    await expectContinued(
+      "llama-server",
       (fingerprint) => fingerprint !== embedded,
       () => server.stop(),
+      restart,
     );
-    expectWhole(answers, undisturbed);
-    const own = continuations();
-    expect(own.length).toBeGreaterThan(0);
-    expect(new Set(own.map(({ from, to, exact }) => `${from} ${to} ${exact}`))).toEqual(
-      new Set(["llama-server embedded false"]),
-    );
-    await startServer();
-    await joinServer("llama-server-1");
+    await restart();
   });
 
   test("killing llama-server fails no request, not even those that wait for it", async () => {
@@ -297,19 +315,17 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
 
   test("a llama-server that joins again takes its share again, also of the streams of an embedded node that is killed", async () => {
     await startServer();
-    await joinServer("llama-server-2");
-    await askUntilBoth(4, ["embedded", "llama-server-2"], () => ask({ max_tokens: 8 }));
+    await joinServer("server-again");
+    await askUntilBoth(4, ["embedded", "server-again"], () => ask({ max_tokens: 8 }));
     const embedded = await embeddedFingerprint();
-    const undisturbed = await askForStreams(() => {});
-    const streams = await streamThrough(
+    await expectContinued(
+      "embedded",
       (fingerprint) => fingerprint === embedded,
       async () => nodes.get("embedded")?.stop("SIGKILL"),
+      async () =>
+        nodes.set("embedded", await mesh.join(`embedded-${++rejoined}`, [...realEngine, "--slots", "4"])),
     );
-    expectWhole(streams, undisturbed);
-    const own = continuations().filter(({ from }) => from === "embedded");
-    expect(own.length).toBeGreaterThan(0);
-    expect(new Set(own.map(({ to, exact }) => `${to} ${exact}`))).toEqual(new Set(["llama-server-2 false"]));
-    const answers = await askUntilBoth(20, ["llama-server-2"], () => ask({ max_tokens: 8 }));
+    const answers = await askUntilBoth(20, ["server-again"], () => ask({ max_tokens: 8 }));
     expect(answers.every(({ choices }) => (choices[0]?.message.content ?? "") !== "")).toBe(true);
   });
 

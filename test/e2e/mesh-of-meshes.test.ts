@@ -47,7 +47,7 @@ describe.each(shapes)("a mesh %s that another mesh has joined as a node", (shape
     });
     direct = clientOf(inner);
     through = clientOf(outer);
-  }, 120_000);
+  });
   afterAll(async () => {
     await outer?.stop();
     await inner?.stop();
@@ -176,12 +176,12 @@ describe("a mesh that has joined itself", () => {
     mesh = await startMesh("in many processes", { nodes: ["attached"] });
     client = clientOf(mesh);
     const leaver = await mesh.join("leaver", ["--engine", "synthetic", "--model", "mayfly"]);
-    await vi.waitFor(async () => expect(await listed(client)).toContain("mayfly"), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await listed(client)).toContain("mayfly"), { timeout: 100_000 });
     // With one slot: a request that went round would wait for itself.
     const itself = ["--engine", "openai", "--url", mesh.url, "--engine-key", mesh.apiKey, "--slots", "1"];
     await mesh.join("ring", itself);
     await leaver.stop();
-  }, 120_000);
+  });
   afterAll(() => mesh?.stop());
 
   test("still lists the model that only the ring serves, but refuses requests for it as going round", async () => {

@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { OpenApiDocument } from "../../services/translator/openapi/document.ts";
-import { type Mesh, startMesh } from "../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 import { createValidate, type Validate } from "../support/translator/openapi.ts";
 
-let mesh: Mesh;
+let mesh: SharedMesh;
 let validate: Validate;
 beforeAll(async () => {
-  mesh = await startMesh("in one process");
+  mesh = await sharedMesh("in one process");
   const response = await fetch(`${mesh.url}/openapi.json`);
   validate = createValidate((await response.json()) as OpenApiDocument);
-}, 60_000);
-afterAll(() => mesh?.stop());
+});
 
 const get = (path: string, headers = mesh.headers) => fetch(`${mesh.url}${path}`, { headers });
 
@@ -142,7 +141,7 @@ describe("the catalogue of a running mesh", () => {
   test("tells how many nodes serve a model, and how fast it was, once it has answered", async () => {
     await (await ask({ max_tokens: 32 })).json();
     await expect
-      .poll(async () => (await read("/v1")).find(({ id }) => id === mesh.model), { timeout: 10_000 })
+      .poll(async () => (await read("/v1")).find(({ id }) => id === mesh.model))
       .toMatchObject({
         size: "2.23M",
         serving: { nodes: 1, context_length: 1024, tokens_per_second: expect.any(Number) },

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
 import { root } from "../support/program.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 
 const packages = ["anthropic==2.12.0", "openai==3.54.0", "requests==2.34.2"];
 const environment = prepare();
@@ -11,18 +11,17 @@ const environment = prepare();
 describe.skipIf(environment.missing !== undefined)(
   `Python clients${environment.missing === undefined ? "" : ` (skipped: ${environment.missing})`}`,
   () => {
-    let mesh: Mesh;
+    let mesh: SharedMesh;
     beforeAll(async () => {
-      mesh = await startMesh("in one process");
-    }, 60_000);
-    afterAll(() => mesh?.stop());
+      mesh = await sharedMesh("in one process");
+    });
 
     /** What a script found, as the JSON that it prints. */
     const run = (script: string, mount: string): Record<string, unknown> => {
       const { status, stdout, stderr } = spawnSync(environment.python, [`test/e2e/python/${script}`], {
         cwd: root,
         encoding: "utf8",
-        timeout: 60_000,
+        timeout: 110_000,
         env: {
           PATH: process.env.PATH,
           BASE_URL: `${mesh.url}${mount}`,

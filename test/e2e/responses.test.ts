@@ -6,10 +6,11 @@ import OpenAI7 from "openai";
 import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
 import OpenAI6 from "openai-6";
 import { zodTextFormat as zodTextFormat6 } from "openai-6/helpers/zod";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { shapes } from "../support/mesh.ts";
 import { root } from "../support/program.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 
 type Client = OpenAI7;
 type Event = OpenAI7.Responses.ResponseStreamEvent;
@@ -37,11 +38,10 @@ const collect = async (stream: AsyncIterable<Event>): Promise<Event[]> => {
 };
 
 describe.each(shapes)("the Responses API of a mesh %s, with the starter model", (shape) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh(shape);
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh(shape);
+  });
 
   describe.each([
     {
@@ -224,10 +224,7 @@ describe.each(shapes)("the Responses API of a mesh %s, with the starter model", 
         if (event.type === "response.created") id = event.response.id;
         if (event.type === "response.output_text.delta" && ++deltas === 3) stream.controller.abort();
       }
-      const lines = [...mesh.programs.values()].map((program) =>
-        program.logged((line) => line.generation_id === id && line.outcome === "cancelled"),
-      );
-      await Promise.race(lines);
+      await mesh.logged((line) => line.generation_id === id && line.outcome === "cancelled");
     });
 
     test("deletes what was stored", async () => {

@@ -1,6 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 import { structuredSchemas } from "./structured-schemas.ts";
 
 const names = Object.keys(structuredSchemas);
@@ -10,11 +10,10 @@ const answersPerSchema = 8;
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 
 describe("strict structured output of the starter model", () => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh("in one process");
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh("in one process");
+  });
 
   const ask = async (name: string, more: object) => {
     const response = await fetch(`${mesh.url}/v1/chat/completions`, {

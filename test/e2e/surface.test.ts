@@ -1,7 +1,8 @@
 import OpenAI7 from "openai";
 import OpenAI6 from "openai-6";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { shapes } from "../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 
 type Completion = OpenAI7.Chat.ChatCompletion;
 type Fault = { error: { message: string; type: string; param: string | null; code: string | null } };
@@ -12,11 +13,10 @@ const readJson = async <T>(response: Promise<Response> | Response): Promise<T> =
 const question = [{ role: "user" as const, content: "What is the capital of France?" }];
 
 describe.each(shapes)("a mesh %s, with the starter model", (shape) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh(shape);
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh(shape);
+  });
 
   const post = (body: unknown, init: { path?: string; headers?: Record<string, string> } = {}) =>
     fetch(`${mesh.url}${init.path ?? "/v1/chat/completions"}`, {

@@ -1,6 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Mesh, startMesh } from "../support/mesh.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type SharedMesh, sharedMesh } from "../support/shared-mesh.ts";
 import { structuredSchemas } from "./structured-schemas.ts";
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
@@ -16,11 +16,10 @@ describe.each([
   { strict: true, because: "strict functions" },
   { strict: false, because: "functions that are not strict" },
 ])("calls of $because that must be made", ({ strict }) => {
-  let mesh: Mesh;
+  let mesh: SharedMesh;
   beforeAll(async () => {
-    mesh = await startMesh("in one process");
-  }, 60_000);
-  afterAll(() => mesh?.stop());
+    mesh = await sharedMesh("in one process");
+  });
 
   const tools = functions.map(({ name, parameters }) => ({
     type: "function",

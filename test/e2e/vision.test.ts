@@ -76,7 +76,7 @@ describe.each(shapes)("pictures, %s", (shape) => {
       ],
       surface: ["--fetch-images", "--strict-keys"],
     });
-  }, 60_000);
+  });
   afterAll(() => mesh?.stop());
 
   const post = async (path: string, body: object) => {

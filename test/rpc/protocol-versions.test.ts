@@ -115,8 +115,8 @@ describe.each([
   ])("and $what is not used, and both sides say what to update", async ({ router, node, says }) => {
     const address = await startRouter(router);
     await startNode(address, { ...(node === undefined ? {} : { protocol: node }), ...(await place()) });
-    await expect.poll(() => routerSays, { timeout: 10_000 }).toEqual([`node n gets no work. ${says}`]);
-    await expect.poll(() => nodeSays, { timeout: 10_000 }).toEqual([`no work comes from ${from}. ${says}`]);
+    await expect.poll(() => routerSays).toEqual([`node n gets no work. ${says}`]);
+    await expect.poll(() => nodeSays).toEqual([`no work comes from ${from}. ${says}`]);
     expect(await modelsOf(address)).toEqual([]);
   });
 
@@ -126,7 +126,7 @@ describe.each([
   ])("with a version in common is used: $node at $router", async ({ router, node }) => {
     const address = await startRouter(router);
     await startNode(address, { ...(node === undefined ? {} : { protocol: node }), ...(await place()) });
-    await expect.poll(() => modelsOf(address), { timeout: 10_000 }).toEqual(["m"]);
+    await expect.poll(() => modelsOf(address)).toEqual(["m"]);
     expect([routerSays, nodeSays]).toEqual([[], []]);
   });
 });

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { freeAddress } from "./mesh.ts";
-import { root } from "./program.ts";
+import { endWithTests, root } from "./program.ts";
 
 /** A llama-server that nobody here wrote, with the starter model. */
 export interface LlamaServer {
@@ -68,6 +68,7 @@ export async function startLlamaServer(
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
+  endWithTests(child);
   let said = "";
   child.stderr.on("data", (data: Buffer) => {
     said = (said + data.toString()).slice(-4000);
@@ -80,7 +81,7 @@ export async function startLlamaServer(
       () => false,
     );
     if (isReady) break;
-    if (child.exitCode !== null || tries > 600) {
+    if (child.exitCode !== null || tries > 1200) {
       child.kill("SIGKILL");
       throw new Error(`llama-server did not start:\n${said}`);
     }

@@ -143,7 +143,7 @@ export async function startMesh(
 
 /** Polls `/readyz`, as a load balancer would, until it answers 200. */
 export async function untilReady(url: string, programs: ReadonlyMap<string, Program>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 100_000;
   for (;;) {
     const status = await fetch(`${url}/readyz`).then(
       (response) => response.status,

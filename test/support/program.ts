@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Channel } from "../../core/streams/channel.ts";
+import { markOfRun } from "./run/reaper.ts";
 
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -34,7 +35,7 @@ export interface Program {
 
 /**
  * Runs a program with the Node that runs the test, in a network namespace where one is named. Nothing of the
- * surrounding environment but PATH and HOME crosses.
+ * surrounding environment but PATH, HOME and the mark of the run crosses.
  */
 export function run(
   args: readonly string[],
@@ -48,9 +49,16 @@ export function run(
   ] as [string, ...string[]];
   const child = spawn(command, words, {
     cwd: root,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: compileCache, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      NODE_COMPILE_CACHE: compileCache,
+      ...markOfRun(),
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  endWithTests(child);
   const output = collect(child.stdout);
   const errors = collect(child.stderr);
   const ended = once(child, "close").then(([code, signal]) => {
@@ -85,6 +93,26 @@ export function run(
       return ended;
     },
   };
+}
+
+/** Programs that this process has started and that have not ended. */
+const running = new Set<ChildProcess>();
+
+/** Has a program ended behind the tests of this file, if it has not ended by then. */
+export function endWithTests(child: ChildProcess): void {
+  running.add(child);
+  child.once("close", () => running.delete(child));
+}
+
+/** Kills them, and resolves once they are gone. */
+export async function endPrograms(): Promise<void> {
+  await Promise.all(
+    Array.from(running, (child) => {
+      const ended = once(child, "close");
+      child.kill("SIGKILL");
+      return ended;
+    }),
+  );
 }
 
 /** Runs `cxmpute` with JSON logs. */

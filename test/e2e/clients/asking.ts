@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, describe } from "vitest";
-import { type Mesh, shapes, startMesh } from "../../support/mesh.ts";
+import { beforeAll, describe } from "vitest";
+import { shapes } from "../../support/mesh.ts";
+import { type SharedMesh, sharedMesh } from "../../support/shared-mesh.ts";
 
 /** Runs the same tests against both shapes of a mesh with the starter model; `mesh` is to be called in a test. */
-export function describeMeshes(who: string, tests: (mesh: () => Mesh) => void): void {
+export function describeMeshes(who: string, tests: (mesh: () => SharedMesh) => void): void {
   describe.each(shapes)(`${who} at a mesh %s`, (shape) => {
-    let mesh: Mesh | undefined;
+    let mesh: SharedMesh;
     beforeAll(async () => {
-      mesh = await startMesh(shape);
-    }, 60_000);
-    afterAll(() => mesh?.stop());
-    tests(() => mesh!);
+      mesh = await sharedMesh(shape);
+    });
+    tests(() => mesh);
   });
 }
 

@@ -8,7 +8,7 @@ const scanner = join(root, "node_modules", "compatcanary", "src", "cli.js");
 describeMeshes("the compatibility scanner compatcanary", (mesh) => {
   // The scanner leaves the temperature to the server and a string without an end to the model: of 300 such calls the
   // starter model wrote two strings to the end of its context.
-  test("finds nothing to object to in its chat profile", { retry: 2, timeout: 60_000 }, async () => {
+  test("finds nothing to object to in its chat profile", { retry: 2 }, async () => {
     const { url, model, apiKey } = mesh();
     const scan = run(
       [

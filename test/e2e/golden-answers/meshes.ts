@@ -1,4 +1,5 @@
 import { type Shape, startMesh } from "../../support/mesh.ts";
+import { sharedMesh } from "../../support/shared-mesh.ts";
 import type { GoldenCase } from "./golden-case.ts";
 import { type Endpoint, startTroubledMesh, troubledModels } from "./troubled-mesh.ts";
 
@@ -11,9 +12,9 @@ export interface Meshes {
 
 type MeshOptions = Parameters<typeof startMesh>[1];
 
-/** One for each set of settings that is needed, and each as small as its shape allows. */
-const plans: readonly { readonly models: readonly string[]; readonly options: MeshOptions }[] = [
-  { models: ["starter"], options: {} },
+/** One for each set of settings that is needed, and each as small as its shape allows; none is the shared mesh. */
+const plans: readonly { readonly models: readonly string[]; readonly options?: MeshOptions }[] = [
+  { models: ["starter"] },
   {
     // Makes its text up, thinks, and fails as it is told to.
     models: [
@@ -73,7 +74,11 @@ const occupied = ["busy", "full"];
 /** Starts all of them in a shape. */
 export async function startMeshes(shape: Shape): Promise<Meshes> {
   const settled = await Promise.allSettled([
-    ...plans.map(({ options }) => startMesh(shape, options)),
+    ...plans.map(async ({ options }) =>
+      options === undefined
+        ? { ...(await sharedMesh(shape)), stop: async () => {} }
+        : startMesh(shape, options),
+    ),
     startTroubledMesh(shape),
   ]);
   const meshes: readonly Endpoint[] = settled.flatMap((result) =>

@@ -49,7 +49,7 @@ function normaliseBody(body: string): string {
 const nameLogprobs = (text: string): string =>
   text.replace(/([:,[])-?\d+(\.\d+)?(e-?\d+)?(?=[,}\]])/g, "$1<logprob>");
 
-/** As many numbers as one wants to read are shown, with the digits that no machine disputes; of more, how many. */
+/** As many numbers as one wants to read are shown, in two digits; of more, how many. */
 function nameVector(vector: string): string {
   const numbers = vector.startsWith("[") ? (JSON.parse(vector) as number[]) : fromBase64(JSON.parse(vector));
   const form = vector.startsWith("[") ? "numbers" : "floats in base64";
@@ -58,6 +58,32 @@ function nameVector(vector: string): string {
 }
 
 const mostShown = 8;
+
+/**
+ * An answer with the vectors of the expected one where they are the same but for the last digit: processors round
+ * differently, and where a number is halfway between two of two digits this shows.
+ */
+export function agreeOnVectors(answer: string, expected: string): string {
+  const vectors = expected.match(vector) ?? [];
+  return answer.replace(vector, (shown) => {
+    const wanted = vectors.shift();
+    return wanted !== undefined && areClose(shown, wanted) ? wanted : shown;
+  });
+}
+
+const vector = /<(?:numbers|floats in base64) [-\d. ]+>/g;
+
+function areClose(one: string, other: string): boolean {
+  const [form, ...numbers] = one.split(/ (?=-?\d)/);
+  const [otherForm, ...others] = other.split(/ (?=-?\d)/);
+  return (
+    form === otherForm &&
+    numbers.length === others.length &&
+    numbers.every(
+      (number, index) => Math.abs(Number.parseFloat(number) - Number.parseFloat(others[index]!)) < 0.011,
+    )
+  );
+}
 
 function fromBase64(text: string): number[] {
   const bytes = Buffer.from(text, "base64");

@@ -184,6 +184,6 @@ test("a client that leaves ends the fetch", async () => {
   await asked.promise;
   controller.abort();
   await answer;
-  await expect.poll(open, { timeout: 2000 }).toBe(0);
+  await expect.poll(open).toBe(0);
   await app.close();
 });

@@ -290,7 +290,7 @@ describe("connections", () => {
       await follow(engine.generate(generationOf(), never)).ended;
     expect(asked).toBe(3 * endings.length);
     // What is left are connections that wait for another request, a few seconds.
-    await expect.poll(() => server.connections(), { timeout: 10_000, interval: 50 }).toBeLessThanOrEqual(3);
+    await expect.poll(() => server.connections(), { interval: 50 }).toBeLessThanOrEqual(3);
     await server.close();
   });
 });
