@@ -42,7 +42,7 @@ export function runProgram(
   command: string,
   args: readonly string[],
 ): Promise<{ readonly code: number; readonly output: string }> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: projectFolder,
       // Programs do not see the terminal, and some colour what they say even so.
@@ -56,7 +56,9 @@ export function runProgram(
         output += text;
       });
     }
-    child.on("error", reject);
+    child.on("error", ({ message }) =>
+      resolve({ code: 1, output: `${command} does not start: ${message}\n` }),
+    );
     child.on("close", (code) => resolve({ code: code ?? 1, output }));
   });
 }
