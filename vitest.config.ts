@@ -39,7 +39,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{core,services,bench}/**/*.test.ts", "test/*.test.ts"],
+          include: ["{core,services,scripts,bench}/**/*.test.ts", "test/*.test.ts"],
           exclude,
           pool: "threads",
           isolate: false,
