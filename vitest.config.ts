@@ -7,6 +7,7 @@ const first = [
   "e2e/nat-changes",
   "e2e/nat.",
   "e2e/llama-server",
+  "package/installs",
   "cli/join.",
   "e2e/mesh-of-meshes",
   "golden.test",

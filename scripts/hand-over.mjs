@@ -48,7 +48,9 @@ export async function handOver(script, args) {
     },
   });
   passSignals(child);
-  child.on("error", (error) => fail(`${ownNode} does not start: ${error.message}`));
+  child.on("error", (error) =>
+    fail(`${ownNode} does not start here (${error.message}). Install Node 24 from https://nodejs.org.`),
+  );
   child.on("exit", (code, signal) => {
     process.exitCode = signal === null ? code : 128 + constants.signals[signal];
   });

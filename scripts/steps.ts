@@ -48,6 +48,8 @@ export function runProgram(
       // Programs do not see the terminal, and some colour what they say even so.
       env: { ...processEnvironment, PATH: searchPath, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
+      // There the programs of the dependencies are scripts for the shell.
+      shell: process.platform === "win32",
     });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
