@@ -7,6 +7,7 @@ const first = [
   "e2e/nat-changes",
   "e2e/nat.",
   "e2e/llama-server",
+  "package/installs",
   "cli/join.",
   "e2e/mesh-of-meshes",
   "golden.test",
@@ -39,7 +40,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{core,services,bench}/**/*.test.ts", "test/*.test.ts"],
+          include: ["{core,services,scripts,bench}/**/*.test.ts", "test/*.test.ts"],
           exclude,
           pool: "threads",
           isolate: false,

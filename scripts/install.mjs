@@ -1,138 +1,123 @@
-// Brings node_modules to what package-lock.json asks for, when it is not.
+// Installs what a lockfile asks for, when that is not what is installed.
 
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findInstalledNode, isWantedNode, nodePackage, packageFolder, passSignals } from "./hand-over.mjs";
+import { fail, packageFolder, passSignals } from "./hand-over.mjs";
+import { watchInstallation } from "./watch-installation.mjs";
 
-const lockfile = join(packageFolder, "package-lock.json");
-/** What npm has installed; it writes this last, so an installation that was interrupted has none. */
-const installedLockfile = join(packageFolder, "node_modules", ".package-lock.json");
-/** Held while installing, so that two runs do not install at the same time; names the processes that do. */
+/** Held while installing; names the process that does. */
 const guard = join(packageFolder, ".cache", "installing");
-/** A guard older than this was left behind, whoever has its process ids now, in milliseconds. */
-const guardLimitMs = 15 * 60_000;
 
-/** Installs from the lockfile, unless that is what is installed. Ends the process when that fails. */
-export async function install() {
-  if (isInstalled()) return;
-  const release = await takeGuard();
-  let fault;
-  try {
-    if (isInstalled()) return;
-    process.stderr.write("Installing dependencies (again only when package-lock.json changes)...\n");
-    fault = await runNpm();
-  } finally {
-    release();
-  }
-  if (fault === undefined) return;
-  process.stderr.write(`${fault}\n`);
-  process.exit(1);
+/**
+ * Installs the packages of a folder, called `name` in messages, unless what its lockfile asks for is there, `file`
+ * included. Ends the process when that fails, and when a production tree (`npm ci --omit=dev`) does not fit its
+ * lockfile: nothing is ever installed over such a tree.
+ */
+export async function install(folder, name, file = folder) {
+  if (isInstalled(folder, file)) return;
+  await takeGuard();
+  const fault = isInstalled(folder, file) ? undefined : await runNpm(folder, name);
+  rmSync(guard, { force: true });
+  if (fault !== undefined) fail(fault);
+  // npm counts an optional package that it could not get as a success.
+  if (!existsSync(file))
+    fail(
+      `npm could not get ${name}. Check the network and \`npm config get registry\`, then run this again.`,
+    );
 }
 
 /**
- * Whether every package of the lockfile is there in its version. Optional ones may be missing, since most are
- * for other platforms, and so may all for development, in a production image. A package that was published has
- * no lockfile: its dependencies came with it.
+ * Compares the lockfile with npm's record of what it has installed, which it writes last. Optional packages may be
+ * missing, since most are for other platforms, and in a production tree those for development are.
  */
-function isInstalled() {
-  const wanted = readPackages(lockfile);
-  if (wanted === undefined) return true;
-  const found = readPackages(installedLockfile);
-  if (found === undefined) return false;
-  if (!isWantedNode && `node_modules/${nodePackage}` in found && findInstalledNode() === undefined)
-    return false;
-  const withDevelopment = Object.values(found).some(({ dev }) => dev);
-  return Object.entries(wanted).every(([path, { version, integrity, dev, optional }]) => {
-    const there = path === "" ? wanted[path] : found[path];
-    if (there === undefined) return optional === true || (dev === true && !withDevelopment);
-    return there.version === version && there.integrity === integrity;
+function isInstalled(folder, file) {
+  const wanted = readPackages(join(folder, "package-lock.json"));
+  const found = readPackages(join(folder, "node_modules", ".package-lock.json"));
+  if (found === undefined || !existsSync(file)) return false;
+  const isForDevelopment = ({ dev, devOptional }) => dev || devOptional;
+  const isProduction =
+    Object.values(wanted).some(isForDevelopment) && !Object.values(found).some(({ dev }) => dev);
+  const fits = Object.entries(wanted).every(([path, entry]) => {
+    const there = found[path];
+    if (there === undefined)
+      return path === "" || entry.optional || (isProduction && isForDevelopment(entry));
+    return there.version === entry.version && there.integrity === entry.integrity;
   });
+  if (isProduction && !fits)
+    fail("What is installed does not fit package-lock.json. Run `npm ci --omit=dev`, then run this again.");
+  return fits;
 }
 
-function readPackages(path) {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")).packages;
-  } catch {
-    return undefined;
-  }
-}
+const readPackages = (lockfile) =>
+  existsSync(lockfile) ? JSON.parse(readFileSync(lockfile, "utf8")).packages : undefined;
 
 /** Resolves to what went wrong, if anything did. A signal is passed on, and npm's end is waited for. */
-function runNpm() {
-  // npm tells its scripts where it is; other package managers tell where they are.
-  const told = process.env.npm_execpath ?? "";
-  const known = basename(told) === "npm-cli.js";
-  const [command, ...first] = known ? [process.execPath, told] : ["npm"];
-  const args = [...first, "ci", "--no-audit", "--no-fund", "--loglevel=error"];
-  const npm = spawn(command, args, {
-    cwd: packageFolder,
-    stdio: ["ignore", 2, 2],
-    shell: !known && process.platform === "win32",
+async function runNpm(folder, name) {
+  process.stderr.write(`Installing ${name}...\n`);
+  // Under npm this is npm itself; other package managers name themselves here.
+  const caller = process.env.npm_execpath ?? "";
+  const [command, ...first] = basename(caller) === "npm-cli.js" ? [process.execPath, caller] : ["npm"];
+  // Where connections are refused, npm's own waits between attempts add up to more than a minute.
+  const flags = ["--no-audit", "--no-fund", "--loglevel=http", "--fetch-retry-maxtimeout=10000"];
+  const npm = spawn(command, [...first, "ci", ...flags], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+    shell: command === "npm" && process.platform === "win32",
   });
-  if (npm.pid !== undefined) holdGuard(npm.pid);
-  passSignals(npm);
-  return new Promise((resolve) => {
-    npm.on("error", (error) =>
+  // npm may outlive this process.
+  if (npm.pid !== undefined) writeFileSync(guard, String(npm.pid));
+  const stopPassing = passSignals(npm);
+  const watch = watchInstallation(folder, name, readPackages(join(folder, "package-lock.json")), npm);
+  createInterface({ input: npm.stderr }).on("line", (line) => {
+    watch.sawLine(line);
+    // Its warnings are about the old Node that this is here to replace.
+    if (line.startsWith("npm error")) process.stderr.write(`${line}\n`);
+  });
+  const fault = await new Promise((resolve) => {
+    npm.on("error", ({ code, message }) =>
       resolve(
-        error.code === "ENOENT"
+        code === "ENOENT"
           ? "npm was not found, and the dependencies are not installed. Install npm (it comes with Node) and run this again."
-          : `npm does not start: ${error.message}`,
+          : `npm does not start: ${message}`,
       ),
     );
-    npm.on("exit", (code) => {
-      for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeAllListeners(name);
-      const failed = "The installation failed; npm's message above says why. Mend it and run this again.";
-      resolve(code === 0 ? undefined : failed);
+    npm.on("close", (code, signal) => {
+      if (code === 0) resolve(undefined);
+      else if (signal !== null) resolve("The installation was interrupted.");
+      else resolve("The installation failed; npm's message above says why. Fix it and run this again.");
     });
   });
+  stopPassing();
+  return watch.stop() ?? fault;
 }
 
-/** Waits until nobody else installs. Returns the way to let go. */
+/** Waits until no other process installs. */
 async function takeGuard() {
-  for (let told = false; ; told = true) {
+  for (let isFirst = true; ; isFirst = false) {
     try {
-      mkdirSync(join(packageFolder, ".cache"), { recursive: true });
+      mkdirSync(dirname(guard), { recursive: true });
       writeFileSync(guard, String(process.pid), { flag: "wx" });
-      return () => rmSync(guard, { force: true });
-    } catch (error) {
-      // Where nothing can be written, npm will say so better than a guard.
-      if (error.code !== "EEXIST") return () => {};
+      return;
+    } catch ({ code, message }) {
+      if (code !== "EEXIST") fail(`Nothing can be installed here: ${message}`);
     }
-    if (isLeftBehind()) rmSync(guard, { force: true });
-    else if (!told) process.stderr.write("Waiting for another installation to end...\n");
+    if (!isHeld()) rmSync(guard, { force: true });
+    else if (isFirst)
+      process.stderr.write(
+        `Waiting for another installation to end (if there is none, remove ${guard})...\n`,
+      );
     await sleep(200);
   }
 }
 
-/** Also names npm: it may outlive this process. */
-function holdGuard(npmId) {
+/** Whether the process that the guard names lives, or there is none to be named yet or any more. */
+function isHeld() {
   try {
-    writeFileSync(guard, `${process.pid} ${npmId}`);
-  } catch {
-    // Nothing can be written here; there is no guard either.
-  }
-}
-
-function isLeftBehind() {
-  try {
-    const holders = readFileSync(guard, "utf8").split(" ").map(Number);
-    if (Date.now() - statSync(guard).mtimeMs > guardLimitMs) return true;
-    // Between being made and being filled it names nobody.
-    return !holders.includes(0) && !holders.some(isAlive);
-  } catch {
-    // It has just been let go.
-    return false;
-  }
-}
-
-function isAlive(processId) {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, as another user.
-    return error.code === "EPERM";
+    return process.kill(Number(readFileSync(guard, "utf8")), 0);
+  } catch ({ code }) {
+    return code !== "ESRCH";
   }
 }

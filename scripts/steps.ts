@@ -42,12 +42,14 @@ export function runProgram(
   command: string,
   args: readonly string[],
 ): Promise<{ readonly code: number; readonly output: string }> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: projectFolder,
       // Programs do not see the terminal, and some colour what they say even so.
       env: { ...processEnvironment, PATH: searchPath, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
+      // There the programs of the dependencies are scripts for the shell.
+      shell: process.platform === "win32",
     });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -56,7 +58,9 @@ export function runProgram(
         output += text;
       });
     }
-    child.on("error", reject);
+    child.on("error", ({ message }) =>
+      resolve({ code: 1, output: `${command} does not start: ${message}\n` }),
+    );
     child.on("close", (code) => resolve({ code: code ?? 1, output }));
   });
 }

@@ -3,14 +3,35 @@
 //
 //   node scripts/with-node.mjs SCRIPT [ARGUMENTS...]
 
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { handOver, packageFolder } from "./hand-over.mjs";
+import {
+  fail,
+  handOver,
+  isWantedNode,
+  nodeFolder,
+  nodePackage,
+  ownNode,
+  packageFolder,
+} from "./hand-over.mjs";
 import { install } from "./install.mjs";
 
-const [script, ...args] = process.argv.slice(2);
-await install();
+const [name, ...args] = process.argv.slice(2);
+const script = join(packageFolder, name);
+if (!isWantedNode) await installNode();
+await install(packageFolder, "dependencies");
+if (!existsSync(script)) fail(`${name} is missing: only \`npm ci\` installs what development needs.`);
 endWithParent();
-await handOver(join(packageFolder, script), args);
+await handOver(script, args);
+
+async function installNode() {
+  const { optionalDependencies } = JSON.parse(readFileSync(join(nodeFolder, "package.json"), "utf8"));
+  if (optionalDependencies[nodePackage] === undefined)
+    fail(
+      `This project runs on Node 24 or newer; this is Node ${process.versions.node}, and npm brings no other for ${process.platform} on ${process.arch}. Install Node 24 from https://nodejs.org and run this again.`,
+    );
+  await install(nodeFolder, "Node 24", ownNode);
+}
 
 /**
  * npm runs scripts in a shell and passes its signals to that, and the shell keeps them to itself. So when the

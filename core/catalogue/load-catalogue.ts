@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { type Document, isMap, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import type { Fault } from "../config/faults.ts";
 import { UserFault } from "../lifecycle/user-fault.ts";
+import { packageFolder } from "../package-folder.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import { entrySchema, toEntry } from "./entry.ts";
 
 /** The catalogue that comes with the program. */
-export const catalogueFile = fileURLToPath(new URL("../../models/catalogue.yaml", import.meta.url));
+export const catalogueFile = join(packageFolder, "models", "catalogue.yaml");
 
 /** Everything that is wrong with a catalogue file, found in one go. */
 export class CatalogueFault extends UserFault {

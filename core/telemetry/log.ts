@@ -1,6 +1,6 @@
-import { createRequire } from "node:module";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { describeError } from "./describe-error.ts";
+import { createReadableLines } from "./pretty.ts";
 import { redact } from "./redact.ts";
 
 /** Where a part of the mesh tells what happens. Never pass it a prompt, an answer or a message's content. */
@@ -74,7 +74,7 @@ let standardError: ReturnType<typeof pino.destination> | undefined;
 function toDestination(pretty: boolean, write: LogOptions["write"]): DestinationStream {
   const sink = write === undefined ? openStandardError() : { write };
   if (!pretty) return sink;
-  const { toReadableLine } = loadPretty();
+  const toReadableLine = createReadableLines();
   return { write: (line: string) => sink.write(toReadableLine(line)) };
 }
 
@@ -86,9 +86,4 @@ function openStandardError(): DestinationStream {
     });
   }
   return standardError;
-}
-
-/** Loaded on demand: a service that logs JSON does not pay for the formatter. */
-function loadPretty(): typeof import("./pretty.ts") {
-  return createRequire(import.meta.url)("./pretty.ts");
 }

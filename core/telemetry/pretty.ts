@@ -1,21 +1,25 @@
-import prettyPrinter from "pino-pretty";
+import { createRequire } from "node:module";
 import type { ErrorRecord } from "./describe-error.ts";
 
 /**
  * A JSON log line as people read it: time, level, who speaks, what happened, then the remaining fields as
- * `name=value` on the same line. Only the stack of a bug takes lines of its own.
+ * `name=value` on the same line. Only the stack of a bug takes lines of its own. The formatter is loaded here: a
+ * service that logs JSON does not pay for it.
  */
-export const toReadableLine: (line: string) => string = prettyPrinter.prettyFactory({
-  colorize: process.stderr.hasColors?.() === true,
-  translateTime: "SYS:HH:MM:ss.l",
-  hideObject: true,
-  messageFormat: (record, messageKey) =>
-    [
-      `${record.service}: ${record[messageKey] ?? ""}`,
-      ...toFields(record, messageKey),
-      ...toErrorText(record.err as ErrorRecord | undefined),
-    ].join(" "),
-});
+export function createReadableLines(): (line: string) => string {
+  const { prettyFactory }: typeof import("pino-pretty") = createRequire(import.meta.url)("pino-pretty");
+  return prettyFactory({
+    colorize: process.stderr.hasColors?.() === true,
+    translateTime: "SYS:HH:MM:ss.l",
+    hideObject: true,
+    messageFormat: (record, messageKey) =>
+      [
+        `${record.service}: ${record[messageKey] ?? ""}`,
+        ...toFields(record, messageKey),
+        ...toErrorText(record.err as ErrorRecord | undefined),
+      ].join(" "),
+  });
+}
 
 const shownElsewhere = new Set(["level", "time", "service", "err"]);
 

@@ -1,10 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { userDataFolder } from "../../core/config/environment.ts";
-
-/** The folder of this package. */
-export const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
+import { packageFolder } from "../../core/package-folder.ts";
 
 /** The version of this package. */
 export const version: string = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")).version;
