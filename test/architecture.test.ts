@@ -53,7 +53,7 @@ test.each([
   { packages: /^pino/, owner: "core/telemetry/" },
   { packages: /^@opentelemetry\//, owner: "core/telemetry/" },
   { packages: /^fastify|^@connectrpc\/connect-fastify/, owner: "services/translator/" },
-  { packages: /^node-llama-cpp/, owner: "services/inference/engines/llama-cpp/" },
+  { packages: /^@node-llama-cpp\//, owner: "services/inference/engines/llama-cpp/" },
   { packages: /^consul/, owner: "services/registry/" },
   { packages: /^yaml/, owner: "core/" },
 ])("$packages is imported only in $owner", ({ packages, owner }) => {

@@ -9,6 +9,7 @@ import {
   type ServerFinding,
   serverNames,
 } from "../../inference/discover/index.ts";
+import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
 import { betterModel, hints } from "../join/hints.ts";
 import { printable } from "../printable.ts";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
@@ -26,16 +27,11 @@ export const checkEngines: Check = async ({ url, engineKey, models }, signal) =>
     ...found.meshes.map((at) => ok("Engine", hints.mesh(at))),
   ];
   const all = [...named, ...others, ...files];
-  return all.some(({ name, status }) => name === "Engine" && status === "ok")
-    ? all
-    : [
-        ...all,
-        warning(
-          "Engine",
-          "only the embedded one with the starter model, which is very small",
-          `For a better one, ${betterModel.join(" ")}`,
-        ),
-      ];
+  if (all.some(({ name, status }) => name === "Engine" && status === "ok")) return all;
+  const embeddedFault = embeddedEngineFault();
+  if (embeddedFault !== undefined) return [...all, splitCure("Engine", embeddedFault.message)];
+  const only = "only the embedded one with the starter model, which is very small";
+  return [...all, warning("Engine", only, `For a better one, ${betterModel.join(" ")}`)];
 };
 
 function toFinding({ kind, url, version, models }: ServerFinding): Finding {

@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { loadConfig } from "../../../core/config/load.ts";
 import { type Script, scripts, startScripted } from "../../../test/support/inference/discover.ts";
-import { starterModel } from "../places.ts";
+import { packageFolder, starterModel } from "../places.ts";
 import { joinSettings } from "../settings/services.ts";
 import { findOffer } from "./find-offer.ts";
 import { hints } from "./hints.ts";
+
+const modelsFolder = join(packageFolder, "models");
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -12,13 +15,19 @@ afterEach(async () => {
 });
 
 /** What `cxmpute join ARGS` offers on a machine where servers with these scripts run. */
-async function offer(args: readonly string[], running: readonly Script[] = []) {
+async function offer(args: readonly string[], running: readonly Script[] = [], around: object = {}) {
   const servers = await Promise.all(running.map((script) => startScripted(script)));
   open.push(...servers);
   const { values } = loadConfig({ settings: joinSettings, args, environment: {} });
   const { signal } = new AbortController();
   const places = servers.map(({ url }) => url);
-  const found = await findOffer(values, { signal, environment: {}, availableBytes: 2 ** 34, places });
+  const found = await findOffer(values, {
+    signal,
+    environment: {},
+    availableBytes: 2 ** 34,
+    places,
+    ...around,
+  });
   return { ...found, urls: places };
 }
 
@@ -63,6 +72,30 @@ describe("without an engine named", () => {
     expect(sources[0]!.spec).toMatchObject({ slots: 3, as: { "my-tune:latest": "llama3.1:8b" } });
     expect(sources[1]!.spec).toMatchObject({ slots: 3 });
     expect(sources[1]!.spec).not.toHaveProperty("as");
+  });
+});
+
+describe("without the embedded engine", () => {
+  const without = { embeddedFault: new Error("The embedded engine is not installed. Install it.") };
+
+  test("what runs is offered", async () => {
+    const { sources } = await offer([], [scripts.ollama], without);
+    expect(sources).toMatchObject([{ spec: { engine: "ollama" } }]);
+  });
+
+  test("files of models are left out, which is told once", async () => {
+    const { sources, leftOut } = await offer(["--models", modelsFolder], [scripts.ollama], without);
+    expect(sources).toMatchObject([{ spec: { engine: "ollama" } }]);
+    expect(leftOut).toEqual([without.embeddedFault.message]);
+    await expect(offer(["--models", modelsFolder], [], without)).rejects.toThrow(
+      /^The embedded engine is not installed\. Install it\.$/,
+    );
+  });
+
+  test("nothing that runs is refused with how to get it, and with what else was seen", async () => {
+    await expect(offer([], [scripts.webPage], without)).rejects.toThrow(without.embeddedFault.message);
+    const empty = { ...scripts.ollama, "/api/tags": { json: { models: [] } } };
+    await expect(offer([], [empty], without)).rejects.toThrow(/no model yet.*Install it\./);
   });
 });
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Environment } from "../../../core/config/environment.ts";
+import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 import {
   findModelFiles,
   findServers,
@@ -9,6 +10,7 @@ import {
   serverFaults,
   serverNames,
 } from "../../inference/discover/index.ts";
+import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
 import { type EngineValues, toSpec } from "../engine.ts";
 import { starterModel } from "../places.ts";
 import type { EngineName } from "../settings/engine.ts";
@@ -30,11 +32,14 @@ export interface OfferSurroundings {
   readonly availableBytes: number;
   /** URLs to look at instead of the usual ones. */
   readonly places?: readonly string[];
+  /** Why there is no embedded engine; instead of looking for it. */
+  readonly embeddedFault?: Error;
 }
 
 /**
  * What this node will offer: the engine that is named, else the server at `--url`, else whatever runs on this machine
- * and the files of `--models`, else the starter model. Throws a fault with what to do when what is named is not there.
+ * and the files of `--models`, else the starter model. Throws a fault with what to do when what is named is not
+ * there, and when nothing is found and the embedded engine is not installed.
  */
 export async function findOffer(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
   const named = namedEngine(values);
@@ -96,6 +101,9 @@ async function search(values: OfferValues, around: OfferSurroundings): Promise<O
   leftOut.push(...found.meshes.map(hints.mesh), ...found.locked.map(hints.locked), ...(files?.leftOut ?? []));
   sources.push(...(files?.sources ?? []));
   if (sources.length > 0) return offerOf(sources, true, leftOut);
+  const { embeddedFault = embeddedEngineFault() } = around;
+  if (embeddedFault !== undefined)
+    throw new UserFault([...new Set([...leftOut, embeddedFault.message])].join(" "));
   const starter = nameSource({ ...values, engine: "llama-cpp", model: starterModel });
   return { ...offerOf([starter], true, leftOut), starter: true };
 }
@@ -128,9 +136,11 @@ interface FolderOffer {
 async function searchFolder(
   folder: string,
   values: OfferValues,
-  { signal, availableBytes }: OfferSurroundings,
+  { signal, availableBytes, embeddedFault = embeddedEngineFault() }: OfferSurroundings,
 ): Promise<FolderOffer> {
   const { models, faults, cut } = await findModelFiles(folder, { signal, contextSize: values.contextSize });
+  if (models.length > 0 && embeddedFault !== undefined)
+    return { sources: [], leftOut: [embeddedFault.message], names: models.map(({ name }) => name) };
   const chosen = models.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
   const fit = fitModels(chosen, availableBytes, values.slots);
   const sources = fit.serve.map(({ model, slots }): Source => {

@@ -11,7 +11,7 @@ import { deltaEvent } from "./answer/delta.ts";
 import type { TokenLikelihood } from "./answer/logprobs.ts";
 import { Seam } from "./answer/seam.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import type { GrammarState } from "./native/grammar.ts";
+import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { Prefill } from "./prefill.ts";
 import { type PreparedGeneration, prepare } from "./prepare.ts";
@@ -84,7 +84,7 @@ class Run {
 
   async *events(): AsyncGenerator<GenerationEvent> {
     yield* this.#beats(() => this.#held.settled);
-    await this.#replay();
+    this.#replay();
     if (!this.#isOver()) {
       yield* this.#prefill();
       yield* this.#answer();
@@ -112,14 +112,14 @@ class Run {
   };
 
   /** Takes what another engine has delivered as if it had been drawn here. */
-  async #replay(): Promise<void> {
+  #replay(): void {
     const { plan, written, resumed } = this.#prepared;
-    if (plan.answer !== undefined) this.#grammar = await this.#model.native.grammars.begin(plan.answer);
+    if (plan.answer !== undefined) this.#grammar = this.#model.native.grammars.begin(plan.answer);
     checkForm(written.tokens, this.#grammar?.clone());
     checkForm(written.kept, this.#grammar);
     for (const token of resumed) {
       checkForm([token], this.#grammar);
-      await this.#accept(token);
+      this.#accept(token);
     }
     this.#ledger.skip();
   }
@@ -127,7 +127,7 @@ class Run {
   async *#prefill(): AsyncGenerator<GenerationEvent> {
     const { prompt, resumed } = this.#prepared;
     const needed = [...prompt, ...resumed].slice(0, -1);
-    const prefill = new Prefill(this.#held.sequence, this.#model.gate, this.#model.clock);
+    const prefill = new Prefill(this.#held.sequence, this.#model.clock);
     yield* this.#beats(() => prefill.keep(needed));
     this.#cachedTokens = Math.min(prefill.computed, prompt.length);
     while (prefill.computed < needed.length) {
@@ -138,9 +138,9 @@ class Run {
 
   async *#answer(): AsyncGenerator<GenerationEvent> {
     const { prompt, resumed, rule, alternatives } = this.#prepared;
-    const { native, gate, tokenizer } = this.#model;
+    const { native, tokenizer } = this.#model;
     this.#signal.throwIfAborted();
-    const source = new TokenSource(native, { sequence: this.#held.sequence, gate, rule, alternatives });
+    const source = new TokenSource(native, { sequence: this.#held.sequence, rule, alternatives });
     this.#source = source;
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
@@ -153,7 +153,7 @@ class Run {
       }
       if (tokenizer.isEnd(drawn.token)) break;
       latest = drawn.token;
-      await this.#accept(latest, drawn.likelihood);
+      this.#accept(latest, drawn.likelihood);
       if (this.#isOver()) break;
       const parts = this.#ledger.take();
       if (parts === undefined) continue;
@@ -166,7 +166,7 @@ class Run {
   }
 
   /** Notes a token that the grammar, if any, has accepted, and changes the grammar where the answer asks for it. */
-  async #accept(token: number, likelihood?: TokenLikelihood): Promise<void> {
+  #accept(token: number, likelihood?: TokenLikelihood): void {
     this.#past.push(token);
     const skippedBytes = this.#seam.take(token);
     if (skippedBytes > 0 && skippedBytes === this.#model.vocabulary.bytesOf(token).length) return;
@@ -176,7 +176,7 @@ class Run {
     if (!this.#reader.inTrustedCall) this.#grammar = undefined;
     const opened = this.#reader.openedCall;
     if (opened === undefined) return;
-    const grammar = await this.#model.native.grammars.begin(call);
+    const grammar = this.#model.native.grammars.begin(call);
     if (!this.#model.tokenizer.encodeText(opened).every((written) => grammar.accept(written))) return;
     this.#grammar = grammar;
     this.#reader.trustCall();

@@ -1,2 +1,3 @@
 export { inspectModelFile, type ModelFileFacts } from "./inspect-file.ts";
 export { createLlamaCppEngine, type LlamaCppOptions } from "./llama-cpp-engine.ts";
+export { embeddedEngineFault } from "./native/platform.ts";

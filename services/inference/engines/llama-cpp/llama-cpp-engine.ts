@@ -93,7 +93,7 @@ class LlamaCppEngine implements Engine {
       log.info(
         {
           path: modelPath,
-          slots: native.sequences.length,
+          slots: native.context.sequences.length,
           context_length: contextLength,
           fingerprint,
           tool_calls: notation?.name ?? "none",
@@ -137,7 +137,7 @@ const closed = (): MeshError => new MeshError("engine_failed", "The engine is no
 
 function toServedModel(
   { modelPath, modelName }: LlamaCppOptions,
-  { native, notation, contextLength, fingerprint }: LoadedModel,
+  { native, notation, tellsLogits, contextLength, fingerprint }: LoadedModel,
 ): ServedModel {
   const stem = stemOf(modelPath);
   return create(ServedModelSchema, {
@@ -145,14 +145,14 @@ function toServedModel(
     engineName: stem,
     engine: "llama-cpp",
     contextLength,
-    slots: native.sequences.length,
+    slots: native.context.sequences.length,
     fingerprint,
     capabilities: {
       tools: notation !== undefined,
       forcedToolChoice: notation !== undefined,
       jsonObject: true,
       jsonSchema: true,
-      logprobs: true,
+      logprobs: tellsLogits,
       seed: true,
       vision: false,
       logitBias: true,

@@ -8,12 +8,10 @@ import { GgufError } from "./gguf/gguf-error.ts";
 import { Metadata } from "./gguf/metadata.ts";
 import { type ModelFile, openModelFile } from "./gguf/model-file.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { gainsFromEven } from "./native/batches.ts";
-import { Gate } from "./native/gate.ts";
+import { gainsFromEven } from "./native/batcher.ts";
 import { type ContextWish, planContext } from "./native/memory-plan.ts";
-import { loadModule } from "./native/module.ts";
 import { NativeModel } from "./native/native-model.ts";
-import { assertPlatform } from "./native/platform.ts";
+import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
 import { detectNotation } from "./notations/detect.ts";
 import { ChatTemplate } from "./prompt/chat-template.ts";
@@ -36,29 +34,31 @@ export interface LoadOptions extends ContextWish {
  */
 export async function loadModel(options: LoadOptions, signal: AbortSignal): Promise<LoadedModel> {
   const { path, threads, clock, log, onLoadProgress } = options;
-  assertPlatform(process.platform, process.arch);
+  const build = findAddon();
   const file = await openModelFile(path, signal);
   const described = describeFile(file);
   const plan = planContext(described.metadata, file.sizeBytes, process.availableMemory(), options);
-  const build = `node-llama-cpp ${await (await loadModule()).getModuleVersion()}`;
-  const fingerprint = await fingerprintOf(file, build, signal);
+  const fingerprint = await fingerprintOf(file, build.name, signal);
   const even = gainsFromEven(file.header.tensors.map(({ type }) => type));
-  const native = await NativeModel.load({ path, threads, even, log, onLoadProgress, ...plan }, signal);
-  const { vocabulary, template } = described;
+  const { metadata, vocabulary, template } = described;
+  const native = await NativeModel.load(
+    { path, metadata, threads, even, log, onLoadProgress, ...plan },
+    signal,
+  );
   const notation = template.showsTools ? detectNotation(template.source) : undefined;
   showMarks(vocabulary, [...(notation?.marks ?? []), ...Object.values(thinkingMarks)]);
   const marks = [template.source, ...(notation?.marks ?? []), ...Object.values(thinkingMarks)].join("\n");
   return {
     native,
-    pool: new SequencePool(native.sequences),
-    gate: new Gate(),
+    pool: new SequencePool(native.context.sequences),
     vocabulary,
-    tokenizer: new Tokenizer(native.model, vocabulary, marks),
+    tokenizer: new Tokenizer(native, vocabulary, marks),
     template,
     notation,
     thinks:
       template.source.includes(thinkingMarks.begin) || vocabulary.special(thinkingMarks.begin) !== undefined,
-    contextLength: native.context.contextSize,
+    contextLength: plan.contextSize,
+    tellsLogits: build.tellsLogits,
     fingerprint,
     clock,
   };

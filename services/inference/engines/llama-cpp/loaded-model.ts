@@ -1,5 +1,4 @@
 import type { Clock } from "../../../../core/clock.ts";
-import type { Gate } from "./native/gate.ts";
 import type { NativeModel } from "./native/native-model.ts";
 import type { SequencePool } from "./native/sequence-pool.ts";
 import type { Notation } from "./notations/notation.ts";
@@ -11,7 +10,6 @@ import type { Vocabulary } from "./vocabulary.ts";
 export interface LoadedModel {
   readonly native: NativeModel;
   readonly pool: SequencePool;
-  readonly gate: Gate;
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
@@ -19,6 +17,8 @@ export interface LoadedModel {
   readonly notation: Notation | undefined;
   /** Whether it knows marks for thoughts. */
   readonly thinks: boolean;
+  /** Whether log probabilities can be had. */
+  readonly tellsLogits: boolean;
   /** Tokens that prompt and answer of one generation may have together. */
   readonly contextLength: number;
   /** Equal on engines that continue each other's answers exactly. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation, Sampling } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { NativeSamplerConfig } from "./native/library.ts";
+import type { SamplerConfig } from "./native/addon.ts";
 
 /**
  * Draws tokens the same way on every engine: what is drawn depends on the tokens so far, on their number and on
@@ -9,7 +9,7 @@ import type { NativeSamplerConfig } from "./native/library.ts";
  */
 export interface TokenRule {
   /** How to draw the token that follows these, which must be none of the `unfit`. */
-  at(tokens: readonly number[], unfit?: readonly number[]): NativeSamplerConfig;
+  at(tokens: readonly number[], unfit?: readonly number[]): SamplerConfig;
 }
 
 /**
@@ -24,7 +24,7 @@ export function toTokenRule(
   const sampling = generation.sampling;
   for (const [param, [low, high]] of ranges) checkRange(sampling, param, low, high);
   const seed = toSeed(sampling?.seed ?? seedOf(generation.id));
-  const fixed: NativeSamplerConfig = {
+  const fixed: SamplerConfig = {
     temperature: sampling?.temperature ?? defaultTemperature,
     topK: Math.min(sampling?.topK ?? 0, vocabularySize),
     topP: sampling?.topP ?? 1,
@@ -70,7 +70,7 @@ const seedOf = (generationId: string): bigint =>
   createHash("sha256").update(generationId).digest().readBigUInt64LE();
 
 /** Penalties count the tokens of the answer, not those of the prompt. */
-function toPenalties(sampling: Sampling | undefined): Partial<NativeSamplerConfig> | undefined {
+function toPenalties(sampling: Sampling | undefined): Partial<SamplerConfig> | undefined {
   const { repetitionPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = sampling ?? {};
   if (repetitionPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0) return undefined;
   return {
@@ -84,7 +84,7 @@ function toBias(
   bias: Readonly<Record<number, number>>,
   vocabularySize: number,
   banned: readonly number[],
-): Partial<NativeSamplerConfig> {
+): Partial<SamplerConfig> {
   const values = new Map<number, number>();
   for (const [key, value] of Object.entries(bias)) {
     if (Number(key) >= vocabularySize)
@@ -106,9 +106,9 @@ function toBias(
 
 /** The bias with more tokens banned: most of a vocabulary, so the arrays are made at once. */
 function withBanned(
-  { tokenBiasKeys = new Uint32Array(0), tokenBiasValues = new Float32Array(0) }: NativeSamplerConfig,
+  { tokenBiasKeys = new Uint32Array(0), tokenBiasValues = new Float32Array(0) }: SamplerConfig,
   tokens: readonly number[],
-): Partial<NativeSamplerConfig> {
+): Partial<SamplerConfig> {
   const keys = new Uint32Array(tokenBiasKeys.length + tokens.length);
   keys.set(tokenBiasKeys);
   keys.set(tokens, tokenBiasKeys.length);

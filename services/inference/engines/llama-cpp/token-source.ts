@@ -1,9 +1,8 @@
-import type { LlamaContextSequence } from "node-llama-cpp";
 import type { TokenLikelihood } from "./answer/logprobs.ts";
-import type { Gate } from "./native/gate.ts";
-import type { GrammarState } from "./native/grammar.ts";
-import { evaluateToken, type NativeContext, type NativeSampler, nativeContextOf } from "./native/library.ts";
+import type { AddonContext, AddonSampler, LogitsFilter } from "./native/addon.ts";
+import type { GrammarState } from "./native/grammars.ts";
 import type { NativeModel } from "./native/native-model.ts";
+import type { Sequence } from "./native/sequence.ts";
 import type { TokenRule } from "./sampling.ts";
 
 /** A token that was drawn. */
@@ -15,8 +14,7 @@ export interface DrawnToken {
 
 /** How to draw the tokens of one generation. */
 export interface TokenSourceOptions {
-  readonly sequence: LlamaContextSequence;
-  readonly gate: Gate;
+  readonly sequence: Sequence;
   readonly rule: TokenRule;
   /** Alternatives wanted with each token's likelihood; undefined for no likelihoods. */
   readonly alternatives: number | undefined;
@@ -25,14 +23,14 @@ export interface TokenSourceOptions {
 /** Draws the tokens of one generation, one native step each. */
 export class TokenSource {
   readonly #options: TokenSourceOptions;
-  readonly #context: NativeContext;
-  readonly #sampler: NativeSampler;
+  readonly #context: AddonContext;
+  readonly #sampler: AddonSampler;
   /** Draws without any rule, to look at what the model itself holds. */
-  readonly #bare: NativeSampler | undefined;
+  readonly #bare: AddonSampler | undefined;
 
   constructor(model: NativeModel, options: TokenSourceOptions) {
     this.#options = options;
-    this.#context = nativeContextOf(model.context);
+    this.#context = model.context.native;
     this.#sampler = model.createSampler();
     if (options.alternatives === undefined) return;
     this.#bare = model.createSampler();
@@ -49,13 +47,12 @@ export class TokenSource {
     grammar: GrammarState | undefined,
     unfit: readonly number[],
   ): Promise<DrawnToken> {
-    const { sequence, gate, rule } = this.#options;
-    if (!gate.isOpen) await gate.open();
+    const { sequence, rule } = this.#options;
     this.#sampler.applyConfig({
       ...rule.at(tokens, unfit),
       ...(grammar === undefined ? {} : { grammarEvaluationState: grammar.native }),
     });
-    return evaluateToken(sequence, latest, 5, (place) => this.#draw(place));
+    return sequence.evaluate([latest], (place) => this.#draw(place));
   }
 
   /** Frees what is native. Only while nothing is drawn. */
@@ -73,7 +70,7 @@ export class TokenSource {
   async #likelihood(place: number, token: number): Promise<TokenLikelihood | undefined> {
     if (this.#bare === undefined) return undefined;
     const best = Math.max(1, this.#options.alternatives!);
-    const filter: [number[], boolean, boolean, boolean, number] = [[token], false, false, false, best];
+    const filter: LogitsFilter = [[token], false, false, false, best];
     const sample = await this.#context.sampleToken(place, this.#bare, false, false, filter, true);
     const [, , , logits, weight] = sample;
     // The best ones come first, and `weight` is relative to the very best; the drawn one comes last.

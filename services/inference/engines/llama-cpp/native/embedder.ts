@@ -1,4 +1,4 @@
-import type { LlamaEmbeddingContext, LlamaModel, Token } from "node-llama-cpp";
+import type { Context } from "./context.ts";
 
 /** An input as a vector. */
 export interface Embedding {
@@ -8,11 +8,10 @@ export interface Embedding {
   readonly tokens: number;
 }
 
-/** How to make its context. */
-export interface EmbedderOptions {
-  readonly contextSize: number;
-  /** Threads that compute. */
-  readonly threads: number;
+/** What a model wants around every input; undefined where it wants nothing. */
+export interface Around {
+  readonly before: number | undefined;
+  readonly after: number | undefined;
 }
 
 /**
@@ -20,15 +19,16 @@ export interface EmbedderOptions {
  * models are never asked for vectors, and it takes memory.
  */
 export class Embedder {
-  readonly #model: LlamaModel;
-  readonly #options: EmbedderOptions;
-  #context: Promise<LlamaEmbeddingContext> | undefined;
+  readonly #open: () => Promise<Context>;
+  readonly #around: Around;
+  #context: Promise<Context> | undefined;
   /** Settles when nothing is at work. */
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(model: LlamaModel, options: EmbedderOptions) {
-    this.#model = model;
-    this.#options = options;
+  /** `open`: makes a context of one sequence. */
+  constructor(open: () => Promise<Context>, around: Around) {
+    this.#open = open;
+    this.#around = around;
   }
 
   /** The vector of these tokens. Rejects when there is no memory for the context. */
@@ -42,12 +42,12 @@ export class Embedder {
   async close(): Promise<void> {
     await this.#work;
     const context = await this.#context?.catch(() => undefined);
-    await context?.dispose();
+    await context?.close();
   }
 
   async #compute(tokens: readonly number[]): Promise<Embedding> {
-    this.#context ??= this.#model.createEmbeddingContext(this.#options);
-    let context: LlamaEmbeddingContext;
+    this.#context ??= this.#open();
+    let context: Context;
     try {
       context = await this.#context;
     } catch (error) {
@@ -55,15 +55,24 @@ export class Embedder {
       this.#context = undefined;
       throw error;
     }
-    // The library puts what the model wants around an input into the array that it is given.
-    const input = [...tokens] as Token[];
-    const { vector } = await context.getEmbeddingFor(input);
-    return { values: toUnit(vector), tokens: context.calculateInputLength([...tokens] as Token[]) };
+    const input = this.#surround(tokens);
+    const [sequence] = context.sequences;
+    await sequence!.clear();
+    const vector = await sequence!.evaluate(input, () => context.native.getEmbedding(input.length));
+    return { values: toUnit(vector), tokens: input.length };
+  }
+
+  #surround(tokens: readonly number[]): number[] {
+    const { before, after } = this.#around;
+    const input = [...tokens];
+    if (before !== undefined && input[0] !== before) input.unshift(before);
+    if (after !== undefined && input.at(-1) !== after) input.push(after);
+    return input;
   }
 }
 
 /** The same direction with length 1. */
-function toUnit(vector: readonly number[]): number[] {
+function toUnit(vector: Float64Array): number[] {
   const length = Math.hypot(...vector);
-  return length === 0 ? [...vector] : vector.map((value) => value / length);
+  return Array.from(vector, (value) => (length === 0 ? value : value / length));
 }

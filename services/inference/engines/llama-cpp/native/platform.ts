@@ -1,13 +1,82 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 
-/**
- * Throws `invalid_request` where the embedded engine has no binaries: they are installed for Linux on x64 and
- * arm64 only, because those of other systems would make the install six times as large.
- */
-export function assertPlatform(platform: NodeJS.Platform, arch: NodeJS.Architecture): void {
-  if (platform === "linux" && (arch === "x64" || arch === "arm64")) return;
-  throw new MeshError(
+/** llama.cpp as it was built for a platform: the addon of node-llama-cpp, which comes in packages of its own. */
+export interface AddonBuild {
+  /** Package and version: other builds round differently. */
+  readonly name: string;
+  /** Whether it tells logits beside the token that it draws: from node-llama-cpp 3.22 on. */
+  readonly tellsLogits: boolean;
+  /** The addon; the libraries that it needs lie beside it. */
+  readonly path: string;
+}
+
+/** Why this process has no embedded engine, with what to do; undefined when it has one. Loads nothing. */
+export function embeddedEngineFault(): MeshError | undefined {
+  try {
+    findAddon();
+    return undefined;
+  } catch (error) {
+    return error as MeshError;
+  }
+}
+
+/** Where the addon for this process is. Throws `invalid_request` that says what to do when it is nowhere. */
+export function findAddon(): AddonBuild {
+  const name = packageFor(process.platform, process.arch);
+  const entry = locate(name);
+  if (name === undefined || entry === undefined)
+    throw missingEngine(process.platform, process.arch, isMuslLinux());
+  const folder = dirname(dirname(entry));
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+  return {
+    name: `${name} ${version}`,
+    tellsLogits: version.localeCompare("3.22", "en", { numeric: true }) >= 0,
+    path: join(folder, "bins", name.slice(name.indexOf("/") + 1), "llama-addon.node"),
+  };
+}
+
+/** The fault of a process that has no embedded engine: `invalid_request`, with what to do. */
+export function missingEngine(platform: string, arch: string, isMusl = false): MeshError {
+  const isBuilt = packageFor(platform, arch) !== undefined && !isMusl;
+  return new MeshError(
     "invalid_request",
-    `The embedded llama-cpp engine runs on Linux (x64 and arm64), not on ${platform} ${arch}. Run Ollama, llama-server or vLLM on this machine and join again: they are found by themselves.`,
+    isBuilt
+      ? `The embedded llama-cpp engine is not installed. Install cxmpute-mesh again without \`--omit=optional\`, or run ${others}`
+      : `The embedded llama-cpp engine has no binaries for ${platform} ${arch}${isMusl ? " with musl" : ""}. Run ${others}`,
   );
+}
+
+const others = "Ollama, llama-server or vLLM on this machine and join again: they are found by themselves.";
+
+/** By `process.platform` and `process.arch`; the optional dependencies of package.json. */
+const packages: Readonly<Record<string, string>> = {
+  "linux x64": "@node-llama-cpp/linux-x64",
+  "linux arm64": "@node-llama-cpp/linux-arm64",
+  "darwin x64": "@node-llama-cpp/mac-x64",
+  "darwin arm64": "@node-llama-cpp/mac-arm64-metal",
+  "win32 x64": "@node-llama-cpp/win-x64",
+  "win32 arm64": "@node-llama-cpp/win-arm64",
+};
+
+const packageFor = (platform: string, arch: string): string | undefined => packages[`${platform} ${arch}`];
+
+/** The package's entry file; undefined when it is not there. */
+function locate(name: string | undefined): string | undefined {
+  try {
+    return name && createRequire(import.meta.url).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** npm leaves the Linux packages out where the C library is not glibc. */
+function isMuslLinux(): boolean {
+  if (process.platform !== "linux") return false;
+  // Missing from Node's types: without it, names of all connections are looked up.
+  Object.assign(process.report, { excludeNetwork: true });
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined;
 }

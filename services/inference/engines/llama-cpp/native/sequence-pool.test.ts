@@ -1,21 +1,20 @@
-import type { LlamaContextSequence } from "node-llama-cpp";
 import { expect, test } from "vitest";
+import type { Sequence } from "./sequence.ts";
 import { SequencePool } from "./sequence-pool.ts";
 
-/** A sequence that holds these tokens, in a context that can replace it. */
-function sequenceOf(...held: number[]): LlamaContextSequence & { disposed: boolean } {
+/** A sequence that holds these tokens. */
+function sequenceOf(...held: number[]): Sequence & { cleared: boolean } {
   const sequence = {
-    disposed: false,
-    compareContextTokens: (tokens: readonly number[]) => {
+    cleared: false,
+    sharedLength: (tokens: readonly number[]) => {
       const different = held.findIndex((token, index) => token !== tokens[index]);
-      return { firstDifferentIndex: different < 0 ? held.length : different };
+      return different < 0 ? held.length : different;
     },
-    context: { disposed: false, getSequence: () => sequenceOf(99) },
-    dispose: async () => {
-      sequence.disposed = true;
+    clear: async () => {
+      sequence.cleared = true;
     },
   };
-  return sequence as unknown as LlamaContextSequence & { disposed: boolean };
+  return sequence as unknown as Sequence & { cleared: boolean };
 }
 
 test("a generation gets the free sequence that shares the longest beginning", () => {
@@ -69,14 +68,16 @@ test("what is still going on is waited for by the next, who rather takes another
   await pool.idle();
 });
 
-test.each(["work that fails", "a state that cannot be trusted"])("%s costs the sequence", async (why) => {
-  const sequence = sequenceOf(1, 2);
-  const pool = new SequencePool([sequence]);
-  const held = pool.take([1]);
-  if (why === "work that fails") held.release(Promise.reject(new Error("native fault")));
-  else held.release(undefined, true);
-  const next = pool.take([1]);
-  await next.settled;
-  expect(sequence.disposed).toBe(true);
-  expect(next.sequence).not.toBe(sequence);
-});
+test.each(["work that fails", "a state that cannot be trusted"])(
+  "%s costs all that the sequence holds",
+  async (why) => {
+    const sequence = sequenceOf(1, 2);
+    const pool = new SequencePool([sequence]);
+    const held = pool.take([1]);
+    if (why === "work that fails") held.release(Promise.reject(new Error("native fault")));
+    else held.release(undefined, true);
+    const next = pool.take([1]);
+    await next.settled;
+    expect(sequence.cleared).toBe(true);
+  },
+);

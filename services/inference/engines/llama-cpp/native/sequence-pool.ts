@@ -1,10 +1,10 @@
-import type { LlamaContextSequence, Token } from "node-llama-cpp";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import type { Sequence } from "./sequence.ts";
 
 /** A sequence that one generation holds. */
 export interface HeldSequence {
   /** Use it only once `settled`; before, it may still change. */
-  readonly sequence: LlamaContextSequence;
+  readonly sequence: Sequence;
   /** Resolves once whatever the last holder left at work has ended. */
   readonly settled: Promise<void>;
   /**
@@ -22,7 +22,7 @@ export class SequencePool {
   readonly #slots: Slot[];
   #turn = 0;
 
-  constructor(sequences: readonly LlamaContextSequence[]) {
+  constructor(sequences: readonly Sequence[]) {
     this.#slots = sequences.map((sequence) => ({
       sequence,
       held: false,
@@ -51,9 +51,7 @@ export class SequencePool {
     slot.lastTurn = ++this.#turn;
     let released = false;
     return {
-      get sequence() {
-        return slot.sequence;
-      },
+      sequence: slot.sequence,
       settled: slot.settled,
       release: (work, broken = false) => {
         if (released) return;
@@ -74,7 +72,7 @@ export class SequencePool {
     for (const slot of this.#slots) {
       if (slot.held) continue;
       // One that is still at work for its last holder only when there is no other.
-      const shared = slot.working ? -0.5 : sharedLength(slot.sequence, tokens);
+      const shared = slot.working ? -0.5 : slot.sequence.sharedLength(tokens);
       if (shared > bestShared || (shared === bestShared && slot.lastTurn < best!.lastTurn)) {
         best = slot;
         bestShared = shared;
@@ -95,7 +93,7 @@ export class SequencePool {
 }
 
 interface Slot {
-  sequence: LlamaContextSequence;
+  readonly sequence: Sequence;
   held: boolean;
   settled: Promise<void>;
   working: boolean;
@@ -107,12 +105,6 @@ async function settle(slot: Slot, work: Promise<unknown> | undefined, broken: bo
   await work?.catch(() => {
     failed = true;
   });
-  if (!failed || slot.sequence.disposed) return;
-  // A sequence whose computation failed half-way is thrown away with all that it holds.
-  const { context } = slot.sequence;
-  await slot.sequence.dispose();
-  if (!context.disposed) slot.sequence = context.getSequence();
+  // What a computation that failed half-way has left cannot be known.
+  if (failed) await slot.sequence.clear();
 }
-
-const sharedLength = (sequence: LlamaContextSequence, tokens: readonly number[]): number =>
-  sequence.compareContextTokens(tokens as Token[]).firstDifferentIndex;

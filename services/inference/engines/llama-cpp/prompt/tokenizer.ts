@@ -1,18 +1,18 @@
-import type { LlamaModel } from "node-llama-cpp";
+import type { NativeModel } from "../native/native-model.ts";
 import { TokenType, type Vocabulary } from "../vocabulary.ts";
 import { type Mask, SpecialText } from "./special-text.ts";
 
 /** Turns rendered prompts into tokens. */
 export class Tokenizer {
-  readonly #model: LlamaModel;
+  readonly #native: NativeModel;
   readonly #vocabulary: Vocabulary;
   readonly #special: SpecialText;
   readonly #specialIds: ReadonlySet<number>;
   #jointTokens: number | undefined;
 
   /** `marks`: everything that the template and the engine itself write as special tokens, as one text. */
-  constructor(model: LlamaModel, vocabulary: Vocabulary, marks: string) {
-    this.#model = model;
+  constructor(native: NativeModel, vocabulary: Vocabulary, marks: string) {
+    this.#native = native;
     this.#vocabulary = vocabulary;
     const pieces = specialPieces(vocabulary, marks);
     this.#special = new SpecialText(pieces);
@@ -33,8 +33,8 @@ export class Tokenizer {
       else ids.push(...(typeof previous === "string" ? this.encodeText(part) : this.#begin(part)));
       previous = part;
     }
-    const { bos, shouldPrependBosToken } = this.#model.tokens;
-    if (shouldPrependBosToken && bos !== null && ids[0] !== bos) ids.unshift(bos);
+    const { begin } = this.#native;
+    if (begin !== undefined && ids[0] !== begin) ids.unshift(begin);
     return ids;
   }
 
@@ -60,7 +60,7 @@ export class Tokenizer {
   }
 
   #begin(text: string): number[] {
-    return this.#model.tokenize(text, false);
+    return text === "" ? [] : Array.from(this.#native.model.tokenize(text, false));
   }
 
   /** Whether this is the id of a token. */
@@ -75,7 +75,7 @@ export class Tokenizer {
 
   /** Whether a token ends the model's turn. */
   isEnd(token: number): boolean {
-    return this.#model.isEogToken(token as never);
+    return this.#native.isEnd(token);
   }
 
   /** Control tokens that do not end the turn; nothing that a grammar asks for is written with them. */
