@@ -36,7 +36,7 @@ export interface Addon {
   setLoggerLogLevel(level: number): void;
 }
 
-export interface AddonModelOptions {
+interface AddonModelOptions {
   /** Keeps the addon loaded for as long as the model is there. */
   readonly addonExports: Addon;
   readonly gpuLayers: number;
@@ -62,7 +62,7 @@ export interface AddonModel {
   shouldAppendEosToken(): boolean;
 }
 
-export interface AddonContextOptions {
+interface AddonContextOptions {
   /** Tokens of all sequences together. */
   readonly contextSize: number;
   /** Tokens of one batch, at most. */
@@ -104,7 +104,7 @@ export interface AddonContext {
 }
 
 /** What `sampleToken` gives when asked for logits: token, –, –, [token, logit, …], sum of exp(logit − best). */
-export type RawSample = [token: number, unknown, unknown, logits: number[], weight: number];
+type RawSample = [token: number, unknown, unknown, logits: number[], weight: number];
 
 /** [ids to look up, best, worst, drawn, number of best ones] */
 export type LogitsFilter = [number[], boolean, boolean, boolean, number];
