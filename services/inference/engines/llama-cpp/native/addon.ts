@@ -173,8 +173,13 @@ async function open(path: string): Promise<Addon> {
   addon.setLoggerLogLevel(errorLevel);
   // As node-llama-cpp has it: Metal would otherwise keep memory wired that it does not use.
   if (process.platform === "darwin") addon.setEnv("GGML_METAL_NO_RESIDENCY", "1");
-  addon.loadBackends();
-  if (addon.getGpuType() === undefined) addon.loadBackends(dirname(path));
+  const load = () => {
+    addon.loadBackends();
+    if (addon.getGpuType() === undefined) addon.loadBackends(dirname(path));
+  };
+  // Backends belong to the process: two threads of it must not load them at once. Node has locks from 24.5 on.
+  const { locks } = navigator as Partial<Navigator>;
+  await (locks === undefined ? load() : locks.request("llama.cpp backends", load));
   await addon.init();
   return addon;
 }
