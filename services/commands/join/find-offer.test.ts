@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { loadConfig } from "../../../core/config/load.ts";
 import { packageFolder } from "../../../core/package-folder.ts";
 import { type Script, scripts, startScripted } from "../../../test/support/inference/discover.ts";
+import { starterModel } from "../places.ts";
 import { joinSettings } from "../settings/services.ts";
 import { findOffer } from "./find-offer.ts";
 import { hints } from "./hints.ts";
