@@ -68,7 +68,7 @@ function toHeading({ version, searched, starter, sources }: JoinFacts): string[]
     return [searched ? `cxmpute ${version} found on this machine and offers:` : `cxmpute ${version} offers:`];
   return [
     ...wrap(
-      `cxmpute ${version} found no engine on this machine, so it offers the model that comes along. It is very small: good to try the mesh, no more. For a better one,`,
+      `cxmpute ${version} found no engine that answers on this machine, so it offers the model that comes along. It is very small: good to try the mesh, no more. For a better one,`,
       "",
       0,
     ),

@@ -20,4 +20,6 @@ export interface Offer {
   readonly leftOut: readonly string[];
   /** True when nothing better was found than the model that comes along. */
   readonly starter: boolean;
+  /** URLs of what listens on this machine and did not say in time what it is, where `starter` is offered instead. */
+  readonly silent: readonly string[];
 }

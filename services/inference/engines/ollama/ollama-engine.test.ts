@@ -126,7 +126,7 @@ describe("with an Ollama in trouble", () => {
     const engine = createOllamaEngine({ url: `${url}/` }, { clock: systemClock, log: silentLog });
     await expect(engine.models(never)).rejects.toMatchObject({
       kind: "engine_failed",
-      message: `Ollama at ${url} does not answer: connection refused. Start it with \`ollama serve\`, or say where it is with --url.`,
+      message: `Ollama at ${url} does not answer: nothing listens there. Start it with \`ollama serve\`, or say where it is with --url.`,
     });
   });
 

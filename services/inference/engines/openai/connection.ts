@@ -3,14 +3,14 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { hopsHeader, viaHeader } from "../../../../core/hops.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { ServerTraits } from "../../servers/kinds.ts";
 import type { ForcedCall } from "../upstream/forced-call.ts";
-import { parseJson } from "../upstream/parse-json.ts";
+import { parseJson } from "../upstream/json.ts";
 import type { Begun } from "./request/begun.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
 import { describeBody, RequestFailure, type UpstreamClient } from "./upstream/client.ts";
 import { readEventFault, type UpstreamFault } from "./upstream/fault.ts";
-import type { ServerTraits } from "./upstream/kinds.ts";
 import type { OptionalMembers } from "./upstream/optional-members.ts";
 import { type FailedRequest, roomForAnswer, toGenerationError } from "./upstream/to-error.ts";
 
@@ -84,7 +84,7 @@ export async function fetchEmbeddings(job: Job): Promise<unknown> {
     throw toError(new RequestFailure(fault), job);
   } catch (error) {
     if (error instanceof MeshError) throw error;
-    throw engineFailed(job, `answered with ${describeBody(response)} instead of JSON`, error);
+    throw engineFailed(job, `answered with ${describeBody(response.headers)} instead of JSON`, error);
   }
 }
 
@@ -132,7 +132,7 @@ async function readWrongBody(job: Job, response: Response): Promise<MeshError> {
   const text = await client.readText(response, wrongBodyLimitBytes).catch(() => "");
   const fault = readEventFault(parseJson(text), false);
   if (fault !== undefined) return toError(new RequestFailure(fault), job);
-  return engineFailed(job, `answered with ${describeBody(response)} instead of an event stream`);
+  return engineFailed(job, `answered with ${describeBody(response.headers)} instead of an event stream`);
 }
 
 const wrongBodyLimitBytes = 64 * 1024;

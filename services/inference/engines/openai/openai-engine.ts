@@ -6,15 +6,15 @@ import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
+import { parseAddress } from "../../servers/address.ts";
+import { traitsOf } from "../../servers/kinds.ts";
 import { Pulse } from "../upstream/pulse.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
 import { readBegun } from "./request/begun.ts";
 import { readForced } from "./request/forced.ts";
-import { parseAddress } from "./upstream/address.ts";
 import { UpstreamClient } from "./upstream/client.ts";
-import { serverKinds } from "./upstream/kinds.ts";
 import { OptionalMembers } from "./upstream/optional-members.ts";
 
 /** What the engine needs from around it. */
@@ -40,14 +40,14 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
   const optional = new OptionalMembers();
   const unforced = new Set<string>();
   let known = new Map<string, ServedModel>();
-  let traits = serverKinds.unknown;
+  let traits = traitsOf("openai");
   let unloaded: ReadonlySet<string> = new Set();
 
   const via = randomBytes(9).toString("base64url");
 
   const learn = ({ kind, ...listed }: Listed): ServedModel[] => {
     const models = listed.models.map((served) => ({ ...served, via }));
-    traits = serverKinds[kind];
+    traits = traitsOf(kind);
     unloaded = listed.unloaded;
     known = new Map(models.map((served) => [served.model, served]));
     return models;

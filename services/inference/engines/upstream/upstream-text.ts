@@ -1,4 +1,4 @@
-import { parseJson } from "./parse-json.ts";
+import { parseJson } from "./json.ts";
 
 /** The most of an upstream's words that goes on to anybody, in characters. */
 const textLimit = 300;

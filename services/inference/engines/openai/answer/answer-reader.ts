@@ -9,9 +9,8 @@ import {
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent } from "../../../events.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
-import { parseJson } from "../../upstream/parse-json.ts";
+import { members, parseJson } from "../../upstream/json.ts";
 import type { Job } from "../connection.ts";
-import { members } from "../read-json.ts";
 import { callableTools } from "../request/forms.ts";
 import { CallReader } from "./call-reader.ts";
 import { type Chunk, readChunk } from "./chunk.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseJson } from "../../upstream/parse-json.ts";
+import { parseJson } from "../../upstream/json.ts";
 import type { WrittenCall } from "./chunk.ts";
 import type { MadeCall } from "./form-fault.ts";
 

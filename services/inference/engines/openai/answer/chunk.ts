@@ -1,5 +1,5 @@
 import type { TokenLogprob } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { list, type Members, members, text } from "../read-json.ts";
+import { list, type Members, members, text } from "../../upstream/json.ts";
 import { readLogprobs } from "./logprobs.ts";
 
 /** A piece of a tool call as a server wrote it; whatever it left out is empty. */

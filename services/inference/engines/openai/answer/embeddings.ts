@@ -1,5 +1,5 @@
+import { count, list, members } from "../../upstream/json.ts";
 import { toUnitVector } from "../../upstream/unit-vector.ts";
-import { count, list, members } from "../read-json.ts";
 
 /** Vectors of length 1, in the order of the inputs. */
 export interface Embeddings {

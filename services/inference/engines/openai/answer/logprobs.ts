@@ -1,5 +1,5 @@
 import type { TokenChoice, TokenLogprob } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { list, members, text } from "../read-json.ts";
+import { list, members, text } from "../../upstream/json.ts";
 
 /** What stands for a probability of 0, as vLLM has it: JSON has no infinity. */
 const lowestLogprob = -9999;

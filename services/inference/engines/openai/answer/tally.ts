@@ -3,7 +3,7 @@ import {
   type Generation,
   type Usage,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { count, type Members, members } from "../read-json.ts";
+import { count, type Members, members } from "../../upstream/json.ts";
 import type { Chunk } from "./chunk.ts";
 
 /** Counts as a server told them; what it left out is undefined. */

@@ -1,17 +1,16 @@
 import type { Clock } from "../../../../../core/clock.ts";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import { linkSignal } from "../../../../../core/streams/link-signal.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
 import type { ServedModel } from "../../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { type Answer, answerLimitMs, ask, isAnswer, type Silence } from "../../../servers/ask.ts";
+import { type ServerKind, serverKinds } from "../../../servers/kinds.ts";
+import { readModelList } from "../../../servers/model-facts.ts";
+import { askAll, listedKind, recognise, type ServerFacts, signPaths } from "../../../servers/recognise.ts";
 import type { OpenAiOptions } from "../options.ts";
-import { RequestFailure, type UpstreamClient } from "../upstream/client.ts";
-import { type ServerKind, serverKinds } from "../upstream/kinds.ts";
+import { connectionFailure, describeBody, type UpstreamClient } from "../upstream/client.ts";
+import { readEventFault, readHttpFault } from "../upstream/fault.ts";
 import { providerFault } from "../upstream/to-error.ts";
-import { askServer, type ServerFacts } from "./server-facts.ts";
-import { isContextUnknown, toServed, unknownContextLength } from "./to-served.ts";
-
-/** How long a server may take to say what it serves, in milliseconds. */
-const patienceMs = 10_000;
+import { toServed, unknownContextLength } from "./to-served.ts";
 
 /** What a server serves now. */
 export interface Listed {
@@ -30,6 +29,8 @@ export class ModelLister {
   /** What was said last; the same is not said twice. */
   #said = "";
   #found = false;
+  /** What the server was when it last answered. */
+  #kind: ServerKind | undefined;
 
   constructor(client: UpstreamClient, options: OpenAiOptions, clock: Clock, log: Log) {
     this.#client = client;
@@ -44,41 +45,55 @@ export class ModelLister {
     const chosen = this.#choose(server);
     this.#found = true;
     const models = chosen.map((model) => toServed(model, server, this.#options));
-    const guessed = chosen.filter((model) => isContextUnknown(model, server, this.#options));
+    const guessed =
+      this.#options.contextSize === undefined
+        ? chosen.filter(({ contextLength }) => contextLength === undefined)
+        : [];
     this.#tell(
       server,
       models,
       guessed.map(({ name }) => name),
     );
-    const unloaded = chosen.filter(({ name }) => server.factsOf(name).loaded === false);
+    const unloaded = chosen.filter(({ loaded }) => loaded === false);
     return { kind: server.kind, models, unloaded: new Set(unloaded.map(({ name }) => name)) };
   }
 
+  /** The list of models first, then what the server's own endpoints tell. */
   async #ask(signal: AbortSignal): Promise<ServerFacts> {
+    const { base, root } = this.#client.address;
+    const options = { signal, apiKey: this.#options.apiKey, clock: this.#clock };
+    const list = await ask(`${base}/models`, options);
+    if (!isAnswer(list) || readModelList(list.json) === undefined || list.status !== 200)
+      throw this.#toFailure(list);
+    // What the list leaves open is asked for once; after that it is known.
+    const kind = listedKind(list) ?? this.#kind;
+    const paths = kind === undefined ? signPaths : (serverKinds[kind].details ?? serverKinds[kind].signs);
+    const server = recognise({ list, own: await askAll(root, paths, options) })!;
+    this.#kind = server.kind;
+    return server;
+  }
+
+  /** What is wrong with a server that does not list its models, and what to do. */
+  #toFailure(list: Answer | Silence): MeshError {
     const { base } = this.#client.address;
-    const scope = linkSignal(signal);
-    const timer = this.#clock.after(patienceMs, () => scope.abort());
-    try {
-      const server = await askServer(this.#client, scope.signal);
-      if (server !== undefined) return server;
-      throw failed(
-        `What answers at ${base} lists no models, so it is no OpenAI-compatible server. Check the address and the port.`,
-      );
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof MeshError) throw error;
-      if (scope.signal.aborted)
-        throw failed(
-          `The server at ${base} did not say within ${patienceMs / 1000} s what it serves. Look whether it is still loading, or overloaded.`,
-        );
-      if (!(error instanceof RequestFailure)) throw error;
-      const { fault } = error;
-      throw failed("words" in fault ? fault.words : providerFault(fault, base).message, error);
-    } finally {
-      timer.cancel();
-      scope.unlink();
-      scope.abort();
-    }
+    this.#kind = undefined;
+    if (!isAnswer(list))
+      return list.fault.isLate
+        ? failed(
+            `The server at ${base} did not say within ${answerLimitMs / 1000} s what it serves. Check whether it is still loading, or overloaded.`,
+          )
+        : failed(connectionFailure(list.cause, base).message, list.cause);
+    const { status, headers, text, json } = list;
+    const fault =
+      status === 200
+        ? readEventFault(json, false)
+        : readHttpFault(status, headers, text, this.#clock.wallTime());
+    if (fault !== undefined) return failed(providerFault(fault, base).message);
+    return failed(
+      json === undefined
+        ? `What answers at ${base}/models is no OpenAI-compatible server: it sent ${describeBody(headers)} instead of JSON. Check the address and the port.`
+        : `What answers at ${base} lists no models, so it is no OpenAI-compatible server. Check the address and the port.`,
+    );
   }
 
   /** The models to serve: those that the provider names, otherwise all but those that nothing has loaded. */
@@ -91,7 +106,7 @@ export class ModelLister {
       );
     const { only } = this.#options;
     if (only === undefined) {
-      const ready = models.filter(({ name }) => server.factsOf(name).loaded !== false);
+      const ready = models.filter(({ loaded }) => loaded !== false);
       if (ready.length > 0) return ready;
       throw failed(
         `The server at ${base} has no model loaded. Load one into it, or name one to serve with --only: ${namesOf(models)}.`,
@@ -123,7 +138,7 @@ export class ModelLister {
           context_length: contextLength,
         })),
       },
-      `serving ${served.length} models of ${serverKinds[server.kind].title}`,
+      `serving ${served.length} models of ${serverKinds[server.kind].name}`,
     );
     if (server.kind === "ollama")
       this.#log.warn(

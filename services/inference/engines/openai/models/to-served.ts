@@ -5,32 +5,27 @@ import {
   type ServedModel,
   ServedModelSchema,
 } from "../../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { traitsOf } from "../../../servers/kinds.ts";
+import type { ModelFacts } from "../../../servers/model-facts.ts";
+import type { ServerFacts } from "../../../servers/recognise.ts";
 import type { OpenAiOptions } from "../options.ts";
-import { serverKinds } from "../upstream/kinds.ts";
-import type { ListedModel } from "./read-models.ts";
-import type { ModelFacts, ServerFacts } from "./server-facts.ts";
 
 /** Tokens of context that are claimed where neither the server nor the options tell. */
 export const unknownContextLength = 4096;
 
 /** A model as the mesh knows it. What the provider says comes before what the server says. */
-export function toServed(listed: ListedModel, server: ServerFacts, options: OpenAiOptions): ServedModel {
-  const facts = server.factsOf(listed.name);
-  const identity = [server.kind, server.version, listed.name, listed.identity].join("\n");
+export function toServed(model: ModelFacts, server: ServerFacts, options: OpenAiOptions): ServedModel {
+  const identity = [server.kind, server.version, model.name, model.identity ?? ""].join("\n");
   return create(ServedModelSchema, {
-    model: listed.name,
-    engineName: listed.name,
+    model: model.name,
+    engineName: model.name,
     engine: "openai",
-    contextLength: options.contextSize ?? facts.contextLength ?? listed.contextLength ?? unknownContextLength,
-    slots: options.slots ?? facts.slots ?? serverKinds[server.kind].defaultSlots,
+    contextLength: options.contextSize ?? model.contextLength ?? unknownContextLength,
+    slots: options.slots ?? model.slots ?? traitsOf(server.kind).defaultSlots,
     fingerprint: createHash("sha256").update(identity).digest("hex").slice(0, 16),
-    capabilities: toCapabilities(facts),
+    capabilities: toCapabilities(model),
   });
 }
-
-/** Whether the context is a guess. */
-export const isContextUnknown = (listed: ListedModel, server: ServerFacts, options: OpenAiOptions): boolean =>
-  (options.contextSize ?? server.factsOf(listed.name).contextLength ?? listed.contextLength) === undefined;
 
 /**
  * All that the protocol can carry, less what the server itself denies; probes find out the rest. Answers are continued

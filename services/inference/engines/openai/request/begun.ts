@@ -1,5 +1,5 @@
 import type { Generation } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { ServerTraits } from "../upstream/kinds.ts";
+import type { ServerTraits } from "../../../servers/kinds.ts";
 import { callableTools } from "./forms.ts";
 
 /** The text of an answer that was begun elsewhere, as it is gone on with here. */

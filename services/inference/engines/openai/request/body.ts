@@ -4,9 +4,9 @@ import type {
   Message,
   RawPrompt,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ServerTraits } from "../../../servers/kinds.ts";
 import type { ForcedCall } from "../../upstream/forced-call.ts";
-import { parseJson } from "../../upstream/parse-json.ts";
-import type { ServerTraits } from "../upstream/kinds.ts";
+import { parseJson } from "../../upstream/json.ts";
 import type { Begun } from "./begun.ts";
 import { toForcedMembers } from "./forced.ts";
 import { toResponseFormat, toToolMembers } from "./forms.ts";

@@ -1,4 +1,4 @@
-import { parseJson } from "../../upstream/parse-json.ts";
+import { parseJson } from "../../upstream/json.ts";
 import { upstreamText } from "../../upstream/upstream-text.ts";
 
 /** What an upstream said of its failure, whichever of the many forms it used. */

@@ -1,3 +1,12 @@
+/** The value of a JSON text; undefined for any other text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A JSON object of unknown members. */
 export type Members = Readonly<Record<string, unknown>>;
 

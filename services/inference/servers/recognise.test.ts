@@ -1,19 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { type Script, scripts } from "../../../test/support/inference/discover.ts";
 import type { Answer } from "./ask.ts";
-import { type Facts, factPaths } from "./facts.ts";
-import { identify } from "./identify.ts";
+import { asksForKey, recognise, signPaths } from "./recognise.ts";
 
 /** What would be collected from a server that answers by the script. */
-function factsOf(script: Script): Facts {
-  const entries = factPaths.map((path): [string, Answer] => {
+function answersOf(script: Script): Parameters<typeof recognise>[0] {
+  const answer = (path: string): Answer => {
     const scripted = script[path];
-    if (scripted === undefined) return [path, { status: 404, mediaType: "text/html", json: undefined }];
-    const json = "json" in scripted ? scripted.json : undefined;
-    const mediaType = json === undefined ? "text/html" : "application/json";
-    return [path, { status: scripted.status ?? 200, mediaType, json }];
-  });
-  return Object.fromEntries(entries) as Facts;
+    const json = scripted !== undefined && "json" in scripted ? scripted.json : undefined;
+    const status = scripted?.status ?? (scripted === undefined ? 404 : 200);
+    return { status, headers: new Headers(), mediaType: "", text: "", json };
+  };
+  return { list: answer("/v1/models"), own: new Map(signPaths.map((path) => [path, answer(path)])) };
 }
 
 describe("a server is told from the others by what it answers", () => {
@@ -24,10 +22,7 @@ describe("a server is told from the others by what it answers", () => {
         kind: "ollama",
         engine: "ollama",
         version: "0.12.6",
-        models: [
-          { name: "llama3.1:8b", sizeBytes: 4_920_753_328 },
-          { name: "my-tune:latest", sizeBytes: 1_000_000 },
-        ],
+        models: [{ name: "llama3.1:8b" }, { name: "my-tune:latest" }],
       },
     },
     {
@@ -36,7 +31,7 @@ describe("a server is told from the others by what it answers", () => {
         kind: "llama-server",
         engine: "openai",
         version: "b6800-0123abc",
-        models: [{ name: "/models/Qwen3-8B-Q4_K_M.gguf", sizeBytes: 5_027_783_488 }],
+        models: [{ name: "/models/Qwen3-8B-Q4_K_M.gguf", contextLength: 4096, slots: 4, vision: false }],
       },
     },
     {
@@ -71,16 +66,19 @@ describe("a server is told from the others by what it answers", () => {
     },
     { script: "openAi", is: { kind: "openai", engine: "openai", models: [{ name: "some-model" }] } },
     { script: "mesh", is: { kind: "mesh", engine: "openai", models: [] } },
-    { script: "locked", is: { kind: "locked" } },
-    { script: "webPage", is: { kind: "other" } },
   ])("$script", ({ script, is }) => {
-    expect(identify(factsOf(scripts[script]))).toEqual(is);
+    expect(recognise(answersOf(scripts[script]))).toMatchObject(is);
   });
+});
+
+test.each(["locked", "webPage"] as const)("%s is none that serves models", (script) => {
+  const answers = answersOf(scripts[script]);
+  expect([recognise(answers), asksForKey(answers)]).toEqual([undefined, script === "locked"]);
 });
 
 test("a mesh is known as one without /healthz too, by who owns its models", () => {
   const data = [{ id: "starter", object: "model", owned_by: "cxmpute-mesh" }];
-  expect(identify(factsOf({ "/v1/models": { json: { object: "list", data } } }))).toEqual({
+  expect(recognise(answersOf({ "/v1/models": { json: { object: "list", data } } }))).toMatchObject({
     kind: "mesh",
     engine: "openai",
     models: [{ name: "starter" }],
@@ -89,16 +87,21 @@ test("a mesh is known as one without /healthz too, by who owns its models", () =
 
 test("an Ollama that nothing was pulled into has no models", () => {
   const script = { ...scripts.ollama, "/api/tags": { json: { models: null } } };
-  expect(identify(factsOf(script))).toMatchObject({ kind: "ollama", models: [] });
+  expect(recognise(answersOf(script))).toMatchObject({ kind: "ollama", models: [] });
 });
 
 test("a page that refuses everybody is no engine that wants a key", () => {
-  expect(identify(factsOf({ "/v1/models": { html: "<html>Sign in</html>", status: 403 } }))).toEqual({
-    kind: "other",
-  });
+  const answers = answersOf({ "/v1/models": { html: "<html>Sign in</html>", status: 403 } });
+  expect([recognise(answers), asksForKey(answers)]).toEqual([undefined, false]);
 });
 
 test("answers of another shape are no proof", () => {
-  const nonsense: Script = Object.fromEntries(factPaths.map((path) => [path, { json: [{ version: 1 }] }]));
-  expect(identify(factsOf(nonsense))).toEqual({ kind: "other" });
+  const paths = ["/v1/models", ...signPaths];
+  const nonsense: Script = Object.fromEntries(paths.map((path) => [path, { json: { version: 1 } }]));
+  expect(recognise(answersOf(nonsense))).toBeUndefined();
+});
+
+test("an Ollama of which only OpenAI's endpoints are let through is spoken to in OpenAI's API", () => {
+  const { "/v1/models": list } = scripts.ollama;
+  expect(recognise(answersOf({ "/v1/models": list }))).toMatchObject({ kind: "ollama", engine: "openai" });
 });

@@ -1,4 +1,4 @@
-import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 
 /** Where a server's endpoints are. */
 export interface Address {
