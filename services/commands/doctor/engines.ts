@@ -1,6 +1,7 @@
 import { processEnvironment } from "../../../core/config/environment.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+import { printable } from "../../../core/terminal.ts";
 import {
   findModelFiles,
   findServers,
@@ -10,7 +11,6 @@ import {
   serverKinds,
 } from "../../inference/discover/index.ts";
 import { betterModel, hints } from "../join/hints.ts";
-import { printable } from "../printable.ts";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 
 /** What on this machine could compute for the mesh. */

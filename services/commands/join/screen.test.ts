@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { columns } from "../../../core/terminal.ts";
 import { type JoinFacts, toJoinScreen } from "./screen.ts";
-import { columns } from "./wrap.ts";
 
 const model = {
   name: "llama3.1:8b",

@@ -1,4 +1,4 @@
-import { printable } from "../printable.ts";
+import { cutTo, printable, widthOf } from "../../../core/terminal.ts";
 
 /** The terminal under a status line. */
 export interface StatusTerminal {
@@ -26,9 +26,7 @@ export class StatusLine {
     if (this.#ended) return;
     const erased = this.#erase();
     // One column stays free: in the last one some terminals go to the next line by themselves.
-    const fitting = printable(text)
-      .replace(/\s/g, " ")
-      .slice(0, Math.max(0, this.#columns - 1));
+    const fitting = cutTo(printable(text).replace(/\s/g, " "), this.#columns - 1);
     if (fitting === this.#shown) return;
     this.#shown = fitting;
     this.#terminal.write(erased + fitting);
@@ -53,7 +51,7 @@ export class StatusLine {
   /** Moves to the beginning of what is shown and clears from there. A terminal that got narrower has wrapped it. */
   #erase(): string {
     if (this.#shown === "") return "";
-    const rows = Math.ceil(this.#shown.length / this.#columns);
+    const rows = Math.ceil(widthOf(this.#shown) / this.#columns);
     return `\r${"\u001b[A".repeat(rows - 1)}\u001b[J`;
   }
 
