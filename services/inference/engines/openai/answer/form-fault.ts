@@ -1,6 +1,6 @@
 import type { Generation, Tool } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../../gbnf/index.ts";
-import { holdTo } from "../../upstream/held-schema.ts";
+import { toMatcher } from "../../upstream/held-schema.ts";
 import { parseJson } from "../../upstream/json.ts";
 
 /** A call as it was made. */
@@ -12,7 +12,7 @@ export interface MadeCall {
 /**
  * What is wrong with the form of an answer that ended of itself, in words that follow "the engine"; undefined when
  * nothing is. Servers are told the form, and some pass over it, or over parts of a schema, without a word. A schema
- * that is beyond our own reading is left to the server.
+ * that cannot be checked here is left to the server.
  */
 export function formFault(
   { outputFormat, tools }: Generation,
@@ -40,7 +40,7 @@ const parametersOf = ({ parametersJson }: Tool): unknown =>
 
 function keepsTo(schema: unknown, text: string): boolean {
   try {
-    return holdTo(schema, true).matches(text);
+    return toMatcher(schema)(text);
   } catch (error) {
     if (error instanceof SchemaError) return true;
     throw error;
