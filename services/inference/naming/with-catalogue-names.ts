@@ -1,11 +1,11 @@
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
 import { chooseNames, type Naming } from "./choose-names.ts";
 import { withoutFolder } from "./own-name.ts";
-import { renameErrors } from "./rename-errors.ts";
 
 /** How models are named. */
 export interface NamingOptions {
@@ -140,4 +140,41 @@ function list(names: readonly string[], last: "or" | "and" = "or"): string {
   const quoted = names.slice(0, 6).map((name) => `\`${name}\``);
   if (names.length > 6) return `${quoted.join(", ")} ${last} ${names.length - 6} more`;
   return quoted.length < 2 ? quoted.join() : `${quoted.slice(0, -1).join(", ")} ${last} ${quoted.at(-1)}`;
+}
+
+/**
+ * Has an answer's errors call the model what the caller calls it. The engine's own name would mean nothing to the
+ * caller, and where it is a path it is nobody's business.
+ */
+const renameErrors = (
+  events: AsyncIterable<GenerationEvent>,
+  engineName: string,
+  name: string,
+): AsyncIterable<GenerationEvent> => ({
+  [Symbol.asyncIterator]() {
+    const source = events[Symbol.asyncIterator]();
+    const fail = (error: unknown): never => {
+      throw renameIn(error, engineName, name);
+    };
+    return {
+      next: () => source.next().then(undefined, fail),
+      return: async () => (await source.return?.()) ?? { value: undefined, done: true as const },
+    };
+  },
+});
+
+/** The error with the other name in its message; itself when the message does not name the model. */
+function renameIn(error: unknown, engineName: string, name: string): unknown {
+  if (!(error instanceof MeshError)) return error;
+  // In quotes it is the name for sure; without them only what can be no ordinary word.
+  const quoted = error.message.replaceAll(`\`${engineName}\``, `\`${name}\``);
+  const message = /[/\\]/.test(engineName) ? quoted.replaceAll(engineName, name) : quoted;
+  if (message === error.message) return error;
+  const { kind, code, param, retryAfterMs } = error;
+  return new MeshError(kind, message, {
+    cause: error.cause ?? error,
+    ...(code === undefined ? {} : { code }),
+    ...(param === undefined ? {} : { param }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }

@@ -1,6 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { unwrap } from "../upstream/upstream-text.ts";
-import { ollamaText } from "./ollama-text.ts";
+import { unwrap, upstreamText } from "../upstream/upstream-text.ts";
 
 /** Around a failure: what was asked of whom. */
 export interface Asked {
@@ -171,3 +170,6 @@ export const failed = (message: string, cause?: unknown): MeshError =>
 /** A fault of the request, which any Ollama would find. */
 export const invalid = (param: string, message: string): MeshError =>
   new MeshError("invalid_request", message, { param });
+
+/** What Ollama says, fit to be quoted. Where it sends people, its documentation and its library, stays. */
+export const ollamaText = (said: string): string => upstreamText(said, ["ollama.com", "ollama.ai"]);

@@ -6,9 +6,9 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import type { ServerTraits } from "../../servers/kinds.ts";
 import type { ForcedCall } from "../upstream/forced-call.ts";
 import { parseJson } from "../upstream/json.ts";
-import type { Begun } from "./request/begun.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
+import type { PartialAnswer } from "./request/partial-answer.ts";
 import { describeBody, RequestFailure, type UpstreamClient } from "./upstream/client.ts";
 import { readEventFault, type UpstreamFault } from "./upstream/fault.ts";
 import type { OptionalMembers } from "./upstream/optional-members.ts";
@@ -32,7 +32,7 @@ export interface Job {
   readonly generation: Generation;
   readonly served: ServedModel;
   /** What of the answer was there before; undefined when it begins here. */
-  readonly begun: Begun | undefined;
+  readonly partial: PartialAnswer | undefined;
   /** The call that the answer has to be, where a schema holds the server to it. */
   readonly forced: ForcedCall | undefined;
   readonly signal: AbortSignal;
@@ -46,7 +46,7 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
     engineName: served.engineName,
     contextLength: served.contextLength,
     traits: server.traits,
-    begun: job.begun,
+    partial: job.partial,
     forced: job.forced,
   };
   const [path, build] =
@@ -60,12 +60,12 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
 }
 
 /** Members that others can do without, and this request cannot. */
-function essentialMembers({ generation, begun, server: { traits } }: Job): string[] {
+function essentialMembers({ generation, partial, server: { traits } }: Job): string[] {
   const { members, mustBeAsked } = traits.continuing;
   return [
     // What the caller says to the template is no hint.
     ...(generation.chatTemplateKwargsJson === "" ? [] : ["chat_template_kwargs"]),
-    ...(begun !== undefined && mustBeAsked ? Object.keys(members) : []),
+    ...(partial !== undefined && mustBeAsked ? Object.keys(members) : []),
   ];
 }
 

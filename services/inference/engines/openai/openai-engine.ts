@@ -8,12 +8,12 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import type { Engine } from "../../engine.ts";
 import { parseAddress } from "../../servers/address.ts";
 import { traitsOf } from "../../servers/kinds.ts";
-import { Pulse } from "../upstream/pulse.ts";
+import { HealthCheck } from "../upstream/health-check.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
-import { readBegun } from "./request/begun.ts";
-import { readForced } from "./request/forced.ts";
+import { readForced } from "./request/forms.ts";
+import { readPartialAnswer } from "./request/partial-answer.ts";
 import { UpstreamClient } from "./upstream/client.ts";
 import { OptionalMembers } from "./upstream/optional-members.ts";
 
@@ -29,14 +29,14 @@ export interface OpenAiSurroundings {
  * refused and never weakened, and an answer that breaks off is a failure and never an end.
  *
  * Every answer is asked for as a stream, whatever the caller wants, because only a stream shows that it moves. How
- * token counts, stop texts and silence are dealt with is said in `answer/tally.ts`, `request/body.ts` and
- * `../upstream/vigil.ts`.
+ * token counts, stop texts and silence are dealt with is said in `answer/usage-counter.ts`, `request/body.ts` and
+ * `../upstream/stall-detector.ts`.
  */
 export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);
   const lister = new ModelLister(client, options, clock, log);
   const lifetime = new AbortController();
-  const { isAlive } = new Pulse((signal) => client.answers(signal), clock, lifetime.signal);
+  const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
   const optional = new OptionalMembers();
   const unforced = new Set<string>();
   let known = new Map<string, ServedModel>();
@@ -64,9 +64,9 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
     try {
       scope.signal.throwIfAborted();
       const server = { client, traits, optional, unforced, isAlive, clock };
-      const begun = readBegun(generation, traits);
+      const partial = readPartialAnswer(generation, traits);
       const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
-      yield* answer({ server, generation, served, begun, forced, signal: scope.signal });
+      yield* answer({ server, generation, served, partial, forced, signal: scope.signal });
     } finally {
       signal.removeEventListener("abort", abort);
       scope.unlink();

@@ -14,17 +14,6 @@ import type { JsonObject } from "./json.ts";
  */
 export const toMessages = (messages: readonly Message[]): JsonObject[] => messages.map(toMessage);
 
-/**
- * The turns with the beginning of the answer as the assistant's turn at the end. When the assistant has the last word
- * already it goes on in that turn: llama-server takes no two of them at the end.
- */
-export function withBegun(turns: readonly JsonObject[], begun: string): JsonObject[] {
-  const last = turns.at(-1);
-  if (last?.role !== "assistant" || typeof last.content !== "string" || last.tool_calls !== undefined)
-    return [...turns, { role: "assistant", content: begun }];
-  return [...turns.slice(0, -1), { ...last, content: last.content + begun }];
-}
-
 function toMessage(message: Message, index: number): JsonObject {
   const role = roles[message.role];
   if (role === undefined)

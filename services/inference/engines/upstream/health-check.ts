@@ -7,7 +7,7 @@ const freshMs = 300;
 const patienceMs = 800;
 
 /** Whether a server answers at all: one cheap question at a time for all generations that wait. */
-export class Pulse {
+export class HealthCheck {
   readonly #answers: (signal: AbortSignal) => Promise<boolean>;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;

@@ -1,17 +1,18 @@
-import { randomBytes } from "node:crypto";
+import type { z } from "zod";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
   type Delta,
   FinishReason,
   type GenerationEvent,
+  type TokenChoice,
   type TokenLogprob,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent, textEvent } from "../../events.ts";
+import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
 import { StopFilter } from "../text/stop-filter.ts";
-import { WrittenAgain } from "../text/written-again.ts";
 import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
-import type { OllamaToolCall } from "./api.ts";
-import type { CallCheck } from "./call-check.ts";
+import { newCallId, toolCallDelta } from "../upstream/tool-call-delta.ts";
+import type { chatLineSchema, generateLineSchema, OllamaLogprob, OllamaToolCall } from "./api.ts";
 
 /** How an answer is to be read. */
 export interface ReadingPlan {
@@ -25,8 +26,11 @@ export interface ReadingPlan {
   readonly topLogprobs: number;
   /** Calls beyond so many are let go. */
   readonly maxCalls: number;
-  /** Looks at each call that the model makes of itself. */
-  readonly checkCall?: CallCheck;
+  /**
+   * Looks at a call that the model makes of itself: throws `engine_failed` when the function may not be called here, or
+   * when it is strict and its arguments do not match, for nothing held the model to them.
+   */
+  readonly checkCall?: (name: string, argumentsJson: string) => void;
   /** Set when the text is a call. */
   readonly forced?: ForcedCall;
   /** Whether a whole text, or the whole arguments of the call that is named, has the form that was asked for. */
@@ -47,15 +51,14 @@ export interface AnswerLine {
 }
 
 /** Turns the lines of one answer into events. */
-export class AnswerReader {
+export class LineReader {
   readonly #plan: ReadingPlan;
-  readonly #seam: WrittenAgain;
+  readonly #overlap: OverlapTrimmer;
   readonly #stops: StopFilter;
   readonly #forced: ForcedCallReader | undefined;
   readonly #callIds = new Set<string>();
   /** Everything that must have a form in the end. */
   #formed = "";
-  #forcedBegun = false;
   /** Lines with something in them: Ollama sends one for each token that shows, never more. */
   #pieces = 0;
   #thoughtPieces = 0;
@@ -64,7 +67,7 @@ export class AnswerReader {
 
   constructor(plan: ReadingPlan) {
     this.#plan = plan;
-    this.#seam = new WrittenAgain(plan.spaceBefore);
+    this.#overlap = new OverlapTrimmer(plan.spaceBefore);
     this.#stops = new StopFilter(plan.stop);
     this.#forced = plan.forced?.reader();
   }
@@ -92,7 +95,7 @@ export class AnswerReader {
     const event = textEvent("", []);
     const delta = event.event.value as Delta;
     delta.reasoning = thinking;
-    const fresh = this.#seam.push(text);
+    const fresh = this.#overlap.push(text);
     if (fresh !== "" || text === "") delta.logprobs = logprobs;
     if (this.#forced === undefined) {
       delta.text = this.#stops.push(fresh);
@@ -151,22 +154,20 @@ export class AnswerReader {
     const argumentsJson = JSON.stringify(given ?? {});
     this.#plan.checkCall?.(name, argumentsJson);
     const index = this.#callIds.size;
-    delta.toolCalls.push(toolCallPiece(index, this.#newId(id ?? ""), name, argumentsJson));
+    delta.toolCalls.push(toolCallDelta(index, this.#newId(id ?? ""), name, argumentsJson));
   }
 
   #addForced(delta: Delta, reader: ForcedCallReader, text: string): void {
     const piece = reader.push(text);
-    if (piece === "" || reader.name === undefined) return;
-    this.#formed += piece;
-    const begins = !this.#forcedBegun;
-    this.#forcedBegun = true;
-    delta.toolCalls.push(toolCallPiece(0, begins ? this.#newId("") : "", begins ? reader.name : "", piece));
+    if (piece === undefined) return;
+    const { name, argumentsJson } = piece;
+    this.#formed += argumentsJson;
+    delta.toolCalls.push(toolCallDelta(0, name === "" ? "" : this.#newId(""), name, argumentsJson));
   }
 
   /** Ollama's own id where it gives one, else one of ours. */
   #newId(given: string): string {
-    const id =
-      given === "" || this.#callIds.has(given) ? `call_${randomBytes(12).toString("base64url")}` : given;
+    const id = given === "" || this.#callIds.has(given) ? newCallId() : given;
     this.#callIds.add(id);
     return id;
   }
@@ -179,15 +180,39 @@ export class AnswerReader {
 const showsSomething = ({ text, thinking, toolCalls }: AnswerLine): boolean =>
   text !== "" || thinking !== "" || toolCalls.length > 0;
 
-const toolCallPiece = (
-  index: number,
-  id: string,
-  name: string,
-  argumentsJson: string,
-): Delta["toolCalls"][number] => ({
-  $typeName: "cxmpute.generation.v1.ToolCallDelta",
-  index,
-  id,
-  name,
-  argumentsJson,
+/** A line of either endpoint in one form. */
+export function toAnswerLine(
+  line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>,
+  topLogprobs: number,
+): AnswerLine {
+  const said = "response" in line ? { ...line, content: line.response } : messageOf(line);
+  return {
+    text: said.content ?? "",
+    thinking: said.thinking ?? "",
+    toolCalls: "tool_calls" in said ? (said.tool_calls ?? []) : [],
+    logprobs: (line.logprobs ?? []).map((logprob) => toTokenLogprob(logprob, topLogprobs)),
+    done: line.done,
+    doneReason: line.done_reason ?? "",
+    promptTokens: line.prompt_eval_count ?? undefined,
+    completionTokens: line.eval_count ?? undefined,
+  };
+}
+
+const messageOf = (line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>) =>
+  "message" in line && line.message ? line.message : { content: "", thinking: "" };
+
+function toTokenLogprob(logprob: OllamaLogprob, top: number): TokenLogprob {
+  const alternatives = (logprob.top_logprobs ?? []).toSorted((a, b) => b.logprob - a.logprob);
+  return {
+    $typeName: "cxmpute.generation.v1.TokenLogprob",
+    token: toChoice(logprob),
+    top: alternatives.slice(0, top).map(toChoice),
+  };
+}
+
+const toChoice = ({ token, logprob, bytes }: Omit<OllamaLogprob, "top_logprobs">): TokenChoice => ({
+  $typeName: "cxmpute.generation.v1.TokenChoice",
+  text: token.toWellFormed(),
+  bytes: bytes ? Uint8Array.from(bytes) : Buffer.from(token),
+  logprob: Math.min(logprob, 0),
 });

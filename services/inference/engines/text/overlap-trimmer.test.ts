@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { WrittenAgain } from "./written-again.ts";
+import { OverlapTrimmer } from "./overlap-trimmer.ts";
 
 test.each([
   { there: " ", pieces: [" is", " blue"], fresh: ["is", " blue"], because: "the space is there already" },
@@ -22,6 +22,21 @@ test.each([
   { there: " stre", pieces: [" st", "reaming"], fresh: ["", "aming"], because: "a word is finished" },
   { there: " stre", pieces: [" street"], fresh: ["et"], because: "the word became another" },
 ])("what is written is new but for what was there: $because", ({ there, pieces, fresh }) => {
-  const filter = new WrittenAgain(there);
+  const filter = new OverlapTrimmer(there);
   expect(pieces.map((piece) => filter.push(piece))).toEqual(fresh);
+});
+
+test.each([
+  {
+    pieces: ["Once upon", " a time"],
+    fresh: ["", " a time"],
+    because: "the whole answer came again in one piece",
+  },
+  { pieces: ["Once upon a", " time"], fresh: [" a", " time"], because: "with what is new behind it" },
+  { pieces: ["", "Once upon"], fresh: ["", ""], because: "an empty piece is none" },
+  { pieces: [" a", "Once upon"], fresh: [" a", "Once upon"], because: "later on it is the model's own" },
+  { pieces: ["Once", " upon"], fresh: ["Once", " upon"], because: "in pieces it may be the model's own" },
+])("a partial answer that a server repeats is taken off: $because", ({ pieces, fresh }) => {
+  const trimmer = new OverlapTrimmer("", "Once upon");
+  expect(pieces.map((piece) => trimmer.push(piece))).toEqual(fresh);
 });

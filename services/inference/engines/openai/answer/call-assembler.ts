@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseJson } from "../../upstream/json.ts";
+import { newCallId, toolCallDelta } from "../../upstream/tool-call-delta.ts";
 import type { WrittenCall } from "./chunk.ts";
 import type { MadeCall } from "./form-fault.ts";
 
@@ -20,7 +20,7 @@ interface Call {
  * carries its id and name, whatever the server wrote. It may leave out the index or give every call the same one,
  * repeat id and name in every piece, leave out the id, or tell the name after the first arguments.
  */
-export class CallReader {
+export class CallAssembler {
   readonly #most: number;
   readonly #calls: Call[] = [];
 
@@ -43,9 +43,9 @@ export class CallReader {
       call.argumentsJson += piece.argumentsJson;
       if (call.number >= this.#most || call.name === "") return [];
       if (call.opened)
-        return piece.argumentsJson === "" ? [] : [delta(call.number, "", "", piece.argumentsJson)];
+        return piece.argumentsJson === "" ? [] : [toolCallDelta(call.number, "", "", piece.argumentsJson)];
       call.opened = true;
-      return [delta(call.number, call.id || newId(), call.name, call.argumentsJson)];
+      return [toolCallDelta(call.number, call.id || newCallId(), call.name, call.argumentsJson)];
     });
   }
 
@@ -55,7 +55,7 @@ export class CallReader {
       .filter(({ opened, argumentsJson }) => opened && argumentsJson === "")
       .map((call) => {
         call.argumentsJson = "{}";
-        return delta(call.number, "", "", call.argumentsJson);
+        return toolCallDelta(call.number, "", "", call.argumentsJson);
       });
   }
 
@@ -86,13 +86,3 @@ function beginsAnother({ id, name }: WrittenCall, known: Call): boolean {
   if (id !== "" && known.id !== "") return id !== known.id;
   return id === "" && known.id === "" && parseJson(known.argumentsJson) !== undefined;
 }
-
-const newId = (): string => `call_${randomBytes(12).toString("hex")}`;
-
-const delta = (index: number, id: string, name: string, argumentsJson: string): ToolCallDelta => ({
-  $typeName: "cxmpute.generation.v1.ToolCallDelta",
-  index,
-  id,
-  name,
-  argumentsJson,
-});

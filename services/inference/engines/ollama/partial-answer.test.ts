@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { withOpenTurn } from "../upstream/turns.ts";
 import type { OllamaMessage } from "./api.ts";
-import { cutSeam, withOpenTurn } from "./seam.ts";
+import { cutPartialAnswer } from "./prepare.ts";
 
 test.each([
   { text: "The sky", told: "The sky", space: "" },
@@ -11,7 +12,7 @@ test.each([
 ])(
   "tells Ollama of $text without the white space at its end, and of all before it as it stands",
   ({ text, ...cut }) => {
-    expect(cutSeam(text)).toEqual(cut);
+    expect(cutPartialAnswer(text)).toEqual(cut);
   },
 );
 

@@ -4,10 +4,10 @@ import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/gene
 import { signOfLife } from "../../events.ts";
 
 /** How often a silent server is asked whether it is still there; under half of what the router's patience is. */
-export const beatMs = 400;
+export const heartbeatMs = 400;
 
-/** What a vigil needs. */
-export interface VigilOptions {
+/** What a detector needs. */
+export interface StallDetectorOptions {
   readonly clock: Clock;
   /** Whether the server answers at all right now. Never rejects. */
   readonly isAlive: () => Promise<boolean>;
@@ -33,13 +33,13 @@ export interface VigilOptions {
  * The second shows the process alive, not this generation; so it counts for a limited time only. Then the answer has
  * stalled and fails.
  */
-export class Vigil {
-  readonly #options: VigilOptions;
+export class StallDetector {
+  readonly #options: StallDetectorOptions;
   #movedAt: number;
   #shownAt: number;
   #limitMs: number;
 
-  constructor(options: VigilOptions) {
+  constructor(options: StallDetectorOptions) {
     this.#options = options;
     this.#movedAt = options.clock.now();
     this.#shownAt = this.#movedAt;
@@ -59,7 +59,7 @@ export class Vigil {
 
   /** True when the server has moved but nothing has gone out for a while. */
   get isDue(): boolean {
-    return this.#movedAt - this.#shownAt >= beatMs / 2;
+    return this.#movedAt - this.#shownAt >= heartbeatMs / 2;
   }
 
   /**
@@ -75,7 +75,7 @@ export class Vigil {
     };
     const done = work.then(settle, settle);
     for (;;) {
-      await this.#beatOr(done);
+      await this.#heartbeatOr(done);
       if (settled) return await work;
       const silentMs = clock.now() - since;
       if (silentMs >= this.#limitMs)
@@ -86,10 +86,37 @@ export class Vigil {
     }
   }
 
-  async #beatOr(done: Promise<void>): Promise<void> {
-    const beat = Promise.withResolvers<void>();
-    const timer = this.#options.clock.after(beatMs, beat.resolve);
-    await Promise.race([done, beat.promise]);
+  async #heartbeatOr(done: Promise<void>): Promise<void> {
+    const heartbeat = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(heartbeatMs, heartbeat.resolve);
+    await Promise.race([done, heartbeat.promise]);
     timer.cancel();
+  }
+}
+
+/**
+ * Passes events on and yields signs of life between them, for upstreams of which nothing is seen but their events: a
+ * detector over each of them.
+ */
+export async function* withSignsOfLife(
+  events: AsyncIterable<GenerationEvent>,
+  options: StallDetectorOptions,
+): AsyncGenerator<GenerationEvent> {
+  const detector = new StallDetector(options);
+  const source = events[Symbol.asyncIterator]();
+  let pending: Promise<IteratorResult<GenerationEvent>> | undefined;
+  try {
+    for (;;) {
+      pending = source.next();
+      const result = yield* detector.over(pending);
+      pending = undefined;
+      if (result.done) return;
+      detector.shown(result.value.event.case !== "started");
+      yield result.value;
+    }
+  } finally {
+    // A source in the middle of a read stops only when that read settles, so nobody waits for it here.
+    pending?.catch(() => {});
+    void Promise.resolve(source.return?.()).catch(() => {});
   }
 }

@@ -8,17 +8,16 @@ import {
   ToolChoice_Mode,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent } from "../../../events.ts";
+import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
+import type { ForcedCallReader } from "../../upstream/forced-call.ts";
 import { members, parseJson } from "../../upstream/json.ts";
 import type { Job } from "../connection.ts";
 import { callableTools } from "../request/forms.ts";
-import { CallReader } from "./call-reader.ts";
+import { CallAssembler } from "./call-assembler.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
-import { ForcedText } from "./forced-text.ts";
 import { formFault } from "./form-fault.ts";
-import { Seam } from "./seam.ts";
-import { Tally } from "./tally.ts";
-import { WholeCharacters } from "./whole-characters.ts";
+import { UsageCounter } from "./usage-counter.ts";
 
 /**
  * Makes the mesh's events out of a stream's chunks:
@@ -29,14 +28,14 @@ import { WholeCharacters } from "./whole-characters.ts";
  * A stream that ends while it is open, without `[DONE]`, was cut off: a failure. `[DONE]` without a finish reason is
  * an end like any other.
  */
-export class AnswerReader {
+export class ChunkReader {
   readonly #generation: Generation;
-  readonly #seam: Seam;
-  readonly #forced: ForcedText | undefined;
+  readonly #overlap: OverlapTrimmer;
+  readonly #forced: ForcedCallReader | undefined;
   readonly #unforced: Set<string>;
   readonly #stops: StopFilter;
-  readonly #calls: CallReader;
-  readonly #tally: Tally;
+  readonly #calls: CallAssembler;
+  readonly #usage: UsageCounter;
   readonly #callable: ReadonlySet<string>;
   readonly #text = new WholeCharacters();
   readonly #reasoning = new WholeCharacters();
@@ -47,17 +46,17 @@ export class AnswerReader {
 
   constructor({
     generation,
-    begun,
+    partial,
     forced,
     server,
-  }: Pick<Job, "generation" | "begun" | "forced" | "server">) {
+  }: Pick<Job, "generation" | "partial" | "forced" | "server">) {
     this.#unforced = server.unforced;
     this.#generation = generation;
-    this.#seam = new Seam(begun);
-    this.#forced = forced === undefined ? undefined : new ForcedText(forced);
+    this.#overlap = new OverlapTrimmer(partial?.again ?? "", partial?.sent);
+    this.#forced = forced?.reader();
     this.#stops = new StopFilter(generation.limits?.stop ?? []);
-    this.#calls = new CallReader(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
-    this.#tally = new Tally(generation);
+    this.#calls = new CallAssembler(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
+    this.#usage = new UsageCounter(generation);
     this.#callable = new Set(callableTools(generation).map(({ name }) => name));
   }
 
@@ -79,11 +78,11 @@ export class AnswerReader {
   /** The events that a chunk brings. Throws `engine_failed`. */
   push(value: unknown): GenerationEvent[] {
     const read = readChunk(value);
-    const text = this.#seam.push(read.text);
+    const text = this.#overlap.push(read.text);
     // Tokens of what was there before have been told of.
     const fresh = { ...read, text, logprobs: text === "" && read.text !== "" ? [] : read.logprobs };
-    const chunk = this.#forced === undefined ? fresh : this.#forced.toCall(fresh);
-    this.#tally.push(chunk);
+    const chunk = this.#forced === undefined ? fresh : toForcedChunk(fresh, this.#forced);
+    this.#usage.push(chunk);
     if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
     const events = this.#readDelta(chunk);
     if (this.#stops.hit) events.push(this.#finish(FinishReason.STOP));
@@ -125,7 +124,7 @@ export class AnswerReader {
     const isOwnEnd = given === FinishReason.STOP || given === FinishReason.TOOL_CALLS;
     const reason = isOwnEnd ? this.#ownEnd() : given;
     if (isOwnEnd && !this.#stops.hit) this.#checkForm();
-    return finishedEvent(reason, this.#tally.usage(reason), this.#stops.met);
+    return finishedEvent(reason, this.#usage.usage(reason), this.#stops.met);
   }
 
   /** What the request asks for is not weakened: an answer that ended of itself has that form, or is a failure. */
@@ -186,3 +185,25 @@ function toDelta(
 }
 
 const emptyDelta = { $typeName: "cxmpute.generation.v1.Delta" } as const;
+
+/** The chunk of an answer that is a call: with the piece of the call that its text is, in place of the text. */
+function toForcedChunk(chunk: Chunk, reader: ForcedCallReader): Chunk {
+  const piece = reader.push(chunk.text);
+  return { ...chunk, text: "", calls: piece === undefined ? [] : [{ index: 0, id: "", ...piece }] };
+}
+
+/** Joins text that was cut within a character: half a surrogate pair at the end waits for its other half. */
+class WholeCharacters {
+  #held = "";
+
+  /** The whole characters of what was held and what came. */
+  push(text: string): string {
+    if (text === "") return "";
+    const all = this.#held + text;
+    const end = isHighSurrogate(all.charCodeAt(all.length - 1)) ? all.length - 1 : all.length;
+    this.#held = all.slice(end);
+    return all.slice(0, end);
+  }
+}
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;

@@ -3,7 +3,7 @@ import type { ServerTraits } from "../../../servers/kinds.ts";
 import { callableTools } from "./forms.ts";
 
 /** The text of an answer that was begun elsewhere, as it is gone on with here. */
-export interface Begun {
+export interface PartialAnswer {
   /** What the server is given, to go on behind it. */
   readonly sent: string;
   /** The end of the text, which the server is to write once more; it is not shown again. */
@@ -20,10 +20,10 @@ export interface Begun {
  * to the server to be written once more, which brings the seam to where a token begins. Elsewhere that goes for a
  * single space at the end, and for all white space where it would get lost.
  */
-export function readBegun(
+export function readPartialAnswer(
   generation: Generation,
   { continuing }: Pick<ServerTraits, "continuing">,
-): Begun | undefined {
+): PartialAnswer | undefined {
   const text = generation.resume?.text ?? "";
   if (text === "") return undefined;
   // Of tools llama-server makes a grammar itself, and takes no second one.

@@ -20,7 +20,7 @@ interface Told {
  * (so most servers send them), or as many as it has words (a mesh puts tokens together under load), and four bytes of
  * the prompt count as one.
  */
-export class Tally {
+export class UsageCounter {
   readonly #generation: Generation;
   #told: Told | undefined;
   #counted = 0;
