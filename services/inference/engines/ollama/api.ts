@@ -70,7 +70,6 @@ const tokenSchema = z.object({
   bytes: z.array(z.number()).nullish(),
 });
 const logprobSchema = tokenSchema.extend({ top_logprobs: z.array(tokenSchema).nullish() });
-export type OllamaLogprob = z.infer<typeof logprobSchema>;
 
 const ending = {
   done: z.boolean(),

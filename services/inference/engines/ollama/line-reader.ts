@@ -4,15 +4,15 @@ import {
   type Delta,
   FinishReason,
   type GenerationEvent,
-  type TokenChoice,
   type TokenLogprob,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { finishedEvent, textEvent } from "../../events.ts";
 import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
 import { StopFilter } from "../text/stop-filter.ts";
 import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
+import { readTokenLogprob } from "../upstream/logprobs.ts";
 import { newCallId, toolCallDelta } from "../upstream/tool-call-delta.ts";
-import type { chatLineSchema, generateLineSchema, OllamaLogprob, OllamaToolCall } from "./api.ts";
+import type { chatLineSchema, generateLineSchema, OllamaToolCall } from "./api.ts";
 
 /** How an answer is to be read. */
 export interface ReadingPlan {
@@ -190,7 +190,7 @@ export function toAnswerLine(
     text: said.content ?? "",
     thinking: said.thinking ?? "",
     toolCalls: "tool_calls" in said ? (said.tool_calls ?? []) : [],
-    logprobs: (line.logprobs ?? []).map((logprob) => toTokenLogprob(logprob, topLogprobs)),
+    logprobs: (line.logprobs ?? []).map((logprob) => readTokenLogprob(logprob, topLogprobs)),
     done: line.done,
     doneReason: line.done_reason ?? "",
     promptTokens: line.prompt_eval_count ?? undefined,
@@ -200,19 +200,3 @@ export function toAnswerLine(
 
 const messageOf = (line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>) =>
   "message" in line && line.message ? line.message : { content: "", thinking: "" };
-
-function toTokenLogprob(logprob: OllamaLogprob, top: number): TokenLogprob {
-  const alternatives = (logprob.top_logprobs ?? []).toSorted((a, b) => b.logprob - a.logprob);
-  return {
-    $typeName: "cxmpute.generation.v1.TokenLogprob",
-    token: toChoice(logprob),
-    top: alternatives.slice(0, top).map(toChoice),
-  };
-}
-
-const toChoice = ({ token, logprob, bytes }: Omit<OllamaLogprob, "top_logprobs">): TokenChoice => ({
-  $typeName: "cxmpute.generation.v1.TokenChoice",
-  text: token.toWellFormed(),
-  bytes: bytes ? Uint8Array.from(bytes) : Buffer.from(token),
-  logprob: Math.min(logprob, 0),
-});
