@@ -5,7 +5,7 @@ import type { StatusLine } from "./status-line.ts";
 import { toStatus } from "./status-text.ts";
 import type { Totals } from "./totals.ts";
 
-/** What is followed, and where it is told. */
+/** What is followed, and where it is shown. */
 export interface StatusOptions {
   readonly node: Pick<InferenceNode, "load" | "models" | "tally" | "trouble">;
   /** Absent: only the totals are kept. */

@@ -35,12 +35,12 @@ export const betterModel = [
   "or serve a GGUF file from https://huggingface.co/models?library=gguf with --model FILE.",
 ] as const;
 
-/** An engine may be here that does not answer, and nobody can be asked whether to offer the starter model instead. */
+/** An engine may be here that does not answer, and no one can be asked whether to offer the starter model instead. */
 export const onlySilent = (urls: readonly string[]): UserFault =>
   new UserFault(
     `no engine answers: ${urls.join(", ")} ${urls.length === 1 ? "takes connections and says" : "take connections and say"} nothing. Wait until the engine there has started, or check its log, and join again; --url URL names an engine, and --engine llama-cpp offers the starter model.`,
   );
 
-/** Somebody was asked whether to offer the starter model, and said no. */
+/** The provider declined to offer the starter model. */
 export const nothingOffered = (): UserFault =>
   new UserFault(`nothing is offered. To offer a model, ${betterModel.join(" ")}`);

@@ -6,7 +6,7 @@ export interface Source {
   readonly title: string;
   /** Such as `at http://127.0.0.1:11434`, or a file. */
   readonly place: string;
-  /** What `createEngine` is told. */
+  /** What `createEngine` gets. */
   readonly spec: EngineSpec;
 }
 

@@ -3,14 +3,14 @@ import { cutTo, printable, widthOf } from "../../../core/terminal.ts";
 /** The terminal under a status line. */
 export interface StatusTerminal {
   write(text: string): void;
-  /** How wide it is now; undefined when it does not tell. */
+  /** How wide it is now; undefined when it is unknown. */
   readonly columns: number | undefined;
 }
 
 /**
  * One line at the bottom of a terminal that is replaced in place, while other lines go by above it.
  *
- * Whoever writes to the same terminal does so through `above`, or the two garble each other.
+ * Everything else that is written to the same terminal goes through `above`, or the two garble each other.
  */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
@@ -32,7 +32,7 @@ export class StatusLine {
     this.#terminal.write(erased + fitting);
   }
 
-  /** Takes the line away, lets somebody write whole lines, and puts it back. */
+  /** Takes the line away, lets whole lines be written, and puts it back. */
   above(write: () => void): void {
     const erased = this.#erase();
     if (erased !== "") this.#terminal.write(erased);

@@ -11,7 +11,7 @@ import {
   HardwareSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 
-/** What this machine has to compute with, as far as it tells. Takes a few seconds at most and never fails. */
+/** What this machine has to compute with, as far as it reports. Takes a few seconds at most and never fails. */
 export async function readHardware(): Promise<Hardware> {
   const [nvidia, amd] = await Promise.all([readNvidiaGpus(), readAmdGpus()]);
   return create(HardwareSchema, {

@@ -89,7 +89,7 @@ function compare(a: Wish, b: Wish): number {
 }
 
 /**
- * Bits for each weight, as an engine's own name tells them: `q4_K_M` is 4, `bf16` 16, a name without any 0. A guide
+ * Bits for each weight, as an engine's own name gives them: `q4_K_M` is 4, `bf16` 16, a name without any 0. A guide
  * for preferring one of two forms of a model, not a measure.
  */
 export function toBits(engineName: string): number {

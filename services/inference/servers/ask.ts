@@ -71,7 +71,7 @@ export async function ask(url: string, { signal, apiKey, clock }: AskOptions): P
   }
 }
 
-/** Whether somebody answered. */
+/** Whether there is an answer. */
 export const isAnswer = (result: Answer | Silence): result is Answer => "status" in result;
 
 /** Without parameters, in lower case; empty when there is none. */

@@ -39,7 +39,7 @@ export async function lookAt(url: string, options: AskOptions): Promise<Finding>
   };
 }
 
-/** Looks at the server that somebody has named. Throws a fault that says in one line what is wrong with it. */
+/** Looks at the server that the provider named. Throws a fault that says in one line what is wrong with it. */
 export async function inspectServer(url: string, options: AskOptions): Promise<ServerFinding> {
   const root = toRoot(url);
   const { server, isLocked, list } = await lookAt(root, options);

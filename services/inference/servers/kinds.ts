@@ -12,13 +12,13 @@ export interface Shown {
   readonly json: (path: string) => unknown;
   /** Whether the list of models says that it is this program: by `owner`, or a header. */
   readonly isListed: boolean;
-  /** Whether there is a list of models, whoever owns them. */
+  /** Whether there is a list of models, of whatever owner. */
   readonly hasList: boolean;
 }
 
-/** What a server's own endpoints tell. */
-export interface Told {
-  /** Absent when it does not tell. */
+/** What a server's own endpoints report. */
+export interface Reported {
+  /** Absent when it is not reported. */
   readonly version?: string;
   /** Which engine of ours speaks to it; default: `openai`. */
   readonly engine?: "ollama";
@@ -40,15 +40,15 @@ export interface ServerDescription {
   readonly signs: readonly string[];
   /** What is asked once the list says that it is this one; default: its signs. */
   readonly details?: readonly string[];
-  /** What its endpoints tell; undefined when the answers are another program's. */
-  readonly read: (shown: Shown) => Told | undefined;
+  /** What its endpoints report; undefined when the answers are another program's. */
+  readonly read: (shown: Shown) => Reported | undefined;
   /** How it is spoken to, where it differs from the rest. */
   readonly traits?: Partial<ServerTraits>;
 }
 
 /** How a server behaves, as far as a request depends on it. */
 export interface ServerTraits {
-  /** Generations at the same time, where the server does not tell. */
+  /** Generations at the same time, where the server does not report it. */
   readonly defaultSlots: number;
   /** Whether a limit of tokens beyond the context is cut down by the server, instead of refused. */
   readonly clampsMaxTokens: boolean;

@@ -1,6 +1,6 @@
 import { count, list, type Members, members, text } from "../engines/upstream/json.ts";
 
-/** What is known of one model of a server; what the server does not tell is undefined. */
+/** What is known of one model of a server; what the server does not report is undefined. */
 export interface ModelFacts {
   /** The server's own name. */
   readonly name: string;
@@ -12,14 +12,14 @@ export interface ModelFacts {
   readonly embeddings?: boolean | undefined;
   /** False: it would be loaded from disk by the first request. */
   readonly loaded?: boolean | undefined;
-  /** What tells one file or version of a model from another. */
+  /** What distinguishes one file or version of a model from another. */
   readonly identity?: string | undefined;
 }
 
 /** OpenAI's list of models. */
 export interface ModelList {
   readonly models: readonly ModelFacts[];
-  /** Who is said to own the first of them; empty when nobody is. */
+  /** The owner of the first of them; empty when there is none. */
   readonly owner: string;
 }
 
@@ -56,7 +56,7 @@ function toFacts(entry: Members): ModelFacts {
   };
 }
 
-/** What a server's own endpoints tell of a model comes before what its list says. */
+/** Facts of several sources as one; the later source wins. */
 export const mergeFacts = (...layers: readonly (Partial<ModelFacts> | undefined)[]): ModelFacts =>
   Object.assign(
     {},

@@ -2,12 +2,12 @@ import { type Answer, type AskOptions, ask, isAnswer, type Silence } from "./ask
 import { type ServerDescription, type ServerKind, serverKinds } from "./kinds.ts";
 import { type ModelFacts, mergeFacts, readModelList } from "./model-facts.ts";
 
-/** What a server tells of itself. */
+/** What a server reports of itself. */
 export interface ServerFacts {
   readonly kind: ServerKind;
   /** Which engine of ours speaks to it. */
   readonly engine: "ollama" | "openai";
-  /** Its own version; empty when it does not tell. */
+  /** Its own version; empty when it is not reported. */
   readonly version: string;
   /** What it lists, embedding models included. */
   readonly models: readonly ModelFacts[];
@@ -23,7 +23,7 @@ export interface Answers {
 
 const descriptions = Object.entries(serverKinds) as [ServerKind, ServerDescription][];
 
-/** The paths that tell servers apart, beside the list of models. */
+/** The paths that distinguish servers, beside the list of models. */
 export const signPaths: readonly string[] = descriptions.flatMap(([, { signs }]) => signs);
 
 /** Asks a server some of its own endpoints, side by side. `root` is its URL without a slash at the end. */
@@ -56,9 +56,9 @@ export function recognise({ list, own }: Answers): ServerFacts | undefined {
   };
   for (const [kind, description] of descriptions) {
     const isListed = listed !== undefined && isListedAs(description, listed.owner, answer!);
-    const told = description.read({ json, isListed, hasList: listed !== undefined });
-    if (told === undefined) continue;
-    const { engine = "openai", version = "", models = [], all } = told;
+    const reported = description.read({ json, isListed, hasList: listed !== undefined });
+    if (reported === undefined) continue;
+    const { engine = "openai", version = "", models = [], all } = reported;
     const byName = new Map(models.map((model) => [model.name, model]));
     return {
       kind,
@@ -72,7 +72,7 @@ export function recognise({ list, own }: Answers): ServerFacts | undefined {
   return undefined;
 }
 
-/** Whether the list of models needs another key than was sent. A page that says so is somebody else's. */
+/** Whether the list of models needs another key than was sent. A page that says so belongs to another program. */
 export const asksForKey = ({ list }: Answers): boolean =>
   isAnswer(list) && (list.status === 401 || list.status === 403) && list.json !== undefined;
 

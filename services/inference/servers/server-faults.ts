@@ -1,12 +1,12 @@
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 import { type ConnectionFault, cannotUse } from "./connection-fault.ts";
 
-/** What can be wrong with a server that somebody has named: one line each, with what to do. */
+/** What can be wrong with a server that the provider named: one line each, with what to do. */
 export const serverFaults = {
   /** It does not answer. */
   silent: (url: string, fault: ConnectionFault) => new UserFault(cannotUse(url, fault)),
 
-  /** Somebody answers, but no engine; `answer` says what came. */
+  /** Something answers that is no engine; `answer` says what came. */
   stranger: (url: string, answer: string) =>
     new UserFault(
       `what answers at ${url} is neither Ollama nor a server with OpenAI's API: for ${url}/v1/models it gave ${answer}. Check port and path of --url.`,

@@ -16,7 +16,7 @@ export interface AnswerOptions {
   readonly keepAlive: string | number | undefined;
 }
 
-/** Answers a conversation or goes on from a raw prompt. The signal is this answer's own. */
+/** Answers a conversation or continues a raw prompt. The signal is this answer's own. */
 export async function* answer(
   generation: Generation,
   known: KnownModel,
@@ -67,7 +67,7 @@ async function* linesOf(
 }
 
 /**
- * How many tokens the prompt has. Ollama tells that only at the end of an answer, which one that met a stop text or its
+ * How many tokens the prompt has. Ollama reports that only at the end of an answer, which one that met a stop text or its
  * limit here does not reach. So it is asked for one token more: the prompt is still in its cache. When that takes too long, or
  * fails, the answer is not held up for it.
  */

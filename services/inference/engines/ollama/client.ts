@@ -168,7 +168,7 @@ export class OllamaClient {
   }
 }
 
-/** The error that an answer or a line of one tells, if it tells one. */
+/** The error that an answer, or a line of one, holds; undefined when it holds none. */
 function errorIn(line: string): string | undefined {
   // Nearly every line is a token; only those that may hold the key are read twice.
   if (!line.includes('"error"')) return undefined;

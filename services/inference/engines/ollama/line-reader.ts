@@ -24,7 +24,7 @@ export interface ReadingPlan {
   readonly maxTokens: number;
   /** Alternatives for each token. */
   readonly topLogprobs: number;
-  /** Calls beyond so many are let go. */
+  /** Calls beyond this number are dropped. */
   readonly maxCalls: number;
   /**
    * Looks at a call that the model makes of itself: throws `engine_failed` when the function may not be called here, or
@@ -61,7 +61,7 @@ export class LineReader {
   #formed = "";
   /** Lines with something in them: Ollama sends one for each token that shows, never more. */
   #pieces = 0;
-  #thoughtPieces = 0;
+  #reasoningPieces = 0;
   /** Tokens by Ollama's own count; undefined before the last line. */
   #counted: number | undefined;
 
@@ -90,7 +90,7 @@ export class LineReader {
   take(line: AnswerLine): GenerationEvent {
     const { text, thinking, toolCalls, logprobs, completionTokens } = line;
     if (showsSomething(line)) this.#pieces++;
-    if (thinking !== "") this.#thoughtPieces++;
+    if (thinking !== "") this.#reasoningPieces++;
     this.#counted ??= completionTokens;
     const event = textEvent("", []);
     const delta = event.event.value as Delta;
@@ -119,19 +119,19 @@ export class LineReader {
         promptTokens: this.#promptTokens(promptTokens),
         completionTokens,
         cachedTokens: 0,
-        reasoningTokens: Math.min(this.#thoughtPieces, completionTokens),
+        reasoningTokens: Math.min(this.#reasoningPieces, completionTokens),
       },
       this.met,
     );
   }
 
   /**
-   * Where Ollama counts less than it has shown it has counted the second of two answers alone, to which the thoughts of
-   * the first are part of the prompt.
+   * Where Ollama counts less than it has shown it has counted the second of two answers alone, to which the reasoning of
+   * the first is part of the prompt.
    */
   #promptTokens(counted: number): number {
     const isOfSecond = this.#counted !== undefined && this.#counted < this.#pieces;
-    return isOfSecond ? Math.max(1, counted - this.#thoughtPieces) : counted;
+    return isOfSecond ? Math.max(1, counted - this.#reasoningPieces) : counted;
   }
 
   #reason(doneReason: string): FinishReason {

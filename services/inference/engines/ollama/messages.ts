@@ -4,7 +4,7 @@ import type { OllamaMessage } from "./api.ts";
 import { invalid } from "./failures.ts";
 
 /**
- * The conversation in Ollama's form: a turn has one text, and its pictures beside it. Arguments of calls are objects
+ * The conversation in Ollama's form: a turn has one text, and its images beside it. Arguments of calls are objects
  * there, so calls whose arguments are none are refused. Throws `invalid_request`.
  */
 export function toOllamaMessages({ messages }: Generation): OllamaMessage[] {

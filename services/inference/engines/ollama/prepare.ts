@@ -33,7 +33,7 @@ export function prepare(
   keepAlive: string | number | undefined,
 ): Prepared {
   const { logprobs, limits } = generation;
-  const begun = generation.resume?.text ?? "";
+  const partial = generation.resume?.text ?? "";
   const common = {
     model: known.served.engineName,
     stream: true,
@@ -52,13 +52,13 @@ export function prepare(
     maxCalls: 0,
   };
   if (generation.rawPrompt !== undefined) {
-    const prompt = rawText(generation.rawPrompt.prompt, "prompt") + begun;
-    // Without `think: false` Ollama would look for thoughts in the text of a model that can think.
+    const prompt = rawText(generation.rawPrompt.prompt, "prompt") + partial;
+    // Without `think: false` Ollama would look for reasoning in the text of a model that can think.
     const request = { ...common, prompt, raw: true, think: false } as const;
     return { path: "/api/generate", request, reading, param: "prompt", formParam: "response_format" };
   }
-  const { told, space } = cutPartialAnswer(begun);
-  const messages = withOpenTurn(toOllamaMessages(generation), told);
+  const { sent, space } = cutPartialAnswer(partial);
+  const messages = withOpenTurn(toOllamaMessages(generation), sent);
   return prepareChat(generation, known, { ...common, messages }, { ...reading, spaceBefore: space });
 }
 
@@ -104,7 +104,7 @@ function prepareChat(
   };
 }
 
-/** The form of the answer's text in Ollama's terms, and how to tell that a whole answer has it. */
+/** The form of the answer's text in Ollama's terms, and how to check that a whole answer has it. */
 function toFormat({ outputFormat }: Generation): {
   readonly format?: unknown;
   readonly matches?: ReadingPlan["matches"];
@@ -135,22 +135,22 @@ export function rawText(
   throw invalid(param, `This engine takes text, not token ids. Send \`${param}\` as text.`);
 }
 
-/** The text of a partial answer, as Ollama is told of it. */
+/** The text of a partial answer, as Ollama is given it. */
 export interface PartialAnswer {
   /** Without white space at its end. */
-  readonly told: string;
+  readonly sent: string;
   /** That white space. */
   readonly space: string;
 }
 
 /**
- * Cuts the text to go on from before the white space at its end. Some of Ollama's renderers do so themselves
- * (model/renderers/qwen35.go), and models go on badly behind a space, because in most vocabularies it belongs to the
+ * Cuts the text to continue before the white space at its end. Some of Ollama's renderers do so themselves
+ * (model/renderers/qwen35.go), and models continue badly behind a space, because in most vocabularies it belongs to the
  * word that follows. So the model writes it once more, and `OverlapTrimmer` takes it off.
  */
 export function cutPartialAnswer(text: string): PartialAnswer {
-  const told = text.trimEnd();
-  return { told, space: text.slice(told.length) };
+  const sent = text.trimEnd();
+  return { sent, space: text.slice(sent.length) };
 }
 
 /** A check for calls of these functions. Throws `invalid_request` for a strict schema that is beyond us. */

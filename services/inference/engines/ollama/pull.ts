@@ -17,7 +17,7 @@ export interface PullProgress {
 }
 
 /**
- * Has Ollama load a model from its library, and resolves when it is there. Ollama goes on from where an aborted pull
+ * Has Ollama load a model from its library, and resolves when it is there. Ollama continues where an aborted pull
  * stopped. Throws `MeshError`, saying what to do.
  */
 export const pullOllamaModel = (

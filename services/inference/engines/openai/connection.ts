@@ -19,7 +19,7 @@ export interface Server {
   readonly client: UpstreamClient;
   readonly traits: ServerTraits;
   readonly optional: OptionalMembers;
-  /** Models that were seen not to make a call that they were told to make; a schema holds them to it from then on. */
+  /** Models that were seen not to make a call that was required; a schema holds them to it from then on. */
   readonly unforced: Set<string>;
   /** Never rejects. */
   readonly isAlive: () => Promise<boolean>;

@@ -5,7 +5,7 @@ import { type TextTurn, type Turn, withInstruction } from "./turns.ts";
 
 /**
  * How a call is forced where a server knows no `tool_choice`, or does not keep to it, but holds an answer to a schema.
- * The model is told of the functions in words, the schema is that of a call, and the answer's text is read as one. Of one
+ * The functions are described to the model in words, the schema is that of a call, and the answer's text is read as one. Of one
  * function the text is just the arguments; of several it is `{"name": …, "parameters": {…}}` (keys in alphabetical
  * order, for that is the order in which newer versions of Ollama ask for them).
  */

@@ -23,8 +23,8 @@ export function holdTo(schema: unknown, strict: boolean): HeldSchema {
  * Whether JSON texts match a schema, by all keywords of the drafts 4 to 2020-12; formats bind nothing. Throws
  * `SchemaError` for what is no schema, refers to what is not in it or in circles, or has a pattern that RE2 does not take.
  *
- * Schemas are strangers': they are compiled apart from each other, kept by nobody, loaded from nowhere, and their patterns
- * run in an engine that does not backtrack.
+ * Schemas come from strangers: each is compiled on its own and not kept, references to elsewhere are not loaded, and
+ * patterns run in an engine that does not backtrack.
  */
 export function toMatcher(schema: unknown): (text: string) => boolean {
   try {

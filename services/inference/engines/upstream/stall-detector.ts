@@ -15,7 +15,7 @@ export interface StallDetectorOptions {
   readonly beginLimitMs: number;
   /** The same between two events. */
   readonly stallLimitMs: number;
-  /** What the failure says of a server that was silent for so many seconds. */
+  /** What the failure says of a server that was silent for this many seconds. */
   readonly stalled: (seconds: number) => string;
 }
 
@@ -115,7 +115,7 @@ export async function* withSignsOfLife(
       yield result.value;
     }
   } finally {
-    // A source in the middle of a read stops only when that read settles, so nobody waits for it here.
+    // A source in the middle of a read stops only when that read settles, so it is not waited for here.
     pending?.catch(() => {});
     void Promise.resolve(source.return?.()).catch(() => {});
   }

@@ -16,12 +16,12 @@ import { type SseEvent, SseReader } from "./sse-reader.ts";
 export const beginLimitMs = 240_000;
 /** The same between two tokens: unlike Ollama, these servers stream tool calls as they are written. */
 export const stallLimitMs = 30_000;
-/** How long the word on usage may take once it is told why an answer ended, in milliseconds. */
+/** How long the word on usage may take once it is known why an answer ended, in milliseconds. */
 const lastWordMs = 2000;
 
 /**
  * Answers one generation. However the iteration ends, nothing stays behind: when the answer was not whole its
- * request is aborted, by which the server notices that nobody reads any more.
+ * request is aborted, by which the server notices that its reader has left.
  */
 export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   const { clock, isAlive } = asked.server;

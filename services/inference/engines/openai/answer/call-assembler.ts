@@ -7,7 +7,7 @@ import type { MadeCall } from "./form-fault.ts";
 interface Call {
   readonly number: number;
   readonly writtenIndex: number | undefined;
-  /** Empty until they are told; nothing of the call goes out before its name. */
+  /** Empty until they are known; nothing of the call goes out before its name. */
   id: string;
   name: string;
   opened: boolean;
@@ -18,7 +18,7 @@ interface Call {
 /**
  * Puts the pieces of tool calls into order: calls are numbered from 0 without gaps, and the first piece of each
  * carries its id and name, whatever the server wrote. It may leave out the index or give every call the same one,
- * repeat id and name in every piece, leave out the id, or tell the name after the first arguments.
+ * repeat id and name in every piece, leave out the id, or give the name after the first arguments.
  */
 export class CallAssembler {
   readonly #most: number;
@@ -29,7 +29,7 @@ export class CallAssembler {
     this.#most = most;
   }
 
-  /** The calls that have begun to go out, as far as they are known. */
+  /** The calls of which something has gone out, as far as they are known. */
   get opened(): readonly MadeCall[] {
     return this.#calls.filter(({ opened }) => opened);
   }

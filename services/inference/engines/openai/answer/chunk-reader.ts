@@ -65,7 +65,7 @@ export class ChunkReader {
     return this.#isOver;
   }
 
-  /** True when a stop text was met: the server does not know, and goes on. */
+  /** True when a stop text was met: the server does not know, and continues. */
   get isCut(): boolean {
     return this.#stops.hit;
   }
@@ -79,7 +79,7 @@ export class ChunkReader {
   push(value: unknown): GenerationEvent[] {
     const read = readChunk(value);
     const text = this.#overlap.push(read.text);
-    // Tokens of what was there before have been told of.
+    // Tokens of what was there before were reported then.
     const fresh = { ...read, text, logprobs: text === "" && read.text !== "" ? [] : read.logprobs };
     const chunk = this.#forced === undefined ? fresh : toForcedChunk(fresh, this.#forced);
     this.#usage.push(chunk);

@@ -4,7 +4,7 @@ import { toUnitVector } from "../../upstream/unit-vector.ts";
 /** Vectors of length 1, in the order of the inputs. */
 export interface Embeddings {
   readonly vectors: readonly number[][];
-  /** Of all inputs; undefined when the server does not tell. */
+  /** Of all inputs; undefined when the server does not report it. */
   readonly promptTokens: number | undefined;
 }
 

@@ -11,7 +11,7 @@ export interface MadeCall {
 
 /**
  * What is wrong with the form of an answer that ended of itself, in words that follow "the engine"; undefined when
- * nothing is. Servers are told the form, and some pass over it, or over parts of a schema, without a word. A schema
+ * nothing is. Servers are given the form, and some silently ignore it, or parts of a schema. A schema
  * that cannot be checked here is left to the server.
  */
 export function formFault(
@@ -24,7 +24,7 @@ export function formFault(
     if (tool?.strict === true && !keepsTo(parametersOf(tool), argumentsJson))
       return `called \`${name}\` with arguments that do not match its strict schema`;
   }
-  // Whoever calls a function has not answered yet.
+  // An answer that calls a function is not text yet.
   if (calls.length > 0 || outputFormat?.format.case === undefined) return undefined;
   if (parseJson(text) === undefined) return "answered with text that is not the JSON that it was asked for";
   const { format } = outputFormat;

@@ -6,8 +6,8 @@ import {
 import { count, type Members, members } from "../../upstream/json.ts";
 import type { Chunk } from "./chunk.ts";
 
-/** Counts as a server told them; what it left out is undefined. */
-interface Told {
+/** Counts as a server reported them; what it left out is undefined. */
+interface Reported {
   readonly prompt: number | undefined;
   readonly completion: number | undefined;
   readonly cached: number | undefined;
@@ -22,33 +22,33 @@ interface Told {
  */
 export class UsageCounter {
   readonly #generation: Generation;
-  #told: Told | undefined;
+  #reported: Reported | undefined;
   #counted = 0;
-  #thoughts = 0;
+  #reasoningTokens = 0;
 
   constructor(generation: Generation) {
     this.#generation = generation;
   }
 
-  /** Takes what a chunk tells. */
+  /** Takes what a chunk reports. */
   push({ text, reasoning, calls, members: chunk }: Chunk): void {
-    const thoughts = leastTokens(reasoning);
-    this.#thoughts += thoughts;
-    this.#counted += thoughts + leastTokens(text);
+    const reasoningTokens = leastTokens(reasoning);
+    this.#reasoningTokens += reasoningTokens;
+    this.#counted += reasoningTokens + leastTokens(text);
     if (calls.length > 0) this.#counted++;
-    this.#told = readUsage(chunk) ?? readTimings(chunk) ?? this.#told;
+    this.#reported = readUsage(chunk) ?? readTimings(chunk) ?? this.#reported;
   }
 
   /** The usage of an answer that ended so; never more than the limit. */
   usage(reason: FinishReason): Omit<Usage, "$typeName" | "$unknown"> {
     const limit = this.#generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
     const counted = reason === FinishReason.LENGTH && Number.isFinite(limit) ? limit : this.#counted;
-    const completionTokens = Math.min(this.#told?.completion || counted, limit);
+    const completionTokens = Math.min(this.#reported?.completion || counted, limit);
     return {
-      promptTokens: this.#told?.prompt || estimatePrompt(this.#generation),
+      promptTokens: this.#reported?.prompt || estimatePrompt(this.#generation),
       completionTokens,
-      cachedTokens: this.#told?.cached ?? 0,
-      reasoningTokens: Math.min(this.#told?.reasoning ?? this.#thoughts, completionTokens),
+      cachedTokens: this.#reported?.cached ?? 0,
+      reasoningTokens: Math.min(this.#reported?.reasoning ?? this.#reasoningTokens, completionTokens),
     };
   }
 }
@@ -57,7 +57,7 @@ export class UsageCounter {
 const leastTokens = (text: string): number =>
   text === "" ? 0 : Math.max(1, text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0);
 
-function readUsage(chunk: Members): Told | undefined {
+function readUsage(chunk: Members): Reported | undefined {
   const usage = members(chunk.usage);
   const completion = count(usage.completion_tokens);
   if (completion === undefined) return undefined;
@@ -71,7 +71,7 @@ function readUsage(chunk: Members): Told | undefined {
   };
 }
 
-function readTimings(chunk: Members): Told | undefined {
+function readTimings(chunk: Members): Reported | undefined {
   const timings = members(chunk.timings);
   const completion = count(timings.predicted_n);
   const read = count(timings.prompt_n);
@@ -80,7 +80,7 @@ function readTimings(chunk: Members): Told | undefined {
   return { prompt: read + cached, completion, cached, reasoning: undefined };
 }
 
-/** Bytes of a prompt that count as one token, where nobody has counted the tokens. */
+/** Bytes of a prompt that count as one token, where the tokens were not counted. */
 const bytesPerToken = 4;
 
 function estimatePrompt({ messages, rawPrompt, tools, embedding, resume }: Generation): number {

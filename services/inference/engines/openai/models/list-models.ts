@@ -44,7 +44,7 @@ export class ModelLister {
     this.#log = log;
   }
 
-  /** What the server serves now. Throws `MeshError` that tells the provider what is wrong and what to do. */
+  /** What the server serves now. Throws `MeshError` that says what is wrong and what to do. */
   async list(signal: AbortSignal): Promise<Listed> {
     const server = await this.#ask(signal);
     const chosen = this.#choose(server);
@@ -54,7 +54,7 @@ export class ModelLister {
       this.#options.contextSize === undefined
         ? chosen.filter(({ contextLength }) => contextLength === undefined)
         : [];
-    this.#tell(
+    this.#report(
       server,
       models,
       guessed.map(({ name }) => name),
@@ -63,7 +63,7 @@ export class ModelLister {
     return { kind: server.kind, models, unloaded: new Set(unloaded.map(({ name }) => name)) };
   }
 
-  /** The list of models first, then what the server's own endpoints tell. */
+  /** The list of models first, then what the server's own endpoints report. */
   async #ask(signal: AbortSignal): Promise<ServerFacts> {
     const { base, root } = this.#client.address;
     const options = { signal, apiKey: this.#options.apiKey, clock: this.#clock };
@@ -127,7 +127,7 @@ export class ModelLister {
     return chosen;
   }
 
-  #tell(server: ServerFacts, served: readonly ServedModel[], guessed: readonly string[]): void {
+  #report(server: ServerFacts, served: readonly ServedModel[], guessed: readonly string[]): void {
     const said = JSON.stringify([server.kind, served]);
     if (said === this.#said) return;
     this.#said = said;
@@ -172,7 +172,7 @@ const mostNames = 20;
 
 const quote = (name: string): string => `\`${name.replace(/[\p{Cc}`]/gu, "").slice(0, 200)}\``;
 
-/** Tokens of context that are claimed where neither the server nor the options tell. */
+/** Tokens of context that are claimed where neither the server nor the options say. */
 const unknownContextLength = 4096;
 
 /** A model as the mesh knows it. What the provider says comes before what the server says. */

@@ -27,7 +27,7 @@ export interface BodyContext {
 }
 
 /**
- * The body of `POST /chat/completions`. Stop texts are not in it: no two servers tell alike which one was met, and
+ * The body of `POST /chat/completions`. Stop texts are not in it: no two servers report alike which one was met, and
  * some ignore them, so the answer is cut here.
  */
 export const toChatBody = (
@@ -60,8 +60,8 @@ function toTurns(
   forced: ForcedCall | undefined,
 ): JsonObject[] {
   const turns = toMessages(messages);
-  const told = forced === undefined ? turns : forced.instruct(turns);
-  return partial === undefined ? told : withOpenTurn(told, partial.sent);
+  const instructed = forced === undefined ? turns : forced.instruct(turns);
+  return partial === undefined ? instructed : withOpenTurn(instructed, partial.sent);
 }
 
 /** The body of `POST /completions`, for a raw prompt. */

@@ -69,7 +69,7 @@ function parsed(text: string, what: string, param: string): Json {
 
 /**
  * The call that an answer has to be, where a schema holds the server to it; undefined where there is none, or the server
- * is simply told. Throws `invalid_request`.
+ * knows `tool_choice`. Throws `invalid_request`.
  */
 export function readForced(generation: Generation, bySchema: boolean): ForcedCall | undefined {
   if (!bySchema || generation.toolChoice?.mode !== ToolChoice_Mode.REQUIRED) return undefined;

@@ -8,7 +8,7 @@ import {
 import type { JsonObject } from "./json.ts";
 
 /**
- * The turns of a conversation as OpenAI writes them. Content is a plain string wherever there is no picture: many
+ * The turns of a conversation as OpenAI writes them. Content is a plain string wherever there is no image: many
  * chat templates read nothing else. Thoughts go back as `reasoning_content`, which llama-server, SGLang and vLLM
  * hand to the template.
  */

@@ -2,22 +2,22 @@ import type { Generation } from "../../../../../gen/cxmpute/generation/v1/genera
 import type { ServerTraits } from "../../../servers/kinds.ts";
 import { callableTools } from "./forms.ts";
 
-/** The text of an answer that was begun elsewhere, as it is gone on with here. */
+/** The text of an answer that another node began, as it is continued here. */
 export interface PartialAnswer {
-  /** What the server is given, to go on behind it. */
+  /** What the server is given to continue. */
   readonly sent: string;
   /** The end of the text, which the server is to write once more; it is not shown again. */
   readonly again: string;
-  /** What holds the server to that, in llama.cpp's notation; undefined: it has its own will. */
+  /** What holds the server to that, as a grammar of llama.cpp's; undefined: nothing does. */
   readonly grammar: string | undefined;
 }
 
 /**
- * What of a generation's answer is there already; undefined when it is to be begun.
+ * What of a generation's answer is there already; undefined when it starts here.
  *
  * A text that is cut need not come apart into the tokens that it was made of, and behind tokens that it would never write
  * a model loses its way: a bare space, half a word. So where a grammar can hold the server to it, the last word is left
- * to the server to be written once more, which brings the seam to where a token begins. Elsewhere that goes for a
+ * to the server to be written once more, so that the new text starts where a token does. Elsewhere that goes for a
  * single space at the end, and for all white space where it would get lost.
  */
 export function readPartialAnswer(

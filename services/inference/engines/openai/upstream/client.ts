@@ -26,7 +26,7 @@ export class RequestFailure extends Error {
 
 /** The most that is read of a body that is not a stream, in bytes: embeddings of many texts are large. */
 const bodyLimitBytes = 64 * 1024 * 1024;
-/** The same of a body that tells of a failure. */
+/** The same of a body that describes a failure. */
 const faultLimitBytes = 64 * 1024;
 
 /** Sends requests to one server. Bodies are always read to their end or given up, so no connection stays behind. */
