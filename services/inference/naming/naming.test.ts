@@ -7,9 +7,8 @@ import { createLog } from "../../../core/telemetry/log.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeEngine, generationOf, servedModel } from "../../../test/support/inference/fake-engine.ts";
 import { textEvent } from "../events.ts";
-import { chooseNames } from "./choose-names.ts";
+import { chooseNames, toBits } from "./choose-names.ts";
 import { toOwnName } from "./own-name.ts";
-import { toBits } from "./precision.ts";
 import { type NamingOptions, withCatalogueNames } from "./with-catalogue-names.ts";
 
 const entryOf = (name: string, names: Partial<CatalogueEntry["names"]> = {}): CatalogueEntry => ({

@@ -26,7 +26,7 @@ export function tellEvent({ event }: GenerationEvent): string[] {
     ...(reasoning === "" ? [] : [`thought ${JSON.stringify(reasoning)}`]),
     ...(text === "" ? [] : [`text ${JSON.stringify(text)}`]),
     ...toolCalls.map(({ index, id, name, argumentsJson }) =>
-      `call ${index} ${[id.replace(/^call_[\w-]{16}$/, "<id>"), name].filter((part) => part !== "").join(" ")} ${argumentsJson}`.replace(
+      `call ${index} ${[id.replace(/^call_[\da-f]{24}$/, "<id>"), name].filter((part) => part !== "").join(" ")} ${argumentsJson}`.replace(
         / {2,}/,
         " ",
       ),
