@@ -1,10 +1,10 @@
 import { systemClock } from "../../core/clock.ts";
+import { needsOf } from "../../core/generation/capabilities.ts";
 import { createLog } from "../../core/telemetry/log.ts";
 import { ToolChoice_Mode } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Node } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { Fleet } from "../../services/router/fleet/fleet.ts";
 import type { Place } from "../../services/router/fleet/place.ts";
-import { needsOf } from "../../services/router/routing/needs.ts";
 import { pick } from "../../services/router/routing/pick.ts";
 import { profiles } from "../../services/router/routing/profile.ts";
 import { findRoom } from "../../services/router/routing/room.ts";

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { finishedEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import {
   DeltaSchema,
   FinishReason,
@@ -16,7 +17,6 @@ import {
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
 import { makeGuard, read, settle } from "../../../test/support/inference/guard.ts";
-import { finishedEvent, startedEvent, textEvent } from "../events.ts";
 
 const started = startedEvent("", "");
 const finished = finishedEvent(FinishReason.STOP, usageOf(1));

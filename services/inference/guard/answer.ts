@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { signOfLife, startedEvent } from "../../../core/generation/events.ts";
 import { beatMs } from "../../../core/relay/contract.ts";
 import type {
   FinishReason,
@@ -8,7 +9,6 @@ import type {
   Usage,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../engine.ts";
-import { signOfLife, startedEvent } from "../events.ts";
 import { AnswerCheck } from "./answer-check.ts";
 import type { Place, Slots } from "./slots.ts";
 

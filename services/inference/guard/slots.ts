@@ -15,7 +15,7 @@ export interface SlotsOptions {
   readonly model: string;
   /** Generations that may run at the same time. */
   readonly slots: number;
-  /** Generations that may wait. */
+  /** New generations that may wait. */
   readonly queueLimit: number;
   readonly clock: Clock;
   /** Called after each change of `running` or `waiting`. */
@@ -24,8 +24,8 @@ export interface SlotsOptions {
 
 /**
  * The slots of one model and the queue before them: first come, first served, bounded. Answers that another node has
- * begun come before those, without a bound: their readers are in the middle of a sentence, and a router sends no more of
- * them than it has open. Callbacks instead of promises, so that a slot passes on in the same turn in which it is given up.
+ * begun come before those, and more of them may wait: their readers are in the middle of a sentence, and a node that is
+ * lost leaves many at once. Callbacks instead of promises, so that a slot passes on in the same turn in which it is given up.
  */
 export class Slots {
   readonly #options: SlotsOptions;
@@ -57,11 +57,12 @@ export class Slots {
 
   /**
    * Takes a place. When a slot is free the place runs at once, else `onRunning` is called when its turn comes;
-   * `begunElsewhere`: for an answer that this node continues. Throws `saturated` when the queue is full.
+   * `begunElsewhere`: for an answer that this node continues. Throws `saturated` when its queue is full.
    */
   take(onRunning: () => void, begunElsewhere = false): Place {
     const queue = begunElsewhere ? this.#begunElsewhere : this.#queue;
-    if (!begunElsewhere && this.#running >= this.#slots && queue.size >= this.#options.queueLimit)
+    const limit = this.#options.queueLimit * (begunElsewhere ? continuedShare : 1);
+    if (this.#running >= this.#slots && queue.size >= limit)
       throw new MeshError(
         "saturated",
         `All ${this.#slots} slots for \`${this.#options.model}\` on this node are busy and ${queue.size} generations wait already. Try again later.`,
@@ -113,6 +114,9 @@ export class Slots {
     return Math.min(30_000, Math.max(1000, this.#meanHoldMs / this.#slots));
   }
 }
+
+/** As many times more answers that another node has begun may wait than new ones. */
+const continuedShare = 8;
 
 /** How much the latest generation counts in the mean time that a slot is held. */
 const holdWeight = 0.1;

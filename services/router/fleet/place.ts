@@ -1,8 +1,8 @@
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import { type CapabilitySet, offersOf } from "../../../core/generation/capabilities.ts";
 import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Candidate } from "../routing/candidate.ts";
-import { type Needs, offersOf } from "../routing/needs.ts";
 import { Average } from "./average.ts";
 import { Outlier } from "./outlier.ts";
 
@@ -24,7 +24,7 @@ export class Place implements Candidate {
   readonly #service = new Average();
   readonly #outlier = new Outlier();
   #served: ServedModel;
-  #offers: Needs;
+  #offers: CapabilitySet;
   #told: ModelLoad | undefined;
   #open = 0;
   #openWhenTold = 0;
@@ -45,7 +45,7 @@ export class Place implements Candidate {
   get served(): ServedModel {
     return this.#served;
   }
-  get offers(): Needs {
+  get offers(): CapabilitySet {
     return this.#offers;
   }
   get listed(): boolean {

@@ -1,5 +1,5 @@
+import type { CapabilitySet } from "../../../core/generation/capabilities.ts";
 import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { Needs } from "./needs.ts";
 
 /**
  * One node as it stands for one model. Routing reads it in one go, without waiting, so the numbers of one ranking
@@ -12,7 +12,7 @@ export interface Candidate {
   /** How it serves the model; undefined when it does not. */
   readonly served: ServedModel | undefined;
   /** Capabilities of the model there. */
-  readonly offers: Needs;
+  readonly offers: CapabilitySet;
   /** Whether its lease lives, as far as the registry is to be believed. */
   readonly listed: boolean;
   /** Whether a relay to it stands and has spoken. */

@@ -1,6 +1,12 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import {
+  finishedEvent,
+  signOfLife,
+  startedEvent,
+  textEvent,
+  thoughtEvent,
+} from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, signOfLife, startedEvent, textEvent, thoughtEvent } from "../../events.ts";
 import type { Strike } from "./faults.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 import type { Plan } from "./plan.ts";
