@@ -3,7 +3,7 @@ import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import { type Pourable, type Poured, pour, type Taker } from "../../core/streams/pour.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
-import type { ContinueAnswer } from "./continuation/continue-answer.ts";
+import type { ContinueAnswer } from "./continue-answer.ts";
 
 type Result = IteratorResult<GenerationEvent, undefined>;
 

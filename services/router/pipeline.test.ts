@@ -24,9 +24,8 @@ import {
   textOf,
 } from "../../test/support/router/router.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { defaultQueueLimits } from "./index.ts";
-import type { QueueLimits } from "./layers/admission.ts";
 import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { defaultQueueLimits, type QueueLimits } from "./queue-limits.ts";
 import { explain } from "./routing/explain.ts";
 import { profiles } from "./routing/profile.ts";
 import { rank } from "./routing/rank.ts";

@@ -8,14 +8,15 @@ import { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { Answer } from "./answer.ts";
 import { type Begin, Call } from "./call.ts";
-import { continueAnswer } from "./continuation/continue-answer.ts";
+import { continueAnswer } from "./continue-answer.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { Admission, type QueueLimits } from "./layers/admission.ts";
+import { Admission } from "./layers/admission.ts";
 import { deadline } from "./layers/deadline.ts";
 import { dispatch } from "./layers/dispatch.ts";
 import { failover } from "./layers/failover.ts";
 import { RetryBudget } from "./layers/retry-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
+import type { QueueLimits } from "./queue-limits.ts";
 import type { Profile } from "./routing/profile.ts";
 import { summarize } from "./summary.ts";
 

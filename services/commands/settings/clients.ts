@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { hostPort } from "../../../core/config/host-port.ts";
+import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { capabilityNames } from "../../../core/generation/capabilities.ts";
-import { data, keyText, setting, userId } from "./parts.ts";
+import { data, setting, userId } from "./parts.ts";
 import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that ask something that runs.

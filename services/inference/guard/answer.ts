@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../../core/clock.ts";
+import { type Clock, longestTimerMs, type Timer } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { signOfLife, startedEvent } from "../../../core/generation/events.ts";
 import { beatMs } from "../../../core/relay/contract.ts";
@@ -242,9 +242,6 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     }
   }
 }
-
-/** Node fires timers that are longer than this at once. */
-const longestTimerMs = 2 ** 31 - 1;
 
 interface Reader {
   resolve(result: IteratorResult<GenerationEvent, undefined>): void;

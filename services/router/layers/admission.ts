@@ -3,22 +3,11 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
 import type { Begin, Call } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { QueueLimits } from "../queue-limits.ts";
 import type { RouteRequest } from "../routing/filters.ts";
 import { refuse } from "../routing/refuse.ts";
 import { findRoom, workRate } from "../routing/room.ts";
 import { FairQueue } from "./fair-queue.ts";
-
-/** How long and how many may wait. */
-export interface QueueLimits {
-  /** Generations of one caller that may wait. */
-  readonly callerQueueLimit: number;
-  /** Generations that may wait altogether. */
-  readonly queueLimit: number;
-  /** How long one may wait for a slot, in milliseconds. */
-  readonly queueTimeoutMs: number;
-  /** How long one may wait for a node that is known but not connected, in milliseconds. */
-  readonly connectTimeoutMs: number;
-}
 
 /** What admission needs. */
 export interface AdmissionOptions extends QueueLimits {

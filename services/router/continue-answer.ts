@@ -1,16 +1,16 @@
-import { type Clock, sleep } from "../../../core/clock.ts";
-import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { type Clock, sleep } from "../../core/clock.ts";
+import { type MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import {
   type ContinuationStrategy,
   listContinuations,
   type PartialAnswer,
-} from "../../../core/generation/continuation.ts";
-import type { Log } from "../../../core/telemetry/log.ts";
-import type { Continuation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Begin, Begun, Call } from "../call.ts";
-import type { Fleet } from "../fleet/fleet.ts";
-import { isMovable, isOneNodesTrouble } from "../layers/failover.ts";
-import { isSuited } from "../routing/filters.ts";
+} from "../../core/generation/continuation.ts";
+import type { Log } from "../../core/telemetry/log.ts";
+import type { Continuation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Begin, Begun, Call } from "./call.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { isMovable, isOneNodesTrouble } from "./layers/failover.ts";
+import { isSuited } from "./routing/filters.ts";
 
 /** How far an answer that has begun to show is followed. */
 export interface ContinuationOptions {

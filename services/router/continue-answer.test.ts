@@ -1,16 +1,16 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { createLog } from "../../../core/telemetry/log.ts";
+import { MeshError } from "../../core/errors/mesh-error.ts";
+import { createLog } from "../../core/telemetry/log.ts";
 import {
   FinishReason,
   type Generation,
   type GenerationEvent,
   GenerationEventSchema,
   type GenerationSchema,
-} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { FakeClock } from "../../../test/support/core/fake-clock.ts";
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import {
   type Asked,
   type FakeRelay,
@@ -19,11 +19,11 @@ import {
   nodeOf,
   settled,
   textOf,
-} from "../../../test/support/router/router.ts";
-import { Fleet } from "../fleet/fleet.ts";
-import { defaultQueueLimits } from "../index.ts";
-import { createPipeline, type Pipeline } from "../pipeline.ts";
-import { profiles } from "../routing/profile.ts";
+} from "../../test/support/router/router.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { defaultQueueLimits } from "./queue-limits.ts";
+import { profiles } from "./routing/profile.ts";
 
 /** What the model says, whoever computes it: `word 0 word 1 …`, one token each. */
 const wholeTokens = 12;
