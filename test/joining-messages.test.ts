@@ -16,7 +16,7 @@ import { readConnectionFault } from "../services/inference/engines/upstream/conn
 import { createEngine, type EngineSpec } from "../services/inference/index.ts";
 import { withCatalogueNames } from "../services/inference/naming/index.ts";
 import { nodeMessages } from "../services/inference/node/messages.ts";
-import { logFindings } from "../services/inference/probe/report.ts";
+import { logFindings } from "../services/inference/probe/findings.ts";
 import { identityMessages } from "./support/identity-messages.ts";
 import { type Script, scripts, startScripted } from "./support/inference/discover.ts";
 import { FakeEngine, servedModel } from "./support/inference/fake-engine.ts";

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { processEnvironment } from "../../core/config/environment.ts";
 import type { ValuesOf } from "../../core/config/settings.ts";
 import { ollamaPlace } from "../inference/discover/index.ts";
@@ -15,7 +16,7 @@ export type EngineValues = Omit<ValuesOf<SchemasOf<typeof engine>>, "only"> & {
 };
 
 type SchemasOf<Table extends Readonly<Record<string, { schema: unknown }>>> = {
-  readonly [Key in keyof Table]: Extract<Table[Key]["schema"], import("zod").ZodType>;
+  readonly [Key in keyof Table]: Extract<Table[Key]["schema"], z.ZodType>;
 };
 
 /** Makes the engine that the settings choose. It loads when the node starts. */

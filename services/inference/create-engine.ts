@@ -11,7 +11,7 @@ import { createOllamaEngine, ollamaOptionsSchema } from "./engines/ollama/index.
 import { createOpenAiEngine, openAiOptionsSchema } from "./engines/openai/index.ts";
 import { createSyntheticEngine, syntheticOptionsSchema } from "./engines/synthetic/index.ts";
 import { type NamingOptions, withCatalogueNames } from "./naming/index.ts";
-import { type ProbeOptions, withProbes } from "./probe/index.ts";
+import { type ProbeOptions, withProbes } from "./probe/with-probes.ts";
 
 /** What each engine with models of its own can be told about their names. */
 const named = {

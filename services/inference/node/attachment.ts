@@ -22,8 +22,7 @@ import {
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { nodeMessages } from "./messages.ts";
-import { Outage } from "./outage.ts";
-import { reconnect, reconnectMismatch } from "./reconnect.ts";
+import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 import type { Sleep } from "./sleep-watch.ts";
 import { within } from "./within.ts";
 

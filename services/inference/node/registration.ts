@@ -6,8 +6,7 @@ import { demandProtocol, protocol, protocolCode } from "../../../core/protocol.t
 import type { Log } from "../../../core/telemetry/log.ts";
 import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
-import { Outage } from "./outage.ts";
-import { reconnect, reconnectMismatch } from "./reconnect.ts";
+import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 import { within } from "./within.ts";
 
 /** What keeping a node registered needs. */

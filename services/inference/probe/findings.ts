@@ -1,8 +1,32 @@
+import { create } from "@bufbuild/protobuf";
 import type { Log } from "../../../core/telemetry/log.ts";
-import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { Finding } from "./finding.ts";
-import type { Findings } from "./probe.ts";
-import { reduce } from "./reduce.ts";
+import {
+  Capabilities_Resume,
+  CapabilitiesSchema,
+  type ServedModel,
+} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Finding, Findings, ProbeName } from "./probe.ts";
+
+/**
+ * A model with what was shown of its capabilities, never more than the engine claims. Undefined for one that was seen
+ * to be good for nothing: it refuses plain questions and raw prompts, and embeds no text.
+ */
+export function reduce(served: ServedModel, findings: Findings): ServedModel | undefined {
+  if (isUseless(findings)) return undefined;
+  const capabilities = { ...(served.capabilities ?? create(CapabilitiesSchema)) };
+  for (const { name, localName } of CapabilitiesSchema.fields) {
+    if (findings.get(name as ProbeName)?.outcome === "shown") continue;
+    Object.assign(capabilities, { [localName]: localName === "resume" ? Capabilities_Resume.NONE : false });
+  }
+  return { ...served, capabilities };
+}
+
+/** Whether every way to be of use was tried in vain. */
+const isUseless = (findings: Findings): boolean =>
+  findings.get("answer")?.outcome === "refuted" &&
+  (["raw_prompt", "embeddings"] as const).every(
+    (name) => (findings.get(name)?.outcome ?? "refuted") === "refuted",
+  );
 
 /**
  * Tells a provider, in one line, what a model was seen to do, what not and why, and what could not be tried yet.

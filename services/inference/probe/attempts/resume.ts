@@ -1,7 +1,6 @@
 import { Capabilities_Resume } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Transcript } from "../../transcript.ts";
-import { type Finding, refuted, shownIf } from "../finding.ts";
-import type { Probe } from "../probe.ts";
+import { type Attempt, type Finding, refuted, shownIf } from "../probe.ts";
 import { type Question, says, type Trial } from "../trial.ts";
 
 const question = { messages: says("Tell me a short story.") };
@@ -11,15 +10,11 @@ const wholeTokens = 24;
 const sameCharacters = 8;
 
 /** An answer that is cut in the middle is continued, from its tokens exactly or from its text, and not begun anew. */
-export const resume: Probe = {
-  name: "resume",
-  isClaimed: ({ capabilities }) => (capabilities?.resume ?? 0) > Capabilities_Resume.NONE,
-  async attempt(trial) {
-    const whole = await trial.ask(question, wholeTokens);
-    return trial.served.capabilities?.resume === Capabilities_Resume.TOKENS
-      ? fromTokens(trial, whole)
-      : fromText(trial, whole.text);
-  },
+export const resume: Attempt = async (trial) => {
+  const whole = await trial.ask(question, wholeTokens);
+  return trial.served.capabilities?.resume === Capabilities_Resume.TOKENS
+    ? fromTokens(trial, whole)
+    : fromText(trial, whole.text);
 };
 
 async function fromTokens(trial: Trial, whole: Transcript): Promise<Finding> {
