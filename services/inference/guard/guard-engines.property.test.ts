@@ -10,8 +10,8 @@ import {
   servedModel,
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
-import type { AnswerRecord } from "./answer.ts";
 import { guardEngines } from "./guard-engines.ts";
+import type { AnswerRecord } from "./guarded-answer.ts";
 
 const slots = 3;
 const queueLimit = 4;

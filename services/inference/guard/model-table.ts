@@ -7,7 +7,7 @@ import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_p
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Engine } from "../engine.ts";
-import type { Admission } from "./answer.ts";
+import type { Admission } from "./guarded-answer.ts";
 import { Slots } from "./slots.ts";
 
 /** What asking the engines brought. */

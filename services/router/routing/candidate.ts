@@ -7,7 +7,7 @@ import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registr
  */
 export interface Candidate {
   readonly node: Node;
-  /** `hashOf` the node's id, by which lots are drawn. */
+  /** `hashOf` the node's id, for `rendezvousHash`. */
   readonly idHash: number;
   /** How it serves the model; undefined when it does not. */
   readonly served: ServedModel | undefined;
@@ -19,7 +19,7 @@ export interface Candidate {
   readonly connected: boolean;
   /** True once it takes no new generations. */
   readonly draining: boolean;
-  /** Milliseconds for which it still rests after failures; 0 when it does not. */
+  /** Milliseconds for which it is still ejected after failures; 0 when it is not. */
   readonly ejectedMs: number;
   /** Generations that can run at the same time. */
   readonly slots: number;

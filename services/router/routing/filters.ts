@@ -100,7 +100,7 @@ export const preferences: readonly Filter[] = [
     name: "ejected",
     rejects: ({ ejectedMs }) => ejectedMs > 0,
     reason: ({ ejectedMs }) =>
-      `It failed several times in a row and rests for ${Math.ceil(ejectedMs)} ms more.`,
+      `It failed several times in a row and is ejected for ${Math.ceil(ejectedMs)} ms more.`,
   },
   {
     // A short queue at a fast node beats a free slot at a slow one; a long queue belongs in the router, where it

@@ -6,19 +6,19 @@ import type { Candidate } from "../routing/candidate.ts";
 import { Average } from "./average.ts";
 import { Outlier } from "./outlier.ts";
 
-/** What a place reads of its node. */
-export type Standing = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
+/** What an endpoint reads of its node. */
+export type NodeState = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
 
-/** The moment at which the numbers of all places are read; the fleet moves it, so that they belong together. */
-export interface Moment {
+/** The time at which the numbers of all endpoints are read; the fleet moves it, so that they belong together. */
+export interface SnapshotTime {
   /** On the clock, in milliseconds. */
   now: number;
 }
 
 /** One model on one node: its load, what was learned of its speed, and its failures. */
-export class Place implements Candidate {
-  readonly #standing: Standing;
-  readonly #moment: Moment;
+export class ModelEndpoint implements Candidate {
+  readonly #state: NodeState;
+  readonly #time: SnapshotTime;
   readonly #firstToken = new Average();
   readonly #token = new Average();
   readonly #service = new Average();
@@ -29,18 +29,18 @@ export class Place implements Candidate {
   #open = 0;
   #openWhenTold = 0;
 
-  constructor(standing: Standing, served: ServedModel, moment: Moment) {
-    this.#standing = standing;
-    this.#moment = moment;
+  constructor(state: NodeState, served: ServedModel, time: SnapshotTime) {
+    this.#state = state;
+    this.#time = time;
     this.#served = served;
     this.#offers = offersOf(served.capabilities);
   }
 
   get node(): Node {
-    return this.#standing.node;
+    return this.#state.node;
   }
   get idHash(): number {
-    return this.#standing.idHash;
+    return this.#state.idHash;
   }
   get served(): ServedModel {
     return this.#served;
@@ -49,16 +49,16 @@ export class Place implements Candidate {
     return this.#offers;
   }
   get listed(): boolean {
-    return this.#standing.listed;
+    return this.#state.listed;
   }
   get connected(): boolean {
-    return this.#standing.connected;
+    return this.#state.connected;
   }
   get draining(): boolean {
-    return this.#standing.draining;
+    return this.#state.draining;
   }
   get ejectedMs(): number {
-    return this.#outlier.restsForMs(this.#moment.now);
+    return this.#outlier.ejectedForMs(this.#time.now);
   }
   get slots(): number {
     return this.#told?.slots ?? this.#served.slots;
@@ -74,16 +74,16 @@ export class Place implements Candidate {
     return Math.max(this.#open, this.running + this.waiting + this.#open - this.#openWhenTold);
   }
   get firstTokenMs(): number | undefined {
-    return this.#firstToken.read(this.#moment.now);
+    return this.#firstToken.read(this.#time.now);
   }
   get tokenMs(): number | undefined {
-    return this.#token.read(this.#moment.now);
+    return this.#token.read(this.#time.now);
   }
   get measuredTokenMs(): number | undefined {
     return this.#token.latest;
   }
   get serviceMs(): number | undefined {
-    return this.#service.read(this.#moment.now);
+    return this.#service.read(this.#time.now);
   }
 
   /** The node describes the model anew. */
@@ -120,8 +120,8 @@ export class Place implements Candidate {
     this.#outlier.succeed(now);
   }
 
-  /** Learns from a failure that is the node's fault. True when it rests from now on. */
-  learnFailure(error: MeshError, mayRest: () => boolean, now: number): boolean {
-    return this.#outlier.fail(error, now, mayRest);
+  /** Learns from a failure that is the node's fault. True when it is ejected from now on. */
+  learnFailure(error: MeshError, mayEject: () => boolean, now: number): boolean {
+    return this.#outlier.fail(error, now, mayEject);
   }
 }

@@ -10,7 +10,7 @@ import type {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../engine.ts";
 import { AnswerCheck } from "./answer-check.ts";
-import type { Place, Slots } from "./slots.ts";
+import type { Slots, SlotTicket } from "./slots.ts";
 
 /** Where a generation goes once it is admitted. */
 export interface Admission {
@@ -46,9 +46,9 @@ export interface AnswerOptions {
   /** Says where the generation goes, or throws why it goes nowhere. */
   readonly admit: (generation: Generation) => Admission;
   /** Called at the first read. */
-  readonly onBegin: (answer: Answer) => void;
+  readonly onBegin: (answer: GuardedAnswer) => void;
   /** Called once, when nothing is held any more. */
-  readonly onEnd: (answer: Answer, record: AnswerRecord) => void;
+  readonly onEnd: (answer: GuardedAnswer, record: AnswerRecord) => void;
 }
 
 /**
@@ -64,7 +64,7 @@ export interface AnswerOptions {
  * Whatever ends it frees the slot in the same turn, even when the engine is slow to notice. One iterator instead
  * of layers, because each layer costs half a microsecond per token.
  */
-export class Answer implements AsyncIterableIterator<GenerationEvent, undefined> {
+export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, undefined> {
   readonly #options: AnswerOptions;
   readonly #check: AnswerCheck;
   /** Aborts the engine. */
@@ -73,7 +73,7 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
   #reader: Reader | undefined;
   #failure: MeshError | undefined;
   #admission: Admission | undefined;
-  #place: Place | undefined;
+  #ticket: SlotTicket | undefined;
   #beat: Timer | undefined;
   #deadline: Timer | undefined;
   #events: AsyncIterator<GenerationEvent> | undefined;
@@ -135,7 +135,7 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     try {
       if (signal.aborted) throw abortError(signal.reason);
       this.#admission = admit(generation);
-      this.#place = this.#admission.slots.take(this.#onRunning, generation.resume?.beingRead);
+      this.#ticket = this.#admission.slots.take(this.#onRunning, generation.resume?.beingRead);
     } catch (error) {
       this.fail(toMeshError(error));
       return this.next();
@@ -144,7 +144,7 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     const timeoutMs = generation.limits?.timeoutMs;
     if (timeoutMs !== undefined)
       this.#deadline = clock.after(Math.min(timeoutMs, longestTimerMs), this.#onDeadline);
-    if (this.#place.running) this.#run();
+    if (this.#ticket.running) this.#run();
     else this.#beat = clock.every(beatMs, this.#onBeat);
     return Promise.resolve({ value: startedEvent(nodeId, this.#admission.fingerprint), done: false });
   }
@@ -219,7 +219,7 @@ export class Answer implements AsyncIterableIterator<GenerationEvent, undefined>
     this.#deadline?.cancel();
     this.#beat?.cancel();
     this.#stopEngine(outcome);
-    this.#place?.release();
+    this.#ticket?.release();
     this.#options.onEnd(this, {
       generation: this.#options.generation,
       outcome,

@@ -1,27 +1,26 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import { type Pourable, type Poured, pour, type Taker } from "../../core/streams/pour.ts";
+import { pull } from "../../core/streams/pull.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
 import type { ContinueAnswer } from "./continue-answer.ts";
 
 type Result = IteratorResult<GenerationEvent, undefined>;
 
-const done: Result = { value: undefined, done: true };
-
 /** What an answer is made with. */
 export interface AnswerParts {
   /** Brings it to its first token. */
   readonly begin: Begin;
-  /** Goes on with it elsewhere when its node fails afterwards. */
-  readonly goOn: ContinueAnswer;
+  /** Continues it on another node when its node fails afterwards. */
+  readonly continueOn: ContinueAnswer;
   /** Where what has been delivered is kept in mind. */
   readonly deliveries: DeliveryLog;
 }
 
 /**
  * Reads a generation as a stream of events, keeps in mind what has been delivered, and tells the call how it ended.
- * When its node is lost it goes on with another's answer, and whoever reads sees one stream:
+ * When its node is lost it continues with another's answer, and the reader sees one stream:
  *
  *     fresh ──▶ head of the first node ──▶ rest ──finished──▶ ended
  *                                  ▲         │
@@ -29,7 +28,7 @@ export interface AnswerParts {
  *
  * The one hook on the way of every delta: hand-written, because each async generator would cost 0.5 µs per token.
  */
-export class Answer
+export class RoutedAnswer
   implements AsyncIterable<GenerationEvent>, Pourable<GenerationEvent>, Taker<GenerationEvent>
 {
   /** Whom a pour goes to. */
@@ -40,7 +39,7 @@ export class Answer
   readonly #call: Call;
   readonly #outer: AbortSignal;
   readonly #parts: AnswerParts;
-  #state: "fresh" | "beginning" | "begun" = "fresh";
+  #opened = false;
   #head: readonly GenerationEvent[] = [];
   #position = 0;
   #begun: Begun | undefined;
@@ -58,15 +57,11 @@ export class Answer
   }
 
   next(): Promise<Result> {
-    if (this.#state === "begun" && this.#position === this.#head.length) return this.#nextOfRest();
-    return this.#nextOfHead();
+    return pull(this);
   }
 
   async pour(taker: Taker<GenerationEvent>): Promise<Poured> {
-    if (this.#state === "fresh") {
-      this.#state = "beginning";
-      await this.#open();
-    }
+    if (!this.#opened) await this.#open();
     this.#taker = taker;
     for (;;) {
       while (this.#position < this.#head.length) if (!taker.take(this.#takeHead())) return "stopped";
@@ -76,7 +71,7 @@ export class Answer
         if (poured === "ended") this.#checkEnd();
         return poured;
       } catch (error) {
-        await this.#goOn(error);
+        await this.#continue(error);
       }
     }
   }
@@ -94,24 +89,11 @@ export class Answer
     this.#position = 0;
     this.#head = [];
     await this.#begun?.rest.return?.();
-    return done;
+    return { value: undefined, done: true };
   }
 
   [Symbol.asyncIterator](): this {
     return this;
-  }
-
-  #nextOfRest(): Promise<Result> {
-    if (this.#begun === undefined) return Promise.resolve(done);
-    return this.#begun.rest.next().then(this.#see, this.#fail);
-  }
-
-  async #nextOfHead(): Promise<Result> {
-    if (this.#state === "fresh") {
-      this.#state = "beginning";
-      await this.#open();
-    }
-    return this.#position < this.#head.length ? { value: this.#takeHead(), done: false } : this.#nextOfRest();
   }
 
   #takeHead(): GenerationEvent {
@@ -121,6 +103,7 @@ export class Answer
   }
 
   async #open(): Promise<void> {
+    this.#opened = true;
     const call = this.#call;
     const leave = () => call.abort(toLeaving(this.#outer.reason));
     if (this.#outer.aborted) leave();
@@ -135,20 +118,18 @@ export class Answer
       await this.#hold(await this.#parts.begin(call));
     } catch (error) {
       throw this.#settle(error);
-    } finally {
-      this.#state = "begun";
     }
   }
 
-  /** Goes on with what another node gives, or ends with the failure. */
-  async #goOn(thrown: unknown): Promise<void> {
+  /** Continues with what another node gives, or ends with the failure. */
+  async #continue(thrown: unknown): Promise<void> {
     const failure = toMeshError(thrown);
     try {
       this.#begun?.leave({ error: failure });
       const delivered = this.#deliveries.read(this.#number);
       const { asked } = this.#call;
-      const remains = { asked, delivered, fingerprint: this.#fingerprint };
-      await this.#hold(await this.#parts.goOn(this.#call, remains, failure));
+      const partial = { asked, delivered, fingerprint: this.#fingerprint };
+      await this.#hold(await this.#parts.continueOn(this.#call, partial, failure));
     } catch (error) {
       throw this.#settle(error);
     }
@@ -179,20 +160,6 @@ export class Answer
     return this.#call.ending?.error ?? toMeshError(thrown);
   }
 
-  readonly #see = (result: IteratorResult<GenerationEvent, unknown>): Result | Promise<Result> => {
-    try {
-      if (result.done === true) {
-        this.#checkEnd();
-        return done;
-      }
-      if (this.#deliveries.add(this.#number, result.value)) return result as Result;
-      const passed = this.#check(result.value);
-      return passed === undefined ? this.next() : { value: passed, done: false };
-    } catch (error) {
-      return this.#fail(error);
-    }
-  };
-
   /** An event that is no delta as it is passed on; undefined when it is not. */
   #check(seen: GenerationEvent): GenerationEvent | undefined {
     const { event } = seen;
@@ -218,11 +185,6 @@ export class Answer
     if (this.#call.ending?.finished !== undefined) return;
     throw new MeshError("engine_failed", "The node ended its answer without finishing it.");
   }
-
-  readonly #fail = async (thrown: unknown): Promise<Result> => {
-    await this.#goOn(thrown);
-    return this.next();
-  };
 }
 
 /** Why the caller's signal aborted; whatever a library says there, it is not a bug of ours. */
