@@ -9,7 +9,8 @@ import { createLlamaCppEngine } from "./engines/llama-cpp/index.ts";
 import { llamaCppOptionsSchema } from "./engines/llama-cpp/options.ts";
 import { createOllamaEngine, ollamaOptionsSchema } from "./engines/ollama/index.ts";
 import { createOpenAiEngine, openAiOptionsSchema } from "./engines/openai/index.ts";
-import { createSyntheticEngine, syntheticOptionsSchema } from "./engines/synthetic/index.ts";
+import { syntheticOptionsSchema } from "./engines/synthetic/options.ts";
+import { createSyntheticEngine } from "./engines/synthetic/synthetic-engine.ts";
 import { type NamingOptions, withCatalogueNames } from "./naming/index.ts";
 import { type ProbeOptions, withProbes } from "./probe/with-probes.ts";
 

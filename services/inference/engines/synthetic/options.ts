@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { common, type EngineSettings } from "../engine-settings.ts";
 
 const rate = z
@@ -66,7 +67,10 @@ export const syntheticSettings = {
     help: "the length of an answer that nothing else ends.",
   },
   syntheticModels: {
-    schema: z.string().refine(isJsonObject, "expected a JSON object").describe("a JSON object"),
+    schema: z
+      .string()
+      .refine((text) => isJsonObject(parseJson(text)), "expected a JSON object")
+      .describe("a JSON object"),
     placeholder: "JSON",
     help: 'more models, each with what it does in another way, such as {"broken":{"faults":[{"kind":"fail"}]}}.',
   },
@@ -82,15 +86,6 @@ export const fromSettings = ({
   contextLength,
   models: typeof syntheticModels === "string" ? JSON.parse(syntheticModels) : undefined,
 });
-
-function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
-}
 
 const { slots, contextSize, tokensPerSecond, firstTokenMs, arrivals, answerTokens } = syntheticSettings;
 

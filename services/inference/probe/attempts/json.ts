@@ -1,3 +1,4 @@
+import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Attempt, refuted, shownIf } from "../probe.ts";
 import { says } from "../trial.ts";
@@ -15,7 +16,7 @@ export const jsonObject: Attempt = async (trial) => {
     64,
   );
   const begun = reason === FinishReason.LENGTH && text.trimStart().startsWith("{");
-  return shownIf(begun || isObject(readJson(text)), "an answer in JSON mode was no JSON object");
+  return shownIf(begun || isJsonObject(parseJson(text)), "an answer in JSON mode was no JSON object");
 };
 
 const [code, grade] = ["vx-4071", 7];
@@ -51,26 +52,13 @@ export const jsonSchema: Attempt = async (trial) => {
     96,
   );
   if (reason === FinishReason.LENGTH) return refuted("an answer that a schema keeps short did not end");
-  return shownIf(matches(readJson(text)), "an answer did not match the schema that it was held to");
+  return shownIf(matches(parseJson(text)), "an answer did not match the schema that it was held to");
 };
 
 const matches = (value: unknown): boolean =>
-  isObject(value) &&
+  isJsonObject(value) &&
   Object.keys(value).length === 2 &&
   value.code === code &&
-  isObject(value.detail) &&
+  isJsonObject(value.detail) &&
   Object.keys(value.detail).length === 1 &&
   value.detail.grade === grade;
-
-/** What a text holds as JSON; undefined when it is none. */
-export function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether a value is a JSON object, as opposed to a list or null. */
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,8 +1,8 @@
+import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { FinishReason, Role, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Transcript } from "../../transcript.ts";
 import { type Attempt, type Finding, refuted, shown } from "../probe.ts";
 import { type Question, says, type Trial } from "../trial.ts";
-import { isObject, readJson } from "./json.ts";
 
 type Tools = NonNullable<Question["tools"]>;
 
@@ -33,8 +33,8 @@ function callsOnly({ toolCalls }: Transcript, ...names: string[]): boolean {
   return (
     toolCalls.length > 0 &&
     toolCalls.every(({ name, argumentsJson }) => {
-      const value = readJson(argumentsJson);
-      return names.includes(name) && isObject(value) && (name !== "get_weather" || hasCity(value));
+      const value = parseJson(argumentsJson);
+      return names.includes(name) && isJsonObject(value) && (name !== "get_weather" || hasCity(value));
     })
   );
 }

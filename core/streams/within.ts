@@ -1,7 +1,7 @@
-import type { Clock } from "../../../core/clock.ts";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { linkSignal } from "../../../core/streams/link-signal.ts";
-import { orAborted } from "../../../core/streams/or-aborted.ts";
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors/mesh-error.ts";
+import { linkSignal } from "./link-signal.ts";
+import { orAborted } from "./or-aborted.ts";
 
 /**
  * Runs `attempt` under a signal that follows `outer` and aborts with `deadline` after `limitMs`. Rejects at once
