@@ -6,6 +6,7 @@ import type {
   Generation,
   GenerationEvent,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { RouteRequest } from "./routing/filters.ts";
 
 /** An answer whose first token has come. */
 export interface Begun {
@@ -30,7 +31,7 @@ export type Ending =
   | { readonly finished?: undefined; readonly error: MeshError };
 
 /** One generation on its way through the router. */
-export class Call {
+export class Call implements RouteRequest {
   /** As it was asked. */
   readonly asked: Generation;
   /** What is asked of the next node: as `asked`, until a node is lost that had begun to answer. */

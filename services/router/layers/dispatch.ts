@@ -29,17 +29,15 @@ export interface DispatchOptions {
 export const dispatch =
   ({ fleet, clock, profile }: DispatchOptions): Begin =>
   async (call) => {
-    const { generation, needs, attempts, tried } = call;
-    const { model } = generation;
-    const request = { generation, needs, tried, leastContext: call.leastContext };
+    const { model } = call.generation;
     const candidates = fleet.candidates(model);
-    const best = pick(request, candidates, profile);
+    const best = pick(call, candidates, profile);
     if (best === undefined)
-      throw refuse(request, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+      throw refuse(call, candidates, { informed: fleet.informed, known: fleet.knows(model) });
     const nodeId = best.node.id;
     const reservation = fleet.take(nodeId, model);
-    attempts.push(nodeId);
-    tried.push(nodeId);
+    call.attempts.push(nodeId);
+    call.tried.push(nodeId);
     const before = call.deliveredTokens;
     const leave = (ending: Ending) => reservation.leave(ending, before);
     try {

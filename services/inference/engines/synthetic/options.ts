@@ -146,6 +146,7 @@ export type SyntheticOptions = z.infer<typeof syntheticOptionsSchema>;
  * What one request may tell it, under the key `synthetic` of `chat_template_kwargs`, which engines that know no
  * templates ignore: `{"synthetic": {"faults": [{"kind": "fail", "afterTokens": 5}]}}`.
  */
-export const requestOptionsSchema = z.object({
-  synthetic: z.strictObject({ faults: z.array(faultSchema).default([]) }).optional(),
-});
+export const requestOptionsSchema = z.object(
+  { synthetic: z.strictObject({ faults: z.array(faultSchema).default([]) }).optional() },
+  { error: "it must be one JSON object" },
+);

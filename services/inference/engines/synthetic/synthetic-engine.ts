@@ -8,7 +8,7 @@ import {
   ServedModelSchema,
 } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
-import { decideDoom } from "./faults.ts";
+import { planFaults } from "./faults.ts";
 import { type ModelOptions, modelOptionsSchema, type SyntheticOptions } from "./options.ts";
 import { Pacer } from "./pacer.ts";
 import { type Plan, planAnswer, positionBehind, type TextPosition } from "./plan.ts";
@@ -46,7 +46,7 @@ export function createSyntheticEngine(
     const from = positionOf(generation, { key: prompt.key, thoughtTokens, answerTokens });
     const textTokens = from === undefined ? 0 : tokensTo(from) - thoughtTokens;
     const tokensBefore = from === undefined ? (generation.resume?.tokenIds.length ?? 0) : tokensTo(from);
-    const { refused, slowness, strike } = decideDoom(told.faults, generation, tokensBefore, random);
+    const { refused, slowness, strike } = planFaults(told.faults, generation, tokensBefore, random);
     if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
     const promptTokens = prompt.tokens + textTokens;
     const roomTokens = told.contextLength - promptTokens;
