@@ -14,7 +14,7 @@ import { missingEngine } from "../services/inference/engines/llama-cpp/native/pl
 import { createEngine, type EngineSpec } from "../services/inference/index.ts";
 import { withCatalogueNames } from "../services/inference/naming/index.ts";
 import { nodeMessages } from "../services/inference/node/messages.ts";
-import { logFindings } from "../services/inference/probe/report.ts";
+import { logFindings } from "../services/inference/probe/findings.ts";
 import { readConnectionFault } from "../services/inference/servers/connection-fault.ts";
 import { serverFaults } from "../services/inference/servers/server-faults.ts";
 import { identityMessages } from "./support/identity-messages.ts";

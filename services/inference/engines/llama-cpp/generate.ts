@@ -1,10 +1,10 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { finishedEvent, signOfLife, startedEvent } from "../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
   type GenerationEvent,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, signOfLife, startedEvent } from "../../events.ts";
 import { AnswerLedger } from "./answer/answer-ledger.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
 import { deltaEvent, type TokenLikelihood } from "./answer/delta.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../../../../core/clock.ts";
+import { startedEvent } from "../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { startedEvent } from "../../events.ts";
 import { chatLineSchema, generateLineSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { type Asked, failed } from "./failures.ts";

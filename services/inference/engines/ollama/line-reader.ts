@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { finishedEvent, textEvent } from "../../../../core/generation/events.ts";
 import {
   type Delta,
   FinishReason,
   type GenerationEvent,
   type TokenLogprob,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, textEvent } from "../../events.ts";
 import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
 import { StopFilter } from "../text/stop-filter.ts";
 import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";

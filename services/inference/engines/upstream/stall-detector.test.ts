@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { signOfLife, textEvent } from "../../../../core/generation/events.ts";
 import { Channel } from "../../../../core/streams/channel.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
-import { signOfLife, textEvent } from "../../events.ts";
 import { withSignsOfLife } from "./stall-detector.ts";
 
 function start(isAlive: () => Promise<boolean>) {

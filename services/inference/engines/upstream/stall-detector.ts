@@ -1,7 +1,7 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { signOfLife } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { signOfLife } from "../../events.ts";
 
 /** How often a silent server is asked whether it is still there; under half of what the router's patience is. */
 export const heartbeatMs = 400;

@@ -1,9 +1,14 @@
+import {
+  embeddedEvent,
+  finishedEvent,
+  signOfLife,
+  startedEvent,
+} from "../../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../../core/streams/link-signal.ts";
 import {
   FinishReason,
   type GenerationEvent,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { embeddedEvent, finishedEvent, signOfLife, startedEvent } from "../../../events.ts";
 import { StallDetector } from "../../upstream/stall-detector.ts";
 import { engineFailed, fetchEmbeddings, type Job, openStream, toError } from "../connection.ts";
 import { RequestFailure } from "../upstream/client.ts";

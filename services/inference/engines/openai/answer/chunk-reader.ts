@@ -1,4 +1,5 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import { finishedEvent } from "../../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
@@ -7,7 +8,6 @@ import {
   type ToolCallDelta,
   ToolChoice_Mode,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent } from "../../../events.ts";
 import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
 import type { ForcedCallReader } from "../../upstream/forced-call.ts";
