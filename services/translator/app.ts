@@ -1,10 +1,8 @@
 import type { ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Clock } from "../../core/clock.ts";
 import type { MeshError } from "../../core/errors/mesh-error.ts";
-import type { Generate } from "../../core/generate.ts";
-import type { Log } from "../../core/telemetry/log.ts";
+import type { GenerationOptions } from "./answers/options.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
 import type { Authenticate } from "./auth/keys.ts";
 import { requireKey } from "./auth/require-key.ts";
@@ -22,34 +20,24 @@ import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
 import { parseJsonBody } from "./http/json-body.ts";
 import { registerAtMounts } from "./http/mounts.ts";
-import type { OpenRequests } from "./http/open-requests.ts";
 import { refuseEncoding } from "./http/refuse-encoding.ts";
 import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
 import { requestIdOf } from "./http/request-id.ts";
-import type { SseStreams } from "./http/sse-streams.ts";
 import type { ListModels } from "./models/model-list.ts";
 import { registerModels } from "./models/register.ts";
 import { registerOpenApi } from "./openapi/register.ts";
-import type { RequestReading } from "./request-rules.ts";
 import { createResponses } from "./responses/register.ts";
 
 /** What the HTTP surface is made of. */
-export interface AppOptions extends RequestReading {
-  readonly generate: Generate;
+export interface AppOptions extends GenerationOptions {
   readonly listModels: ListModels;
   readonly catalogue: CatalogueSource;
   readonly authenticate: Authenticate;
-  readonly openRequests: OpenRequests;
-  readonly sseStreams: SseStreams;
   readonly bodyLimitBytes: number;
   /** Serves HTTPS with these; absent: plain HTTP. */
   readonly tls?: HttpTls | undefined;
   /** How many responses are kept; default: `defaultStoreLimits`. */
   readonly storeLimits?: StoreLimits;
-  /** Whether the server takes no more work. */
-  readonly isDraining: () => boolean;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** A request's headers must have come within this time, in milliseconds. */

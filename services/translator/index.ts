@@ -76,8 +76,8 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 
   const app = createApp({
     ...surface,
-    ...(config.fetchImages ? { fetchImages: createImageFetcher(clock) } : {}),
-    strictKeys: config.strictKeys ?? false,
+    fetchImages: config.fetchImages ? createImageFetcher(clock) : undefined,
+    strictKeys: config.strictKeys,
     storeLimits: config.storeLimits ?? defaultStoreLimits,
     catalogue: () => (catalogue ??= loadCatalogue()),
     openRequests,

@@ -1,4 +1,4 @@
-import { internalMessage, type MeshError } from "../../../core/errors/mesh-error.ts";
+import { internalMessage, MeshError } from "../../../core/errors/mesh-error.ts";
 import { toErrorAnswer } from "../errors/envelope.ts";
 
 /** A failure as Anthropic's service would send it. */
@@ -8,6 +8,10 @@ export interface AnthropicErrorAnswer {
   /** The envelope as JSON text. */
   readonly body: string;
 }
+
+/** No node serves a model of this name; Anthropic's own words are no more than the name. */
+export const modelNotFound = (model: string): MeshError =>
+  new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
 
 /** The code of a request that wants its conversation kept; the only one that clients act on. */
 export const threadUnsupported = "thread_unsupported_request";

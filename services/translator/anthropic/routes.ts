@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { GenerationOptions } from "../answers/options.ts";
 import type { Authenticate } from "../auth/keys.ts";
 import { HttpError } from "../errors/http-error.ts";
 import { unknownUrl, wrongMethod } from "../errors/http-faults.ts";
@@ -7,11 +8,11 @@ import { registerAtMounts } from "../http/mounts.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
 import { requireApiKey } from "./auth.ts";
-import { createMessagesRoute, type MessagesOptions } from "./route.ts";
+import { createMessagesRoute } from "./route.ts";
 import { createSendError } from "./send-error.ts";
 
 /** What Anthropic's routes work with. */
-export interface AnthropicOptions extends MessagesOptions {
+export interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
 }

@@ -1,33 +1,50 @@
+import { z } from "zod";
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
-import type { CatalogueEntry } from "../../../core/catalogue/entry.ts";
+import { type CatalogueEntry, capabilities } from "../../../core/catalogue/entry.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { count, type Described } from "../answers/schema.ts";
 
-/** A model as `GET /catalogue` tells it: what is known of it, and how it is served now. Null: not known. */
-export interface CatalogueModel {
-  /** What requests call it. */
-  readonly id: string;
-  readonly object: "catalogue.model";
-  readonly size: string | null;
-  readonly active_size: string | null;
-  readonly description: string | null;
-  readonly best_for: string | null;
-  /** Tokens, by the published configuration; null too when the model is not in the catalogue. */
-  readonly context_length: number | null;
-  readonly dimensions: number | null;
-  readonly capabilities: readonly string[] | null;
-  /** What engines call it. */
-  readonly names: Readonly<Record<"ollama" | "hugging_face" | "gguf", readonly string[]>> | null;
-  readonly serving: {
-    /** Nodes that serve it now. */
-    readonly nodes: number;
-    /** Answers that can run at the same time, over all nodes. */
-    readonly slots: number;
-    /** The longest context that a node offers, in tokens. */
-    readonly context_length: number | null;
-    /** Of one answer, as measured: the median of the nodes. */
-    readonly tokens_per_second: number | null;
-  };
-}
+const positive = z.number().min(1).meta({ type: "integer" }).nullable();
+
+/** A model as `GET /catalogue` describes it: what is known of it, and how it is served now. Null: not known. */
+export const catalogueModel = z.object({
+  id: z.string().describe("The ID that requests refer to the model by."),
+  object: z.literal("catalogue.model"),
+  size: z.string().nullable().describe("The number of parameters, such as `8B`, `8x7B` or `137M`."),
+  active_size: z
+    .string()
+    .nullable()
+    .describe("The number of parameters that are active for one token, if not all are."),
+  description: z.string().nullable(),
+  best_for: z.string().nullable(),
+  context_length: positive.describe("The context length in tokens, by the published configuration."),
+  dimensions: positive.describe("The number of dimensions of an embedding."),
+  capabilities: z.array(z.enum(capabilities)).nullable(),
+  names: z
+    .object({
+      ollama: z.array(z.string()),
+      hugging_face: z.array(z.string()),
+      gguf: z.array(z.string()),
+    })
+    .nullable()
+    .describe("The names of the model in engines and repositories."),
+  serving: z.object({
+    nodes: count.describe("The number of nodes that currently serve the model."),
+    slots: count.describe("The number of answers that all nodes together can generate at the same time."),
+    context_length: positive.describe("The longest context that a node offers, in tokens."),
+    tokens_per_second: z
+      .number()
+      .gt(0)
+      .nullable()
+      .describe("The measured speed of one answer: the median of the nodes."),
+  }),
+});
+
+/** All of them. */
+export const catalogueList = z.object({ object: z.literal("list"), data: z.array(catalogueModel) });
+
+/** A model as `GET /catalogue` describes it. */
+export type CatalogueModel = Described<typeof catalogueModel>;
 
 /** The whole catalogue in its order, then in order of name what is served and not in it. */
 export function listCatalogue({ entries, get }: Catalogue, served: readonly Model[]): CatalogueModel[] {

@@ -1,68 +1,84 @@
 import { z } from "zod";
-import { mostChoices } from "../chat/request/schema.ts";
+import {
+  choices,
+  largestUint32,
+  logitBias,
+  openSampling,
+  penalties,
+  seed,
+  stop,
+  streaming,
+  temperature,
+  topP,
+} from "../requests/sampling.ts";
 import {
   arrayOf,
-  decimal,
-  decimalAbove,
   flag,
+  ignored,
   integer,
+  model,
   nonEmptyText,
   object,
   optional,
   text,
   word,
-} from "../chat/request/vocabulary.ts";
+} from "../requests/vocabulary.ts";
 
 /** The most prompts in one request. Each is a generation of its own, or `n` of them. */
-export const mostPrompts = 16;
+export const maxPrompts = 16;
 
-const tokenId = integer(0, 2 ** 32 - 1);
+/** OpenAI's default, which is short: whoever wants more has to say so. */
+export const defaultMaxTokens = 16;
+
+const tokenId = integer(0, largestUint32);
 
 const prompt = z.union(
   [
     nonEmptyText,
-    arrayOf(nonEmptyText, "strings").min(1).max(mostPrompts),
+    arrayOf(nonEmptyText, "strings").min(1).max(maxPrompts),
     arrayOf(tokenId, "integers").min(1),
-    arrayOf(arrayOf(tokenId, "integers").min(1), "arrays").min(1).max(mostPrompts),
+    arrayOf(arrayOf(tokenId, "integers").min(1), "arrays").min(1).max(maxPrompts),
   ],
   { error: "one of a string, array of strings, array of integers, or array of integer arrays" },
 );
 
 /**
  * The body of a legacy completion request. The order of the keys is the order in which faults are reported: only
- * the first one is. Unknown keys are ignored; those that nobody can honour `request.ts` refuses by name.
+ * the first one is. Unknown keys are ignored; those that cannot be honoured `request.ts` refuses by name.
  */
 export const completionRequestSchema = object({
-  model: text,
-  prompt,
-  suffix: optional(text),
-  max_tokens: optional(integer(1)),
-  n: optional(integer(1, mostChoices)),
-  best_of: optional(integer(1, 20)),
-  temperature: optional(decimal(0, 2)),
-  top_p: optional(decimal(0, 1)),
-  presence_penalty: optional(decimal(-2, 2)),
-  frequency_penalty: optional(decimal(-2, 2)),
-  logprobs: optional(integer(0, 5)),
-  echo: optional(flag),
-  logit_bias: optional(z.record(z.string(), decimal(-100, 100), { error: "an object" })),
-  seed: optional(integer(-(2 ** 63), 2 ** 63)),
-  stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(4)], {
-      error: "one of a string or array of strings",
-    }),
+  model,
+  prompt: prompt.describe(
+    "The prompt to complete: a string, an array of strings, an array of tokens, or an array of token arrays.",
   ),
-  stream: optional(flag),
-  stream_options: optional(object({ include_usage: optional(flag), include_obfuscation: optional(flag) })),
+  suffix: optional(text).describe("Inserting text before a suffix is not supported: must be empty."),
+  max_tokens: optional(integer(1)).meta({
+    description: "The maximum number of tokens that can be generated in the completion.",
+    default: defaultMaxTokens,
+  }),
+  n: choices,
+  best_of: optional(integer(1, 20)).describe("Must equal `n` or be absent."),
+  temperature,
+  top_p: topP,
+  ...penalties,
+  logprobs: optional(integer(0, 5)).describe(
+    "Returns the log probabilities of the output tokens, and of this many of the most likely tokens at each position.",
+  ),
+  echo: optional(flag).meta({
+    description: "If true, the prompt is returned in front of the completion.",
+    default: false,
+  }),
+  logit_bias: logitBias,
+  seed,
+  stop,
+  ...streaming,
 
-  // Hints without effect here.
-  user: optional(text),
-  service_tier: optional(word("auto", "default", "flex", "scale", "priority", "fast")),
+  // Without effect here.
+  user: ignored(text),
+  service_tier: ignored(word("auto", "default", "flex", "scale", "priority", "fast")),
 
   // Extensions of open servers.
-  top_k: optional(integer(-1)),
-  min_p: optional(decimal(0, 1)),
-  repetition_penalty: optional(decimalAbove(0)),
+  ...openSampling,
 });
 
 /** A request whose every field has its type. */

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { requireApiKey } from "../anthropic/auth.ts";
-import { createModelInfo, createModelPage, speaksAnthropic } from "../anthropic/models.ts";
 import { createSendError } from "../anthropic/send-error.ts";
 import type { Authenticate } from "../auth/keys.ts";
 import { apiKeyCredentials, requireKey } from "../auth/require-key.ts";
@@ -9,6 +8,7 @@ import { wrongMethod } from "../errors/http-faults.ts";
 import { registerAtMounts } from "../http/mounts.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
+import { createModelInfo, createModelPage, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
 import { createModelRoute, createModelsRoute } from "./routes.ts";
 

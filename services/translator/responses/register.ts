@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from "fastify";
+import type { GenerationOptions } from "../answers/options.ts";
 import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { wrongMethod } from "../errors/http-faults.ts";
 import { refuseEncoding } from "../http/refuse-encoding.ts";
 import { pathOf } from "../http/request-context.ts";
-import { createResponseRoute, type ResponsesOptions } from "./route.ts";
+import { createResponseRoute } from "./route.ts";
 import { MemoryResponseStore } from "./store/memory-store.ts";
 import {
   createCancelRoute,
@@ -17,7 +18,7 @@ import {
  * responses.
  */
 export function createResponses(
-  options: ResponsesOptions & { readonly storeLimits?: StoreLimits },
+  options: GenerationOptions & { readonly storeLimits?: StoreLimits },
 ): (scope: FastifyInstance) => void {
   const store = new MemoryResponseStore(options.clock, options.storeLimits ?? defaultStoreLimits);
   const resources: { url: string; handlers: Partial<Record<Method, RouteHandlerMethod>> }[] = [

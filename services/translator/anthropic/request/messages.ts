@@ -10,7 +10,7 @@ import {
 import type { ToImageFault } from "../../images/image-problem.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
-import { fault } from "./faults.ts";
+import { fault } from "../faults.ts";
 import type {
   AnthropicMessage,
   ContentBlock,
@@ -21,7 +21,7 @@ import type {
 
 /**
  * The conversation as the mesh has it: results of tools become turns of their own, and neighbouring turns of one
- * role become one. Pictures that are named by their address are noted in `remote`, without which they are refused.
+ * role become one. Images that are named by their address are noted in `remote`, without which they are refused.
  * Throws the first thing that does not add up.
  */
 export function parseMessages(

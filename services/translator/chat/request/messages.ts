@@ -19,10 +19,10 @@ import {
 } from "../../errors/param-faults.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
-import type { ChatMessage, ContentPart } from "./message-schema.ts";
+import type { ChatMessage, ContentPart } from "./schema.ts";
 
 /**
- * The conversation as the mesh has it. Pictures that are named by their address are noted in `remote`, without which
+ * The conversation as the mesh has it. Images that are named by their address are noted in `remote`, without which
  * they are refused. Throws the first thing that does not add up.
  */
 export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImages): Message[] {

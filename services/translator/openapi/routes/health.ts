@@ -1,4 +1,5 @@
-import { json, objectOf, type RouteDescription, text } from "../route-description.ts";
+import { liveness, notReady, readiness } from "../../health.ts";
+import { answerOf, type RouteDescription } from "../route-description.ts";
 
 /** `GET /healthz`. */
 export const healthz: RouteDescription = {
@@ -7,15 +8,11 @@ export const healthz: RouteDescription = {
   mount: "root",
   operation: {
     operationId: "checkHealth",
-    summary: "Says that the process answers.",
-    responses: {
-      200: {
-        description: "It does.",
-        content: json(objectOf({ status: { const: "ok" }, service: { const: "cxmpute" } })),
-      },
-    },
+    summary: "Checks that the process is alive.",
+    responses: { 200: answerOf("The process is alive.", "Liveness") },
   },
   faults: [],
+  schemas: { Liveness: liveness },
 };
 
 /** `GET /readyz`. */
@@ -25,14 +22,12 @@ export const readyz: RouteDescription = {
   mount: "root",
   operation: {
     operationId: "checkReadiness",
-    summary: "Says whether some model can be served.",
+    summary: "Checks that at least one model can be served.",
     responses: {
-      200: { description: "One can.", content: json(objectOf({ status: { const: "ready" } })) },
-      503: {
-        description: "None can.",
-        content: json(objectOf({ status: { const: "not ready" }, reason: text })),
-      },
+      200: answerOf("At least one model can be served.", "Readiness"),
+      503: answerOf("No model can be served.", "NotReady"),
     },
   },
   faults: [],
+  schemas: { Readiness: readiness, NotReady: notReady },
 };

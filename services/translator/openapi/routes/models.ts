@@ -1,19 +1,8 @@
-import { count, json, listOf, objectOf, type RouteDescription, ref, text } from "../route-description.ts";
-
-const schemas = {
-  Model: objectOf(
-    {
-      id: { ...text, description: "What requests call it." },
-      object: { const: "model" },
-      created: { ...count, description: "When the first of its nodes was seen, in seconds since 1970." },
-      owned_by: text,
-    },
-    { context_length: { ...count, description: "The longest context that a node offers, in tokens." } },
-  ),
-};
+import { modelList, modelObject } from "../../models/routes.ts";
+import { answerOf, type RouteDescription } from "../route-description.ts";
 
 const alsoAnthropic =
-  "The key may come in `x-api-key`, too. Whoever sends `anthropic-version` is answered as Anthropic's Models API does.";
+  "The API key may also be sent in `x-api-key`. Requests with `anthropic-version` are answered as Anthropic's Models API does.";
 
 /** `GET /models`. */
 export const models: RouteDescription = {
@@ -22,17 +11,12 @@ export const models: RouteDescription = {
   mount: "api",
   operation: {
     operationId: "listModels",
-    summary: "Lists the models that some node serves now.",
+    summary: "Lists the models that are currently served.",
     description: alsoAnthropic,
-    responses: {
-      200: {
-        description: "In order of name.",
-        content: json(objectOf({ object: { const: "list" }, data: listOf(ref("Model")) })),
-      },
-    },
+    responses: { 200: answerOf("The models, ordered by ID.", "ModelList") },
   },
   faults: ["key", "mesh"],
-  schemas,
+  schemas: { Model: modelObject, ModelList: modelList },
 };
 
 /** `GET /models/{model}`. */
@@ -42,19 +26,18 @@ export const model: RouteDescription = {
   mount: "api",
   operation: {
     operationId: "retrieveModel",
-    summary: "Tells of one model that some node serves now.",
+    summary: "Retrieves a model that is currently served.",
     description: alsoAnthropic,
     parameters: [
       {
         name: "model",
         in: "path",
         required: true,
-        description: "Its name. Slashes in it may be sent as they are.",
-        schema: text,
+        description: "The ID of the model. Slashes need not be encoded.",
+        schema: { type: "string" },
       },
     ],
-    responses: { 200: { description: "The model.", content: json(ref("Model")) } },
+    responses: { 200: answerOf("The model.", "Model") },
   },
   faults: ["key", "model", "mesh"],
-  schemas,
 };

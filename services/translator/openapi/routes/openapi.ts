@@ -1,4 +1,5 @@
-import { json, type RouteDescription } from "../route-description.ts";
+import { z } from "zod";
+import { answerOf, type RouteDescription } from "../route-description.ts";
 
 /** `GET /openapi.json`. */
 export const openapi: RouteDescription = {
@@ -7,8 +8,9 @@ export const openapi: RouteDescription = {
   mount: "both",
   operation: {
     operationId: "describe",
-    summary: "This description.",
-    responses: { 200: { description: "OpenAPI 3.1.", content: json({ type: "object" }) } },
+    summary: "Returns this document.",
+    responses: { 200: answerOf("The OpenAPI 3.1 document.", "OpenApiDocument") },
   },
   faults: [],
+  schemas: { OpenApiDocument: z.record(z.string(), z.unknown()) },
 };

@@ -1,13 +1,5 @@
 import { z } from "zod";
-import {
-  anyObject,
-  arrayOf,
-  nonEmptyText,
-  object,
-  optional,
-  text,
-  word,
-} from "../../chat/request/vocabulary.ts";
+import { anyObject, arrayOf, nonEmptyText, object, optional, text, word } from "../../requests/vocabulary.ts";
 
 // The items of a request, each by itself. What follows from what is checked in `to-messages.ts`.
 

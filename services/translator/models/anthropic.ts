@@ -1,10 +1,10 @@
 import type { FastifyRequest } from "fastify";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { modelNotFound } from "../anthropic/errors.ts";
+import { fault } from "../anthropic/faults.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import { pathOf } from "../http/request-context.ts";
-import type { ListModels } from "../models/model-list.ts";
-import { fault } from "./request/faults.ts";
+import type { ListModels } from "./model-list.ts";
 
 /** Whether a client speaks Anthropic's API: all of its requests carry the version. */
 export const speaksAnthropic = ({ headers }: FastifyRequest): boolean =>
@@ -35,10 +35,6 @@ export const createModelInfo = (listModels: ListModels) => async (request: Fasti
   if (model === undefined) throw modelNotFound(name);
   return toModelInfo(model);
 };
-
-/** Anthropic's own words are no more than the name. */
-export const modelNotFound = (model: string): MeshError =>
-  new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
 
 const defaultLimit = 20;
 const mostPerPage = 1000;
