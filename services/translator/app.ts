@@ -13,16 +13,14 @@ import type { HttpTls, StoreLimits } from "./config.ts";
 import { createEmbeddingsRoute } from "./embeddings/route.ts";
 import { toErrorAnswer } from "./errors/envelope.ts";
 import { fromFastify } from "./errors/from-fastify.ts";
-import { unknownUrl, wrongMethod } from "./errors/http-faults.ts";
+import { unknownUrl } from "./errors/http-faults.ts";
 import { reportBug } from "./errors/report-bug.ts";
 import { registerHealth } from "./health.ts";
 import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
-import { parseJsonBody } from "./http/json-body.ts";
-import { registerAtMounts } from "./http/mounts.ts";
-import { refuseEncoding } from "./http/refuse-encoding.ts";
 import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
 import { requestIdOf } from "./http/request-id.ts";
+import { addResource, registerAtMounts, takeJson } from "./http/resource.ts";
 import type { ListModels } from "./models/model-list.ts";
 import { registerModels } from "./models/register.ts";
 import { registerOpenApi } from "./openapi/register.ts";
@@ -137,27 +135,9 @@ function sendAnswer(error: MeshError, reply: FastifyReply): void {
 function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
   const { authenticate } = options;
   scope.addHook("onRequest", requireKey(authenticate));
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
-    done(null, parseJsonBody(body as Buffer)),
-  );
-
-  const routes = [
-    { method: "POST", url: "/chat/completions", handler: createChatRoute(options) },
-    { method: "POST", url: "/embeddings", handler: createEmbeddingsRoute(options) },
-    { method: "POST", url: "/completions", handler: createCompletionsRoute(options) },
-    { method: "GET", url: "/catalogue", handler: createCatalogueRoute(options) },
-  ];
-  for (const { method, url, handler } of routes) {
-    scope.route({ method, url, handler, onRequest: refuseEncoding });
-    scope.route({
-      method: ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => other !== method),
-      url,
-      exposeHeadRoute: false,
-      onRequest: (request) => {
-        throw wrongMethod(request.method, pathOf(request), method);
-      },
-      handler: async () => undefined,
-    });
-  }
+  takeJson(scope);
+  addResource(scope, "/chat/completions", { POST: createChatRoute(options) });
+  addResource(scope, "/embeddings", { POST: createEmbeddingsRoute(options) });
+  addResource(scope, "/completions", { POST: createCompletionsRoute(options) });
+  addResource(scope, "/catalogue", { GET: createCatalogueRoute(options) });
 }

@@ -1,16 +1,5 @@
 import { z } from "zod";
-import {
-  choices,
-  largestUint32,
-  logitBias,
-  openSampling,
-  penalties,
-  seed,
-  stop,
-  streaming,
-  temperature,
-  topP,
-} from "../requests/sampling.ts";
+import * as shared from "../requests/sampling.ts";
 import {
   arrayOf,
   flag,
@@ -30,7 +19,7 @@ export const maxPrompts = 16;
 /** OpenAI's default, which is short: whoever wants more has to say so. */
 export const defaultMaxTokens = 16;
 
-const tokenId = integer(0, largestUint32);
+const tokenId = integer(0, shared.largestUint32);
 
 const prompt = z.union(
   [
@@ -56,11 +45,11 @@ export const completionRequestSchema = object({
     description: "The maximum number of tokens that can be generated in the completion.",
     default: defaultMaxTokens,
   }),
-  n: choices,
+  n: shared.choices,
   best_of: optional(integer(1, 20)).describe("Must equal `n` or be absent."),
-  temperature,
-  top_p: topP,
-  ...penalties,
+  temperature: shared.temperature,
+  top_p: shared.topP,
+  ...shared.penalties,
   logprobs: optional(integer(0, 5)).describe(
     "Returns the log probabilities of the output tokens, and of this many of the most likely tokens at each position.",
   ),
@@ -68,17 +57,17 @@ export const completionRequestSchema = object({
     description: "If true, the prompt is returned in front of the completion.",
     default: false,
   }),
-  logit_bias: logitBias,
-  seed,
-  stop,
-  ...streaming,
+  logit_bias: shared.logitBias,
+  seed: shared.seed,
+  stop: shared.stop,
+  ...shared.streaming,
 
   // Without effect here.
   user: ignored(text),
   service_tier: ignored(word("auto", "default", "flex", "scale", "priority", "fast")),
 
   // Extensions of open servers.
-  ...openSampling,
+  ...shared.openSampling,
 });
 
 /** A request whose every field has its type. */

@@ -7,7 +7,7 @@ export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: object;
   readonly servers: readonly object[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, object | undefined>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> } & Readonly<
     Record<string, object>
   >;
@@ -19,10 +19,10 @@ const rootServer = { url: "/" };
 
 /** Puts the descriptions of all routes together. */
 export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument {
-  const paths: Record<string, Record<string, object>> = {};
+  const paths: Record<string, Record<string, object | undefined>> = {};
   for (const route of routes) {
     paths[route.path] = {
-      ...(route.mount === "api" ? {} : { servers: serversOf(route) }),
+      servers: serversOf(route),
       ...paths[route.path],
       [route.method]: toOperation(route),
     };
@@ -61,30 +61,30 @@ function toJsonSchemas(schemas: Readonly<Record<string, z.ZodType>>): Record<str
   );
 }
 
-const serversOf = ({ mount }: RouteDescription): readonly object[] =>
-  mount === "both" ? [rootServer, ...apiServers] : [rootServer];
+/** Undefined where they are those of the document. */
+function serversOf({ mount }: RouteDescription): readonly object[] | undefined {
+  if (mount === undefined) return undefined;
+  return mount === "both" ? [rootServer, ...apiServers] : [rootServer];
+}
 
 function toOperation(route: RouteDescription): object {
-  const { operation, faults } = route;
+  const { method, path, mount, faults, faultForm, schemas, ...operation } = route;
   const isKeyed = faults.includes("key");
-  const parameters = [
-    ...(operation.parameters ?? []),
-    ...(isKeyed ? [{ $ref: "#/components/parameters/userId" }] : []),
-  ];
+  const userIds = isKeyed ? [{ $ref: "#/components/parameters/userId" }] : [];
+  const parameters = [...(operation.parameters ?? []), ...userIds];
+  const headers = {
+    "x-request-id": { $ref: "#/components/headers/xRequestId" },
+    "openai-processing-ms": { $ref: "#/components/headers/processingMs" },
+  };
   const answers = Object.entries(operation.responses).map(([status, response]) => [
     status,
-    {
-      headers: {
-        "x-request-id": { $ref: "#/components/headers/xRequestId" },
-        "openai-processing-ms": { $ref: "#/components/headers/processingMs" },
-      },
-      ...response,
-    },
+    { headers, ...response },
   ]);
   return {
     ...operation,
-    ...(parameters.length === 0 ? {} : { parameters }),
-    ...(isKeyed ? {} : { security: [] }),
+    // What is undefined does not appear in JSON.
+    parameters: parameters.length === 0 ? undefined : parameters,
+    security: isKeyed ? undefined : [],
     // What a route says itself counts more than what all of them have in common.
     responses: { ...toFaultResponses(route), ...Object.fromEntries(answers) },
   };

@@ -3,24 +3,21 @@ import type { z } from "zod";
 /** A JSON schema of draft 2020-12, which is what OpenAPI 3.1 is written in. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** One route as OpenAPI describes it. */
+/** One route as OpenAPI describes it: an operation object, to which `document.ts` adds what all routes have in common. */
 export interface RouteDescription {
   readonly method: "get" | "post" | "delete";
   /** Without the mount; parameters in braces: `/models/{model}`. */
   readonly path: string;
-  /** `api`: below `/v1` and `/api/v1`, and behind a key; `root`: at the root; `both`: in all of these places. */
-  readonly mount: "api" | "root" | "both";
-  /** OpenAPI's operation object; `document.ts` adds what all routes have in common. */
-  readonly operation: {
-    /** Unique; clients are generated with functions of this name. */
-    readonly operationId: string;
-    readonly summary: string;
-    readonly description?: string;
-    readonly parameters?: readonly object[];
-    readonly requestBody?: object;
-    /** By status. Those that a key or the body's form can cause, and those of the mesh, come by `faults`. */
-    readonly responses: Readonly<Record<string, object>>;
-  };
+  /** Default: below `/v1` and `/api/v1`, and behind a key. `root`: at the root; `both`: in all of these places. */
+  readonly mount?: "root" | "both";
+  /** Unique; clients are generated with functions of this name. */
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly object[];
+  readonly requestBody?: object;
+  /** By status. Those that a key or the body's form can cause, and those of the mesh, come by `faults`. */
+  readonly responses: Readonly<Record<string, object>>;
   /** What can go wrong with it, beyond what can with any route. */
   readonly faults: readonly ("key" | "body" | "parameters" | "model" | "generation" | "mesh")[];
   /** How a fault is said, and statuses that are not as in `core/errors/kinds.ts`; OpenAI's way unless told otherwise. */

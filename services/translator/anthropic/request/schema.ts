@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { stop, streaming, temperature, topP } from "../../requests/sampling.ts";
+import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
@@ -139,14 +139,14 @@ export const messagesRequestSchema = z.strictObject(
     system: optional(
       z.union([text, arrayOf(textBlock, "objects")], { error: "one of a string or array of objects" }),
     ).describe("System prompt: instructions that precede the conversation."),
-    temperature: optional(decimal(0, 1)).meta(temperature.meta()!),
-    top_p: topP,
+    temperature: optional(decimal(0, 1)).meta(shared.temperature.meta()!),
+    top_p: shared.topP,
     top_k: optional(integer(0)).describe(
       "Only this many of the most likely tokens are considered. 0 turns the limit off.",
     ),
     // As many as a generation can carry.
-    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(4)).describe(stop.description!),
-    stream: streaming.stream,
+    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(4)).describe(shared.stop.description!),
+    stream: shared.streaming.stream,
     tools: optional(arrayOf(tool, "objects").max(128)).describe("Tools that the model may call."),
     tool_choice: optional(toolChoice).describe(
       "Controls whether the model may, must or must not call tools, and which of them.",

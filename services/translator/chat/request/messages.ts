@@ -3,10 +3,8 @@ import {
   type Message,
   MessageSchema,
   type Part,
-  PartSchema,
   Role,
   type ToolCall,
-  ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   emptyArray,
@@ -19,6 +17,7 @@ import {
 } from "../../errors/param-faults.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
+import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
 
 /**
@@ -105,13 +104,10 @@ function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls):
 
 function parseToolCalls({ tool_calls, function_call }: ChatMessage, index: number): ToolCall[] {
   if (tool_calls && tool_calls.length > 0)
-    return tool_calls.map((call) => toToolCall(call.id, call.function));
-  return function_call ? [toToolCall(`call_of_message_${index}`, function_call)] : [];
+    return tool_calls.map(({ id, function: called }) => toToolCall(id, called.name, called.arguments));
+  if (!function_call) return [];
+  return [toToolCall(`call_of_message_${index}`, function_call.name, function_call.arguments)];
 }
-
-/** A call without arguments is often written as no text at all, which is no JSON. */
-const toToolCall = (id: string, { name, arguments: text }: { name: string; arguments: string }): ToolCall =>
-  create(ToolCallSchema, { id, name, argumentsJson: text === "" ? "{}" : text });
 
 const toMessage = (
   role: Role,
@@ -143,27 +139,16 @@ function parseParts(
       throw unknownValue(`${path}.type`, piece.type, allowed);
     }
     if (piece.type === "image_url") {
-      const image =
-        typeof piece.image_url === "string"
-          ? parseImage(piece.image_url, "", wrongImage(`${path}.image_url`), remote)
-          : parseImage(
-              piece.image_url.url,
-              piece.image_url.detail ?? "",
-              wrongImage(`${path}.image_url.url`),
-              remote,
-            );
-      parts.push(create(PartSchema, { part: { case: "image", value: image } }));
-      continue;
-    }
-    const text = piece.type === "text" ? piece.text : piece.refusal;
-    const last = parts.at(-1)?.part;
-    if (last?.case === "text") last.value += text;
-    else parts.push(toTextPart(text));
+      const { image_url: image } = piece;
+      const [url, detail, at] =
+        typeof image === "string"
+          ? [image, "", "image_url"]
+          : [image.url, image.detail ?? "", "image_url.url"];
+      parts.push(toImagePart(parseImage(url, detail, wrongImage(`${path}.${at}`), remote)));
+    } else addText(parts, piece.type === "text" ? piece.text : piece.refusal);
   }
   return parts;
 }
-
-const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
 
 const nullContent = (index: number) =>
   wrongMeaning(`messages.[${index}].content`, "Invalid value for 'content': expected a string, got null.");

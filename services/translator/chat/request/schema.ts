@@ -1,16 +1,5 @@
 import { z } from "zod";
-import {
-  choices,
-  effort,
-  logitBias,
-  openSampling,
-  penalties,
-  seed,
-  stop,
-  streaming,
-  temperature,
-  topP,
-} from "../../requests/sampling.ts";
+import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
@@ -145,23 +134,23 @@ export const chatRequestSchema = object({
   max_tokens: optional(integer(1)).describe(
     "Deprecated in favor of `max_completion_tokens`, which takes precedence.",
   ),
-  n: choices,
-  temperature,
-  top_p: topP,
-  ...penalties,
+  n: shared.choices,
+  temperature: shared.temperature,
+  top_p: shared.topP,
+  ...shared.penalties,
   logprobs: optional(flag).describe("Whether to return the log probabilities of the output tokens."),
   top_logprobs: optional(integer(0, 20)).describe(
     "How many of the most likely tokens to return at each position, with their log probabilities. Requires `logprobs: true`.",
   ),
-  logit_bias: logitBias,
+  logit_bias: shared.logitBias,
   user: ignored(text),
-  seed,
-  stop,
-  ...streaming,
+  seed: shared.seed,
+  stop: shared.stop,
+  ...shared.streaming,
   response_format: optional(responseFormat).describe(
     "The format of the output: text, any JSON object, or JSON that matches a schema.",
   ),
-  reasoning_effort: optional(effort).describe("How much a reasoning model reasons before it answers."),
+  reasoning_effort: optional(shared.effort).describe("How much a reasoning model reasons before it answers."),
   modalities: optional(arrayOf(word("text", "audio"), "strings")).describe(
     "Output types to generate. Only text is supported.",
   ),
@@ -178,7 +167,7 @@ export const chatRequestSchema = object({
   prediction: ignored(anyObject),
 
   // Extensions of open servers.
-  ...openSampling,
+  ...shared.openSampling,
   chat_template_kwargs: optional(anyObject).describe("Passed to the model's chat template."),
   include_reasoning: optional(flag).describe("Whether to return the model's reasoning."),
   continue_final_message: optional(flag).describe(
@@ -188,7 +177,7 @@ export const chatRequestSchema = object({
     "May only be false together with `continue_final_message: true`.",
   ),
   reasoning: optional(
-    object({ effort: optional(effort), enabled: optional(flag), exclude: optional(flag) }),
+    object({ effort: optional(shared.effort), enabled: optional(flag), exclude: optional(flag) }),
   ).describe("OpenRouter's form of `reasoning_effort` and `include_reasoning`."),
   think: optional(
     z.union([flag, word("low", "medium", "high")], { error: "one of a boolean or a string" }),

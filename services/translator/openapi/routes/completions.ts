@@ -1,22 +1,43 @@
 import { usage } from "../../answers/schema.ts";
+import { chatCompletion, chatCompletionChunk } from "../../chat/answer/schema.ts";
+import { chatRequestSchema } from "../../chat/request/schema.ts";
 import { completion, completionChunk } from "../../completions/answer-schema.ts";
 import { completionRequestSchema } from "../../completions/schema.ts";
+import { embeddings as embeddingsSchema } from "../../embeddings/answer.ts";
+import { embeddingsRequestSchema } from "../../embeddings/request.ts";
 import { answerOf, bodyOf, type RouteDescription } from "../route-description.ts";
+
+const streaming =
+  "With `stream: true`, the data of each event is a chunk, and the last event is `[DONE]`. If the answer fails after " +
+  "the stream has started, the last event is an error, and `[DONE]` is not sent.";
+
+/** `POST /chat/completions`. */
+export const chatCompletions: RouteDescription = {
+  method: "post",
+  path: "/chat/completions",
+  operationId: "createChatCompletion",
+  summary: "Creates a model response for the given chat conversation.",
+  description: streaming,
+  requestBody: bodyOf("ChatCompletionRequest"),
+  responses: { 200: answerOf("The chat completion.", "ChatCompletion", "ChatCompletionChunk", "Error") },
+  faults: ["key", "body", "model", "generation"],
+  schemas: {
+    ChatCompletionRequest: chatRequestSchema,
+    ChatCompletion: chatCompletion,
+    ChatCompletionChunk: chatCompletionChunk,
+    Usage: usage,
+  },
+};
 
 /** `POST /completions`. */
 export const completions: RouteDescription = {
   method: "post",
   path: "/completions",
-  mount: "api",
-  operation: {
-    operationId: "createCompletion",
-    summary: "Creates a completion for the given prompt (legacy).",
-    description:
-      "With `stream: true`, the data of each event is a chunk, and the last event is `[DONE]`. If the answer fails after " +
-      "the stream has started, the last event is an error, and `[DONE]` is not sent.",
-    requestBody: bodyOf("CompletionRequest"),
-    responses: { 200: answerOf("The completion.", "Completion", "CompletionChunk", "Error") },
-  },
+  operationId: "createCompletion",
+  summary: "Creates a completion for the given prompt (legacy).",
+  description: streaming,
+  requestBody: bodyOf("CompletionRequest"),
+  responses: { 200: answerOf("The completion.", "Completion", "CompletionChunk", "Error") },
   faults: ["key", "body", "model", "generation"],
   schemas: {
     CompletionRequest: completionRequestSchema,
@@ -24,4 +45,16 @@ export const completions: RouteDescription = {
     CompletionChunk: completionChunk,
     Usage: usage,
   },
+};
+
+/** `POST /embeddings`. */
+export const embeddings: RouteDescription = {
+  method: "post",
+  path: "/embeddings",
+  operationId: "createEmbedding",
+  summary: "Creates embedding vectors that represent the input.",
+  requestBody: bodyOf("EmbeddingsRequest"),
+  responses: { 200: answerOf("One embedding for each input, in order.", "Embeddings") },
+  faults: ["key", "body", "model", "generation"],
+  schemas: { EmbeddingsRequest: embeddingsRequestSchema, Embeddings: embeddingsSchema },
 };

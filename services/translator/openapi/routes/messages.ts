@@ -9,16 +9,13 @@ const faultForm = { schema: "AnthropicError", statuses: { 503: 529 } };
 export const messages: RouteDescription = {
   method: "post",
   path: "/messages",
-  mount: "api",
-  operation: {
-    operationId: "createMessage",
-    summary: "Creates a message, as Anthropic's Messages API does.",
-    description:
-      "The API key may also be sent in `x-api-key`. With `stream: true`, the name of each event is the `type` of its data. If " +
-      "the answer fails after the stream has started, the last event is an error.",
-    requestBody: bodyOf("MessagesRequest"),
-    responses: { 200: answerOf("The message.", "Message", "MessageStreamEvent") },
-  },
+  operationId: "createMessage",
+  summary: "Creates a message, as Anthropic's Messages API does.",
+  description:
+    "The API key may also be sent in `x-api-key`. With `stream: true`, the name of each event is the `type` of its data. If " +
+    "the answer fails after the stream has started, the last event is an error.",
+  requestBody: bodyOf("MessagesRequest"),
+  responses: { 200: answerOf("The message.", "Message", "MessageStreamEvent") },
   faults: ["key", "body", "model", "generation"],
   faultForm,
   schemas: {
@@ -33,12 +30,9 @@ export const messages: RouteDescription = {
 export const countTokens: RouteDescription = {
   method: "post",
   path: "/messages/count_tokens",
-  mount: "api",
-  operation: {
-    operationId: "countMessageTokens",
-    summary: "Not supported: tokens are counted by the engine, and reported in the usage of each answer.",
-    responses: { 404: { description: "Always.", content: json("AnthropicError") } },
-  },
+  operationId: "countMessageTokens",
+  summary: "Not supported: tokens are counted by the engine, and reported in the usage of each answer.",
+  responses: { 404: { description: "Always.", content: json("AnthropicError") } },
   faults: ["key", "body"],
   faultForm,
 };

@@ -1,3 +1,4 @@
+import { catalogueList, catalogueModel } from "../../catalogue/route.ts";
 import { modelList, modelObject } from "../../models/routes.ts";
 import { answerOf, type RouteDescription } from "../route-description.ts";
 
@@ -8,13 +9,10 @@ const alsoAnthropic =
 export const models: RouteDescription = {
   method: "get",
   path: "/models",
-  mount: "api",
-  operation: {
-    operationId: "listModels",
-    summary: "Lists the models that are currently served.",
-    description: alsoAnthropic,
-    responses: { 200: answerOf("The models, ordered by ID.", "ModelList") },
-  },
+  operationId: "listModels",
+  summary: "Lists the models that are currently served.",
+  description: alsoAnthropic,
+  responses: { 200: answerOf("The models, ordered by ID.", "ModelList") },
   faults: ["key", "mesh"],
   schemas: { Model: modelObject, ModelList: modelList },
 };
@@ -23,21 +21,31 @@ export const models: RouteDescription = {
 export const model: RouteDescription = {
   method: "get",
   path: "/models/{model}",
-  mount: "api",
-  operation: {
-    operationId: "retrieveModel",
-    summary: "Retrieves a model that is currently served.",
-    description: alsoAnthropic,
-    parameters: [
-      {
-        name: "model",
-        in: "path",
-        required: true,
-        description: "The ID of the model. Slashes need not be encoded.",
-        schema: { type: "string" },
-      },
-    ],
-    responses: { 200: answerOf("The model.", "Model") },
-  },
+  operationId: "retrieveModel",
+  summary: "Retrieves a model that is currently served.",
+  description: alsoAnthropic,
+  parameters: [
+    {
+      name: "model",
+      in: "path",
+      required: true,
+      description: "The ID of the model. Slashes need not be encoded.",
+      schema: { type: "string" },
+    },
+  ],
+  responses: { 200: answerOf("The model.", "Model") },
   faults: ["key", "model", "mesh"],
+};
+
+/** `GET /catalogue`. */
+export const catalogue: RouteDescription = {
+  method: "get",
+  path: "/catalogue",
+  operationId: "listCatalogue",
+  summary: "Lists every known model, and how it is currently served.",
+  description:
+    "The models of the catalogue come first, in its order, then other models that are served, ordered by ID.",
+  responses: { 200: answerOf("The models. What is not known is null.", "CatalogueList") },
+  faults: ["key", "mesh"],
+  schemas: { CatalogueModel: catalogueModel, CatalogueList: catalogueList },
 };

@@ -11,16 +11,13 @@ const id = { name: "id", in: "path", required: true, schema: text };
 export const createResponse: RouteDescription = {
   method: "post",
   path: "/responses",
-  mount: "api",
-  operation: {
-    operationId: "createResponse",
-    summary: "Creates a model response.",
-    description:
-      "With `stream: true`, the name of each event is the `type` of its data. If the response fails after the stream has " +
-      "started, the last event is `response.failed`.",
-    requestBody: bodyOf("ResponseRequest"),
-    responses: { 200: answerOf("The response.", "Response", "ResponseStreamEvent") },
-  },
+  operationId: "createResponse",
+  summary: "Creates a model response.",
+  description:
+    "With `stream: true`, the name of each event is the `type` of its data. If the response fails after the stream has " +
+    "started, the last event is `response.failed`.",
+  requestBody: bodyOf("ResponseRequest"),
+  responses: { 200: answerOf("The response.", "Response", "ResponseStreamEvent") },
   faults: ["key", "body", "model", "generation"],
   schemas: {
     ResponseRequest: responseRequestSchema,
@@ -35,13 +32,10 @@ export const createResponse: RouteDescription = {
 export const getResponse: RouteDescription = {
   method: "get",
   path: "/responses/{id}",
-  mount: "api",
-  operation: {
-    operationId: "getResponse",
-    summary: "Retrieves a stored response.",
-    parameters: [id],
-    responses: { 200: answerOf("The response.", "Response") },
-  },
+  operationId: "getResponse",
+  summary: "Retrieves a stored response.",
+  parameters: [id],
+  responses: { 200: answerOf("The response.", "Response") },
   faults: ["key", "parameters", "model"],
 };
 
@@ -49,13 +43,10 @@ export const getResponse: RouteDescription = {
 export const deleteResponse: RouteDescription = {
   method: "delete",
   path: "/responses/{id}",
-  mount: "api",
-  operation: {
-    operationId: "deleteResponse",
-    summary: "Deletes a stored response. Responses that continue it keep their conversation.",
-    parameters: [id],
-    responses: { 200: answerOf("The response was deleted.", "ResponseDeleted") },
-  },
+  operationId: "deleteResponse",
+  summary: "Deletes a stored response. Responses that continue it keep their conversation.",
+  parameters: [id],
+  responses: { 200: answerOf("The response was deleted.", "ResponseDeleted") },
   faults: ["key", "model"],
   schemas: { ResponseDeleted: responseDeleted },
 };
@@ -64,13 +55,10 @@ export const deleteResponse: RouteDescription = {
 export const cancelResponse: RouteDescription = {
   method: "post",
   path: "/responses/{id}/cancel",
-  mount: "api",
-  operation: {
-    operationId: "cancelResponse",
-    summary: "Not supported: stored responses have ended, and others end with the request that creates them.",
-    parameters: [id],
-    responses: { 400: { description: "For every stored response.", content: json("Error") } },
-  },
+  operationId: "cancelResponse",
+  summary: "Not supported: stored responses have ended, and others end with the request that creates them.",
+  parameters: [id],
+  responses: { 400: { description: "For every stored response.", content: json("Error") } },
   faults: ["key", "body", "model"],
 };
 
@@ -78,19 +66,16 @@ export const cancelResponse: RouteDescription = {
 export const listInputItems: RouteDescription = {
   method: "get",
   path: "/responses/{id}/input_items",
-  mount: "api",
-  operation: {
-    operationId: "listInputItems",
-    summary: "Lists the input items of a stored response, page by page.",
-    parameters: [
-      id,
-      { name: "order", in: "query", schema: { enum: ["asc", "desc"], default: "desc" } },
-      { name: "after", in: "query", description: "The ID of the item to list items after.", schema: text },
-      { name: "limit", in: "query", schema: { type: "integer", minimum: 1, maximum: 100, default: 20 } },
-    ],
-    responses: {
-      200: answerOf("A page of items, the latest first unless `order` is `asc`.", "ResponseInputItemPage"),
-    },
+  operationId: "listInputItems",
+  summary: "Lists the input items of a stored response, page by page.",
+  parameters: [
+    id,
+    { name: "order", in: "query", schema: { enum: ["asc", "desc"], default: "desc" } },
+    { name: "after", in: "query", description: "The ID of the item to list items after.", schema: text },
+    { name: "limit", in: "query", schema: { type: "integer", minimum: 1, maximum: 100, default: 20 } },
+  ],
+  responses: {
+    200: answerOf("A page of items, the latest first unless `order` is `asc`.", "ResponseInputItemPage"),
   },
   faults: ["key", "parameters", "model"],
   schemas: { ResponseInputItemPage: inputItemPage },

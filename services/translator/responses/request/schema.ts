@@ -1,14 +1,5 @@
 import { z } from "zod";
-import {
-  effort,
-  openSampling,
-  penalties,
-  seed,
-  stop,
-  streaming,
-  temperature,
-  topP,
-} from "../../requests/sampling.ts";
+import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
@@ -91,7 +82,7 @@ export const responseRequestSchema = object({
   ).describe("The format of the output: text, any JSON object, or JSON that matches a schema."),
   reasoning: optional(
     object({
-      effort: optional(effort),
+      effort: optional(shared.effort),
       summary: optional(summary),
       // Older name of `summary`.
       generate_summary: optional(summary),
@@ -102,8 +93,8 @@ export const responseRequestSchema = object({
   max_output_tokens: optional(integer(1)).describe(
     "Upper bound for the number of tokens generated for a response, reasoning tokens included.",
   ),
-  temperature,
-  top_p: topP,
+  temperature: shared.temperature,
+  top_p: shared.topP,
   top_logprobs: optional(integer(0, 20)).describe(
     "How many of the most likely tokens to return at each position, with their log probabilities.",
   ),
@@ -130,9 +121,9 @@ export const responseRequestSchema = object({
     description: "Whether to store the response, so that it can be retrieved and continued.",
     default: true,
   }),
-  stream: streaming.stream,
+  stream: shared.streaming.stream,
   stream_options: optional(object({ include_obfuscation: optional(flag) })).describe(
-    streaming.stream_options.description!,
+    shared.streaming.stream_options.description!,
   ),
   background: optional(flag).describe("Background responses are not supported: must be false or absent."),
   metadata: optional(metadata).describe("Key-value pairs that are returned with the response."),
@@ -147,10 +138,10 @@ export const responseRequestSchema = object({
   prompt_cache_options: ignored(object({ prewarm: optional(flag) })),
 
   // Extensions of open servers, and parameters of chat completions that keep their meaning here.
-  ...openSampling,
-  ...penalties,
-  seed,
-  stop,
+  ...shared.openSampling,
+  ...shared.penalties,
+  seed: shared.seed,
+  stop: shared.stop,
   chat_template_kwargs: optional(anyObject).describe("Passed to the model's chat template."),
 });
 

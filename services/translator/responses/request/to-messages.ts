@@ -3,13 +3,12 @@ import {
   type Message,
   MessageSchema,
   type Part,
-  PartSchema,
   Role,
-  ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { wrongImage, wrongValue } from "../../errors/param-faults.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
+import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import { missingOutput, orphanOutput } from "../faults.ts";
 import type {
   FunctionCall,
@@ -93,7 +92,7 @@ class Conversation {
     const parts: Part[] = [];
     for (const [index, part] of content.entries()) {
       const partPath = path === undefined ? "previous_response_id" : `${path}.content[${index}]`;
-      if (part.type === "input_text") addText(parts, part.text);
+      if (part.type === "input_text") addSaid(parts, part.text);
       else if (role !== "user")
         throw wrongValue(
           partPath,
@@ -102,7 +101,7 @@ class Conversation {
       else {
         const toFault = wrongImage(path === undefined ? partPath : `${partPath}.image_url`);
         const image = parseImage(part.image_url, part.detail, toFault, this.#remote);
-        parts.push(create(PartSchema, { part: { case: "image", value: image } }));
+        parts.push(toImagePart(image));
       }
     }
     this.say(role === "user" ? Role.USER : Role.SYSTEM, parts);
@@ -113,7 +112,7 @@ class Conversation {
     // Words after words, or after calls, begin another turn.
     if (turn !== undefined && (turn.parts.length > 0 || turn.toolCalls.length > 0)) this.#turn = undefined;
     const { parts } = this.#ownTurn();
-    for (const part of content) addText(parts, part.type === "refusal" ? part.refusal : part.text);
+    for (const part of content) addSaid(parts, part.type === "refusal" ? part.refusal : part.text);
   }
 
   #addReasoning({ content, summary }: ReasoningItem): void {
@@ -124,9 +123,7 @@ class Conversation {
 
   #addCall({ call_id: id, name, arguments: text }: FunctionCall): void {
     this.#answered.set(id, false);
-    // A call without arguments is often written as no text at all, which is no JSON.
-    const call = create(ToolCallSchema, { id, name, argumentsJson: text === "" ? "{}" : text });
-    this.#ownTurn().toolCalls.push(call);
+    this.#ownTurn().toolCalls.push(toToolCall(id, name, text));
   }
 
   #addResult({ call_id: callId, output }: FunctionCallOutput): void {
@@ -146,14 +143,8 @@ class Conversation {
   }
 }
 
-/** Neighbouring texts become one, without anything in between. */
-function addText(parts: Part[], text: string): void {
-  const last = parts.at(-1)?.part;
-  if (last?.case === "text") last.value += text;
-  else if (text !== "") parts.push(toTextPart(text));
-}
-
-const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
+/** A text that is empty is no part of a message. */
+const addSaid = (parts: Part[], text: string): void => void (text !== "" && addText(parts, text));
 
 /**
  * A conversation without the older half of its turns, instructions excepted; undefined when there is only one turn
