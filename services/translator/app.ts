@@ -81,7 +81,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     // Fastify would close the connection under a body that is refused: the client would see it break instead of
     // the answer. Node reads such a body to its end, or to the request timeout, and drops it.
     if (reply.hasHeader("connection")) reply.removeHeader("connection");
-    // Where Fastify gives up before its hooks have run, nobody has set it yet.
+    // Where Fastify gives up before its hooks have run, it has not been set yet.
     reply.header("x-request-id", request.id);
     sendAnswer(error, reply);
   };
@@ -119,7 +119,7 @@ function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
   const options = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs };
   if (tls === undefined) return { http: options };
   const https = { ...options, cert: tls.certificate, key: tls.privateKey };
-  // Fastify's types tell servers of both kinds apart; nothing here does.
+  // Fastify's types distinguish the two kinds of servers; nothing here does.
   return { https } as unknown as { http: ServerOptions };
 }
 

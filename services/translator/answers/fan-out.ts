@@ -6,7 +6,7 @@ import type { Caller, Generation } from "../../../gen/cxmpute/generation/v1/gene
  * adds its index.
  */
 export function fanOut(generation: Generation, choices: number, id: string, caller: Caller): Generation[] {
-  // In place, because nobody else holds it yet and a copy takes 3 µs.
+  // In place, because nothing else refers to it yet and a copy takes 3 µs.
   generation.caller = caller;
   generation.id = id;
   if (choices === 1) return [generation];

@@ -18,7 +18,7 @@ export interface GenerationRoute<Parsed> {
   parse(body: JsonObject, rules: RequestRules): Parsed;
   /** What the request is answered with. */
   answer(request: Parsed, arrival: Arrival): Answer | Promise<Answer>;
-  /** A failure before the answer has begun, in the surface's words. */
+  /** A failure before the answer has started, in the surface's words. */
   explain(error: MeshError, request: Parsed): MeshError;
 }
 
@@ -35,7 +35,7 @@ export type Answer = (WholeAnswer | StreamedAnswer) & {
   readonly generations: readonly Generation[];
   /** Images that the generations name and that are still to be fetched. */
   readonly remoteImages?: readonly RemoteImage[];
-  /** Other generations to try after a failure that has shown nothing; undefined: the failure stands. */
+  /** Other generations to try after a failure that has shown nothing; undefined: the failure is final. */
   retry?(error: MeshError): readonly Generation[] | undefined;
 };
 
@@ -53,7 +53,7 @@ export interface StreamedAnswer {
   readonly encoders: readonly EventEncoder[];
   /** The last events, once all generations have ended. */
   end(): string | Promise<string>;
-  /** The last events when the answer fails after its beginning; `clientGone`: there is nobody left to read them. */
+  /** The last events when the answer fails after its start; `clientGone`: no client is left to read them. */
   fail(error: MeshError, clientGone: boolean): string | Promise<string>;
 }
 

@@ -33,7 +33,7 @@ export class LateStream {
     return this.#sse !== undefined;
   }
 
-  /** The stream, opened by whoever asks first, with the headers that were set for the reply. */
+  /** The stream; the first call opens it, with the headers that were set for the reply. */
   open(): SseStream {
     if (this.#sse !== undefined) return this.#sse;
     const { sseStreams, isDraining, clock } = this.#options;

@@ -4,7 +4,7 @@ import { serviceTier } from "./wire.ts";
 // What the answers of OpenAI's surfaces have in common. From schemas like these come the types of what is sent, and
 // the description of it in `openapi/`. Nothing that is sent is checked against them but in tests.
 
-/** What a schema describes, for whoever makes one and changes nothing afterwards. */
+/** A value of a schema, deeply read-only. */
 export type Described<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
 
 type DeepReadonly<T> = T extends readonly (infer Element)[]

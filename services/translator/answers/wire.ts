@@ -51,7 +51,7 @@ const maxFingerprints = 256;
 
 /**
  * The engine by which an answer ends: the one that began it, unless another went on from its text, so that a seed
- * did not decide all of it. OpenAI's fingerprint is there to tell clients of just that.
+ * did not decide all of it. OpenAI's fingerprint is there to show clients just that.
  */
 export const lastFingerprint = ({ continuations }: Finished, first: string): string =>
   continuations.findLast(({ exact }) => !exact)?.fingerprint ?? first;
@@ -109,5 +109,5 @@ export function toLogprob(choice: TokenChoice | undefined) {
   };
 }
 
-/** Stands for minus infinity, which JSON cannot say; vLLM has the same. */
+/** In place of minus infinity, which JSON cannot express; vLLM uses the same. */
 const lowestLogprob = -9999;

@@ -1,6 +1,6 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { list, quote } from "../errors/param-faults.ts";
-import { type Dialect, longestShownKey } from "../requests/describe-issue.ts";
+import { type Dialect, maxShownKeyLength } from "../requests/describe-issue.ts";
 
 /** What is wrong with a parameter, in Anthropic's form: its path with dots, a colon, a sentence. */
 export const fault = (path: string, message: string): MeshError =>
@@ -9,7 +9,7 @@ export const fault = (path: string, message: string): MeshError =>
 /** What a schema found, in Anthropic's words. */
 export const anthropic: Dialect = {
   // `messages.0.content`
-  toPath: (path) => path.map((key) => String(key).slice(0, longestShownKey)).join("."),
+  toPath: (path) => path.map((key) => String(key).slice(0, maxShownKeyLength)).join("."),
   missing: (at) => fault(at, "Field required"),
   unknownKey: (at) => fault(at, "Extra inputs are not permitted"),
   wrongType: (at, expected) => fault(at, `Input should be ${expected.replace(/^an? /, "a valid ")}`),

@@ -50,7 +50,7 @@ const createMessagesRoute = (options: GenerationOptions) =>
     parse: parseMessagesRequest,
     answer(request, { caller }) {
       const { generation, remoteImages } = request;
-      // In place, because nobody else holds it yet.
+      // In place, because nothing else refers to it yet.
       Object.assign(generation, { id: newId("msg_"), caller });
       const head: MessageHead = { id: generation.id, model: generation.model };
       const made = { generations: [generation], remoteImages };

@@ -16,7 +16,7 @@ import {
 /** The most prompts in one request. Each is a generation of its own, or `n` of them. */
 export const maxPrompts = 16;
 
-/** OpenAI's default, which is short: whoever wants more has to say so. */
+/** OpenAI's default, which is short. */
 export const defaultMaxTokens = 16;
 
 const tokenId = integer(0, shared.largestUint32);

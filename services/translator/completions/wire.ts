@@ -37,7 +37,7 @@ export function toTotalUsage(
 
 type LegacyLogprobs = z.output<typeof legacyLogprobs>;
 
-/** Writes log probabilities of one answer, piece by piece, and knows where in its text each token stands. */
+/** Writes log probabilities of one answer, piece by piece, and knows where in its text each token is. */
 export class LogprobsWriter {
   /** Characters of the text so far. */
   #offset = 0;

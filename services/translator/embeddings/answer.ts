@@ -64,7 +64,7 @@ function shorten(values: readonly number[], dimensions: number): number[] {
   return length === 0 ? beginning : beginning.map((value) => value / length);
 }
 
-/** Nine digits tell every 32-bit float from the next; the double that it became has seventeen. */
+/** Nine digits distinguish all 32-bit floats; the double that one became has seventeen. */
 const toFloat = (value: number): number => Number(value.toPrecision(9));
 
 function toBase64(values: readonly number[]): string {

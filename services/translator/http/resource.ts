@@ -65,7 +65,7 @@ export function addResource(
   });
 }
 
-/** Nobody sends a compressed prompt, and a small body that unfolds to gigabytes is an attack. */
+/** Clients do not compress prompts, and a small body that unfolds to gigabytes is an attack. */
 async function refuseEncoding({ headers }: FastifyRequest): Promise<void> {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") throw wrongContentEncoding(encoding);

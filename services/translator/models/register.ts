@@ -19,7 +19,7 @@ export interface ModelsOptions {
 
 /**
  * The list of models, at both mounts. OpenAI's clients and Anthropic's ask for it at the same address, so each is
- * answered in its own way: whoever sends `anthropic-version` in Anthropic's. Both take the key in either header.
+ * answered in its own way: requests with `anthropic-version` in Anthropic's. Both take the key in either header.
  */
 export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
   registerAtMounts(app, (scope) => registerRoutes(scope, options));

@@ -20,7 +20,7 @@ export interface RouteDescription {
   readonly responses: Readonly<Record<string, object>>;
   /** What can go wrong with it, beyond what can with any route. */
   readonly faults: readonly ("key" | "body" | "parameters" | "model" | "generation" | "mesh")[];
-  /** How a fault is said, and statuses that are not as in `core/errors/kinds.ts`; OpenAI's way unless told otherwise. */
+  /** How a fault is worded, and statuses that are not as in `core/errors/kinds.ts`; by default as OpenAI does. */
   readonly faultForm?: { readonly schema: string; readonly statuses: Readonly<Record<number, number>> };
   /** Schemas that it refers to by name. What one of them holds of another becomes a reference in the document. */
   readonly schemas?: Readonly<Record<string, z.ZodType>>;

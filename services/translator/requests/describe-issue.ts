@@ -65,7 +65,7 @@ export function describeIssue(issue: Issue, body: JsonObject, dialect: Dialect =
     }
   }
 
-  /** A union fails for the reason of the branch that the value was meant for, if its type tells which that is. */
+  /** A union fails for the reason of the branch that the value was meant for, if its type shows which that is. */
   function describeUnion(
     issue: Extract<Issue, { code: "invalid_union" }>,
     path: readonly PropertyKey[],
@@ -107,13 +107,13 @@ export function toParam(path: readonly PropertyKey[]): string {
   let param = "";
   for (const key of path) {
     if (typeof key === "number") param += `[${key}]`;
-    else param += `${param === "" ? "" : "."}${String(key).slice(0, longestShownKey)}`;
+    else param += `${param === "" ? "" : "."}${String(key).slice(0, maxShownKeyLength)}`;
   }
   return param;
 }
 
 /** Of a key that the caller made up, in characters. */
-export const longestShownKey = 64;
+export const maxShownKeyLength = 64;
 
 /** Whether a branch of a union fails because the value is not even of its type. */
 function refusesType(issue: Issue, value: unknown): boolean {

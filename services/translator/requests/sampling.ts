@@ -103,7 +103,7 @@ export const streaming = {
 /** How hard to think. */
 export const effort = word("none", "minimal", "low", "medium", "high", "xhigh", "max");
 
-/** What a request may hold where a parameter stands. */
+/** What a request may hold as a parameter. */
 type Given<Schema extends z.ZodType> = z.output<Schema> | undefined;
 
 /** Each surface has some of them. */
@@ -131,7 +131,7 @@ export function parseSampling(body: SamplingParameters): Sampling {
   return sampling;
 }
 
-/** When to stop: at the latest after so many tokens, and before any of these texts. */
+/** When to stop: after `maxTokens` at the latest, and before any of the sequences. */
 export function parseLimits(maxTokens: number | null | undefined, sequences: Given<typeof stop>): Limits {
   const limits = create(LimitsSchema);
   if (isGiven(maxTokens)) limits.maxTokens = toUint32(maxTokens);
@@ -168,7 +168,7 @@ function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number
 /** Token ids are 32-bit numbers in every vocabulary. */
 export const largestUint32 = 2 ** 32 - 1;
 
-/** No model has so many tokens, so a larger limit means the same. */
+/** No model has that many tokens, so a larger limit means the same. */
 const toUint32 = (value: number): number => Math.min(value, largestUint32);
 
 /** JSON numbers near 2^63 have been rounded by the parser, up to one past the largest int64. */

@@ -92,7 +92,7 @@ function choose(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | unde
   if (schema instanceof z.ZodArray) return Array.isArray(value) ? schema : undefined;
   if (schema instanceof z.ZodObject)
     return isObject(value) && hasLiterals(schema, value) ? schema : undefined;
-  // Any object at all: its keys are nobody's business here.
+  // Any object at all: its keys are not checked here.
   return schema instanceof z.ZodCustom && isObject(value) ? schema : undefined;
 }
 

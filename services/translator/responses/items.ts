@@ -14,7 +14,7 @@ const inputImage = z.object({
   image_url: z.string(),
   detail: z.enum(["auto", "low", "high"]),
 });
-/** Text that a model has said. */
+/** A text of the model. */
 export const outputText = z.object({
   type: z.literal("output_text"),
   annotations: z.array(z.unknown()),
@@ -22,9 +22,9 @@ export const outputText = z.object({
   text: z.string(),
 });
 const refusal = z.object({ type: z.literal("refusal"), refusal: z.string() });
-/** What a model thinks, openly. */
+/** A model's reasoning, openly. */
 export const reasoningText = z.object({ type: z.literal("reasoning_text"), text: z.string() });
-/** What a model thinks, as a summary. */
+/** A model's reasoning, as a summary. */
 export const summaryText = z.object({ type: z.literal("summary_text"), text: z.string() });
 
 const itemHead = { id: z.string(), status };
@@ -74,7 +74,7 @@ export const outputItem = z.union([outputMessage, reasoningItem, functionCall]);
 /** What a response may have been made of. */
 export const inputItem = z.union([outputItem, inputMessage, functionCallOutput]);
 
-/** What was told to the model by a user, a system or a developer. */
+/** What a user, a system or a developer says to the model. */
 export type InputMessage = Described<typeof inputMessage>;
 export type OutputMessage = Described<typeof outputMessage>;
 export type ReasoningItem = Described<typeof reasoningItem>;
@@ -89,7 +89,7 @@ export type InputPart = InputMessage["content"][number];
 /** How far an item has come. */
 export type ItemStatus = Item["status"];
 
-/** Stands in a request for an item that is stored. */
+/** Refers to an item that is stored. */
 export interface ItemReference {
   readonly type: "item_reference";
   readonly id: string;

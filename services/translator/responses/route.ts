@@ -17,7 +17,7 @@ import type { ResponseStore } from "./store/response-store.ts";
 
 /**
  * `POST /responses`: as one object, or as a stream, whose last event says how it has ended. However it ended, a
- * response is kept where the request wants that: whoever has seen its end can continue it.
+ * response is kept where the request wants that, so that a client that has seen its end can continue it.
  */
 export const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =>
   createGenerationRoute<ResponseRequest>(options, {
@@ -29,7 +29,7 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
       const head: ResponseHead = { id: newId("resp_"), createdAt: nowSeconds(options), settings };
       const remote = rules.fetchImages ? new RemoteImages() : undefined;
       const messages = toMessages({ instructions, ...resolved, remote });
-      // In place, because nobody else holds it yet.
+      // In place, because nothing else refers to it yet.
       const generation = Object.assign(request.generation, { id: head.id, caller, messages });
       const made = {
         generations: [generation],
@@ -65,7 +65,7 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
         end: async () => encoder.end(await end(encoder.output)),
         async fail(error, clientGone) {
           const failed = toFailedResponse(head, encoder.output, error);
-          // Nobody has seen the end of one whose client has left.
+          // A client that has left has not seen its end.
           if (!clientGone) await keep(encoder.output, failed);
           return encoder.end(failed);
         },

@@ -20,7 +20,7 @@ import {
   toToolUseBlock,
 } from "./wire.ts";
 
-/** One event of a stream; its name stands in the data too. */
+/** One event of a stream; its data repeats the name. */
 export const toEvent = (name: string, json: string): string => `event: ${name}\ndata: ${json}\n\n`;
 
 /** Clients know it and pass over it; it shows them that the stream is alive. */

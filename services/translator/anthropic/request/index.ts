@@ -69,7 +69,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
   };
 }
 
-/** Parameters of Anthropic's that nobody here can honour, and what to do instead. */
+/** Parameters of Anthropic's that are not supported here, and what to do instead. */
 const refused: Readonly<Record<string, string>> = {
   mcp_servers:
     "MCP servers are not supported here. Call them from the client and offer what they do as tools",

@@ -42,7 +42,8 @@ export function toUsageChunk(
  */
 export class ChunkEncoder implements EventEncoder {
   // What a token needs comes first, to lie together in memory.
-  #isAscii = false;
+  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
+  isAscii = false;
   #started = false;
   #asciiBeforeText = false;
   /** From `data:` to where the text of a content delta begins. */
@@ -57,8 +58,10 @@ export class ChunkEncoder implements EventEncoder {
   /** What closes a chunk behind its choice. */
   readonly #afterChoice: string;
   #calls = 0;
-  #fingerprint = "";
-  #usage: Usage | undefined;
+  /** As the node reported it; empty when it did not. */
+  fingerprint = "";
+  /** What the answer took; undefined before its end. */
+  usage: Usage | undefined;
 
   constructor(head: AnswerHead, index: number, request: ChatRequest) {
     this.#head = head;
@@ -68,24 +71,9 @@ export class ChunkEncoder implements EventEncoder {
     this.#afterText = `"},"logprobs":null,"finish_reason":null}${this.#afterChoice}`;
   }
 
-  /** What the answer took; undefined before its end. */
-  get usage(): Usage | undefined {
-    return this.#usage;
-  }
-
-  /** As the node said it; empty when it did not. */
-  get fingerprint(): string {
-    return this.#fingerprint;
-  }
-
-  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
-  get isAscii(): boolean {
-    return this.#isAscii;
-  }
-
   /** The event as text of the stream; empty while there is nothing to show. */
   encode(encoded: GenerationEvent): string {
-    this.#isAscii = false;
+    this.isAscii = false;
     const text = this.#started ? plainTextOf(encoded) : undefined;
     if (text !== undefined) return text === "" ? "" : this.#encodeText(text);
     const { event } = encoded;
@@ -95,12 +83,12 @@ export class ChunkEncoder implements EventEncoder {
         return delta === "" ? "" : this.#start() + delta;
       }
       case "started":
-        this.#fingerprint = event.value.fingerprint;
+        this.fingerprint = event.value.fingerprint;
         return "";
       case "finished": {
-        this.#usage = event.value.usage;
+        this.usage = event.value.usage;
         const started = this.#start();
-        this.#endWith(lastFingerprint(event.value, this.#fingerprint));
+        this.#endWith(lastFingerprint(event.value, this.fingerprint));
         const reason = toFinishReason(event.value.reason, this.#request.legacyFunctions);
         return started + this.#toChunk("{}", "null", `"${reason}"`);
       }
@@ -109,10 +97,10 @@ export class ChunkEncoder implements EventEncoder {
     }
   }
 
-  /** The last chunks tell when another engine than the first had a part in the answer. */
+  /** The last chunks show when another engine than the first had a part in the answer. */
   #endWith(fingerprint: string): void {
-    if (fingerprint === this.#fingerprint) return;
-    this.#fingerprint = fingerprint;
+    if (fingerprint === this.fingerprint) return;
+    this.fingerprint = fingerprint;
     this.#beforeDelta = "";
   }
 
@@ -134,7 +122,7 @@ export class ChunkEncoder implements EventEncoder {
       chunks += this.#toChunk(`{"content":${quoteJson(text)}}`, JSON.stringify(toLogprobs(logprobs)));
     else if (text !== "") chunks += this.#encodeText(text);
     for (const piece of toolCalls) chunks += this.#encodeCall(piece);
-    this.#isAscii = false;
+    this.isAscii = false;
     return chunks;
   }
 
@@ -143,11 +131,11 @@ export class ChunkEncoder implements EventEncoder {
       this.#beforeText = `${this.#openChoice()}{"content":"`;
       this.#asciiBeforeText = isAscii(this.#beforeText);
     }
-    this.#isAscii = this.#asciiBeforeText && isAscii(text);
+    this.isAscii = this.#asciiBeforeText && isAscii(text);
     return this.#beforeText + escapeJson(text) + this.#afterText;
   }
 
-  /** A call's first piece tells what it calls, without arguments; all others are nothing but arguments. */
+  /** A call's first piece names the function, without arguments; all others are nothing but arguments. */
   #encodeCall({ index, id, name, argumentsJson }: ToolCallDelta): string {
     const { legacyFunctions } = this.#request;
     // The legacy form has room for one call.
@@ -180,7 +168,7 @@ export class ChunkEncoder implements EventEncoder {
 
   #openChoice(): string {
     if (this.#beforeDelta === "")
-      this.#beforeDelta = `data: ${toPrefix(this.#head, this.#fingerprint)}{"index":${this.#index},"delta":`;
+      this.#beforeDelta = `data: ${toPrefix(this.#head, this.fingerprint)}{"index":${this.#index},"delta":`;
     return this.#beforeDelta;
   }
 }

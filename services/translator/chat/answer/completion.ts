@@ -24,27 +24,19 @@ type Choice = Completion["choices"][number];
 
 /** Gathers one answer into a choice of the completion object. */
 export class ChoiceCollector {
+  /** What the answer took; undefined before its end. */
+  usage: Usage | undefined;
+  /** As the node reported it; empty when it did not. */
+  fingerprint = "";
   readonly #request: ChatRequest;
   #text = "";
   #reasoning = "";
   readonly #calls: { id: string; function: { name: string; arguments: string } }[] = [];
   readonly #logprobs: TokenLogprob[] = [];
   #reason: FinishReason = FinishReason.STOP;
-  #fingerprint = "";
-  #usage: Usage | undefined;
 
   constructor(request: ChatRequest) {
     this.#request = request;
-  }
-
-  /** What the answer took; undefined before its end. */
-  get usage(): Usage | undefined {
-    return this.#usage;
-  }
-
-  /** As the node said it; empty when it did not. */
-  get fingerprint(): string {
-    return this.#fingerprint;
   }
 
   accept({ event }: GenerationEvent): undefined {
@@ -58,12 +50,12 @@ export class ChoiceCollector {
         break;
       }
       case "started":
-        this.#fingerprint = event.value.fingerprint;
+        this.fingerprint = event.value.fingerprint;
         break;
       case "finished":
         this.#reason = event.value.reason;
-        this.#usage = event.value.usage;
-        this.#fingerprint = lastFingerprint(event.value, this.#fingerprint);
+        this.usage = event.value.usage;
+        this.fingerprint = lastFingerprint(event.value, this.fingerprint);
     }
   }
 

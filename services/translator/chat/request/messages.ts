@@ -25,7 +25,7 @@ import type { ChatMessage, ContentPart } from "./schema.ts";
  * they are refused. Throws the first thing that does not add up.
  */
 export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImages): Message[] {
-  const calls = new KnownCalls();
+  const calls: KnownCalls = { ids: new Set(), lastByName: new Map() };
   return messages.map((message, index) => parseMessage(message, index, calls, remote));
 }
 
@@ -55,35 +55,22 @@ const parseResult = (message: ChatMessage, index: number, toolCallId: string): M
 
 function findCall({ tool_call_id: id }: ChatMessage, index: number, calls: KnownCalls): string {
   if (typeof id !== "string") throw missing(`messages[${index}].tool_call_id`);
-  if (!calls.has(id)) throw orphan(index, "tool", "tool_calls");
+  if (!calls.ids.has(id)) throw orphan(index, "tool", "tool_calls");
   return id;
 }
 
 function findLegacyCall({ name }: ChatMessage, index: number, calls: KnownCalls): string {
   if (!name) throw missing(`messages[${index}].name`);
-  const id = calls.lastOf(name);
+  const id = calls.lastByName.get(name);
   if (id === undefined) throw orphan(index, "function", "function_call");
   return id;
 }
 
-/** The calls that the conversation has seen so far. */
-class KnownCalls {
-  readonly #ids = new Set<string>();
-  /** By the name of the function; legacy answers know nothing else. */
-  readonly #lastByName = new Map<string, string>();
-
-  add({ id, name }: ToolCall): void {
-    this.#ids.add(id);
-    this.#lastByName.set(name, id);
-  }
-
-  has(id: string): boolean {
-    return this.#ids.has(id);
-  }
-
-  lastOf(name: string): string | undefined {
-    return this.#lastByName.get(name);
-  }
+/** The calls that the conversation has seen so far: their ids, and the last id by the name of the function. */
+interface KnownCalls {
+  readonly ids: Set<string>;
+  /** Legacy results name nothing else. */
+  readonly lastByName: Map<string, string>;
 }
 
 function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls): Message {
@@ -96,7 +83,10 @@ function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls):
     if (message.audio) throw unsupportedParameter(`${path}.audio`);
     throw nullContent(index);
   }
-  for (const call of toolCalls) calls.add(call);
+  for (const { id, name } of toolCalls) {
+    calls.ids.add(id);
+    calls.lastByName.set(name, id);
+  }
   const parts = content === undefined ? [] : parseParts({ ...message, content }, index, textAndRefusals);
   const reasoning = message.reasoning ?? message.reasoning_content ?? "";
   return toMessage(Role.ASSISTANT, message, parts, { toolCalls, reasoning });

@@ -4,7 +4,7 @@ import { refuseMuchMetadata, refuseStreamOptions } from "../../requests/check-bo
 import type { ChatRequestBody } from "./schema.ts";
 
 /**
- * Parameters that change the shape or the meaning of the answer and that nobody here honours. Unknown keys are
+ * Parameters that change the shape or the meaning of the answer and that are not supported here. Unknown keys are
  * ignored; these are known, and silence about them would be a wrong answer.
  */
 const refused = [
@@ -36,7 +36,7 @@ export const knownBeside: readonly string[] = [...refused, "thinking", "ignore_e
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {
   for (const name of refused) if (asksForSomething(raw[name])) throw unsupportedParameter(name);
-  // The one that is on unless it is switched off; then it means that the last turn goes on.
+  // The one that is on unless it is switched off; then it means that the last turn is continued.
   if (body.add_generation_prompt === false && body.continue_final_message !== true)
     throw unsupportedParameter("add_generation_prompt");
   if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");

@@ -13,25 +13,19 @@ export interface ParsedTools {
 
 /** Reads `tools` and `tool_choice`, or their legacy forms `functions` and `function_call`. */
 export function parseTools(body: ChatRequestBody): ParsedTools {
-  if (body.functions) {
-    if (body.tools)
+  const { functions, function_call: call, tools: given, tool_choice: choice } = body;
+  if (functions) {
+    if (given)
       throw wrongValue("functions", "Invalid parameter: 'functions' cannot be used together with 'tools'.");
-    const tools = checkNames(
-      body.functions.map((definition, index) => toTool(definition, `functions[${index}]`)),
-      "functions",
-    );
-    return { tools, toolChoice: parseFunctionCall(body.function_call, tools), legacy: true };
+    const read = functions.map((definition, index) => toTool(definition, `functions[${index}]`));
+    const tools = checkNames(read, "functions");
+    return { tools, toolChoice: parseFunctionCall(call, tools), legacy: true };
   }
-  if (body.function_call) throw needs("function_call", "functions");
-  if (!body.tools) {
-    if (body.tool_choice) throw needs("tool_choice", "tools");
-    return { tools: [], toolChoice: undefined, legacy: false };
-  }
-  const tools = checkNames(
-    body.tools.map((tool, index) => toTool(tool.function, `tools[${index}].function`)),
-    "tools",
-  );
-  return { tools, toolChoice: parseToolChoice(body.tool_choice, tools), legacy: false };
+  if (call) throw needs("function_call", "functions");
+  if (choice && !given) throw needs("tool_choice", "tools");
+  const read = (given ?? []).map((tool, index) => toTool(tool.function, `tools[${index}].function`));
+  const tools = checkNames(read, "tools");
+  return { tools, toolChoice: parseToolChoice(choice, tools), legacy: false };
 }
 
 function parseToolChoice(

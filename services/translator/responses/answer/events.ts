@@ -17,7 +17,7 @@ import type { ResponseObject } from "./schema.ts";
  *                      response.output_item.done
  *     response.completed, .incomplete or .failed
  *
- * Every event tells its number, from 0. What does not change between the deltas of an item is put together once.
+ * Every event has a number, from 0. What does not change between the deltas of an item is put together once.
  */
 export class ResponseEncoder implements EventEncoder, OutputObserver {
   /** What has come of the response. */

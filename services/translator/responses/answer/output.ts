@@ -46,16 +46,18 @@ export const unobserved: OutputObserver = { added() {}, delta() {}, done() {} };
 
 /** Gathers the events of one answer into the items of a response's output, one after the other. */
 export class Output implements AnswerWriter {
+  /** Why the answer ended. */
+  reason: FinishReason = FinishReason.UNSPECIFIED;
+  /** What the answer took; undefined before its end. */
+  usage: Usage | undefined;
   readonly #reasoningKind: "reasoning" | "summary";
   readonly #observer: OutputObserver;
   readonly #done: OutputItem[] = [];
   #open: OpenItem | undefined;
   /** Of tokens that show nothing yet: those of the text that comes next. */
   #heldLogprobs: Logprob[] = [];
-  /** How many calls have begun. */
+  /** How many calls have started. */
   #calls = 0;
-  #reason: FinishReason = FinishReason.UNSPECIFIED;
-  #usage: Usage | undefined;
 
   constructor(summarizes: boolean, observer: OutputObserver) {
     this.#reasoningKind = summarizes ? "summary" : "reasoning";
@@ -65,16 +67,6 @@ export class Output implements AnswerWriter {
   /** The items so far; one that was not finished is incomplete. */
   get items(): readonly OutputItem[] {
     return this.#open === undefined ? this.#done : [...this.#done, toItem(this.#open, "incomplete")];
-  }
-
-  /** Why the answer ended. */
-  get reason(): FinishReason {
-    return this.#reason;
-  }
-
-  /** What the answer took; undefined before its end. */
-  get usage(): Usage | undefined {
-    return this.#usage;
   }
 
   accept(encoded: GenerationEvent): undefined {
@@ -93,8 +85,8 @@ export class Output implements AnswerWriter {
       if (text !== "" || logprobs.length > 0) this.#addText(text, logprobs);
       for (const piece of toolCalls) this.#addCall(piece);
     } else if (event.case === "finished") {
-      this.#reason = event.value.reason;
-      this.#usage = event.value.usage;
+      this.reason = event.value.reason;
+      this.usage = event.value.usage;
       this.#end();
     }
   }
@@ -145,7 +137,7 @@ export class Output implements AnswerWriter {
   #end(): void {
     // An answer that says nothing is a message without words.
     if (this.#open === undefined) this.#begin("text");
-    this.#close(isIncomplete(this.#reason) ? "incomplete" : "completed");
+    this.#close(isIncomplete(this.reason) ? "incomplete" : "completed");
   }
 
   #close(status: ItemStatus): void {

@@ -63,7 +63,7 @@ export const toFailedResponse = (head: ResponseHead, { items }: Output, error: M
 const toIncompleteReason = (reason: FinishReason) =>
   reason === FinishReason.CONTENT_FILTER ? "content_filter" : "max_output_tokens";
 
-/** OpenAI has few codes here; whatever is nobody's limit is the server's fault. */
+/** OpenAI has few codes here; what is not a rate limit is the server's fault. */
 function toResponseError({ kind, row, message }: MeshError): ResponseObject["error"] {
   return {
     code: row.http === 429 ? "rate_limit_exceeded" : "server_error",

@@ -69,7 +69,7 @@ export const functionCallOutput = object({
   status,
 });
 
-/** What a model has thought. */
+/** A model's reasoning. */
 export const reasoning = object({
   type: z.literal("reasoning"),
   summary: optional(arrayOf(object({ type: z.literal("summary_text"), text }), "objects")),

@@ -128,7 +128,7 @@ function toInputMessage(
   function toPart(part: Exclude<typeof content, string>[number], index: number): InputPart {
     if (part.type === "input_text") return toText(part.text);
     const partPath = `${path}.content[${index}]`;
-    // Nobody can have uploaded it here.
+    // Files cannot be uploaded here.
     if (isGiven(part.file_id)) throw unsupportedParameter(`${partPath}.file_id`);
     if (!isGiven(part.image_url)) throw missing(`${partPath}.image_url`);
     return { type: "input_image", image_url: part.image_url, detail: part.detail ?? "auto" };
@@ -180,7 +180,7 @@ function toReasoning(item: Parsed<typeof schemas.reasoning>, path: string): Reas
   return { id, type: "reasoning", status, summary: summary ?? [], content: content ?? undefined };
 }
 
-/** What a function returns is text here; pictures and files are refused by name. */
+/** What a function returns is text here; images and files are refused by name. */
 function refuseOtherOutput(output: unknown, path: string): void {
   if (!Array.isArray(output)) return;
   for (const [index, part] of output.entries()) {

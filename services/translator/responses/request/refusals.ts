@@ -5,7 +5,7 @@ import { isGiven } from "../../requests/vocabulary.ts";
 import { movedParameter } from "../faults.ts";
 import type { ResponseRequestBody } from "./schema.ts";
 
-/** Parameters that change what the answer is made of or where it goes, and that nobody here honours. */
+/** Parameters that change what the answer is made of or where it goes, and that are not supported here. */
 const refused = [
   "conversation",
   "prompt",
@@ -52,7 +52,7 @@ export function refuseMoved(raw: JsonObject): void {
   for (const [name, to] of moved) if (isGiven(raw[name])) throw movedParameter(name, to);
 }
 
-/** There is nobody here to sum up thoughts, to choose among them, or to think them twice. */
+/** Reasoning is passed on as it is: not summarized, not selected, not repeated. */
 function refuseReasoning({ reasoning }: ResponseRequestBody): void {
   if (!reasoning) return;
   for (const name of ["summary", "generate_summary"] as const)

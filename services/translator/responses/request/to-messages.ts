@@ -27,12 +27,12 @@ export interface ConversationParts {
   readonly history: readonly Item[];
   /** What the request adds. */
   readonly input: readonly Item[];
-  /** Takes the pictures that are named by their address; undefined: they are refused. */
+  /** Takes the images that are named by their address; undefined: they are refused. */
   readonly remote?: RemoteImages | undefined;
 }
 
 /**
- * The conversation as the mesh has it. Thoughts, words and calls of the model that follow each other are one turn.
+ * The conversation as the mesh has it. Reasoning, text and calls of the model that follow each other are one turn.
  * Throws the first thing that does not add up.
  */
 export function toMessages({ instructions, history, input, remote }: ConversationParts): Message[] {
@@ -47,7 +47,7 @@ class Conversation {
   readonly #messages: Message[] = [];
   /** The model's turn, while it may go on. */
   #turn: Message | undefined;
-  /** What the model thought before the turn that comes next. */
+  /** The model's reasoning before the turn that comes next. */
   #reasoning = "";
   /** The calls so far, and whether their results have come. */
   readonly #answered = new Map<string, boolean>();
@@ -59,7 +59,7 @@ class Conversation {
 
   say(role: Role, parts: Part[], toolCallId = ""): void {
     this.#turn = undefined;
-    // Thoughts that led to nothing are not repeated.
+    // Reasoning that led to nothing is not repeated.
     this.#reasoning = "";
     this.#messages.push(create(MessageSchema, { role, parts, toolCallId }));
   }
@@ -117,8 +117,8 @@ class Conversation {
 
   #addReasoning({ content, summary }: ReasoningItem): void {
     this.#turn = undefined;
-    const thoughts = content?.length ? content : summary;
-    this.#reasoning += thoughts.map(({ text }) => text).join("\n");
+    const parts = content?.length ? content : summary;
+    this.#reasoning += parts.map(({ text }) => text).join("\n");
   }
 
   #addCall({ call_id: id, name, arguments: text }: FunctionCall): void {

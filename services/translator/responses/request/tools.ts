@@ -13,7 +13,7 @@ import type { ResponseRequestBody } from "./schema.ts";
 type RequestedTool = NonNullable<ResponseRequestBody["tools"]>[number];
 type RequestedChoice = NonNullable<ResponseRequestBody["tool_choice"]>;
 
-/** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name, for nobody here runs them. */
+/** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name: they do not run here. */
 export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
   return checkNames(
     (requested ?? []).map((tool, index) => parseTool(tool, `tools[${index}]`)),
