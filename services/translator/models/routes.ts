@@ -41,5 +41,5 @@ const toModelObject = ({ name, since, contextLength }: Model): Described<typeof 
   object: "model",
   created: Number(since),
   owned_by: "cxmpute-mesh",
-  ...(contextLength === 0 ? {} : { context_length: contextLength }),
+  context_length: contextLength || undefined,
 });

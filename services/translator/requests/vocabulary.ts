@@ -58,6 +58,15 @@ export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nul
 export const ignored = <Schema extends z.ZodType>(schema: Schema) =>
   optional(schema).describe("Accepted for compatibility; has no effect.");
 
+/** Descriptions that parameters of several surfaces have in common. */
+export const descriptions = {
+  tools: "Functions that the model may call.",
+  toolChoice: "Controls whether the model may, must or must not call tools, and which of them.",
+  parallelToolCalls: "Whether the model may call several tools in one answer.",
+  outputFormat: "The format of the output: text, any JSON object, or JSON that matches a schema.",
+  chatTemplate: "Passed to the model's chat template.",
+};
+
 /** Whether a parameter was sent with a value. */
 export const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;
 

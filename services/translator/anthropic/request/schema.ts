@@ -4,6 +4,7 @@ import {
   anyObject,
   arrayOf,
   decimal,
+  descriptions,
   flag,
   ignored,
   integer,
@@ -147,10 +148,8 @@ export const messagesRequestSchema = z.strictObject(
     // As many as a generation can carry.
     stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(4)).describe(shared.stop.description!),
     stream: shared.streaming.stream,
-    tools: optional(arrayOf(tool, "objects").max(128)).describe("Tools that the model may call."),
-    tool_choice: optional(toolChoice).describe(
-      "Controls whether the model may, must or must not call tools, and which of them.",
-    ),
+    tools: optional(arrayOf(tool, "objects").max(128)).describe(descriptions.tools),
+    tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
     thinking: optional(thinking).describe("Whether and how much a reasoning model thinks before it answers."),
     output_config: optional(
       object({

@@ -3,6 +3,7 @@ import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
+  descriptions,
   flag,
   ignored,
   integer,
@@ -122,11 +123,9 @@ export const chatRequestSchema = object({
   function_call: optional(
     z.union([word("none", "auto"), object({ name: text })], { error: "one of a string or an object" }),
   ).describe("Deprecated in favor of `tool_choice`. Controls which function the model calls."),
-  tools: optional(arrayOf(tool, "objects").min(1).max(128)).describe("Functions that the model may call."),
-  tool_choice: optional(toolChoice).describe(
-    "Controls whether the model may, must or must not call tools, and which of them.",
-  ),
-  parallel_tool_calls: optional(flag).describe("Whether the model may call several tools in one answer."),
+  tools: optional(arrayOf(tool, "objects").min(1).max(128)).describe(descriptions.tools),
+  tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
+  parallel_tool_calls: optional(flag).describe(descriptions.parallelToolCalls),
   // -1, by which some servers mean no limit, is refused: who wants none leaves both out.
   max_completion_tokens: optional(integer(1)).describe(
     "Upper bound for the number of tokens generated for a completion, reasoning tokens included.",
@@ -147,9 +146,7 @@ export const chatRequestSchema = object({
   seed: shared.seed,
   stop: shared.stop,
   ...shared.streaming,
-  response_format: optional(responseFormat).describe(
-    "The format of the output: text, any JSON object, or JSON that matches a schema.",
-  ),
+  response_format: optional(responseFormat).describe(descriptions.outputFormat),
   reasoning_effort: optional(shared.effort).describe("How much a reasoning model reasons before it answers."),
   modalities: optional(arrayOf(word("text", "audio"), "strings")).describe(
     "Output types to generate. Only text is supported.",
@@ -168,7 +165,7 @@ export const chatRequestSchema = object({
 
   // Extensions of open servers.
   ...shared.openSampling,
-  chat_template_kwargs: optional(anyObject).describe("Passed to the model's chat template."),
+  chat_template_kwargs: optional(anyObject).describe(descriptions.chatTemplate),
   include_reasoning: optional(flag).describe("Whether to return the model's reasoning."),
   continue_final_message: optional(flag).describe(
     "Continues the last message, which must be the assistant's, instead of starting a new one. `add_generation_prompt` must not be true.",

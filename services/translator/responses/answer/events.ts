@@ -55,13 +55,13 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
     const { kind, index } = open;
     const item = toJson(toItem(open, "in_progress"));
     this.#emit("response.output_item.added", `"output_index":${index},"item":${item}`);
-    const place = placeOf(open);
+    const position = positionOf(open);
     if (kind !== "call") {
       const { partEvent, toPart } = parts[kind];
-      this.#emit(`${partEvent}.added`, `${place},"part":${toJson(toPart("", []))}`);
+      this.#emit(`${partEvent}.added`, `${position},"part":${toJson(toPart("", []))}`);
     }
     this.#beforeNumber = `event: ${textEvents[kind]}.delta\ndata: {"type":"${textEvents[kind]}.delta","sequence_number":`;
-    this.#beforeText = `,${place},"delta":"`;
+    this.#beforeText = `,${position},"delta":"`;
   }
 
   delta({ kind }: OpenItem, text: string, logprobs: readonly Logprob[]): void {
@@ -76,15 +76,15 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
 
   done(open: OpenItem, item: OutputItem): void {
     const { kind, index, text, logprobs, name } = open;
-    const place = placeOf(open);
+    const position = positionOf(open);
     if (kind === "call") {
       const call = `"name":${quoteJson(name)},"arguments":${quoteJson(text)}`;
-      this.#emit(`${textEvents.call}.done`, `${place},${call}`);
+      this.#emit(`${textEvents.call}.done`, `${position},${call}`);
     } else {
       const { partEvent, toPart } = parts[kind];
       const more = kind === "text" ? `,"logprobs":${toJson(logprobs)}` : "";
-      this.#emit(`${textEvents[kind]}.done`, `${place},"text":${quoteJson(text)}${more}`);
-      this.#emit(`${partEvent}.done`, `${place},"part":${toJson(toPart(text, logprobs))}`);
+      this.#emit(`${textEvents[kind]}.done`, `${position},"text":${quoteJson(text)}${more}`);
+      this.#emit(`${partEvent}.done`, `${position},"part":${toJson(toPart(text, logprobs))}`);
     }
     this.#emit("response.output_item.done", `"output_index":${index},"item":${toJson(item)}`);
   }
@@ -101,7 +101,7 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
 }
 
 /** Where in the output something happens. */
-function placeOf({ kind, id, index }: OpenItem): string {
+function positionOf({ kind, id, index }: OpenItem): string {
   const part = kind === "call" ? "" : kind === "summary" ? ',"summary_index":0' : ',"content_index":0';
   return `"item_id":"${id}","output_index":${index}${part}`;
 }

@@ -3,6 +3,7 @@ import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
+  descriptions,
   flag,
   ignored,
   integer,
@@ -72,14 +73,12 @@ export const responseRequestSchema = object({
   previous_response_id: optional(nonEmptyText).describe(
     "The ID of a stored response of the same user, whose conversation this one continues.",
   ),
-  tools: optional(arrayOf(tool, "objects").max(128)).describe("Functions that the model may call."),
-  tool_choice: optional(toolChoice).describe(
-    "Controls whether the model may, must or must not call tools, and which of them.",
-  ),
-  parallel_tool_calls: optional(flag).describe("Whether the model may call several tools in one response."),
+  tools: optional(arrayOf(tool, "objects").max(128)).describe(descriptions.tools),
+  tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
+  parallel_tool_calls: optional(flag).describe(descriptions.parallelToolCalls),
   text: optional(
     object({ format: optional(format), verbosity: optional(word("low", "medium", "high")) }),
-  ).describe("The format of the output: text, any JSON object, or JSON that matches a schema."),
+  ).describe(descriptions.outputFormat),
   reasoning: optional(
     object({
       effort: optional(shared.effort),
@@ -99,7 +98,8 @@ export const responseRequestSchema = object({
     "How many of the most likely tokens to return at each position, with their log probabilities.",
   ),
   truncation: optional(word("auto", "disabled")).meta({
-    description: "`auto` drops the oldest turns of a conversation that exceeds the model's context window.",
+    description:
+      "With `auto`, the oldest turns of a conversation that exceeds the model's context window are dropped.",
     default: "disabled",
   }),
   include: optional(
@@ -142,7 +142,7 @@ export const responseRequestSchema = object({
   ...shared.penalties,
   seed: shared.seed,
   stop: shared.stop,
-  chat_template_kwargs: optional(anyObject).describe("Passed to the model's chat template."),
+  chat_template_kwargs: optional(anyObject).describe(descriptions.chatTemplate),
 });
 
 /** A request whose every field but its items has its type. */
