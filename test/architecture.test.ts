@@ -48,6 +48,17 @@ test("no engine knows another, only what they share", () => {
   expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
 });
 
+test("no surface of the translator knows another, only what they share", () => {
+  const wrong = imports.filter(({ from, to }) => {
+    const surface = surfaceOf(from);
+    const room = /^services\/translator\/([\w-]+)/.exec(to)?.[1];
+    return (
+      isShipped(from) && surface !== undefined && room !== undefined && room !== surface && !shared.has(room)
+    );
+  });
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+});
+
 test.each([
   { packages: /^(@grpc\/|grpc-health-check)/, owner: "core/rpc/" },
   { packages: /^pino/, owner: "core/telemetry/" },
@@ -90,6 +101,21 @@ function partOf(file: string): string {
 /** The engine in whose folder a file is; undefined for the folders that engines share, and for all others. */
 const engineOf = (file: string): string | undefined =>
   /^services\/inference\/engines\/(llama-cpp|ollama|openai|synthetic)\//.exec(file)?.[1];
+
+/** The surface of the translator in whose folder a file is. */
+const surfaceOf = (file: string): string | undefined =>
+  /^services\/translator\/(chat|responses|anthropic|completions|embeddings)\//.exec(file)?.[1];
+
+/** What the surfaces of the translator share, by folder or file. */
+const shared: ReadonlySet<string> = new Set([
+  "requests",
+  "answers",
+  "http",
+  "errors",
+  "images",
+  "auth",
+  "config",
+]);
 
 function mayImport(from: string, to: string): boolean {
   if (from === to || to === "gen") return true;

@@ -1,10 +1,8 @@
 import type { ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Clock } from "../../core/clock.ts";
 import type { MeshError } from "../../core/errors/mesh-error.ts";
-import type { Generate } from "../../core/generate.ts";
-import type { Log } from "../../core/telemetry/log.ts";
+import type { GenerationOptions } from "./answers/options.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
 import type { Authenticate } from "./auth/keys.ts";
 import { requireKey } from "./auth/require-key.ts";
@@ -15,41 +13,29 @@ import type { HttpTls, StoreLimits } from "./config.ts";
 import { createEmbeddingsRoute } from "./embeddings/route.ts";
 import { toErrorAnswer } from "./errors/envelope.ts";
 import { fromFastify } from "./errors/from-fastify.ts";
-import { unknownUrl, wrongMethod } from "./errors/http-faults.ts";
+import { unknownUrl } from "./errors/http-faults.ts";
 import { reportBug } from "./errors/report-bug.ts";
 import { registerHealth } from "./health.ts";
 import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
-import { parseJsonBody } from "./http/json-body.ts";
-import { registerAtMounts } from "./http/mounts.ts";
-import type { OpenRequests } from "./http/open-requests.ts";
-import { refuseEncoding } from "./http/refuse-encoding.ts";
 import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
 import { requestIdOf } from "./http/request-id.ts";
-import type { SseStreams } from "./http/sse-streams.ts";
+import { addResource, registerAtMounts, takeJson } from "./http/resource.ts";
 import type { ListModels } from "./models/model-list.ts";
 import { registerModels } from "./models/register.ts";
 import { registerOpenApi } from "./openapi/register.ts";
-import type { RequestReading } from "./request-rules.ts";
 import { createResponses } from "./responses/register.ts";
 
 /** What the HTTP surface is made of. */
-export interface AppOptions extends RequestReading {
-  readonly generate: Generate;
+export interface AppOptions extends GenerationOptions {
   readonly listModels: ListModels;
   readonly catalogue: CatalogueSource;
   readonly authenticate: Authenticate;
-  readonly openRequests: OpenRequests;
-  readonly sseStreams: SseStreams;
   readonly bodyLimitBytes: number;
   /** Serves HTTPS with these; absent: plain HTTP. */
   readonly tls?: HttpTls | undefined;
   /** How many responses are kept; default: `defaultStoreLimits`. */
   readonly storeLimits?: StoreLimits;
-  /** Whether the server takes no more work. */
-  readonly isDraining: () => boolean;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** A request's headers must have come within this time, in milliseconds. */
@@ -95,7 +81,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     // Fastify would close the connection under a body that is refused: the client would see it break instead of
     // the answer. Node reads such a body to its end, or to the request timeout, and drops it.
     if (reply.hasHeader("connection")) reply.removeHeader("connection");
-    // Where Fastify gives up before its hooks have run, nobody has set it yet.
+    // Where Fastify gives up before its hooks have run, it has not been set yet.
     reply.header("x-request-id", request.id);
     sendAnswer(error, reply);
   };
@@ -133,7 +119,7 @@ function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
   const options = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs };
   if (tls === undefined) return { http: options };
   const https = { ...options, cert: tls.certificate, key: tls.privateKey };
-  // Fastify's types tell servers of both kinds apart; nothing here does.
+  // Fastify's types distinguish the two kinds of servers; nothing here does.
   return { https } as unknown as { http: ServerOptions };
 }
 
@@ -149,27 +135,9 @@ function sendAnswer(error: MeshError, reply: FastifyReply): void {
 function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
   const { authenticate } = options;
   scope.addHook("onRequest", requireKey(authenticate));
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
-    done(null, parseJsonBody(body as Buffer)),
-  );
-
-  const routes = [
-    { method: "POST", url: "/chat/completions", handler: createChatRoute(options) },
-    { method: "POST", url: "/embeddings", handler: createEmbeddingsRoute(options) },
-    { method: "POST", url: "/completions", handler: createCompletionsRoute(options) },
-    { method: "GET", url: "/catalogue", handler: createCatalogueRoute(options) },
-  ];
-  for (const { method, url, handler } of routes) {
-    scope.route({ method, url, handler, onRequest: refuseEncoding });
-    scope.route({
-      method: ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((other) => other !== method),
-      url,
-      exposeHeadRoute: false,
-      onRequest: (request) => {
-        throw wrongMethod(request.method, pathOf(request), method);
-      },
-      handler: async () => undefined,
-    });
-  }
+  takeJson(scope);
+  addResource(scope, "/chat/completions", { POST: createChatRoute(options) });
+  addResource(scope, "/embeddings", { POST: createEmbeddingsRoute(options) });
+  addResource(scope, "/completions", { POST: createCompletionsRoute(options) });
+  addResource(scope, "/catalogue", { GET: createCatalogueRoute(options) });
 }

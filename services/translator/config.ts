@@ -12,7 +12,7 @@ export interface TranslatorConfig {
   readonly bodyLimitBytes?: number;
   /** A client of a stream that takes nothing for so long is cut, in milliseconds; default 30 s. */
   readonly stallTimeoutMs?: number;
-  /** Whether pictures that requests name by their address are fetched; default no. */
+  /** Whether images that requests name by their address are fetched; default no. */
   readonly fetchImages?: boolean;
   /** Whether a request with a key that means nothing here is refused; default no. */
   readonly strictKeys?: boolean;

@@ -13,7 +13,7 @@ import { toConnectError } from "../../core/rpc/status.ts";
 import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { AnswerWatch } from "./answers/answer-watch.ts";
-import type { AnswerReader } from "./answers/read-answer.ts";
+import type { GenerationOptions } from "./answers/options.ts";
 import type { Authenticate } from "./auth/keys.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/report-bug.ts";
@@ -22,7 +22,9 @@ import { newId } from "./http/request-id.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
 /** What the Connect surface works with. */
-export interface ConnectOptions extends AnswerReader, Pick<RouterPool, "listModels" | "explainRoute"> {
+export interface ConnectOptions
+  extends Pick<GenerationOptions, "generate" | "clock" | "log">,
+    Pick<RouterPool, "listModels" | "explainRoute"> {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
   /** Aborts what is still open when the server ends. */

@@ -1,6 +1,14 @@
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
 import { toMeshError } from "../../core/errors/mesh-error.ts";
 import type { ListModels } from "./models/model-list.ts";
+
+/** The process answers. */
+export const liveness = z.object({ status: z.literal("ok"), service: z.literal("cxmpute") });
+/** Some model can be served. */
+export const readiness = z.object({ status: z.literal("ready") });
+/** No model can be served. */
+export const notReady = z.object({ status: z.literal("not ready"), reason: z.string() });
 
 /** What probes ask for. */
 export interface HealthOptions {
@@ -10,7 +18,8 @@ export interface HealthOptions {
 }
 
 /**
- * `/healthz`: the process answers, and says whose it is, so that no mesh takes itself for an engine. `/readyz`: some model can be served; when not, why. Neither asks for a key.
+ * `/healthz`: the process answers, and says whose it is, so that no mesh takes itself for an engine. `/readyz`: some
+ * model can be served; when not, why. Neither asks for a key.
  */
 export function registerHealth(app: FastifyInstance, { listModels, isDraining }: HealthOptions): void {
   app.get("/healthz", async () => ({ status: "ok", service: "cxmpute" }));

@@ -45,8 +45,8 @@ export interface Translator {
   /** Begins to serve. Resolves with the URL of its root. Throws what to do about it when it cannot listen. */
   listen(): Promise<string>;
   /**
-   * Shows another certificate to who connects from now on; connections that stand keep what they began with. Throws
-   * what keeps it from being used, and goes on with the one before. Only for one that serves HTTPS.
+   * Uses another certificate for new connections; open ones keep theirs. Throws what keeps it from being used, and
+   * then keeps the one before. Only for a translator that serves HTTPS.
    */
   replaceTls(tls: HttpTls): void;
   /**
@@ -58,7 +58,7 @@ export interface Translator {
   close(): Promise<void>;
 }
 
-/** Makes a translator. Its relays to the routers open at once; it serves nobody before `listen`. */
+/** Makes a translator. Its relays to the routers open at once; it serves no requests before `listen`. */
 export async function createTranslator(options: TranslatorOptions): Promise<Translator> {
   const { routers, config, clock, log, random = Math.random } = options;
   const { bodyLimitBytes = defaultBodyLimitBytes, stallTimeoutMs = defaultStallTimeoutMs } = config;
@@ -76,8 +76,8 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 
   const app = createApp({
     ...surface,
-    ...(config.fetchImages ? { fetchImages: createImageFetcher(clock) } : {}),
-    strictKeys: config.strictKeys ?? false,
+    fetchImages: config.fetchImages ? createImageFetcher(clock) : undefined,
+    strictKeys: config.strictKeys,
     storeLimits: config.storeLimits ?? defaultStoreLimits,
     catalogue: () => (catalogue ??= loadCatalogue()),
     openRequests,

@@ -12,7 +12,7 @@ import type {
 
 /** Sees the events of one answer go by, and logs the answer's one line at its end. */
 export class AnswerWatch {
-  /** Whether deltas still tell something: until the first that brings a token. */
+  /** Whether deltas still matter: until the first that brings a token. */
   awaitsToken = true;
   readonly #generation: Generation;
   readonly #clock: Clock;

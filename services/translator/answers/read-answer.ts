@@ -1,21 +1,12 @@
-import type { Clock } from "../../../core/clock.ts";
-import type { Generate } from "../../../core/generate.ts";
 import { isDelta } from "../../../core/relay/encoded-event.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { pour, type Taker } from "../../../core/streams/pour.ts";
-import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { withParam } from "../errors/capability-params.ts";
 import { AnswerWatch } from "./answer-watch.ts";
+import type { GenerationOptions } from "./options.ts";
 
-/** What reading needs, the same for every answer. */
-export interface AnswerReader {
-  readonly generate: Generate;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-/** What is made of an answer. */
+/** Takes the events of one generation. */
 export interface AnswerWriter {
   /** Takes the next event; when it returns a promise, the one after that waits for it. */
   accept(event: GenerationEvent): Promise<void> | undefined;
@@ -26,7 +17,7 @@ export interface AnswerWriter {
  * MeshError in OpenAI's terms when the answer fails; when the signal aborts, its reason.
  */
 export async function readAnswer(
-  { generate, clock, log }: AnswerReader,
+  { generate, clock, log }: Pick<GenerationOptions, "generate" | "clock" | "log">,
   generation: Generation,
   signal: AbortSignal,
   writer: AnswerWriter,

@@ -1,22 +1,31 @@
-import { internalMessage, type MeshError } from "../../../core/errors/mesh-error.ts";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { internalMessage, MeshError } from "../../../core/errors/mesh-error.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
 import { toErrorAnswer } from "../errors/envelope.ts";
+import { fromFastify } from "../errors/from-fastify.ts";
+import { reportBug } from "../errors/report-bug.ts";
 
-/** A failure as Anthropic's service would send it. */
-export interface AnthropicErrorAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** The envelope as JSON text. */
-  readonly body: string;
-}
+/** No node serves a model of this name; Anthropic's own words are no more than the name. */
+export const modelNotFound = (model: string): MeshError =>
+  new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
 
 /** The code of a request that wants its conversation kept; the only one that clients act on. */
 export const threadUnsupported = "thread_unsupported_request";
 
-/** A failure before the answer has begun: status, headers for retrying, envelope. */
-export function toAnthropicError(error: MeshError, requestId: string): AnthropicErrorAnswer {
-  const { status, headers } = toErrorAnswer(error);
-  return { status: statuses[status] ?? status, headers, body: toErrorEnvelope(error, requestId) };
-}
+/** Answers a request that has failed in Anthropic's envelope. */
+export const createSendError =
+  ({ bodyLimitBytes, log }: { readonly bodyLimitBytes: number; readonly log: Log }) =>
+  (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const error = fromFastify(thrown, request, bodyLimitBytes);
+    reportBug(log, error, request.id);
+    const { status, headers } = toErrorAnswer(error);
+    // As in `app.ts`: the client is to read the answer, not to see its connection break.
+    if (reply.hasHeader("connection")) reply.removeHeader("connection");
+    void reply
+      .code(statuses[status] ?? status)
+      .headers({ ...headers, "request-id": request.id, "content-type": "application/json; charset=utf-8" })
+      .send(toErrorEnvelope(error, request.id));
+  };
 
 /** The envelope; also what a stream says when it fails after its 200. */
 export const toErrorEnvelope = (error: MeshError, requestId: string): string =>

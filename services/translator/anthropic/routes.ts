@@ -1,65 +1,73 @@
 import type { FastifyInstance } from "fastify";
+import { createGenerationRoute } from "../answers/generation-route.ts";
+import type { GenerationOptions } from "../answers/options.ts";
 import type { Authenticate } from "../auth/keys.ts";
 import { HttpError } from "../errors/http-error.ts";
-import { unknownUrl, wrongMethod } from "../errors/http-faults.ts";
-import { parseJsonBody } from "../http/json-body.ts";
-import { registerAtMounts } from "../http/mounts.ts";
-import { refuseEncoding } from "../http/refuse-encoding.ts";
+import { unknownUrl } from "../errors/http-faults.ts";
 import { pathOf } from "../http/request-context.ts";
+import { newId } from "../http/request-id.ts";
+import { addResource, methods, registerAtMounts, takeJson } from "../http/resource.ts";
+import { MessageCollector } from "./answer/collector.ts";
+import { MessageEncoder, toEvent } from "./answer/events.ts";
+import type { MessageHead } from "./answer/wire.ts";
 import { requireApiKey } from "./auth.ts";
-import { createMessagesRoute, type MessagesOptions } from "./route.ts";
-import { createSendError } from "./send-error.ts";
+import { createSendError, modelNotFound, toErrorEnvelope } from "./errors.ts";
+import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
 /** What Anthropic's routes work with. */
-export interface AnthropicOptions extends MessagesOptions {
+export interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
 }
 
 /** Anthropic's routes, behind a key, at both mounts. Whatever fails on them does so in Anthropic's envelope. */
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
-  registerAtMounts(app, (scope) => registerRoutes(scope, options));
-}
-
-function registerRoutes(scope: FastifyInstance, options: AnthropicOptions): void {
-  scope.setErrorHandler(createSendError(options));
-  scope.addHook("onRequest", (request, reply, next) => {
-    reply.header("request-id", request.id);
-    next();
-  });
-  scope.addHook("onRequest", requireApiKey(options.authenticate));
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
-    done(null, parseJsonBody(body as Buffer)),
-  );
-
-  scope.route({
-    method: "POST",
-    url: "/messages",
-    onRequest: refuseEncoding,
-    handler: createMessagesRoute(options),
-  });
-  scope.route({ method: "POST", url: "/messages/count_tokens", handler: refuseCount });
-  for (const url of ["/messages", "/messages/count_tokens"])
+  registerAtMounts(app, (scope) => {
+    scope.setErrorHandler(createSendError(options));
+    scope.addHook("onRequest", (request, reply, next) => {
+      reply.header("request-id", request.id);
+      next();
+    });
+    scope.addHook("onRequest", requireApiKey(options.authenticate));
+    takeJson(scope);
+    addResource(scope, "/messages", { POST: createMessagesRoute(options) });
+    addResource(scope, "/messages/count_tokens", { POST: refuseCount });
+    // What else Anthropic has below: its clients are to read that it is not here.
     scope.route({
-      method: ["GET", "PUT", "PATCH", "DELETE"],
-      url,
-      exposeHeadRoute: false,
+      method: [...methods],
+      url: "/messages/*",
       onRequest: (request) => {
-        throw wrongMethod(request.method, pathOf(request), "POST");
+        throw unknownUrl(request.method, pathOf(request));
       },
       handler: async () => undefined,
     });
-  // What else Anthropic has below: its clients are to read that it is not here.
-  scope.route({
-    method: ["GET", "POST", "PUT", "PATCH", "DELETE"],
-    url: "/messages/*",
-    onRequest: (request) => {
-      throw unknownUrl(request.method, pathOf(request));
-    },
-    handler: async () => undefined,
   });
 }
+
+/** `POST /messages`: as one message, or as a stream. */
+const createMessagesRoute = (options: GenerationOptions) =>
+  createGenerationRoute<MessagesRequest>(options, {
+    parse: parseMessagesRequest,
+    answer(request, { caller }) {
+      const { generation, remoteImages } = request;
+      // In place, because nothing else refers to it yet.
+      Object.assign(generation, { id: newId("msg_"), caller });
+      const head: MessageHead = { id: generation.id, model: generation.model };
+      const made = { generations: [generation], remoteImages };
+      if (!request.stream) {
+        const collector = new MessageCollector(request);
+        return { ...made, collectors: [collector], toBody: () => collector.toJson(head) };
+      }
+      return {
+        ...made,
+        encoders: [new MessageEncoder(head, request)],
+        end: () => "",
+        fail: (error) => toEvent("error", toErrorEnvelope(error, caller.requestId)),
+      };
+    },
+    explain: (error, { generation }) =>
+      error.kind === "model_not_found" ? modelNotFound(generation.model) : error,
+  });
 
 /** Tokens are counted by the engine that has the model, and only in an answer; an estimate would be no count. */
 async function refuseCount(): Promise<never> {

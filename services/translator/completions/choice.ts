@@ -4,8 +4,13 @@ import {
   type TokenLogprob,
   type Usage,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { lastFingerprint, toFinishReason } from "../chat/answer/wire.ts";
-import { LogprobsWriter } from "./logprobs.ts";
+import type { Described } from "../answers/schema.ts";
+import { type AnswerHead, lastFingerprint, toFinishReason } from "../answers/wire.ts";
+import type { completion } from "./answer-schema.ts";
+import type { CompletionRequest } from "./request.ts";
+import { echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
+
+type Completion = Described<typeof completion>;
 
 /** Gathers one answer into a choice of the completion. */
 export class ChoiceCollector {
@@ -18,10 +23,9 @@ export class ChoiceCollector {
   #text: string;
   #reason: FinishReason = FinishReason.STOP;
 
-  /** `echo`: what the text begins with. */
-  constructor(echo: string, wantsLogprobs: boolean) {
-    this.#text = echo;
-    this.#wantsLogprobs = wantsLogprobs;
+  constructor(request: CompletionRequest, index: number) {
+    this.#text = echoOf(request, index);
+    this.#wantsLogprobs = request.logprobs;
   }
 
   accept({ event }: GenerationEvent): undefined {
@@ -40,7 +44,7 @@ export class ChoiceCollector {
     }
   }
 
-  toChoice(index: number): object {
+  toChoice(index: number): Completion["choices"][number] {
     return {
       text: this.#text,
       index,
@@ -49,3 +53,17 @@ export class ChoiceCollector {
     };
   }
 }
+
+/** The completion object as JSON text; `choices`: how many answers each prompt got. */
+export const toCompletion = (
+  head: AnswerHead,
+  collectors: readonly ChoiceCollector[],
+  choices: number,
+): string => {
+  const whole: Completion = {
+    ...toHead(head, collectors[0]!.fingerprint),
+    choices: collectors.map((collector, index) => collector.toChoice(index)),
+    usage: toTotalUsage(collectors, choices),
+  };
+  return JSON.stringify(whole);
+};

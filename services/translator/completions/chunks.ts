@@ -1,13 +1,12 @@
 import type { GenerationEvent, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { toDataEvent } from "../chat/answer/chunks.ts";
-import { quoteJson } from "../chat/answer/escape.ts";
-import { type AnswerHead, lastFingerprint, toFinishReason } from "../chat/answer/wire.ts";
-import { LogprobsWriter } from "./logprobs.ts";
+import { quoteJson } from "../answers/escape.ts";
+import type { EventEncoder } from "../answers/late-stream.ts";
+import { type AnswerHead, lastFingerprint, toDataEvent, toFinishReason } from "../answers/wire.ts";
 import type { CompletionRequest } from "./request.ts";
-import { toHead, toTotalUsage } from "./wire.ts";
+import { echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
 
 /** Turns the events of one answer into the chunks of one choice: the echo, what comes, the finish reason. */
-export class ChunkEncoder {
+export class ChunkEncoder implements EventEncoder {
   /** What the answer took; undefined before its end. */
   usage: Usage | undefined;
   /** As the node said it; empty when it did not. */
@@ -23,7 +22,7 @@ export class ChunkEncoder {
     this.#head = head;
     this.#index = index;
     this.#request = request;
-    this.#echo = request.echoes[Math.floor(index / request.choices)]!;
+    this.#echo = echoOf(request, index);
   }
 
   /** The event as text of the stream; empty while there is nothing to show. */
@@ -32,8 +31,8 @@ export class ChunkEncoder {
       case "delta": {
         const { text, logprobs } = event.value;
         if (text === "" && logprobs.length === 0) return "";
-        const told = logprobs.length > 0 ? JSON.stringify(this.#logprobs.write(logprobs)) : "null";
-        return this.#begin() + this.#toChunk(text, told);
+        const shown = logprobs.length > 0 ? JSON.stringify(this.#logprobs.write(logprobs)) : "null";
+        return this.#start() + this.#toChunk(text, shown);
       }
       case "started":
         this.fingerprint = event.value.fingerprint;
@@ -41,14 +40,14 @@ export class ChunkEncoder {
       case "finished":
         this.usage = event.value.usage;
         this.fingerprint = lastFingerprint(event.value, this.fingerprint);
-        return this.#begin() + this.#toChunk("", "null", `"${toFinishReason(event.value.reason, false)}"`);
+        return this.#start() + this.#toChunk("", "null", `"${toFinishReason(event.value.reason, false)}"`);
       default:
         return "";
     }
   }
 
   /** The chunk with the echo, once. */
-  #begin(): string {
+  #start(): string {
     const echo = this.#echo;
     this.#echo = "";
     return echo === "" ? "" : this.#toChunk(echo);
@@ -61,20 +60,11 @@ export class ChunkEncoder {
   }
 }
 
-/** The chunk without choices that tells the usage of the whole request. */
-export const toUsageChunk = (
-  head: AnswerHead,
-  encoders: readonly ChunkEncoder[],
-  choices: number,
-): string => {
-  const usage = toTotalUsage(
-    encoders.map((encoder) => encoder.usage),
-    choices,
+/** The chunk without choices that reports the usage of the whole request. */
+export const toUsageChunk = (head: AnswerHead, encoders: readonly ChunkEncoder[], choices: number): string =>
+  toDataEvent(
+    `${openHead(head, encoders[0]!.fingerprint)},"choices":[],"usage":${JSON.stringify(toTotalUsage(encoders, choices))}}`,
   );
-  return toDataEvent(
-    `${openHead(head, encoders[0]!.fingerprint)},"choices":[],"usage":${JSON.stringify(usage)}}`,
-  );
-};
 
 const openHead = (head: AnswerHead, fingerprint: string): string =>
   JSON.stringify(toHead(head, fingerprint)).slice(0, -1);

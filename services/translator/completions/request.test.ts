@@ -15,7 +15,14 @@ test("the shortest request goes on from one text, for 16 tokens, with this servi
     limits: { maxTokens: 16, stop: [] },
   });
   expect(generations[0]?.logprobs).toBeUndefined();
-  expect(rest).toEqual({ echoes: [""], choices: 1, stream: false, includeUsage: false, logprobs: false });
+  expect(rest).toEqual({
+    model: "m",
+    echoes: [""],
+    choices: 1,
+    stream: false,
+    includeUsage: false,
+    logprobs: false,
+  });
 });
 
 test.each([

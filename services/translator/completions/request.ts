@@ -1,22 +1,24 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
 import {
   type Generation,
   GenerationSchema,
+  LogprobsRequestSchema,
   type RawPrompt,
   RawPromptSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseLimits, parseSampling } from "../chat/request/sampling.ts";
-import { toFault } from "../chat/request/to-fault.ts";
-import { refuseUnknownKeys } from "../chat/request/unknown-keys.ts";
-import { missing, unsupportedParameter, unsupportedValue, wrongMeaning } from "../errors/param-faults.ts";
+import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import { defaultRules, type RequestRules } from "../request-rules.ts";
-import { type CompletionRequestBody, completionRequestSchema } from "./schema.ts";
+import { checkBody, refuseStreamOptions, requireModel } from "../requests/check-body.ts";
+import { defaultRules, type RequestRules } from "../requests/rules.ts";
+import { parseLimits, parseSampling } from "../requests/sampling.ts";
+import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
+import { isGiven } from "../requests/vocabulary.ts";
+import { type CompletionRequestBody, completionRequestSchema, defaultMaxTokens } from "./schema.ts";
 
 /** A legacy completion request, checked. */
 export interface CompletionRequest {
+  readonly model: string;
   /** One for each prompt, in order; without id and caller. */
   readonly generations: readonly Generation[];
   /** What each prompt's answers begin with: the prompt itself when it is to be echoed. */
@@ -29,9 +31,6 @@ export interface CompletionRequest {
   /** Whether log probabilities are wanted. */
   readonly logprobs: boolean;
 }
-
-/** OpenAI's default, which is short: whoever wants more has to say so. */
-export const defaultMaxTokens = 16;
 
 const schema = z.compile(completionRequestSchema);
 
@@ -50,40 +49,32 @@ export function parseCompletionRequest(
   raw: JsonObject,
   rules: RequestRules = defaultRules,
 ): CompletionRequest {
-  if (raw.model === undefined || raw.model === null || raw.model === "")
-    throw new MeshError("invalid_request", "you must provide a model parameter");
-  if (raw.prompt === undefined || raw.prompt === null) throw missing("prompt");
+  requireModel(raw, "prompt");
   if (rules.strictKeys) refuseUnknownKeys(completionRequestSchema, raw, refused);
-  const { data: body, error } = schema.safeParse(raw);
-  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  const body = checkBody(schema, raw);
   refuse(raw, body);
 
   const prompts = toPrompts(body.prompt);
   const sampling = parseSampling(body);
-  const limits = parseLimits({ max_tokens: body.max_tokens ?? defaultMaxTokens, stop: body.stop });
-  const { logprobs } = body;
-  const wantsLogprobs = logprobs !== undefined && logprobs !== null;
+  const limits = parseLimits(body.max_tokens ?? defaultMaxTokens, body.stop);
+  const logprobs = isGiven(body.logprobs) ? create(LogprobsRequestSchema, { top: body.logprobs }) : undefined;
   return {
-    generations: prompts.map((rawPrompt) =>
-      create(GenerationSchema, {
-        model: body.model,
-        rawPrompt,
-        sampling,
-        limits,
-        ...(wantsLogprobs ? { logprobs: { top: logprobs } } : {}),
-      }),
-    ),
+    model: body.model,
+    generations: prompts.map((rawPrompt) => {
+      const generation = create(GenerationSchema, { model: body.model, rawPrompt, sampling, limits });
+      if (logprobs !== undefined) generation.logprobs = logprobs;
+      return generation;
+    }),
     echoes: prompts.map(({ prompt }) => (body.echo && prompt.case === "text" ? prompt.value : "")),
     choices: body.n ?? 1,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
-    logprobs: wantsLogprobs,
+    logprobs: logprobs !== undefined,
   };
 }
 
 function refuse(raw: JsonObject, body: CompletionRequestBody): void {
-  for (const name of refused)
-    if (raw[name] !== undefined && raw[name] !== null) throw unsupportedParameter(name);
+  for (const name of refused) if (isGiven(raw[name])) throw unsupportedParameter(name);
   if (body.suffix) throw unsupportedParameter("suffix");
   const choices = body.n ?? 1;
   const bestOf = body.best_of ?? choices;
@@ -103,11 +94,7 @@ function refuse(raw: JsonObject, body: CompletionRequestBody): void {
       "echo",
       "Invalid value for 'echo': only prompts that are texts can be echoed, not those of token ids.",
     );
-  if (body.stream_options && body.stream !== true)
-    throw wrongMeaning(
-      "stream_options",
-      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-    );
+  refuseStreamOptions(body);
 }
 
 type Prompt = CompletionRequestBody["prompt"];
@@ -128,5 +115,3 @@ const toRawPrompt = (prompt: string | number[]): RawPrompt =>
         ? { case: "text", value: prompt }
         : { case: "tokens", value: { ids: prompt } },
   });
-
-const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

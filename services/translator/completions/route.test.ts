@@ -14,7 +14,7 @@ import {
   startedEvent,
   textEvent,
 } from "../../../test/support/translator/translator.ts";
-import { toFingerprint } from "../chat/answer/wire.ts";
+import { toFingerprint } from "../answers/wire.ts";
 
 const post = (generate: Generate, more: Record<string, unknown> = {}, url = "/v1/completions") =>
   createTestApp({ generate }).inject({

@@ -1,69 +1,74 @@
 import { z } from "zod";
-import { bounds, mostStops, repetitionPenaltyAbove } from "../../../core/generation/bounds.ts";
-import { mostChoices } from "../chat/request/schema.ts";
+import { bounds } from "../../../core/generation/bounds.ts";
+import * as shared from "../requests/sampling.ts";
 import {
   arrayOf,
-  decimal,
-  decimalAbove,
   flag,
+  ignored,
   integer,
+  model,
   nonEmptyText,
   object,
   optional,
   text,
   word,
-} from "../chat/request/vocabulary.ts";
+} from "../requests/vocabulary.ts";
 
 /** The most prompts in one request. Each is a generation of its own, or `n` of them. */
-export const mostPrompts = 16;
+export const maxPrompts = 16;
+
+/** OpenAI's default, which is short. */
+export const defaultMaxTokens = 16;
 
 const tokenId = integer(...bounds.tokenId);
 
 const prompt = z.union(
   [
     nonEmptyText,
-    arrayOf(nonEmptyText, "strings").min(1).max(mostPrompts),
+    arrayOf(nonEmptyText, "strings").min(1).max(maxPrompts),
     arrayOf(tokenId, "integers").min(1),
-    arrayOf(arrayOf(tokenId, "integers").min(1), "arrays").min(1).max(mostPrompts),
+    arrayOf(arrayOf(tokenId, "integers").min(1), "arrays").min(1).max(maxPrompts),
   ],
   { error: "one of a string, array of strings, array of integers, or array of integer arrays" },
 );
 
 /**
  * The body of a legacy completion request. The order of the keys is the order in which faults are reported: only
- * the first one is. Unknown keys are ignored; those that nobody can honour `request.ts` refuses by name.
+ * the first one is. Unknown keys are ignored; those that cannot be honoured `request.ts` refuses by name.
  */
 export const completionRequestSchema = object({
-  model: text,
-  prompt,
-  suffix: optional(text),
-  max_tokens: optional(integer(1)),
-  n: optional(integer(1, mostChoices)),
-  best_of: optional(integer(1, 20)),
-  temperature: optional(decimal(...bounds.temperature)),
-  top_p: optional(decimal(...bounds.topP)),
-  presence_penalty: optional(decimal(...bounds.presencePenalty)),
-  frequency_penalty: optional(decimal(...bounds.frequencyPenalty)),
-  logprobs: optional(integer(0, 5)),
-  echo: optional(flag),
-  logit_bias: optional(z.record(z.string(), decimal(...bounds.logitBias), { error: "an object" })),
-  seed: optional(integer(...bounds.seed)),
-  stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
-      error: "one of a string or array of strings",
-    }),
+  model,
+  prompt: prompt.describe(
+    "The prompt to complete: a string, an array of strings, an array of tokens, or an array of token arrays.",
   ),
-  stream: optional(flag),
-  stream_options: optional(object({ include_usage: optional(flag), include_obfuscation: optional(flag) })),
+  suffix: optional(text).describe("Inserting text before a suffix is not supported: must be empty."),
+  max_tokens: optional(integer(1)).meta({
+    description: "The maximum number of tokens that can be generated in the completion.",
+    default: defaultMaxTokens,
+  }),
+  n: shared.choices,
+  best_of: optional(integer(1, 20)).describe("Must equal `n` or be absent."),
+  temperature: shared.temperature,
+  top_p: shared.topP,
+  ...shared.penalties,
+  logprobs: optional(integer(0, 5)).describe(
+    "Returns the log probabilities of the output tokens, and of this many of the most likely tokens at each position.",
+  ),
+  echo: optional(flag).meta({
+    description: "If true, the prompt is returned in front of the completion.",
+    default: false,
+  }),
+  logit_bias: shared.logitBias,
+  seed: shared.seed,
+  stop: shared.stop,
+  ...shared.streaming,
 
-  // Hints without effect here.
-  user: optional(text),
-  service_tier: optional(word("auto", "default", "flex", "scale", "priority", "fast")),
+  // Without effect here.
+  user: ignored(text),
+  service_tier: ignored(word("auto", "default", "flex", "scale", "priority", "fast")),
 
   // Extensions of open servers.
-  top_k: optional(integer(-1)),
-  min_p: optional(decimal(...bounds.minP)),
-  repetition_penalty: optional(decimalAbove(repetitionPenaltyAbove)),
+  ...shared.openSampling,
 });
 
 /** A request whose every field has its type. */

@@ -1,17 +1,28 @@
-import type { Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type AnswerHead, toFingerprint, toUsage } from "../chat/answer/wire.ts";
+import type { z } from "zod";
+import type { TokenChoice, TokenLogprob, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type AnswerHead, toFingerprint, toLogprob, toUsage } from "../answers/wire.ts";
+import type { legacyLogprobs } from "./answer-schema.ts";
+import type { CompletionRequest } from "./request.ts";
 
 /** What completion and chunk have in common; their `object` is the same, too. */
 export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) => ({
   id,
-  object: "text_completion",
+  object: "text_completion" as const,
   created,
   model,
   system_fingerprint: toFingerprint(fingerprint),
 });
 
+/** What a choice's text begins with: its prompt, where the request wants that. */
+export const echoOf = ({ echoes, choices }: CompletionRequest, index: number): string =>
+  echoes[Math.floor(index / choices)]!;
+
 /** The usage of a request: each prompt once, however many answers it has, and all of the answers. */
-export function toTotalUsage(usages: readonly (Usage | undefined)[], choices: number): object {
+export function toTotalUsage(
+  answers: readonly { readonly usage: Usage | undefined }[],
+  choices: number,
+): ReturnType<typeof toUsage> {
+  const usages = answers.map(({ usage }) => usage);
   const firsts = usages.filter((_, index) => index % choices === 0);
   const sum = (count: (usage: Usage) => number) =>
     firsts.reduce((total, usage) => total + (usage === undefined ? 0 : count(usage)), 0);
@@ -22,4 +33,39 @@ export function toTotalUsage(usages: readonly (Usage | undefined)[], choices: nu
     cachedTokens: sum((usage) => usage.cachedTokens),
   };
   return toUsage([{ ...first, ...prompts }, ...rest]);
+}
+
+type LegacyLogprobs = z.output<typeof legacyLogprobs>;
+
+/** Writes log probabilities of one answer, piece by piece, and knows where in its text each token is. */
+export class LogprobsWriter {
+  /** Characters of the text so far. */
+  #offset = 0;
+  #decoder = new TextDecoder();
+
+  /** The next tokens. */
+  write(logprobs: readonly TokenLogprob[]): LegacyLogprobs {
+    const legacy: LegacyLogprobs = { text_offset: [], token_logprobs: [], tokens: [], top_logprobs: [] };
+    for (const { token, top } of logprobs) {
+      const { logprob } = toLogprob(token);
+      legacy.text_offset.push(this.#offset);
+      legacy.tokens.push(toName(token));
+      legacy.token_logprobs.push(logprob);
+      legacy.top_logprobs.push(
+        Object.fromEntries([
+          ...top.map((choice) => [toName(choice), toLogprob(choice).logprob]),
+          [toName(token), logprob],
+        ]),
+      );
+      for (const _ of this.#decoder.decode(token?.bytes, { stream: true })) this.#offset++;
+    }
+    return legacy;
+  }
+}
+
+/** A token that is no whole text goes by its bytes, as OpenAI has it. */
+function toName(token: TokenChoice | undefined): string {
+  const { text = "", bytes = new Uint8Array() } = token ?? {};
+  if (!text.includes("\ufffd")) return text;
+  return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")}`;
 }

@@ -1,7 +1,23 @@
+import { z } from "zod";
 import type { Embedded, GenerationEvent, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { AnswerWriter } from "../answers/read-answer.ts";
+import { count, type Described } from "../answers/schema.ts";
 import { wrongValue } from "../errors/param-faults.ts";
 import type { EmbeddingsRequest } from "./request.ts";
+
+/** The answer as one object. */
+export const embeddings = z.object({
+  object: z.literal("list"),
+  data: z.array(
+    z.object({
+      object: z.literal("embedding"),
+      index: count,
+      embedding: z.union([z.array(z.number()), z.string().meta({ contentEncoding: "base64" })]),
+    }),
+  ),
+  model: z.string(),
+  usage: z.object({ prompt_tokens: count, total_tokens: count }),
+});
 
 /** Collects the vectors of one answer. */
 export class EmbeddingCollector implements AnswerWriter {
@@ -13,10 +29,10 @@ export class EmbeddingCollector implements AnswerWriter {
     else if (event.case === "finished") this.#usage = event.value.usage;
   }
 
-  /** The answer as OpenAI's object. Throws when the model's vectors are shorter than what was asked for. */
-  toAnswer({ generation, encoding, dimensions }: EmbeddingsRequest): object {
+  /** OpenAI's object as JSON text. Throws when the model's vectors are shorter than what was asked for. */
+  toBody({ generation, encoding, dimensions }: EmbeddingsRequest): string {
     const promptTokens = this.#usage?.promptTokens ?? 0;
-    return {
+    const answer: Described<typeof embeddings> = {
       object: "list",
       data: this.#embeddings.map(({ index, values }) => {
         const vector = dimensions === undefined ? values : shorten(values, dimensions);
@@ -29,6 +45,7 @@ export class EmbeddingCollector implements AnswerWriter {
       model: generation.model,
       usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
     };
+    return JSON.stringify(answer);
   }
 }
 
@@ -47,7 +64,7 @@ function shorten(values: readonly number[], dimensions: number): number[] {
   return length === 0 ? beginning : beginning.map((value) => value / length);
 }
 
-/** Nine digits tell every 32-bit float from the next; the double that it became has seventeen. */
+/** Nine digits distinguish all 32-bit floats; the double that one became has seventeen. */
 const toFloat = (value: number): number => Number(value.toPrecision(9));
 
 function toBase64(values: readonly number[]): string {

@@ -1,24 +1,27 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { bounds } from "../../../core/generation/bounds.ts";
 import {
   type Generation,
   GenerationSchema,
   type RawPromptSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { toFault } from "../chat/request/to-fault.ts";
-import { refuseUnknownKeys } from "../chat/request/unknown-keys.ts";
-import { integer, object, optional, text, word } from "../chat/request/vocabulary.ts";
-import {
-  arrayTooLong,
-  emptyArray,
-  emptyString,
-  missing,
-  wrongType,
-  wrongValue,
-} from "../errors/param-faults.ts";
+import { arrayTooLong, emptyArray, emptyString, wrongType, wrongValue } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import { defaultRules, type RequestRules } from "../request-rules.ts";
+import { checkBody, requireModel } from "../requests/check-body.ts";
+import { defaultRules, type RequestRules } from "../requests/rules.ts";
+import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
+import {
+  arrayOf,
+  ignored,
+  integer,
+  model,
+  nonEmptyText,
+  object,
+  optional,
+  text,
+  word,
+} from "../requests/vocabulary.ts";
 
 /** A request for embeddings, checked. */
 export interface EmbeddingsRequest {
@@ -32,33 +35,49 @@ export interface EmbeddingsRequest {
 
 type Input = MessageInitShape<typeof RawPromptSchema>;
 
-/** The most inputs of one request. */
-export const mostInputs = 2048;
-/** Token ids are 32-bit numbers in every vocabulary. */
-export const largestToken = 0xffff_ffff;
+const maxInputs = 2048;
 
-/** The body of a request, but for `input`. */
-export const embeddingsRequestSchema = object({
-  model: text,
-  dimensions: optional(integer(1)),
-  encoding_format: optional(word("float", "base64")),
-  user: optional(text),
+/** The body of a request, but for `input`, which is looked at first. */
+const checkedSchema = object({
+  model,
+  dimensions: optional(integer(1)).describe(
+    "The number of dimensions the embeddings should have. Embeddings are cut to it and scaled to length 1.",
+  ),
+  encoding_format: optional(word("float", "base64")).meta({
+    description: "The format of the embeddings: numbers, or 32-bit little-endian floats in base64.",
+    default: "float",
+  }),
+  user: ignored(text),
 });
 
-const schema = z.compile(embeddingsRequestSchema);
+const tokens = arrayOf(integer(...bounds.tokenId), "integers").min(1);
+
+/** The whole body. */
+export const embeddingsRequestSchema = checkedSchema.extend({
+  input: z
+    .union([
+      nonEmptyText,
+      tokens,
+      arrayOf(z.union([nonEmptyText, tokens]), "inputs")
+        .min(1)
+        .max(maxInputs),
+    ])
+    .describe(
+      "The input to embed: a string, an array of strings, an array of tokens, or an array of token arrays.",
+    ),
+});
+
+const schema = z.compile(checkedSchema);
 
 /** Checks a body against OpenAI's rules and translates it. Throws the first fault. */
 export function parseEmbeddingsRequest(
   raw: JsonObject,
   rules: RequestRules = defaultRules,
 ): EmbeddingsRequest {
-  if (raw.model === undefined || raw.model === null || raw.model === "")
-    throw new MeshError("invalid_request", "you must provide a model parameter");
-  if (raw.input === undefined || raw.input === null) throw missing("input");
-  if (rules.strictKeys) refuseUnknownKeys(embeddingsRequestSchema, raw, ["input"]);
+  requireModel(raw, "input");
+  if (rules.strictKeys) refuseUnknownKeys(checkedSchema, raw, ["input"]);
   const inputs = parseInput(raw.input);
-  const { data: body, error } = schema.safeParse(raw);
-  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  const body = checkBody(schema, raw);
   return {
     generation: create(GenerationSchema, { model: body.model, embedding: { inputs } }),
     encoding: body.encoding_format ?? "float",
@@ -71,7 +90,7 @@ function parseInput(input: unknown): Input[] {
   if (!Array.isArray(input)) return [toText("input", input)];
   if (input.length === 0) throw emptyArray("input");
   if (input.every((item) => typeof item === "number")) return [toTokens("input", input)];
-  if (input.length > mostInputs) throw arrayTooLong("input", mostInputs, input.length);
+  if (input.length > maxInputs) throw arrayTooLong("input", maxInputs, input.length);
   return input.map((item, index) =>
     Array.isArray(item) ? toTokens(`input[${index}]`, item) : toText(`input[${index}]`, item),
   );
@@ -87,7 +106,9 @@ function toTokens(param: string, ids: readonly unknown[]): Input {
   if (ids.length === 0) throw emptyArray(param);
   const wrong = ids.findIndex((id) => typeof id !== "number");
   if (wrong >= 0) throw wrongType(`${param}[${wrong}]`, "an integer", ids[wrong]);
-  const foreign = ids.findIndex((id) => !Number.isInteger(id) || Number(id) < 0 || Number(id) > largestToken);
+  const foreign = ids.findIndex(
+    (id) => !Number.isInteger(id) || Number(id) < 0 || Number(id) > bounds.tokenId[1],
+  );
   if (foreign >= 0)
     throw wrongValue(`${param}[${foreign}]`, `Invalid '${param}[${foreign}]': ${ids[foreign]} is no token.`);
   return { prompt: { case: "tokens", value: { ids: ids as number[] } } };

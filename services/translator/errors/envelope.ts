@@ -10,7 +10,7 @@ export interface ErrorAnswer {
   readonly body: string;
 }
 
-/** A failure before the answer has begun: status, headers for retrying, envelope. */
+/** A failure before the answer has started: status, headers for retrying, envelope. */
 export function toErrorAnswer(error: MeshError): ErrorAnswer {
   const { http, retry } = error.row;
   return {
@@ -43,10 +43,10 @@ const waits = new Set([429, 503]);
 const isRetriedUnasked = (status: number): boolean => status === 409 || status === 429 || status >= 500;
 
 const defaultRetryMs = 1000;
-const longestRetryMs = 30_000;
+const maxRetryMs = 30_000;
 
-/** `openai` 6 for Node sleeps for any time that it is told, so never tell it more than half a minute. */
+/** `openai` 6 for Node sleeps for as long as the header says, so it never says more than half a minute. */
 function retryAfter(milliseconds: number): Record<string, string> {
-  const bounded = Math.min(longestRetryMs, Math.max(1, Math.ceil(milliseconds)));
+  const bounded = Math.min(maxRetryMs, Math.max(1, Math.ceil(milliseconds)));
   return { "retry-after": String(Math.ceil(bounded / 1000)), "retry-after-ms": String(bounded) };
 }

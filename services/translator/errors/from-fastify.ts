@@ -32,7 +32,7 @@ export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitB
       return badRequest();
     default: {
       const error = toMeshError(thrown);
-      // Told by a mesh behind a node.
+      // Reported by a mesh behind a node.
       return error.code === ringCode ? goesRound() : error;
     }
   }

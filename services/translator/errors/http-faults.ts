@@ -12,7 +12,7 @@ export const missingKey = () =>
     { headers: challenge },
   );
 
-/** A key came that nobody holds; it is shown masked. */
+/** A key that is not known; it is shown masked. */
 export const wrongKey = (key: string) =>
   new MeshError(
     "unauthenticated",

@@ -27,69 +27,46 @@ export const unknownValue = (param: string, value: string, supported: readonly s
 /** A value that is wrong in a way of its own; `message` is the whole sentence. */
 export const wrongValue = (param: string, message: string) => fault("invalid_value", param, message);
 
-/** A number below its bound. */
-export const belowMinimum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
-  fault(
-    `${noun}_below_min_value`,
-    param,
-    `Invalid '${param}': ${noun} below minimum value. Expected a value ${bound}, but got ${value} instead.`,
-  );
-
-/** A number above its bound. */
-export const aboveMaximum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
-  fault(
-    `${noun}_above_max_value`,
-    param,
-    `Invalid '${param}': ${noun} above maximum value. Expected a value ${bound}, but got ${value} instead.`,
-  );
-
-/** OpenAI tells whole numbers from others by the parameter's type, not by the value. */
+/** OpenAI distinguishes integers from decimals by the parameter's type, not by the value. */
 export type NumberNoun = "integer" | "decimal";
+
+/** A number below its bound, which is written as `>= 0`. */
+export const belowMinimum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
+  outOfBounds(`${noun}_below_min_value`, param, `${noun} below minimum value`, `a value ${bound}`, value);
+
+/** A number above its bound, which is written as `<= 2`. */
+export const aboveMaximum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
+  outOfBounds(`${noun}_above_max_value`, param, `${noun} above maximum value`, `a value ${bound}`, value);
 
 /** An array without elements. */
 export const emptyArray = (param: string) =>
-  fault(
-    "empty_array",
-    param,
-    `Invalid '${param}': empty array. Expected an array with minimum length 1, but got an empty array instead.`,
-  );
+  outOfBounds("empty_array", param, "empty array", "an array with minimum length 1", "an empty array");
 
 /** An array with too many elements. */
 export const arrayTooLong = (param: string, limit: number, length: number) =>
-  fault(
-    "array_above_max_length",
-    param,
-    `Invalid '${param}': array too long. Expected an array with maximum length ${limit}, but got an array with length ${length} instead.`,
-  );
+  tooLong("array_above_max_length", param, "array", limit, length);
 
 /** A text without characters. */
 export const emptyString = (param: string) =>
-  fault(
-    "empty_string",
-    param,
-    `Invalid '${param}': empty string. Expected a string with minimum length 1, but got an empty string instead.`,
-  );
+  outOfBounds("empty_string", param, "empty string", "a string with minimum length 1", "an empty string");
 
 /** A text with too many characters. */
 export const stringTooLong = (param: string, limit: number, length: number) =>
-  fault(
-    "string_above_max_length",
-    param,
-    `Invalid '${param}': string too long. Expected a string with maximum length ${limit}, but got a string with length ${length} instead.`,
-  );
+  tooLong("string_above_max_length", param, "string", limit, length);
 
 /** An object with too many keys. */
 export const tooManyProperties = (param: string, limit: number, count: number) =>
-  fault(
+  outOfBounds(
     "object_above_max_properties",
     param,
-    `Invalid '${param}': too many properties. Expected an object with at most ${limit} properties, but got an object with ${count} properties instead.`,
+    "too many properties",
+    `an object with at most ${limit} properties`,
+    `an object with ${count} properties`,
   );
 
 /** A text that does not have the form it must have. */
 export const wrongPattern = (param: string, pattern: string) =>
-  fault(
-    "invalid_value",
+  wrongValue(
     param,
     `Invalid '${param}': string does not match pattern. Expected a string that matches the pattern '${pattern}'.`,
   );
@@ -102,7 +79,7 @@ export const unknownParameter = (param: string, suggestion: string | undefined) 
     `Unknown parameter: '${param}'.${suggestion === undefined ? "" : ` Did you mean '${suggestion}'?`}`,
   );
 
-/** A parameter that nobody here can honour. */
+/** A parameter that is not supported here. */
 export const unsupportedParameter = (param: string) =>
   fault(
     "unsupported_parameter",
@@ -110,7 +87,7 @@ export const unsupportedParameter = (param: string) =>
     `Unsupported parameter: '${param}' is not supported with this model.`,
   );
 
-/** A value that nobody here can honour, of a parameter that has others. */
+/** A value that is not supported here, of a parameter that has others. */
 export const unsupportedValue = (param: string, value: string, supported: string) =>
   fault(
     "unsupported_value",
@@ -122,7 +99,7 @@ export const unsupportedValue = (param: string, value: string, supported: string
 export const wrongFunctionSchema = (param: string, name: string, problem: string) =>
   fault("invalid_function_parameters", param, `Invalid schema for function '${name}': ${problem}`);
 
-/** A picture that cannot be had, or that is of a kind that models do not take. */
+/** An image that cannot be had, or that is of a kind that models do not take. */
 export const wrongImage =
   (param: string): ToImageFault =>
   ({ code, message }) =>
@@ -141,7 +118,7 @@ export const modelNotFound = (model: string) =>
     `The model \`${shorten(model)}\` does not exist or you do not have access to it.`,
   );
 
-/** A failure of a generation of this model as its caller is told: of a model that is not there, OpenAI's sentence. */
+/** A failure of a generation as its caller sees it: for a model that is not served, OpenAI's sentence. */
 export const namingModel =
   (model: string) =>
   (error: MeshError): MeshError =>
@@ -150,6 +127,15 @@ export const namingModel =
 /** A fault of meaning between parameters, to which OpenAI gives no code. */
 export const wrongMeaning = (param: string, message: string) =>
   new MeshError("invalid_request", message, { param });
+
+const tooLong = (code: ErrorCode, param: string, noun: "array" | "string", limit: number, length: number) => {
+  const article = noun === "array" ? "an array" : "a string";
+  const expected = `${article} with maximum length ${limit}`;
+  return outOfBounds(code, param, `${noun} too long`, expected, `${article} with length ${length}`);
+};
+
+const outOfBounds = (code: ErrorCode, param: string, what: string, expected: string, got: unknown) =>
+  fault(code, param, `Invalid '${param}': ${what}. Expected ${expected}, but got ${got} instead.`);
 
 const fault = (code: ErrorCode, param: string, message: string) =>
   new MeshError("invalid_request", message, { code, param });

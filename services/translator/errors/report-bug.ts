@@ -1,7 +1,7 @@
 import { toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 
-/** Logs what the caller is not told: an error that nobody threw on purpose. Others are not logged here. */
+/** Logs what the caller does not see: an error that was not thrown on purpose. Others are not logged here. */
 export function reportBug(log: Log, thrown: unknown, requestId: string): void {
   const error = toMeshError(thrown);
   if (error.kind === "internal")

@@ -34,10 +34,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // Of the engine's own message only the place is told: it quotes the prompt.
-    const place = /\(line \d+ column \d+\)/.exec((error as Error).message)?.[0] ?? "";
+    // Only the position of the parser's own message is passed on: the rest quotes the prompt.
+    const position = /\(line \d+ column \d+\)/.exec((error as Error).message)?.[0] ?? "";
     throw badJson(
-      `This likely means you aren't using your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid JSON ${place}`.trimEnd() +
+      `This likely means you aren't using your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid JSON ${position}`.trimEnd() +
         ".",
     );
   }

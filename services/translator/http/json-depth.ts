@@ -7,7 +7,7 @@ const closing = 0x7d;
 
 /**
  * Whether JSON text nests arrays and objects deeper than `limit`. Looked at before it is parsed, because ten
- * megabytes of brackets keep `JSON.parse` busy for seconds. About 2 ns a byte; long strings, such as pictures,
+ * megabytes of brackets keep `JSON.parse` busy for seconds. About 2 ns a byte; long strings, such as images,
  * are skipped over. Says nothing about whether the text is JSON at all.
  */
 export function nestsDeeperThan(json: Uint8Array, limit: number): boolean {

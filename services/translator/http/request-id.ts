@@ -13,5 +13,5 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
   return typeof sent === "string" && printable.test(sent) ? sent : newId("req_");
 }
 
-/** What may stand in a header and in a log line without quoting. */
+/** What needs no quoting in a header or a log line. */
 const printable = /^[\w.~+/=:@-]{1,128}$/;

@@ -29,7 +29,7 @@ export class SseStream {
   /** Where chunks go directly; undefined while they must go by way of the response. */
   #socket: Socket | undefined;
   #ended = false;
-  /** The last write was told to wait; by now the client may have caught up. */
+  /** The last write filled the socket's buffer; by now the client may have caught up. */
   #full = false;
   /** When something last left, on the clock. */
   #lastWriteAt: number;
@@ -134,7 +134,7 @@ export class SseStream {
    */
   #writeResponse(text: string, encoding: BufferEncoding): boolean {
     const response = this.#response;
-    // Written to after that, it would throw an error event that nobody catches.
+    // Written to after that, it would throw an error event that nothing catches.
     if (response.destroyed) return true;
     const taken = response.write(text, encoding);
     if (response.chunkedEncoding && response.socket instanceof Socket) this.#socket = response.socket;

@@ -17,23 +17,23 @@ export interface Network {
 /** Takes the number of bytes that have come, piece by piece. Throws when they are too many. */
 export type CountBytes = (bytes: number) => void;
 
-/** A picture's bytes, and what kind they are. */
+/** An image's bytes, and what kind they are. */
 export interface FetchedImage {
   readonly data: Uint8Array;
   readonly mimeType: string;
 }
 
 /** How often an address may lead to another one. */
-export const mostRedirects = 3;
-/** The largest picture. */
+export const maxRedirects = 3;
+/** The largest image. */
 export const imageBytesLimit = 10_000_000;
 
 /**
- * Fetches one picture. Every host on the way is resolved once, refused when any of its addresses is not allowed, and
- * connected to at these addresses. Throws an `ImageProblem` when there is no picture to be had.
+ * Fetches one image. Every host on the way is resolved once, refused when any of its addresses is not allowed, and
+ * connected to at these addresses. Throws an `ImageProblem` when there is no image to be had.
  *
  * That a host is not allowed, has no name or does not answer is one and the same to the caller, who would otherwise
- * learn what there is in the operator's own network. What else is told, a server of the public internet has said.
+ * learn what there is in the operator's own network. All other messages come from servers of the public internet.
  */
 export async function fetchImage(
   from: URL,
@@ -47,14 +47,14 @@ export async function fetchImage(
     const { statusCode: status = 0, headers } = response;
     if (isRedirect(status) && headers.location !== undefined) {
       response.destroy();
-      if (redirects === mostRedirects)
-        throw new ImageProblem(`the address redirects more than ${mostRedirects} times. ${useFinal}`);
+      if (redirects === maxRedirects)
+        throw new ImageProblem(`the address redirects more than ${maxRedirects} times. ${useFinal}`);
       url = parseAddress(headers.location, url);
       continue;
     }
     try {
       checkHead(response);
-      return await readPicture(response, countBytes);
+      return await readImage(response, countBytes);
     } finally {
       response.destroy();
     }
@@ -72,7 +72,7 @@ export async function fetchImage(
     }
   }
 
-  async function readPicture(response: IncomingMessage, count: CountBytes): Promise<FetchedImage> {
+  async function readImage(response: IncomingMessage, count: CountBytes): Promise<FetchedImage> {
     const data = await readBody(response, count).catch((thrown: unknown) => {
       signal.throwIfAborted();
       throw thrown instanceof ImageProblem
@@ -89,7 +89,7 @@ export async function fetchImage(
 
 const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
-/** Throws when what comes is no picture, before any of it is read. */
+/** Throws when what comes is no image, before any of it is read. */
 function checkHead(response: IncomingMessage): void {
   const { statusCode, headers } = response;
   if (statusCode !== 200)

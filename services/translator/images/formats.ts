@@ -1,4 +1,4 @@
-/** What kind of picture the bytes are, by how they begin; undefined when they are none that models take. */
+/** What kind of image the bytes are, by how they begin; undefined when they are none that models take. */
 export const mimeTypeOf = (data: Uint8Array): ImageMimeType | undefined =>
   formats.find(({ matches }) => matches(data))?.mimeType;
 
@@ -12,7 +12,7 @@ const formats = [
   },
 ] as const;
 
-/** The kinds of pictures that models take. */
+/** The kinds of images that models take. */
 export type ImageMimeType = (typeof formats)[number]["mimeType"];
 
 /** All of them. */

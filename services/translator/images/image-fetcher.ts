@@ -8,25 +8,25 @@ import type { RemoteImage } from "./remote-images.ts";
 import { resolveName } from "./resolve-name.ts";
 
 /**
- * Fills in the pictures of one request, fetching all of them at once. Throws the fault of the first that fails, which
+ * Fills in the images of one request, fetching all of them at once. Throws the fault of the first that fails, which
  * ends the others, or the signal's reason when it aborts.
  */
 export type FetchImages = (images: readonly RemoteImage[], signal: AbortSignal) => Promise<void>;
 
-/** How long all pictures of a request together may take, in milliseconds. */
+/** How long all images of a request together may take, in milliseconds. */
 export const fetchTimeoutMs = 5000;
 /** How large they may be together, in bytes: about what a body of the default size can carry itself. */
 export const requestBytesLimit = 20_000_000;
-/** How many pictures are fetched at a time, whoever asks: each takes up to 10 MB of memory. */
-const mostAtOnce = 16;
-const mostWaiting = 256;
+/** How many images are fetched at a time for all callers: each takes up to 10 MB of memory. */
+const maxAtOnce = 16;
+const maxWaiting = 256;
 
 /** The public internet. */
 const internet: Network = { resolveName, isAllowed: isGlobalAddress };
 
-/** Makes what fetches pictures for all requests of a translator. Whoever gives another network guards it himself. */
+/** Makes what fetches images for all requests of a translator. A network other than the internet guards itself. */
 export function createImageFetcher(clock: Clock, network: Network = internet): FetchImages {
-  const permits = new Permits(mostAtOnce, mostWaiting);
+  const permits = new Permits(maxAtOnce, maxWaiting);
   return async (images, signal) => {
     if (images.length === 0) return;
     const controller = linkSignal(signal);

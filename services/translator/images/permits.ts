@@ -6,15 +6,15 @@ export const tooBusy = () =>
     retryAfterMs: 1000,
   });
 
-/** Lets so many work at a time; the others wait their turn, and not too many of them. */
+/** Limits how many work at a time; others wait their turn, up to a limit of their own. */
 export class Permits {
-  readonly #mostWaiting: number;
+  readonly #maxWaiting: number;
   readonly #waiting = new Set<() => void>();
   #free: number;
 
-  constructor(most: number, mostWaiting: number) {
+  constructor(most: number, maxWaiting: number) {
     this.#free = most;
-    this.#mostWaiting = mostWaiting;
+    this.#maxWaiting = maxWaiting;
   }
 
   /** Runs `work` when it is its turn. Throws `saturated` when too many wait, or the signal's reason when it aborts. */
@@ -33,7 +33,7 @@ export class Permits {
       this.#free--;
       return;
     }
-    if (this.#waiting.size >= this.#mostWaiting) throw tooBusy();
+    if (this.#waiting.size >= this.#maxWaiting) throw tooBusy();
     await new Promise<void>((resolve, reject) => {
       const onTurn = () => {
         signal.removeEventListener("abort", onAbort);

@@ -4,7 +4,7 @@ import { isIP, type LookupFunction } from "node:net";
 import { imageMimeTypes } from "./formats.ts";
 
 /**
- * Asks `url` with GET, of one of these addresses and nobody else: the name is not looked up again. The host header,
+ * Asks `url` with GET, at one of these addresses only: the name is not looked up again. The host header,
  * the name in the TLS handshake and the name that the certificate must have are the URL's. Nothing of this process
  * goes along: no cookies, no credentials, no proxy of the environment. Rejects when no answer begins.
  */
@@ -45,7 +45,7 @@ export function requestPinned(
 /** The host as addresses are written elsewhere: IPv6 without its brackets. */
 export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
 
-/** Answers with what is known already. Of a host that is an address itself nobody asks. */
+/** Answers with what is known already; not asked for a host that is an address itself. */
 const pinTo =
   (addresses: readonly string[]): LookupFunction =>
   (_host, { all }, callback) => {

@@ -1,6 +1,6 @@
 import { Resolver } from "node:dns/promises";
 
-/** The addresses of a host name, IPv4 first; none when it has none or nobody knows. */
+/** The addresses of a host name, IPv4 first; none when it has none or they cannot be found out. */
 export type ResolveName = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**

@@ -1,10 +1,10 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
-/** What can be asked for now, in order of name. Throws when nobody can say. */
+/** The models that are served now, in order of name. Throws when no router can be asked. */
 export type ListModels = () => Promise<readonly Model[]>;
 
-/** How long an answer stands, in milliseconds. */
+/** How long an answer is reused, in milliseconds. */
 const freshMs = 1000;
 /** The same when there is no model: a mesh that just starts has one any moment. */
 const emptyFreshMs = 100;

@@ -1,14 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { requireApiKey } from "../anthropic/auth.ts";
-import { createModelInfo, createModelPage, speaksAnthropic } from "../anthropic/models.ts";
-import { createSendError } from "../anthropic/send-error.ts";
+import { createSendError } from "../anthropic/errors.ts";
 import type { Authenticate } from "../auth/keys.ts";
 import { apiKeyCredentials, requireKey } from "../auth/require-key.ts";
-import { wrongMethod } from "../errors/http-faults.ts";
-import { registerAtMounts } from "../http/mounts.ts";
-import { refuseEncoding } from "../http/refuse-encoding.ts";
-import { pathOf } from "../http/request-context.ts";
+import { addResource, registerAtMounts } from "../http/resource.ts";
+import { createModelInfo, createModelPage, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
 import { createModelRoute, createModelsRoute } from "./routes.ts";
 
@@ -22,7 +19,7 @@ export interface ModelsOptions {
 
 /**
  * The list of models, at both mounts. OpenAI's clients and Anthropic's ask for it at the same address, so each is
- * answered in its own way: whoever sends `anthropic-version` in Anthropic's. Both take the key in either header.
+ * answered in its own way: requests with `anthropic-version` in Anthropic's. Both take the key in either header.
  */
 export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
   registerAtMounts(app, (scope) => registerRoutes(scope, options));
@@ -43,21 +40,14 @@ function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
     (speaksAnthropic(request) ? anthropicKey : openAiKey)(request, reply, next);
   });
 
-  const routes = [
-    { url: "/models", openAi: createModelsRoute(listModels), anthropic: createModelPage(listModels) },
-    { url: "/models/*", openAi: createModelRoute(listModels), anthropic: createModelInfo(listModels) },
-  ];
-  for (const { url, openAi, anthropic } of routes) {
-    scope.get(url, { onRequest: refuseEncoding }, (request) =>
-      speaksAnthropic(request) ? anthropic(request) : openAi(request),
-    );
-    scope.route({
-      method: ["POST", "PUT", "PATCH", "DELETE"],
-      url,
-      onRequest: (request: FastifyRequest) => {
-        throw wrongMethod(request.method, pathOf(request), "GET");
-      },
-      handler: async () => undefined,
-    });
-  }
+  const listOpenAi = createModelsRoute(listModels);
+  const getOpenAi = createModelRoute(listModels);
+  const listAnthropic = createModelPage(listModels);
+  const getAnthropic = createModelInfo(listModels);
+  addResource(scope, "/models", {
+    GET: (request) => (speaksAnthropic(request) ? listAnthropic(request) : listOpenAi()),
+  });
+  addResource(scope, "/models/*", {
+    GET: (request) => (speaksAnthropic(request) ? getAnthropic(request) : getOpenAi(request)),
+  });
 }

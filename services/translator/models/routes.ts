@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify";
+import { z } from "zod";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { count, type Described, unixSeconds } from "../answers/schema.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
 import { pathOf } from "../http/request-context.ts";
@@ -23,10 +25,21 @@ export const createModelRoute =
   };
 
 /** OpenAI's model object, and the context as OpenRouter adds it. */
-const toModelObject = ({ name, since, contextLength }: Model): object => ({
+export const modelObject = z.object({
+  id: z.string().describe("The ID that requests refer to the model by."),
+  object: z.literal("model"),
+  created: unixSeconds,
+  owned_by: z.string(),
+  context_length: count.optional().describe("The longest context that a node offers, in tokens."),
+});
+
+/** All that are served. */
+export const modelList = z.object({ object: z.literal("list"), data: z.array(modelObject) });
+
+const toModelObject = ({ name, since, contextLength }: Model): Described<typeof modelObject> => ({
   id: name,
   object: "model",
   created: Number(since),
   owned_by: "cxmpute-mesh",
-  ...(contextLength === 0 ? {} : { context_length: contextLength }),
+  context_length: contextLength || undefined,
 });

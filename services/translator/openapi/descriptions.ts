@@ -1,28 +1,18 @@
 import type { RouteDescription } from "./route-description.ts";
-import { catalogue } from "./routes/catalogue.ts";
-import { chatCompletions } from "./routes/chat-completions.ts";
-import { completions } from "./routes/completions.ts";
-import { embeddings } from "./routes/embeddings.ts";
-import { healthz, readyz } from "./routes/health.ts";
+import { chatCompletions, completions, embeddings } from "./routes/completions.ts";
 import { countTokens, messages } from "./routes/messages.ts";
-import { model, models } from "./routes/models.ts";
-import { openapi } from "./routes/openapi.ts";
-import {
-  cancelResponse,
-  createResponse,
-  deleteResponse,
-  getResponse,
-  listInputItems,
-} from "./routes/responses.ts";
+import { catalogue, model, models } from "./routes/models.ts";
+import * as responses from "./routes/responses.ts";
+import { healthz, openapi, readyz } from "./routes/service.ts";
 
-/** Every route that is served, in the order of the document. A new route gets a file in `routes/` and a word here. */
+/** Every route that is served, in the order of the document. A new route gets its place in `routes/` and a word here. */
 export const descriptions: readonly RouteDescription[] = [
   chatCompletions,
-  createResponse,
-  getResponse,
-  deleteResponse,
-  cancelResponse,
-  listInputItems,
+  responses.createResponse,
+  responses.getResponse,
+  responses.deleteResponse,
+  responses.cancelResponse,
+  responses.listInputItems,
   messages,
   countTokens,
   completions,

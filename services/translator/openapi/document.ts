@@ -1,27 +1,28 @@
+import { z } from "zod";
 import { errorSchema, headers, toFaultResponses } from "./faults.ts";
-import type { JsonSchema, RouteDescription } from "./route-description.ts";
+import { type JsonSchema, type RouteDescription, uriOf } from "./route-description.ts";
 
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: object;
   readonly servers: readonly object[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, object | undefined>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> } & Readonly<
     Record<string, object>
   >;
   readonly security: readonly object[];
 }
 
-const apiServers = [{ url: "/v1" }, { url: "/api/v1", description: "The same under its longer name." }];
+const apiServers = [{ url: "/v1" }, { url: "/api/v1", description: "The same API under a longer path." }];
 const rootServer = { url: "/" };
 
 /** Puts the descriptions of all routes together. */
 export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument {
-  const paths: Record<string, Record<string, object>> = {};
+  const paths: Record<string, Record<string, object | undefined>> = {};
   for (const route of routes) {
     paths[route.path] = {
-      ...(route.mount === "api" ? {} : { servers: serversOf(route) }),
+      servers: serversOf(route),
       ...paths[route.path],
       [route.method]: toOperation(route),
     };
@@ -32,15 +33,15 @@ export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument
       title: "cxmpute-mesh",
       version: "1",
       description:
-        "One OpenAI-compatible endpoint in front of many machines. Unknown parameters are ignored unless the operator has them refused; parameters that " +
-        "cannot be honoured are refused by name. The gRPC and Connect surface, `cxmpute.router.v1.RouterService`, is " +
-        "described by its protos.",
+        "One OpenAI-compatible endpoint in front of many machines. Unknown parameters are ignored unless the operator " +
+        "rejects them; known parameters that are not supported are rejected by name. The gRPC and Connect API, " +
+        "`cxmpute.router.v1.RouterService`, is described by its .proto files.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: apiServers,
     paths,
     components: {
-      schemas: { Error: errorSchema, ...Object.assign({}, ...routes.map(({ schemas }) => schemas)) },
+      schemas: toJsonSchemas(Object.assign({ Error: errorSchema }, ...routes.map(({ schemas }) => schemas))),
       headers,
       parameters: { userId },
       securitySchemes: { key: { type: "http", scheme: "bearer" } },
@@ -49,30 +50,41 @@ export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument
   };
 }
 
-const serversOf = ({ mount }: RouteDescription): readonly object[] =>
-  mount === "both" ? [rootServer, ...apiServers] : [rootServer];
+/** Schemas by name, as JSON schemas: those that check requests, so that types and bounds are those that hold. */
+function toJsonSchemas(schemas: Readonly<Record<string, z.ZodType>>): Record<string, JsonSchema> {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  // As input, because clients have to expect more properties than those that are described.
+  const described = z.toJSONSchema(registry, { io: "input", unrepresentable: "any", uri: uriOf }).schemas;
+  return Object.fromEntries(
+    Object.entries(described).map(([name, { $schema, $id, ...schema }]) => [name, schema]),
+  );
+}
+
+/** Undefined where they are those of the document. */
+function serversOf({ mount }: RouteDescription): readonly object[] | undefined {
+  if (mount === undefined) return undefined;
+  return mount === "both" ? [rootServer, ...apiServers] : [rootServer];
+}
 
 function toOperation(route: RouteDescription): object {
-  const { operation, faults } = route;
+  const { method, path, mount, faults, faultForm, schemas, ...operation } = route;
   const isKeyed = faults.includes("key");
-  const parameters = [
-    ...(operation.parameters ?? []),
-    ...(isKeyed ? [{ $ref: "#/components/parameters/userId" }] : []),
-  ];
+  const userIds = isKeyed ? [{ $ref: "#/components/parameters/userId" }] : [];
+  const parameters = [...(operation.parameters ?? []), ...userIds];
+  const headers = {
+    "x-request-id": { $ref: "#/components/headers/xRequestId" },
+    "openai-processing-ms": { $ref: "#/components/headers/processingMs" },
+  };
   const answers = Object.entries(operation.responses).map(([status, response]) => [
     status,
-    {
-      headers: {
-        "x-request-id": { $ref: "#/components/headers/xRequestId" },
-        "openai-processing-ms": { $ref: "#/components/headers/processingMs" },
-      },
-      ...response,
-    },
+    { headers, ...response },
   ]);
   return {
     ...operation,
-    ...(parameters.length === 0 ? {} : { parameters }),
-    ...(isKeyed ? {} : { security: [] }),
+    // What is undefined does not appear in JSON.
+    parameters: parameters.length === 0 ? undefined : parameters,
+    security: isKeyed ? undefined : [],
     // What a route says itself counts more than what all of them have in common.
     responses: { ...toFaultResponses(route), ...Object.fromEntries(answers) },
   };
@@ -82,6 +94,6 @@ const userId = {
   name: "X-User-Id",
   in: "header",
   required: false,
-  description: "The key's own user. May be left out.",
+  description: "The user that the API key belongs to. Optional.",
   schema: { type: "string" },
 };

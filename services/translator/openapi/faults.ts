@@ -1,26 +1,16 @@
+import { z } from "zod";
 import { kinds } from "../../../core/errors/kinds.ts";
 import { errorCodes } from "../errors/codes.ts";
 import { httpFaults } from "../errors/http-error.ts";
-import {
-  type JsonSchema,
-  json,
-  objectOf,
-  orNull,
-  type RouteDescription,
-  ref,
-  text,
-} from "./route-description.ts";
+import { json, type RouteDescription } from "./route-description.ts";
 
 /** OpenAI's envelope. */
-export const errorSchema: JsonSchema = objectOf({
-  error: objectOf({
-    message: { ...text, description: "What was wrong, where, and what to do." },
-    type: {
-      enum: [...new Set(Object.values(kinds).map(({ type }) => type))],
-      description: "The class of the fault.",
-    },
-    param: { ...orNull(text), description: "The parameter at fault, such as `messages[0].role`." },
-    code: { ...orNull({ enum: errorCodes }), description: "What to match on." },
+export const errorSchema = z.object({
+  error: z.object({
+    message: z.string().describe("What is wrong, where, and what to do."),
+    type: z.enum(Object.values(kinds).map(({ type }) => type)).describe("The class of the error."),
+    param: z.string().nullable().describe("The parameter at fault, such as `messages[0].role`."),
+    code: z.enum(errorCodes).nullable().describe("A stable code for programs to match."),
   }),
 });
 
@@ -40,20 +30,20 @@ const early = [408, 414, 431];
 
 /** What the statuses mean, with the codes of `errors/` that have them. */
 const meanings: Readonly<Record<number, string>> = {
-  400: "The request is wrong.",
-  401: "The key is missing or wrong, or belongs to another user than `X-User-Id` says.",
-  404: "There is no such thing, or nothing at this address.",
+  400: "The request is invalid.",
+  401: "The API key is missing or incorrect, or belongs to another user than `X-User-Id`.",
+  404: "The model or object does not exist, or there is nothing at this URL.",
   408: "The request did not arrive in time.",
   413: "The body is too large.",
-  414: "The address is too long.",
+  414: "The URL is too long.",
   415: "The body is not JSON, or is compressed.",
-  429: "This caller has too much under way. Wait for `retry-after-ms`.",
+  429: "Too many requests of this caller are in progress. Retry after `retry-after-ms`.",
   431: "The headers are too large.",
-  500: "A fault of the service.",
-  502: "The node that answered was lost or failed, and so did others.",
-  503: "The mesh is full, or no node serves the model now. Wait for `retry-after-ms`.",
-  504: "There was no answer in time.",
-  508: "Meshes serve each other's models in a ring, and nobody in it has this one itself.",
+  500: "Internal error of the service.",
+  502: "The node that was answering was lost or failed, and so did the nodes that were tried after it.",
+  503: "The mesh is at capacity, or no node serves the model at the moment. Retry after `retry-after-ms`.",
+  504: "The answer did not arrive in time.",
+  508: "Loop detected: meshes serve each other's models, and none of them has this one itself.",
 };
 
 const codesOf = (status: number): string => {
@@ -85,7 +75,7 @@ const toResponse = (status: number, codes: string, schema: string): object => ({
       ? { "retry-after": header("retryAfter"), "retry-after-ms": header("retryAfterMs") }
       : {}),
   },
-  content: json(ref(schema)),
+  content: json(schema),
 });
 
 const header = (name: string): object => ({ $ref: `#/components/headers/${name}` });
@@ -94,13 +84,13 @@ const header = (name: string): object => ({ $ref: `#/components/headers/${name}`
 export const headers = {
   xRequestId: {
     description:
-      "The request's id, as the caller gave it in the same header or as it was made here; in every log.",
-    schema: text,
+      "The ID of the request: the one sent in the same header, or a new one. It appears in every log.",
+    schema: { type: "string" },
   },
   processingMs: {
-    description: "Milliseconds until the answer began.",
-    schema: text,
+    description: "Milliseconds from the arrival of the request to the start of the answer.",
+    schema: { type: "string" },
   },
-  retryAfter: { description: "Seconds to wait before another try.", schema: text },
-  retryAfterMs: { description: "Milliseconds to wait before another try.", schema: text },
+  retryAfter: { description: "Seconds to wait before a retry.", schema: { type: "string" } },
+  retryAfterMs: { description: "Milliseconds to wait before a retry.", schema: { type: "string" } },
 };

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { apiMounts } from "../http/mounts.ts";
+import { apiMounts } from "../http/resource.ts";
 
 /** `/openapi.json`, at the root and at both mounts. It asks for no key: what is served is no secret. */
 export function registerOpenApi(app: FastifyInstance): void {

@@ -30,6 +30,16 @@ describe("the request that is described is the one that is checked", () => {
     });
   });
 
+  test.each(Object.keys(document.components.schemas).filter((name) => name.endsWith("Request")))(
+    "every parameter of a %s is described, in a sentence",
+    (name) => {
+      const entries = Object.entries(requestOf(name).properties);
+      expect(entries.length).toBeGreaterThan(2);
+      for (const [parameter, { description }] of entries)
+        expect([parameter, description]).toEqual([parameter, expect.stringMatching(/^[A-Z].*\.$/)]);
+    },
+  );
+
   test.each([
     { name: "ChatCompletionRequest", checked: chatRequestSchema, body: question() },
     { name: "CompletionRequest", checked: completionRequestSchema, body: { model: "m", prompt: "hi" } },

@@ -23,7 +23,7 @@ export const itemNotFound = (id: string) =>
     { param: "input" },
   );
 
-/** A result came of a call that nobody made. */
+/** A result of a call that was not made. */
 export const orphanOutput = (callId: string) =>
   wrongMeaning("input", `No tool call found for function call output with call_id ${shorten(callId)}.`);
 

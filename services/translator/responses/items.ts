@@ -1,92 +1,95 @@
+import { z } from "zod";
+import { type Described, tokenLogprob } from "../answers/schema.ts";
+
 // What goes into a model and comes out of it, as OpenAI's Responses API has it: a list of items. Input is brought
 // into this form when it is read, so that what is stored, listed and translated is one and the same.
 
-/** How far an item has come. */
-export type ItemStatus = "in_progress" | "completed" | "incomplete";
+const status = z.enum(["in_progress", "completed", "incomplete"]);
+/** Of the tokens of a text. */
+export const logprobs = z.array(tokenLogprob).describe("Empty unless requested.");
 
-/** Text that goes in. */
-export interface InputText {
-  readonly type: "input_text";
-  readonly text: string;
-}
+const inputText = z.object({ type: z.literal("input_text"), text: z.string() });
+const inputImage = z.object({
+  type: z.literal("input_image"),
+  image_url: z.string(),
+  detail: z.enum(["auto", "low", "high"]),
+});
+/** A text of the model. */
+export const outputText = z.object({
+  type: z.literal("output_text"),
+  annotations: z.array(z.unknown()),
+  logprobs,
+  text: z.string(),
+});
+const refusal = z.object({ type: z.literal("refusal"), refusal: z.string() });
+/** A model's reasoning, openly. */
+export const reasoningText = z.object({ type: z.literal("reasoning_text"), text: z.string() });
+/** A model's reasoning, as a summary. */
+export const summaryText = z.object({ type: z.literal("summary_text"), text: z.string() });
 
-/** A picture that goes in, as a data URL. */
-export interface InputImage {
-  readonly type: "input_image";
-  readonly image_url: string;
-  readonly detail: "auto" | "low" | "high";
-}
+const itemHead = { id: z.string(), status };
 
-/** Text that a model has said. */
-export interface OutputText {
-  readonly type: "output_text";
-  readonly annotations: readonly unknown[];
-  /** Empty unless asked for. */
-  readonly logprobs: readonly unknown[];
-  readonly text: string;
-}
+const inputMessage = z.object({
+  ...itemHead,
+  type: z.literal("message"),
+  content: z.array(z.union([inputText, inputImage])),
+  role: z.enum(["user", "system", "developer"]),
+});
 
-/** What a model has said instead of an answer. */
-export interface Refusal {
-  readonly type: "refusal";
-  readonly refusal: string;
-}
+const outputMessage = z.object({
+  ...itemHead,
+  type: z.literal("message"),
+  content: z.array(z.union([outputText, refusal])),
+  role: z.literal("assistant"),
+});
 
-/** What somebody says to the model. */
-export interface InputMessage {
-  readonly id: string;
-  readonly type: "message";
-  readonly status: ItemStatus;
-  readonly content: readonly (InputText | InputImage)[];
-  readonly role: "user" | "system" | "developer";
-}
+const reasoningItem = z.object({
+  ...itemHead,
+  type: z.literal("reasoning"),
+  summary: z.array(summaryText).describe("The reasoning, where the request asked for a summary."),
+  content: z
+    .array(reasoningText)
+    .optional()
+    .describe("The reasoning, where the request did not ask for a summary."),
+});
 
-/** What the model says. */
-export interface OutputMessage {
-  readonly id: string;
-  readonly type: "message";
-  readonly status: ItemStatus;
-  readonly content: readonly (OutputText | Refusal)[];
-  readonly role: "assistant";
-}
+const functionCall = z.object({
+  ...itemHead,
+  type: z.literal("function_call"),
+  arguments: z.string().describe("JSON as the model generated it, which may be invalid."),
+  call_id: z.string().describe("What the function call's output must refer to."),
+  name: z.string(),
+});
 
-/** What the model thinks: openly in `content`, or in `summary` where the request asked for that. */
-export interface ReasoningItem {
-  readonly id: string;
-  readonly type: "reasoning";
-  readonly status: ItemStatus;
-  readonly summary: readonly { readonly type: "summary_text"; readonly text: string }[];
-  readonly content?: readonly { readonly type: "reasoning_text"; readonly text: string }[];
-}
-
-/** A function that the model calls. */
-export interface FunctionCall {
-  readonly id: string;
-  readonly type: "function_call";
-  readonly status: ItemStatus;
-  /** JSON text. */
-  readonly arguments: string;
-  /** What the result names. */
-  readonly call_id: string;
-  readonly name: string;
-}
-
-/** What a called function has returned. */
-export interface FunctionCallOutput {
-  readonly id: string;
-  readonly type: "function_call_output";
-  readonly status: ItemStatus;
-  readonly call_id: string;
-  readonly output: string | readonly InputText[];
-}
+const functionCallOutput = z.object({
+  ...itemHead,
+  type: z.literal("function_call_output"),
+  call_id: z.string(),
+  output: z.union([z.string(), z.array(inputText)]),
+});
 
 /** What a model makes. */
-export type OutputItem = OutputMessage | ReasoningItem | FunctionCall;
+export const outputItem = z.union([outputMessage, reasoningItem, functionCall]);
 
+/** What a response may have been made of. */
+export const inputItem = z.union([outputItem, inputMessage, functionCallOutput]);
+
+/** What a user, a system or a developer says to the model. */
+export type InputMessage = Described<typeof inputMessage>;
+export type OutputMessage = Described<typeof outputMessage>;
+export type ReasoningItem = Described<typeof reasoningItem>;
+export type FunctionCall = Described<typeof functionCall>;
+export type FunctionCallOutput = Described<typeof functionCallOutput>;
+/** What a model makes. */
+export type OutputItem = Described<typeof outputItem>;
 /** One step of a conversation. */
-export type Item = InputMessage | FunctionCallOutput | OutputItem;
+export type Item = Described<typeof inputItem>;
+/** Something of a message that goes in. */
+export type InputPart = InputMessage["content"][number];
+/** How far an item has come. */
+export type ItemStatus = Item["status"];
 
-/** Stands in a request for an item that is stored. */
+/** Refers to an item that is stored. */
 export interface ItemReference {
   readonly type: "item_reference";
   readonly id: string;

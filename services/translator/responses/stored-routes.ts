@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { toFault } from "../chat/request/to-fault.ts";
-import { integer, object, optional, text, word } from "../chat/request/vocabulary.ts";
 import { unsupportedParameter, wrongMeaning } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
+import { checkBody } from "../requests/check-body.ts";
+import { integer, object, optional, text, word } from "../requests/vocabulary.ts";
 import { responseNotFound } from "./faults.ts";
-import type { Item } from "./items.ts";
+import { type Item, inputItem } from "./items.ts";
 import { inputHistoryOf, type ResponseStore, type StoredResponse } from "./store/response-store.ts";
 
 // What can be done with a response that is kept, by the key's owner alone.
@@ -22,6 +22,13 @@ export const createGetRoute =
     return Buffer.from(stored.response);
   };
 
+/** A response is no longer stored. */
+export const responseDeleted = z.object({
+  id: z.string(),
+  object: z.literal("response"),
+  deleted: z.literal(true),
+});
+
 /** `DELETE /responses/{id}`: responses that continue it keep what they have of it. */
 export const createDeleteRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const id = idOf(request);
@@ -34,6 +41,15 @@ export const createCancelRoute = (store: ResponseStore) => async (request: Fasti
   await find(store, request);
   throw new MeshError("invalid_request", "Cannot cancel a synchronous response.");
 };
+
+/** Some of the items that a response was made of. */
+export const inputItemPage = z.object({
+  object: z.literal("list"),
+  data: z.array(inputItem),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+});
 
 /** `GET /responses/{id}/input_items`: all that the response was made of, the latest first, page by page. */
 export const createInputItemsRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
@@ -72,14 +88,8 @@ function parsePage(query: JsonObject): { order: "asc" | "desc"; after: string | 
   const { limit } = query;
   // A query is all text; what is no number stays what it is, to be refused.
   const raw = typeof limit === "string" && /^-?\d+$/.test(limit) ? { ...query, limit: Number(limit) } : query;
-  const { data, error }: { data?: z.output<typeof pageSchema> | undefined; error?: z.ZodError | undefined } =
-    pageSchema.safeParse(raw);
-  if (error !== undefined) throw toFault(error.issues[0]!, raw);
-  return {
-    order: data?.order ?? "desc",
-    after: data?.after ?? undefined,
-    limit: data?.limit ?? defaultLimit,
-  };
+  const { order, after, limit: size } = checkBody(pageSchema, raw);
+  return { order: order ?? "desc", after: after ?? undefined, limit: size ?? defaultLimit };
 }
 
 function indexAfter(items: readonly Item[], id: string): number {

@@ -98,7 +98,7 @@ class PooledAnswer implements Pourable<GenerationEvent> {
       } catch (error) {
         this.#events = undefined;
         const { kind } = toMeshError(error);
-        // What a router that answers has said tells the caller more than that another one is gone.
+        // The word of a router that answers is worth more to the caller than that another one is gone.
         if (failure === undefined || kind !== "node_lost") failure = error;
         if (this.#signal.aborted || !(await mayBeBetterElsewhere(kind, link, relay))) throw error;
       }

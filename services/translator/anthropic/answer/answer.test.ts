@@ -14,7 +14,7 @@ import {
 } from "../../../../test/support/translator/translator.ts";
 import type { MessagesRequest } from "../request/index.ts";
 import { MessageCollector } from "./collector.ts";
-import { EventEncoder } from "./events.ts";
+import { MessageEncoder } from "./events.ts";
 
 const head = { id: "msg_1", model: "m" };
 const request: MessagesRequest = {
@@ -34,7 +34,7 @@ function messageOf(events: readonly GenerationEvent[], more: Partial<MessagesReq
 
 /** The stream that an answer makes. */
 function streamOf(events: readonly GenerationEvent[], more: Partial<MessagesRequest> = {}): string {
-  const encoder = new EventEncoder(head, { ...request, ...more });
+  const encoder = new MessageEncoder(head, { ...request, ...more });
   return events.map((event) => encoder.encode(event)).join("");
 }
 

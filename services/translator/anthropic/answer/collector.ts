@@ -3,8 +3,10 @@ import type {
   GenerationEvent,
   ToolCallDelta,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { JsonObject } from "../../http/json-body.ts";
 import type { MessagesRequest } from "../request/index.ts";
 import {
+  type ContentBlock,
   type MessageHead,
   toMessage,
   toStopWord,
@@ -56,13 +58,13 @@ export class MessageCollector {
       call.text += argumentsJson;
       return;
     }
-    const begun: Block = { kind: "call", id, name, text: argumentsJson };
-    this.#calls.push(begun);
-    this.#blocks.push(begun);
+    const block: Block = { kind: "call", id, name, text: argumentsJson };
+    this.#calls.push(block);
+    this.#blocks.push(block);
   }
 }
 
-function toBlock(block: Block): object {
+function toBlock(block: Block): ContentBlock {
   switch (block.kind) {
     case "text":
       return toTextBlock(block.text);
@@ -73,11 +75,11 @@ function toBlock(block: Block): object {
   }
 }
 
-/** A call that was cut in the middle has no input that could be told; `stop_reason` says that it was cut. */
-function parseInput(json: string): unknown {
+/** A call that was cut in the middle has no input that could be shown; `stop_reason` says that it was cut. */
+function parseInput(json: string): JsonObject {
   try {
     const input: unknown = JSON.parse(json);
-    return typeof input === "object" && input !== null ? input : {};
+    return typeof input === "object" && input !== null ? (input as JsonObject) : {};
   } catch {
     return {};
   }

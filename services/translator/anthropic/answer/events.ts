@@ -5,9 +5,12 @@ import type {
   GenerationEvent,
   ToolCallDelta,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { escapeJson, quoteJson } from "../../chat/answer/escape.ts";
+import { escapeJson, quoteJson } from "../../answers/escape.ts";
+import type { EventEncoder } from "../../answers/late-stream.ts";
 import type { MessagesRequest } from "../request/index.ts";
 import {
+  type ContentBlock,
+  type MessageDelta,
   type MessageHead,
   toCounts,
   toMessage,
@@ -17,7 +20,7 @@ import {
   toToolUseBlock,
 } from "./wire.ts";
 
-/** One event of a stream; its name stands in the data too. */
+/** One event of a stream; its data repeats the name. */
 export const toEvent = (name: string, json: string): string => `event: ${name}\ndata: ${json}\n\n`;
 
 /** Clients know it and pass over it; it shows them that the stream is alive. */
@@ -30,10 +33,10 @@ const ping = toEvent("ping", '{"type":"ping"}');
  *
  * Blocks follow each other and never mix: what is of another kind ends the open one.
  */
-export class EventEncoder {
+export class MessageEncoder implements EventEncoder {
   readonly #head: MessageHead;
   readonly #request: MessagesRequest;
-  #begun = false;
+  #started = false;
   #open: "none" | "text" | "thinking" | "call" = "none";
   /** Of the open block, or of the next one. */
   #index = 0;
@@ -54,18 +57,18 @@ export class EventEncoder {
     switch (event.case) {
       case "delta": {
         const blocks = this.#encodeDelta(event.value);
-        return blocks === "" ? "" : this.#begin() + blocks;
+        return blocks === "" ? "" : this.#start() + blocks;
       }
       case "finished":
-        return this.#begin() + this.#close() + this.#encodeEnd(event.value);
+        return this.#start() + this.#close() + this.#encodeEnd(event.value);
       default:
         return "";
     }
   }
 
-  #begin(): string {
-    if (this.#begun) return "";
-    this.#begun = true;
+  #start(): string {
+    if (this.#started) return "";
+    this.#started = true;
     const message = toMessage(this.#head, [], { stop_reason: null, stop_sequence: null }, undefined);
     return toEvent("message_start", JSON.stringify({ type: "message_start", message })) + ping;
   }
@@ -103,7 +106,7 @@ export class EventEncoder {
   }
 
   /** Opens a block of a kind, unless one is open. */
-  #enter(kind: "text" | "thinking" | "call", block: object): string {
+  #enter(kind: "text" | "thinking" | "call", block: ContentBlock): string {
     if (this.#open === kind) return "";
     const closed = this.#close();
     this.#open = kind;
@@ -124,7 +127,7 @@ export class EventEncoder {
 
   #encodeEnd(finished: Finished): string {
     const end = { ...toStopWord(finished, this.#request.maxTokens), stop_details: null, container: null };
-    const delta = { type: "message_delta", delta: end, usage: toCounts(finished.usage) };
+    const delta: MessageDelta = { type: "message_delta", delta: end, usage: toCounts(finished.usage) };
     return (
       toEvent("message_delta", JSON.stringify(delta)) + toEvent("message_stop", '{"type":"message_stop"}')
     );

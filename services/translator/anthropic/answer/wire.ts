@@ -3,6 +3,9 @@ import {
   FinishReason,
   type Usage,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Described } from "../../answers/schema.ts";
+import type { JsonObject } from "../../http/json-body.ts";
+import type { contentBlock, message, messageDelta } from "./schema.ts";
 
 // Parts of Anthropic's answer that its two forms, message and stream, have in common.
 
@@ -13,12 +16,14 @@ export interface MessageHead {
   readonly model: string;
 }
 
+/** The message object, in Anthropic's names. */
+export type Message = Described<typeof message>;
+/** A piece of one. */
+export type ContentBlock = Described<typeof contentBlock>;
+/** How the stream of a message ends. */
+export type MessageDelta = Described<typeof messageDelta>;
 /** Why a message ended. */
-export interface StopWord {
-  readonly stop_reason: string;
-  /** The stop sequence that was met. */
-  readonly stop_sequence: string | null;
-}
+export type StopWord = Pick<MessageDelta["delta"], "stop_reason" | "stop_sequence">;
 
 /** Anthropic's words for the end of an answer of at most `maxTokens` tokens. */
 export function toStopWord({ reason, stop, usage }: Finished, maxTokens: number): StopWord {
@@ -40,7 +45,7 @@ export function toStopWord({ reason, stop, usage }: Finished, maxTokens: number)
 }
 
 /** What counts up; here in full, for what is reused of a prompt does not count as input. */
-export const toCounts = (usage: Usage | undefined) => {
+export const toCounts = (usage: Usage | undefined): MessageDelta["usage"] => {
   const { promptTokens = 0, completionTokens = 0, cachedTokens = 0, reasoningTokens = 0 } = usage ?? {};
   return {
     input_tokens: promptTokens - cachedTokens,
@@ -53,7 +58,7 @@ export const toCounts = (usage: Usage | undefined) => {
 };
 
 /** The usage of a message. */
-export const toUsage = (usage: Usage | undefined) => ({
+export const toUsage = (usage: Usage | undefined): Message["usage"] => ({
   ...toCounts(usage),
   cache_creation: null,
   inference_geo: null,
@@ -64,10 +69,10 @@ export const toUsage = (usage: Usage | undefined) => ({
 /** A message with this content. */
 export const toMessage = (
   { id, model }: MessageHead,
-  content: readonly object[],
-  end: { readonly stop_reason: string | null; readonly stop_sequence: string | null },
+  content: readonly ContentBlock[],
+  end: Pick<Message, "stop_reason" | "stop_sequence">,
   usage: Usage | undefined,
-) => ({
+): Message => ({
   id,
   type: "message",
   role: "assistant",
@@ -81,13 +86,17 @@ export const toMessage = (
 });
 
 /** A block of text. */
-export const toTextBlock = (text: string) => ({ type: "text", text, citations: null });
+export const toTextBlock = (text: string): ContentBlock => ({ type: "text", text, citations: null });
 
-/** A block of thoughts. There is no signature: thoughts that come back are taken without one. */
-export const toThinkingBlock = (thinking: string) => ({ type: "thinking", thinking, signature: "" });
+/** A block of thinking. There is no signature: blocks that come back are taken without one. */
+export const toThinkingBlock = (thinking: string): ContentBlock => ({
+  type: "thinking",
+  thinking,
+  signature: "",
+});
 
 /** A call of a tool, under an id that begins as Anthropic's do. */
-export const toToolUseBlock = (id: string, name: string, input: unknown) => ({
+export const toToolUseBlock = (id: string, name: string, input: JsonObject): ContentBlock => ({
   type: "tool_use",
   id: id.replace(/^call_/, "toolu_"),
   name,

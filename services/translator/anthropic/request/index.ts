@@ -1,23 +1,23 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { toUint32 } from "../../../../core/generation/bounds.ts";
 import {
   type Generation,
   GenerationSchema,
   type OutputFormat,
-  OutputFormatSchema,
   type Reasoning,
-  ReasoningSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { checkSchema } from "../../chat/request/json-schema.ts";
-import { defaultTemperature } from "../../chat/request/sampling.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { findUnknownKey } from "../../http/unknown-keys.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { defaultRules, type RequestRules } from "../../request-rules.ts";
+import { checkBody } from "../../requests/check-body.ts";
+import { checkSchema } from "../../requests/json-schema.ts";
+import { defaultRules, type RequestRules } from "../../requests/rules.ts";
+import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { jsonSchemaFormat } from "../../requests/tools.ts";
+import { findUnknownKey } from "../../requests/unknown-keys.ts";
+import { isGiven } from "../../requests/vocabulary.ts";
 import { threadUnsupported } from "../errors.ts";
-import { fault, toFault, toPath } from "./faults.ts";
+import { anthropic, fault } from "../faults.ts";
 import { parseMessages } from "./messages.ts";
 import { type MessagesRequestBody, messagesRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
@@ -26,10 +26,10 @@ import { parseTools } from "./tools.ts";
 export interface MessagesRequest {
   /** What to generate; without id and caller. */
   readonly generation: Generation;
-  /** Its pictures that are still to be fetched. */
+  /** Its images that are still to be fetched. */
   readonly remoteImages: readonly RemoteImage[];
   readonly stream: boolean;
-  /** Whether thoughts are shown. */
+  /** Whether reasoning is shown. */
   readonly showsThinking: boolean;
   /** As the caller set it. */
   readonly maxTokens: number;
@@ -45,20 +45,15 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
   for (const [name, hint] of Object.entries(refused)) if (isGiven(raw[name])) throw fault(name, hint);
   if (isGiven(raw.thread)) throw noThreads();
   const unknown = rules.strictKeys ? findUnknownKey(messagesRequestSchema, raw) : undefined;
-  if (unknown !== undefined) throw fault(toPath(unknown.path), "Extra inputs are not permitted");
-  const { data: body, error } = schema.safeParse(raw);
-  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  if (unknown !== undefined) throw anthropic.unknownKey(anthropic.toPath(unknown.path));
+  const body = checkBody(schema, raw, anthropic);
 
   const remote = rules.fetchImages ? new RemoteImages() : undefined;
   const generation = create(GenerationSchema, {
     model: body.model,
     messages: parseMessages(body, remote),
-    sampling: {
-      temperature: body.temperature ?? defaultTemperature,
-      ...(isGiven(body.top_p) ? { topP: body.top_p } : {}),
-      ...(isGiven(body.top_k) ? { topK: toUint32(body.top_k) } : {}),
-    },
-    limits: { maxTokens: toUint32(body.max_tokens), stop: body.stop_sequences ?? [] },
+    sampling: parseSampling(body),
+    limits: parseLimits(body.max_tokens, body.stop_sequences),
   });
   parseTools(body, generation);
   const reasoning = parseThinking(body);
@@ -74,7 +69,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
   };
 }
 
-/** Parameters of Anthropic's that nobody here can honour, and what to do instead. */
+/** Parameters of Anthropic's that are not supported here, and what to do instead. */
 const refused: Readonly<Record<string, string>> = {
   mcp_servers:
     "MCP servers are not supported here. Call them from the client and offer what they do as tools",
@@ -101,11 +96,11 @@ function parseThinking({ thinking, output_config, max_tokens }: MessagesRequestB
     case "enabled":
       if (thinking.budget_tokens >= max_tokens)
         throw fault("max_tokens", "`max_tokens` must be greater than `thinking.budget_tokens`.");
-      return create(ReasoningSchema, { enabled: true, effort: effort ?? toEffort(thinking.budget_tokens) });
+      return toReasoning(effort ?? toEffort(thinking.budget_tokens), true);
     case "disabled":
-      return create(ReasoningSchema, { enabled: false, effort: "none" });
+      return toReasoning("none", false);
     default:
-      return effort === undefined ? undefined : create(ReasoningSchema, { effort });
+      return toReasoning(effort);
   }
 }
 
@@ -117,9 +112,5 @@ function parseFormat({ output_config }: MessagesRequestBody): OutputFormat | und
   if (!format) return undefined;
   const { json, problem } = checkSchema(format.schema);
   if (problem !== undefined) throw fault("output_config.format.schema", problem);
-  return create(OutputFormatSchema, {
-    format: { case: "jsonSchema", value: { name: "output", schemaJson: json, strict: true } },
-  });
+  return jsonSchemaFormat("output", json, true);
 }
-
-const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

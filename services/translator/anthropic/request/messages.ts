@@ -3,14 +3,13 @@ import {
   type Message,
   MessageSchema,
   type Part,
-  PartSchema,
   Role,
-  ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ToImageFault } from "../../images/image-problem.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
-import { fault } from "./faults.ts";
+import { addText, toImagePart, toToolCall } from "../../requests/messages.ts";
+import { fault } from "../faults.ts";
 import type {
   AnthropicMessage,
   ContentBlock,
@@ -21,7 +20,7 @@ import type {
 
 /**
  * The conversation as the mesh has it: results of tools become turns of their own, and neighbouring turns of one
- * role become one. Pictures that are named by their address are noted in `remote`, without which they are refused.
+ * role become one. Images that are named by their address are noted in `remote`, without which they are refused.
  * Throws the first thing that does not add up.
  */
 export function parseMessages(
@@ -83,7 +82,7 @@ class Conversation {
         appendText(turn(), checkText(block, path));
         return;
       case "image":
-        turn().parts.push(toImagePart(block, path, this.#remote));
+        turn().parts.push(parseImagePart(block, path, this.#remote));
         return;
       case "thinking": {
         const message = turn();
@@ -94,7 +93,7 @@ class Conversation {
         const { id, name, input } = block;
         if (this.#calls.has(id)) throw fault(path, "`tool_use` ids must be unique");
         this.#calls.add(id);
-        turn().toolCalls.push(create(ToolCallSchema, { id, name, argumentsJson: JSON.stringify(input) }));
+        turn().toolCalls.push(toToolCall(id, name, JSON.stringify(input)));
         return;
       }
       case "tool_result":
@@ -131,13 +130,7 @@ function toBlocks(content: string | readonly ContentBlock[]): readonly ContentBl
 }
 
 /** Blocks are lines of their own: what a caller keeps apart is not glued together. */
-function appendText(message: Message, text: string): void {
-  const last = message.parts.at(-1)?.part;
-  if (last?.case === "text") last.value += `\n${text}`;
-  else message.parts.push(toTextPart(text));
-}
-
-const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
+const appendText = ({ parts }: Message, text: string): void => addText(parts, text, "\n");
 
 function checkText({ text, citations }: Extract<ContentBlock, { type: "text" }>, path: string): string {
   if (citations && citations.length > 0) throw fault(`${path}.citations`, "Citations are not supported here");
@@ -163,7 +156,7 @@ function toResultText({ content, is_error }: ToolResultBlock, path: string): str
   return is_error ? `Error: ${text}`.trimEnd() : text;
 }
 
-function toImagePart({ source }: ImageBlock, path: string, remote: RemoteImages | undefined): Part {
+function parseImagePart({ source }: ImageBlock, path: string, remote: RemoteImages | undefined): Part {
   if (source.type === "url" && remote === undefined)
     throw fault(
       `${path}.source`,
@@ -178,7 +171,7 @@ function toImagePart({ source }: ImageBlock, path: string, remote: RemoteImages 
           wrongImage(`${path}.source.data`),
           undefined,
         );
-  return create(PartSchema, { part: { case: "image", value: image } });
+  return toImagePart(image);
 }
 
 const wrongImage =

@@ -1,25 +1,29 @@
 import { z } from "zod";
-import { bounds, mostStops } from "../../../../core/generation/bounds.ts";
+import { mostStops } from "../../../../core/generation/bounds.ts";
+import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
   decimal,
+  descriptions,
   flag,
+  ignored,
   integer,
+  model,
   nonEmptyText,
   object,
   optional,
   text,
   word,
-} from "../../chat/request/vocabulary.ts";
+} from "../../requests/vocabulary.ts";
 
 /** A hint about what to keep; prompts are reused here wherever they can be, asked or not. */
-const cacheControl = optional(object({ type: z.literal("ephemeral") }));
+const cacheControl = object({ type: z.literal("ephemeral") });
 
 const textBlock = object({
   type: z.literal("text"),
   text,
-  cache_control: cacheControl,
+  cache_control: optional(cacheControl),
   citations: optional(arrayOf(anyObject, "objects")),
 });
 
@@ -33,7 +37,7 @@ const imageBlock = object({
     ],
     { error: "an object" },
   ),
-  cache_control: cacheControl,
+  cache_control: optional(cacheControl),
 });
 
 const toolResultBlock = object({
@@ -49,7 +53,7 @@ const toolResultBlock = object({
     ),
   ),
   is_error: optional(flag),
-  cache_control: cacheControl,
+  cache_control: optional(cacheControl),
 });
 
 const toolUseBlock = object({
@@ -57,7 +61,7 @@ const toolUseBlock = object({
   id: nonEmptyText,
   name: nonEmptyText,
   input: anyObject,
-  cache_control: cacheControl,
+  cache_control: optional(cacheControl),
   // Of an answer that is sent back; whose call it was changes nothing.
   caller: optional(anyObject),
 });
@@ -91,7 +95,7 @@ const tool = object({
   description: optional(text),
   input_schema: optional(anyObject),
   strict: optional(flag),
-  cache_control: cacheControl,
+  cache_control: optional(cacheControl),
   eager_input_streaming: optional(flag),
   defer_loading: optional(flag),
   allowed_callers: optional(arrayOf(text, "strings")),
@@ -123,47 +127,53 @@ const thinking = z.discriminatedUnion(
   { error: "an object" },
 );
 
+const unsupported = z.null().optional().describe("Not supported: must be null or absent.");
+
 /**
  * The body of a request for a message. The order of the keys is the order in which faults are reported: only the
  * first one is. A key that is not here is refused, as Anthropic's own service does.
  */
 export const messagesRequestSchema = z.strictObject(
   {
-    model: nonEmptyText,
-    messages: arrayOf(message, "objects").min(1),
-    max_tokens: integer(1),
+    model: nonEmptyText.describe(model.description!),
+    messages: arrayOf(message, "objects").min(1).describe("The conversation so far, oldest turn first."),
+    max_tokens: integer(1).describe("The maximum number of tokens to generate, thinking included."),
     system: optional(
       z.union([text, arrayOf(textBlock, "objects")], { error: "one of a string or array of objects" }),
+    ).describe("System prompt: instructions that precede the conversation."),
+    temperature: optional(decimal(0, 1)).meta(shared.temperature.meta()!),
+    top_p: shared.topP,
+    top_k: optional(integer(0)).describe(
+      "Only this many of the most likely tokens are considered. 0 turns the limit off.",
     ),
-    temperature: optional(decimal(0, 1)),
-    top_p: optional(decimal(...bounds.topP)),
-    top_k: optional(integer(0)),
     // As many as a generation can carry.
-    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(mostStops)),
-    stream: optional(flag),
-    tools: optional(arrayOf(tool, "objects").max(128)),
-    tool_choice: optional(toolChoice),
-    thinking: optional(thinking),
+    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(mostStops)).describe(
+      shared.stop.description!,
+    ),
+    stream: shared.streaming.stream,
+    tools: optional(arrayOf(tool, "objects").max(128)).describe(descriptions.tools),
+    tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
+    thinking: optional(thinking).describe("Whether and how much a reasoning model thinks before it answers."),
     output_config: optional(
       object({
         effort: optional(word("low", "medium", "high", "xhigh", "max")),
         format: optional(object({ type: z.literal("json_schema"), schema: anyObject })),
       }),
-    ),
+    ).describe("How much effort the model spends, and a JSON schema for its output."),
 
-    // Hints without effect here.
-    metadata: optional(object({ user_id: optional(text.max(512)) })),
-    service_tier: optional(word("auto", "standard_only")),
-    cache_control: cacheControl,
-    speed: optional(z.literal("standard")),
+    // Without effect here.
+    metadata: ignored(object({ user_id: optional(text.max(512)) })),
+    service_tier: ignored(word("auto", "standard_only")),
+    cache_control: ignored(cacheControl),
+    speed: ignored(z.literal("standard")),
 
     // What `index.ts` refuses with a word about it; null asks for nothing.
-    mcp_servers: z.null().optional(),
-    container: z.null().optional(),
-    context_management: z.null().optional(),
-    inference_geo: z.null().optional(),
-    diagnostics: z.null().optional(),
-    thread: z.null().optional(),
+    mcp_servers: unsupported,
+    container: unsupported,
+    context_management: unsupported,
+    inference_geo: unsupported,
+    diagnostics: unsupported,
+    thread: unsupported,
   },
   { error: "an object" },
 );

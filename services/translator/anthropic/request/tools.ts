@@ -1,14 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import {
   type Generation,
-  ToolChoice_Mode as Mode,
   type Tool,
   type ToolChoice,
-  ToolChoiceSchema,
   ToolSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { checkSchema } from "../../chat/request/json-schema.ts";
-import { fault } from "./faults.ts";
+import { checkSchema } from "../../requests/json-schema.ts";
+import { toToolChoice } from "../../requests/tools.ts";
+import { fault } from "../faults.ts";
 import type { MessagesRequestBody } from "./schema.ts";
 
 /** Puts `tools` and `tool_choice` into a generation. Throws the first thing that cannot be honoured. */
@@ -67,15 +66,7 @@ function refuseExtras({ defer_loading, allowed_callers, input_examples }: Anthro
 
 type Choice = NonNullable<MessagesRequestBody["tool_choice"]>;
 
-const modes: Record<Choice["type"], Mode> = {
-  auto: Mode.AUTO,
-  any: Mode.REQUIRED,
-  tool: Mode.REQUIRED,
-  none: Mode.NONE,
-};
+const modes = { auto: "auto", any: "required", tool: "required", none: "none" } as const;
 
 const toChoice = (choice: Choice): ToolChoice =>
-  create(ToolChoiceSchema, {
-    mode: modes[choice.type],
-    allowedNames: choice.type === "tool" ? [choice.name] : [],
-  });
+  toToolChoice(modes[choice.type], choice.type === "tool" ? [choice.name] : []);

@@ -10,11 +10,11 @@ import {
   startedEvent,
   textEvent,
 } from "../../../../test/support/translator/translator.ts";
+import { escapeJson } from "../../answers/escape.ts";
+import { toFingerprint, toFinishReason, toUsage } from "../../answers/wire.ts";
 import { type ChatRequest, parseChatRequest } from "../request/index.ts";
 import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
 import { ChoiceCollector, toCompletion } from "./completion.ts";
-import { escapeJson } from "./escape.ts";
-import { toFingerprint, toFinishReason, toUsage } from "./wire.ts";
 
 const head = { id: "chatcmpl-1", created: 1_700_000_000, model: 'm"é' };
 const requestOf = (more: Record<string, unknown> = {}): ChatRequest => parseChatRequest(question(more));
@@ -151,7 +151,12 @@ describe("a stream", () => {
       { promptTokens: 10, completionTokens: 3, cachedTokens: 4, reasoningTokens: 1 },
       { promptTokens: 10, completionTokens: 5, cachedTokens: 0, reasoningTokens: 2 },
     ].map((usage) => ({ $typeName: "cxmpute.generation.v1.Usage" as const, ...usage }));
-    const [json] = parseSse(toUsageChunk(head, "x", usages));
+    const [json] = parseSse(
+      toUsageChunk(
+        head,
+        usages.map((usage) => ({ fingerprint: "x", usage })),
+      ),
+    );
     expect(JSON.parse(json!)).toMatchObject({
       object: "chat.completion.chunk",
       choices: [],

@@ -5,24 +5,20 @@ import type {
   ToolCallDelta,
   Usage,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { newId } from "../../http/request-id.ts";
-import type { ChatRequest } from "../request/index.ts";
-import { escapeJson, isAscii, quoteJson } from "./escape.ts";
+import { escapeJson, isAscii, quoteJson } from "../../answers/escape.ts";
+import type { EventEncoder } from "../../answers/late-stream.ts";
 import {
   type AnswerHead,
   lastFingerprint,
   serviceTier,
+  toDataEvent,
   toFingerprint,
   toFinishReason,
-  toLogprobs,
   toUsage,
-} from "./wire.ts";
-
-/** How every stream that succeeds ends. */
-export const doneEvent = "data: [DONE]\n\n";
-
-/** One message of a stream. */
-export const toDataEvent = (json: string): string => `data: ${json}\n\n`;
+} from "../../answers/wire.ts";
+import { newId } from "../../http/request-id.ts";
+import type { ChatRequest } from "../request/index.ts";
+import { toLogprobs } from "./completion.ts";
 
 /** The beginning of each chunk of a stream. */
 const toPrefix = (head: AnswerHead, fingerprint: string): string =>
@@ -30,19 +26,25 @@ const toPrefix = (head: AnswerHead, fingerprint: string): string =>
   `"model":${quoteJson(head.model)},"service_tier":"${serviceTier}",` +
   `"system_fingerprint":${JSON.stringify(toFingerprint(fingerprint))},"choices":[`;
 
-/** The chunk without choices that tells the usage of the whole request. */
-export const toUsageChunk = (head: AnswerHead, fingerprint: string, usages: readonly (Usage | undefined)[]) =>
-  toDataEvent(`${toPrefix(head, fingerprint)}],"usage":${JSON.stringify(toUsage(usages))}}`);
+/** The chunk without choices that reports the usage of the whole request. */
+export function toUsageChunk(
+  head: AnswerHead,
+  choices: readonly Pick<ChunkEncoder, "fingerprint" | "usage">[],
+): string {
+  const usage = JSON.stringify(toUsage(choices.map((choice) => choice.usage)));
+  return toDataEvent(`${toPrefix(head, choices[0]!.fingerprint)}],"usage":${usage}}`);
+}
 
 /**
  * Turns the events of one answer into the chunks of one choice: first its role, then what comes, then its finish
  * reason. What does not change between chunks is put together once, and a token costs an escape and two
  * concatenations.
  */
-export class ChunkEncoder {
+export class ChunkEncoder implements EventEncoder {
   // What a token needs comes first, to lie together in memory.
-  #isAscii = false;
-  #begun = false;
+  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
+  isAscii = false;
+  #started = false;
   #asciiBeforeText = false;
   /** From `data:` to where the text of a content delta begins. */
   #beforeText = "";
@@ -56,8 +58,10 @@ export class ChunkEncoder {
   /** What closes a chunk behind its choice. */
   readonly #afterChoice: string;
   #calls = 0;
-  #fingerprint = "";
-  #usage: Usage | undefined;
+  /** As the node reported it; empty when it did not. */
+  fingerprint = "";
+  /** What the answer took; undefined before its end. */
+  usage: Usage | undefined;
 
   constructor(head: AnswerHead, index: number, request: ChatRequest) {
     this.#head = head;
@@ -67,73 +71,58 @@ export class ChunkEncoder {
     this.#afterText = `"},"logprobs":null,"finish_reason":null}${this.#afterChoice}`;
   }
 
-  /** What the answer took; undefined before its end. */
-  get usage(): Usage | undefined {
-    return this.#usage;
-  }
-
-  /** As the node said it; empty when it did not. */
-  get fingerprint(): string {
-    return this.#fingerprint;
-  }
-
-  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
-  get isAscii(): boolean {
-    return this.#isAscii;
-  }
-
   /** The event as text of the stream; empty while there is nothing to show. */
   encode(encoded: GenerationEvent): string {
-    this.#isAscii = false;
-    const text = this.#begun ? plainTextOf(encoded) : undefined;
+    this.isAscii = false;
+    const text = this.#started ? plainTextOf(encoded) : undefined;
     if (text !== undefined) return text === "" ? "" : this.#encodeText(text);
     const { event } = encoded;
     switch (event.case) {
       case "delta": {
         const delta = this.#encodeDelta(event.value);
-        return delta === "" ? "" : this.#begin() + delta;
+        return delta === "" ? "" : this.#start() + delta;
       }
       case "started":
-        this.#fingerprint = event.value.fingerprint;
+        this.fingerprint = event.value.fingerprint;
         return "";
       case "finished": {
-        this.#usage = event.value.usage;
-        const begun = this.#begin();
-        this.#endWith(lastFingerprint(event.value, this.#fingerprint));
+        this.usage = event.value.usage;
+        const started = this.#start();
+        this.#endWith(lastFingerprint(event.value, this.fingerprint));
         const reason = toFinishReason(event.value.reason, this.#request.legacyFunctions);
-        return begun + this.#toChunk("{}", "null", `"${reason}"`);
+        return started + this.#toChunk("{}", "null", `"${reason}"`);
       }
       default:
         return "";
     }
   }
 
-  /** The last chunks tell when another engine than the first had a part in the answer. */
+  /** The last chunks show when another engine than the first had a part in the answer. */
   #endWith(fingerprint: string): void {
-    if (fingerprint === this.#fingerprint) return;
-    this.#fingerprint = fingerprint;
+    if (fingerprint === this.fingerprint) return;
+    this.fingerprint = fingerprint;
     this.#beforeDelta = "";
   }
 
   /** The chunk with the role, once. */
-  #begin(): string {
-    if (this.#begun) return "";
-    this.#begun = true;
+  #start(): string {
+    if (this.#started) return "";
+    this.#started = true;
     return this.#toChunk('{"role":"assistant","content":"","refusal":null}');
   }
 
   #encodeDelta({ text, reasoning, toolCalls, logprobs }: Delta): string {
     let chunks = "";
     if (reasoning !== "" && this.#request.includeReasoning) {
-      const thought = quoteJson(reasoning);
+      const json = quoteJson(reasoning);
       // Two names, because half of the clients read the one and half the other.
-      chunks += this.#toChunk(`{"reasoning":${thought},"reasoning_content":${thought}}`);
+      chunks += this.#toChunk(`{"reasoning":${json},"reasoning_content":${json}}`);
     }
     if (logprobs.length > 0)
       chunks += this.#toChunk(`{"content":${quoteJson(text)}}`, JSON.stringify(toLogprobs(logprobs)));
     else if (text !== "") chunks += this.#encodeText(text);
     for (const piece of toolCalls) chunks += this.#encodeCall(piece);
-    this.#isAscii = false;
+    this.isAscii = false;
     return chunks;
   }
 
@@ -142,11 +131,11 @@ export class ChunkEncoder {
       this.#beforeText = `${this.#openChoice()}{"content":"`;
       this.#asciiBeforeText = isAscii(this.#beforeText);
     }
-    this.#isAscii = this.#asciiBeforeText && isAscii(text);
+    this.isAscii = this.#asciiBeforeText && isAscii(text);
     return this.#beforeText + escapeJson(text) + this.#afterText;
   }
 
-  /** A call's first piece tells what it calls, without arguments; all others are nothing but arguments. */
+  /** A call's first piece names the function, without arguments; all others are nothing but arguments. */
   #encodeCall({ index, id, name, argumentsJson }: ToolCallDelta): string {
     const { legacyFunctions } = this.#request;
     // The legacy form has room for one call.
@@ -179,7 +168,7 @@ export class ChunkEncoder {
 
   #openChoice(): string {
     if (this.#beforeDelta === "")
-      this.#beforeDelta = `data: ${toPrefix(this.#head, this.#fingerprint)}{"index":${this.#index},"delta":`;
+      this.#beforeDelta = `data: ${toPrefix(this.#head, this.fingerprint)}{"index":${this.#index},"delta":`;
     return this.#beforeDelta;
   }
 }

@@ -5,41 +5,38 @@ import {
   type ToolCallDelta,
   type Usage,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { newId } from "../../http/request-id.ts";
-import type { ChatRequest } from "../request/index.ts";
+import type { Described } from "../../answers/schema.ts";
 import {
   type AnswerHead,
   lastFingerprint,
   serviceTier,
   toFingerprint,
   toFinishReason,
-  toLogprobs,
+  toTokenLogprob,
   toUsage,
-} from "./wire.ts";
+} from "../../answers/wire.ts";
+import { newId } from "../../http/request-id.ts";
+import type { ChatRequest } from "../request/index.ts";
+import type { chatCompletion, logprobs } from "./schema.ts";
+
+type Completion = Described<typeof chatCompletion>;
+type Choice = Completion["choices"][number];
 
 /** Gathers one answer into a choice of the completion object. */
 export class ChoiceCollector {
+  /** What the answer took; undefined before its end. */
+  usage: Usage | undefined;
+  /** As the node reported it; empty when it did not. */
+  fingerprint = "";
   readonly #request: ChatRequest;
   #text = "";
   #reasoning = "";
-  readonly #calls: { id: string; name: string; arguments: string }[] = [];
+  readonly #calls: { id: string; function: { name: string; arguments: string } }[] = [];
   readonly #logprobs: TokenLogprob[] = [];
   #reason: FinishReason = FinishReason.STOP;
-  #fingerprint = "";
-  #usage: Usage | undefined;
 
   constructor(request: ChatRequest) {
     this.#request = request;
-  }
-
-  /** What the answer took; undefined before its end. */
-  get usage(): Usage | undefined {
-    return this.#usage;
-  }
-
-  /** As the node said it; empty when it did not. */
-  get fingerprint(): string {
-    return this.#fingerprint;
   }
 
   accept({ event }: GenerationEvent): undefined {
@@ -53,16 +50,16 @@ export class ChoiceCollector {
         break;
       }
       case "started":
-        this.#fingerprint = event.value.fingerprint;
+        this.fingerprint = event.value.fingerprint;
         break;
       case "finished":
         this.#reason = event.value.reason;
-        this.#usage = event.value.usage;
-        this.#fingerprint = lastFingerprint(event.value, this.#fingerprint);
+        this.usage = event.value.usage;
+        this.fingerprint = lastFingerprint(event.value, this.fingerprint);
     }
   }
 
-  toChoice(index: number): object {
+  toChoice(index: number): Choice {
     const { generation, legacyFunctions } = this.#request;
     return {
       index,
@@ -72,45 +69,43 @@ export class ChoiceCollector {
     };
   }
 
-  #toMessage(): object {
+  #toMessage(): Choice["message"] {
     const { includeReasoning, legacyFunctions } = this.#request;
-    const reasoning = includeReasoning ? this.#reasoning : "";
+    const [call] = this.#calls;
+    // What is undefined does not appear in JSON.
+    const reasoning = (includeReasoning && this.#reasoning) || undefined;
     return {
       role: "assistant",
-      content: this.#text === "" && this.#calls.length > 0 ? null : this.#text,
+      content: this.#text === "" && call !== undefined ? null : this.#text,
       refusal: null,
       annotations: [],
       // Two names, because half of the clients read the one and half the other.
-      ...(reasoning === "" ? {} : { reasoning, reasoning_content: reasoning }),
-      ...(this.#calls.length === 0 ? {} : legacyFunctions ? this.#toFunctionCall() : this.#toToolCalls()),
+      reasoning,
+      reasoning_content: reasoning,
+      tool_calls:
+        call === undefined || legacyFunctions
+          ? undefined
+          : this.#calls.map((one) => ({ id: one.id, type: "function", function: one.function })),
+      function_call: call !== undefined && legacyFunctions ? call.function : undefined,
     };
-  }
-
-  #toToolCalls(): object {
-    return {
-      tool_calls: this.#calls.map(({ id, name, arguments: text }) => ({
-        id,
-        type: "function",
-        function: { name, arguments: text },
-      })),
-    };
-  }
-
-  #toFunctionCall(): object {
-    const { name, arguments: text } = this.#calls[0]!;
-    return { function_call: { name, arguments: text } };
   }
 
   #acceptCall({ index, id, name, argumentsJson }: ToolCallDelta): void {
     const call = this.#calls[index];
-    if (call !== undefined) call.arguments += argumentsJson;
-    else this.#calls.push({ id: id || newId("call_"), name, arguments: argumentsJson });
+    if (call !== undefined) call.function.arguments += argumentsJson;
+    else this.#calls.push({ id: id || newId("call_"), function: { name, arguments: argumentsJson } });
   }
 }
 
+/** The log probabilities of a choice, or of one chunk of it. */
+export const toLogprobs = (tokens: readonly TokenLogprob[]): Described<typeof logprobs> => ({
+  content: tokens.map(toTokenLogprob),
+  refusal: null,
+});
+
 /** The completion object as JSON text. */
 export function toCompletion(head: AnswerHead, choices: readonly ChoiceCollector[]): string {
-  return JSON.stringify({
+  const completion: Completion = {
     id: head.id,
     object: "chat.completion",
     created: head.created,
@@ -119,5 +114,6 @@ export function toCompletion(head: AnswerHead, choices: readonly ChoiceCollector
     usage: toUsage(choices.map(({ usage }) => usage)),
     service_tier: serviceTier,
     system_fingerprint: toFingerprint(choices[0]?.fingerprint ?? ""),
-  });
+  };
+  return JSON.stringify(completion);
 }

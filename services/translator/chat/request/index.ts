@@ -1,33 +1,39 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { type Generation, GenerationSchema } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { missing } from "../../errors/param-faults.ts";
+import {
+  type Generation,
+  GenerationSchema,
+  type Message,
+  type OutputFormat,
+  type ResumePoint,
+  Role,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { defaultRules, type RequestRules } from "../../request-rules.ts";
-import { findBegunAnswer } from "./begun-answer.ts";
+import { checkBody, requireModel } from "../../requests/check-body.ts";
+import { checkSchema } from "../../requests/json-schema.ts";
+import { defaultRules, type RequestRules } from "../../requests/rules.ts";
+import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
+import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { parseMessages } from "./messages.ts";
-import { parseOutputFormat } from "./output-format.ts";
 import { knownBeside, refuse } from "./refusals.ts";
-import { parseLimits, parseReasoning, parseSampling } from "./sampling.ts";
-import { chatRequestSchema } from "./schema.ts";
-import { toFault } from "./to-fault.ts";
+import { type ChatRequestBody, chatRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
-import { refuseUnknownKeys } from "./unknown-keys.ts";
 
 /** A chat completion request, checked. */
 export interface ChatRequest {
   /** What to generate; without id and caller, which `fanOut` adds. */
   readonly generation: Generation;
-  /** Its pictures that are still to be fetched. */
+  /** Its images that are still to be fetched. */
   readonly remoteImages: readonly RemoteImage[];
   /** How many answers are wanted. */
   readonly choices: number;
   readonly stream: boolean;
   /** Whether the stream ends with the usage. */
   readonly includeUsage: boolean;
-  /** Whether thoughts are shown. */
+  /** Whether reasoning is shown. */
   readonly includeReasoning: boolean;
   /** Calls are answered in the legacy form `function_call`. */
   readonly legacyFunctions: boolean;
@@ -38,29 +44,28 @@ const schema = z.compile(chatRequestSchema);
 
 /**
  * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, missing
- * messages, where the rules are strict a key that means nothing, then field by field in the order of the schema, then what the fields mean together.
+ * messages, where the rules are strict a key that means nothing, then field by field in the order of the schema,
+ * then what the fields mean together.
  */
 export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultRules): ChatRequest {
-  if (raw.model === undefined || raw.model === null || raw.model === "") throw missingModel();
-  if (raw.messages === undefined || raw.messages === null) throw missing("messages");
+  requireModel(raw, "messages");
   if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownBeside);
-  const { data: body, error } = schema.safeParse(raw);
-  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  const body = checkBody(schema, raw);
   refuse(raw, body);
 
   const remote = rules.fetchImages ? new RemoteImages() : undefined;
   const conversation = parseMessages(body.messages, remote);
-  const begun = findBegunAnswer(body, conversation);
+  const resume = parseResume(body, conversation);
   const { tools, toolChoice, legacy } = parseTools(body);
   const generation = create(GenerationSchema, {
     model: body.model,
-    messages: begun?.messages ?? conversation,
+    messages: resume === undefined ? conversation : conversation.slice(0, -1),
     tools,
     sampling: parseSampling(body),
-    limits: parseLimits(body),
+    limits: parseLimits(body.max_completion_tokens ?? body.max_tokens, body.stop),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
-  if (begun !== undefined) generation.resume = begun.resume;
+  if (resume !== undefined) generation.resume = resume;
   if (toolChoice !== undefined) generation.toolChoice = toolChoice;
   // The legacy form has room for one call only.
   const parallel = legacy ? false : body.parallel_tool_calls;
@@ -86,4 +91,63 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
   };
 }
 
-const missingModel = () => new MeshError("invalid_request", "you must provide a model parameter");
+/**
+ * The text of the last message, which the answer continues, where `continue_final_message` says so, as vLLM and
+ * others have it. Throws when that message cannot be continued.
+ */
+function parseResume(body: ChatRequestBody, messages: readonly Message[]): ResumePoint | undefined {
+  if (body.continue_final_message !== true) return undefined;
+  if (body.add_generation_prompt === true)
+    throw wrongMeaning(
+      "continue_final_message",
+      "Cannot set both 'continue_final_message' and 'add_generation_prompt' to true.",
+    );
+  const last = messages.at(-1);
+  const text = last?.parts.map(({ part }) => (part.case === "text" ? part.value : "")).join("") ?? "";
+  if (last?.role !== Role.ASSISTANT || last.toolCalls.length > 0 || text === "" || messages.length < 2)
+    throw wrongMeaning(
+      "messages",
+      "With 'continue_final_message' the last of at least two messages must be the assistant's, with text and " +
+        "without tool calls: the answer goes on behind that text.",
+    );
+  return {
+    $typeName: "cxmpute.generation.v1.ResumePoint",
+    tokenIds: [],
+    text,
+    fingerprint: "",
+    beingRead: false,
+  };
+}
+
+/** How hard to think, from OpenAI's, OpenRouter's or Ollama's parameter, in this order. */
+function parseReasoning({ reasoning_effort, reasoning, think }: ChatRequestBody) {
+  const effort = reasoning_effort ?? reasoning?.effort ?? (typeof think === "string" ? think : undefined);
+  return toReasoning(effort, reasoning?.enabled ?? (typeof think === "boolean" ? think : undefined));
+}
+
+/** The form of the answer, from `response_format` or, without one, from Ollama's `format`. Undefined for free text. */
+function parseOutputFormat({ response_format: response, format }: ChatRequestBody): OutputFormat | undefined {
+  if (!response) {
+    if (!format) return undefined;
+    return format === "json" ? jsonObjectFormat() : fromSchema("format", format, true, "format");
+  }
+  switch (response.type) {
+    case "text":
+      return undefined;
+    case "json_object":
+      return response.schema
+        ? fromSchema("schema", response.schema, true, "response_format")
+        : jsonObjectFormat();
+    case "json_schema": {
+      const { name, schema, strict } = response.json_schema;
+      checkName(name, "response_format.json_schema.name");
+      return fromSchema(name, schema, strict ?? false, "response_format");
+    }
+  }
+}
+
+function fromSchema(name: string, schema: JsonObject, strict: boolean, param: string): OutputFormat {
+  const { json, problem } = checkSchema(schema);
+  if (problem !== undefined) throw wrongMeaning(param, `Invalid schema for ${param} '${name}': ${problem}`);
+  return jsonSchemaFormat(name, json, strict);
+}

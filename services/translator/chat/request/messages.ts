@@ -3,10 +3,8 @@ import {
   type Message,
   MessageSchema,
   type Part,
-  PartSchema,
   Role,
   type ToolCall,
-  ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   emptyArray,
@@ -19,14 +17,15 @@ import {
 } from "../../errors/param-faults.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
-import type { ChatMessage, ContentPart } from "./message-schema.ts";
+import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
+import type { ChatMessage, ContentPart } from "./schema.ts";
 
 /**
- * The conversation as the mesh has it. Pictures that are named by their address are noted in `remote`, without which
+ * The conversation as the mesh has it. Images that are named by their address are noted in `remote`, without which
  * they are refused. Throws the first thing that does not add up.
  */
 export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImages): Message[] {
-  const calls = new KnownCalls();
+  const calls: KnownCalls = { ids: new Set(), lastByName: new Map() };
   return messages.map((message, index) => parseMessage(message, index, calls, remote));
 }
 
@@ -56,35 +55,22 @@ const parseResult = (message: ChatMessage, index: number, toolCallId: string): M
 
 function findCall({ tool_call_id: id }: ChatMessage, index: number, calls: KnownCalls): string {
   if (typeof id !== "string") throw missing(`messages[${index}].tool_call_id`);
-  if (!calls.has(id)) throw orphan(index, "tool", "tool_calls");
+  if (!calls.ids.has(id)) throw orphan(index, "tool", "tool_calls");
   return id;
 }
 
 function findLegacyCall({ name }: ChatMessage, index: number, calls: KnownCalls): string {
   if (!name) throw missing(`messages[${index}].name`);
-  const id = calls.lastOf(name);
+  const id = calls.lastByName.get(name);
   if (id === undefined) throw orphan(index, "function", "function_call");
   return id;
 }
 
-/** The calls that the conversation has seen so far. */
-class KnownCalls {
-  readonly #ids = new Set<string>();
-  /** By the name of the function; legacy answers know nothing else. */
-  readonly #lastByName = new Map<string, string>();
-
-  add({ id, name }: ToolCall): void {
-    this.#ids.add(id);
-    this.#lastByName.set(name, id);
-  }
-
-  has(id: string): boolean {
-    return this.#ids.has(id);
-  }
-
-  lastOf(name: string): string | undefined {
-    return this.#lastByName.get(name);
-  }
+/** The calls that the conversation has seen so far: their ids, and the last id by the name of the function. */
+interface KnownCalls {
+  readonly ids: Set<string>;
+  /** Legacy results name nothing else. */
+  readonly lastByName: Map<string, string>;
 }
 
 function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls): Message {
@@ -97,7 +83,10 @@ function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls):
     if (message.audio) throw unsupportedParameter(`${path}.audio`);
     throw nullContent(index);
   }
-  for (const call of toolCalls) calls.add(call);
+  for (const { id, name } of toolCalls) {
+    calls.ids.add(id);
+    calls.lastByName.set(name, id);
+  }
   const parts = content === undefined ? [] : parseParts({ ...message, content }, index, textAndRefusals);
   const reasoning = message.reasoning ?? message.reasoning_content ?? "";
   return toMessage(Role.ASSISTANT, message, parts, { toolCalls, reasoning });
@@ -105,13 +94,10 @@ function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls):
 
 function parseToolCalls({ tool_calls, function_call }: ChatMessage, index: number): ToolCall[] {
   if (tool_calls && tool_calls.length > 0)
-    return tool_calls.map((call) => toToolCall(call.id, call.function));
-  return function_call ? [toToolCall(`call_of_message_${index}`, function_call)] : [];
+    return tool_calls.map(({ id, function: called }) => toToolCall(id, called.name, called.arguments));
+  if (!function_call) return [];
+  return [toToolCall(`call_of_message_${index}`, function_call.name, function_call.arguments)];
 }
-
-/** A call without arguments is often written as no text at all, which is no JSON. */
-const toToolCall = (id: string, { name, arguments: text }: { name: string; arguments: string }): ToolCall =>
-  create(ToolCallSchema, { id, name, argumentsJson: text === "" ? "{}" : text });
 
 const toMessage = (
   role: Role,
@@ -143,27 +129,16 @@ function parseParts(
       throw unknownValue(`${path}.type`, piece.type, allowed);
     }
     if (piece.type === "image_url") {
-      const image =
-        typeof piece.image_url === "string"
-          ? parseImage(piece.image_url, "", wrongImage(`${path}.image_url`), remote)
-          : parseImage(
-              piece.image_url.url,
-              piece.image_url.detail ?? "",
-              wrongImage(`${path}.image_url.url`),
-              remote,
-            );
-      parts.push(create(PartSchema, { part: { case: "image", value: image } }));
-      continue;
-    }
-    const text = piece.type === "text" ? piece.text : piece.refusal;
-    const last = parts.at(-1)?.part;
-    if (last?.case === "text") last.value += text;
-    else parts.push(toTextPart(text));
+      const { image_url: image } = piece;
+      const [url, detail, at] =
+        typeof image === "string"
+          ? [image, "", "image_url"]
+          : [image.url, image.detail ?? "", "image_url.url"];
+      parts.push(toImagePart(parseImage(url, detail, wrongImage(`${path}.${at}`), remote)));
+    } else addText(parts, piece.type === "text" ? piece.text : piece.refusal);
   }
   return parts;
 }
-
-const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
 
 const nullContent = (index: number) =>
   wrongMeaning(`messages.[${index}].content`, "Invalid value for 'content': expected a string, got null.");

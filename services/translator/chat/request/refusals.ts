@@ -1,14 +1,10 @@
-import {
-  tooManyProperties,
-  unsupportedParameter,
-  unsupportedValue,
-  wrongMeaning,
-} from "../../errors/param-faults.ts";
+import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
+import { refuseMuchMetadata, refuseStreamOptions } from "../../requests/check-body.ts";
 import type { ChatRequestBody } from "./schema.ts";
 
 /**
- * Parameters that change the shape or the meaning of the answer and that nobody here honours. Unknown keys are
+ * Parameters that change the shape or the meaning of the answer and that are not supported here. Unknown keys are
  * ignored; these are known, and silence about them would be a wrong answer.
  */
 const refused = [
@@ -37,24 +33,15 @@ const refused = [
 /** Keys that are no part of the schema and are known all the same: those above, and harmless ones of open servers. */
 export const knownBeside: readonly string[] = [...refused, "thinking", "ignore_eos"];
 
-const mostMetadata = 16;
-
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {
   for (const name of refused) if (asksForSomething(raw[name])) throw unsupportedParameter(name);
-  // The one that is on unless it is switched off; then it means that the last turn goes on.
+  // The one that is on unless it is switched off; then it means that the last turn is continued.
   if (body.add_generation_prompt === false && body.continue_final_message !== true)
     throw unsupportedParameter("add_generation_prompt");
   if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
-  if (body.metadata) {
-    const count = Object.keys(body.metadata).length;
-    if (count > mostMetadata) throw tooManyProperties("metadata", mostMetadata, count);
-  }
-  if (body.stream_options && body.stream !== true)
-    throw wrongMeaning(
-      "stream_options",
-      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-    );
+  refuseMuchMetadata(body.metadata);
+  refuseStreamOptions(body);
   if (typeof body.top_logprobs === "number" && body.logprobs !== true)
     throw wrongMeaning(
       "top_logprobs",

@@ -9,7 +9,7 @@ import {
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { question } from "../../../../test/support/translator/translator.ts";
-import { fanOut } from "./fan-out.ts";
+import { fanOut } from "../../answers/fan-out.ts";
 import { parseChatRequest } from "./index.ts";
 
 const parse = (more: Record<string, unknown> = {}) => parseChatRequest(question(more));
@@ -339,23 +339,26 @@ test("log probabilities are asked for with or without alternatives", () => {
 
 describe("several answers", () => {
   const caller = create(CallerSchema, { userId: "u", requestId: "r" });
-  const origin = { completionId: "chatcmpl-1", caller };
+  const choicesOf = (more: Record<string, unknown> = {}) => {
+    const { generation, choices } = parse(more);
+    return fanOut(generation, choices, "chatcmpl-1", caller);
+  };
 
   test("are generations of their own, with seeds of their own when a seed is given", () => {
-    const generations = fanOut(parse({ n: 3, seed: 41 }), origin);
+    const generations = choicesOf({ n: 3, seed: 41 });
     expect(generations.map(({ id }) => id)).toEqual(["chatcmpl-1-0", "chatcmpl-1-1", "chatcmpl-1-2"]);
     expect(generations.map(({ sampling }) => sampling?.seed)).toEqual([41n, 42n, 43n]);
     for (const generation of generations) expect(generation.caller).toBe(caller);
-    expect(fanOut(parse({ n: 2 }), origin)[1]?.sampling?.seed).toBeUndefined();
+    expect(choicesOf({ n: 2 })[1]?.sampling?.seed).toBeUndefined();
   });
 
   test("wrap the largest seed around", () => {
-    const [, second] = fanOut(parse({ n: 2, seed: 2 ** 63 }), origin);
+    const [, second] = choicesOf({ n: 2, seed: 2 ** 63 });
     expect(second?.sampling?.seed).toBe(-(2n ** 63n));
   });
 
   test("are not counted in the id of a single one", () => {
-    expect(fanOut(parse(), origin).map(({ id }) => id)).toEqual(["chatcmpl-1"]);
+    expect(choicesOf().map(({ id }) => id)).toEqual(["chatcmpl-1"]);
   });
 });
 

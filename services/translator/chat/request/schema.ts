@@ -1,22 +1,68 @@
 import { z } from "zod";
-import { bounds, mostStops, repetitionPenaltyAbove } from "../../../../core/generation/bounds.ts";
-import { message } from "./message-schema.ts";
+import { bounds } from "../../../../core/generation/bounds.ts";
+import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
-  decimal,
-  decimalAbove,
+  descriptions,
   flag,
+  ignored,
   integer,
+  metadata,
+  model,
   nonEmptyText,
   object,
   optional,
   text,
   word,
-} from "./vocabulary.ts";
+} from "../../requests/vocabulary.ts";
 
-/** The most answers to one request. Each is a generation of its own, so this multiplies a caller's load. */
-export const mostChoices = 8;
+/** What a role's turn may consist of is checked in `messages.ts`; here only that every field has its type. */
+const part = z.discriminatedUnion(
+  "type",
+  [
+    object({ type: z.literal("text"), text }),
+    object({
+      type: z.literal("image_url"),
+      image_url: z.union([text, object({ url: text, detail: optional(word("auto", "low", "high")) })], {
+        error: "one of a string or an object",
+      }),
+    }),
+    object({ type: z.literal("refusal"), refusal: text }),
+  ],
+  { error: "an object" },
+);
+
+/** A piece of a turn's content. */
+export type ContentPart = z.output<typeof part>;
+
+const calledFunction = object({ name: nonEmptyText, arguments: text });
+
+const toolCall = object({
+  id: nonEmptyText,
+  type: optional(z.literal("function")),
+  function: calledFunction,
+});
+
+const message = object({
+  role: word("system", "assistant", "user", "function", "tool", "developer"),
+  content: optional(
+    z.union([text, arrayOf(part, "objects")], { error: "one of a string or array of objects" }),
+  ),
+  name: optional(text),
+  tool_calls: optional(arrayOf(toolCall, "objects")),
+  tool_call_id: optional(text),
+  // Legacy form of tool_calls.
+  function_call: optional(calledFunction),
+  refusal: optional(text),
+  audio: optional(anyObject),
+  // Both names of the same thing: OpenRouter, Ollama and newer vLLM; DeepSeek, SGLang and llama.cpp.
+  reasoning: optional(text),
+  reasoning_content: optional(text),
+});
+
+/** One turn of the conversation. */
+export type ChatMessage = z.output<typeof message>;
 
 const functionDefinition = object({
   name: text,
@@ -62,72 +108,81 @@ const responseFormat = z.discriminatedUnion(
   { error: "an object" },
 );
 
-const effort = word("none", "minimal", "low", "medium", "high", "xhigh", "max");
-
 /**
  * The body of a chat completion request. The order of the keys is the order in which faults are reported: only
  * the first one is, as OpenAI's own service does. Unknown keys are ignored.
  *
- * Three kinds of parameters: those that are honoured; hints without effect here, whose types are checked all the
- * same; and those that nobody can honour, which `refusals.ts` refuses by name.
+ * Three kinds of parameters: those that are honoured; those that have no effect here, whose types are checked all
+ * the same; and those that cannot be honoured, which `refusals.ts` refuses by name.
  */
 export const chatRequestSchema = object({
-  model: text,
-  messages: arrayOf(message, "objects").min(1),
-  // Legacy form of tools.
-  functions: optional(arrayOf(functionDefinition, "objects").min(1).max(128)),
+  model,
+  messages: arrayOf(message, "objects").min(1).describe("The conversation so far, oldest message first."),
+  functions: optional(arrayOf(functionDefinition, "objects").min(1).max(128)).describe(
+    "Deprecated in favor of `tools`. Functions that the model may call.",
+  ),
   function_call: optional(
     z.union([word("none", "auto"), object({ name: text })], { error: "one of a string or an object" }),
-  ),
-  tools: optional(arrayOf(tool, "objects").min(1).max(128)),
-  tool_choice: optional(toolChoice),
-  parallel_tool_calls: optional(flag),
+  ).describe("Deprecated in favor of `tool_choice`. Controls which function the model calls."),
+  tools: optional(arrayOf(tool, "objects").min(1).max(128)).describe(descriptions.tools),
+  tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
+  parallel_tool_calls: optional(flag).describe(descriptions.parallelToolCalls),
   // -1, by which some servers mean no limit, is refused: who wants none leaves both out.
-  max_completion_tokens: optional(integer(1)),
-  max_tokens: optional(integer(1)),
-  n: optional(integer(1, mostChoices)),
-  temperature: optional(decimal(...bounds.temperature)),
-  top_p: optional(decimal(...bounds.topP)),
-  presence_penalty: optional(decimal(...bounds.presencePenalty)),
-  frequency_penalty: optional(decimal(...bounds.frequencyPenalty)),
-  logprobs: optional(flag),
-  top_logprobs: optional(integer(...bounds.topLogprobs)),
-  logit_bias: optional(z.record(z.string(), decimal(...bounds.logitBias), { error: "an object" })),
-  user: optional(text),
-  seed: optional(integer(...bounds.seed)),
-  stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
-      error: "one of a string or array of strings",
-    }),
+  max_completion_tokens: optional(integer(1)).describe(
+    "Upper bound for the number of tokens generated for a completion, reasoning tokens included.",
   ),
-  stream: optional(flag),
-  stream_options: optional(object({ include_usage: optional(flag), include_obfuscation: optional(flag) })),
-  response_format: optional(responseFormat),
-  reasoning_effort: optional(effort),
-  modalities: optional(arrayOf(word("text", "audio"), "strings")),
+  max_tokens: optional(integer(1)).describe(
+    "Deprecated in favor of `max_completion_tokens`, which takes precedence.",
+  ),
+  n: shared.choices,
+  temperature: shared.temperature,
+  top_p: shared.topP,
+  ...shared.penalties,
+  logprobs: optional(flag).describe("Whether to return the log probabilities of the output tokens."),
+  top_logprobs: optional(integer(...bounds.topLogprobs)).describe(
+    "How many of the most likely tokens to return at each position, with their log probabilities. Requires `logprobs: true`.",
+  ),
+  logit_bias: shared.logitBias,
+  user: ignored(text),
+  seed: shared.seed,
+  stop: shared.stop,
+  ...shared.streaming,
+  response_format: optional(responseFormat).describe(descriptions.outputFormat),
+  reasoning_effort: optional(shared.effort).describe("How much a reasoning model reasons before it answers."),
+  modalities: optional(arrayOf(word("text", "audio"), "strings")).describe(
+    "Output types to generate. Only text is supported.",
+  ),
 
-  // Hints of OpenAI's.
-  verbosity: optional(word("low", "medium", "high")),
-  service_tier: optional(word("auto", "default", "flex", "scale", "priority", "fast")),
-  store: optional(flag),
-  metadata: optional(z.record(z.string().max(64), text.max(512), { error: "an object" })),
-  safety_identifier: optional(text),
-  prompt_cache_key: optional(text),
-  prompt_cache_retention: optional(text),
-  prompt_cache_options: optional(anyObject),
-  prediction: optional(anyObject),
+  // Without effect here.
+  verbosity: ignored(word("low", "medium", "high")),
+  service_tier: ignored(word("auto", "default", "flex", "scale", "priority", "fast")),
+  store: ignored(flag),
+  metadata: ignored(metadata),
+  safety_identifier: ignored(text),
+  prompt_cache_key: ignored(text),
+  prompt_cache_retention: ignored(text),
+  prompt_cache_options: ignored(anyObject),
+  prediction: ignored(anyObject),
 
   // Extensions of open servers.
-  top_k: optional(integer(-1)),
-  min_p: optional(decimal(...bounds.minP)),
-  repetition_penalty: optional(decimalAbove(repetitionPenaltyAbove)),
-  chat_template_kwargs: optional(anyObject),
-  include_reasoning: optional(flag),
-  continue_final_message: optional(flag),
-  add_generation_prompt: optional(flag),
-  reasoning: optional(object({ effort: optional(effort), enabled: optional(flag), exclude: optional(flag) })),
-  think: optional(z.union([flag, word("low", "medium", "high")], { error: "one of a boolean or a string" })),
-  format: optional(z.union([z.literal("json"), anyObject], { error: "one of 'json' or an object" })),
+  ...shared.openSampling,
+  chat_template_kwargs: optional(anyObject).describe(descriptions.chatTemplate),
+  include_reasoning: optional(flag).describe("Whether to return the model's reasoning."),
+  continue_final_message: optional(flag).describe(
+    "Continues the last message, which must be the assistant's, instead of starting a new one. `add_generation_prompt` must not be true.",
+  ),
+  add_generation_prompt: optional(flag).describe(
+    "May only be false together with `continue_final_message: true`.",
+  ),
+  reasoning: optional(
+    object({ effort: optional(shared.effort), enabled: optional(flag), exclude: optional(flag) }),
+  ).describe("OpenRouter's form of `reasoning_effort` and `include_reasoning`."),
+  think: optional(
+    z.union([flag, word("low", "medium", "high")], { error: "one of a boolean or a string" }),
+  ).describe("Ollama's form of `reasoning_effort`."),
+  format: optional(z.union([z.literal("json"), anyObject], { error: "one of 'json' or an object" })).describe(
+    "Ollama's form of `response_format`.",
+  ),
 });
 
 /** A request whose every field has its type. */

@@ -1,37 +1,6 @@
+import { anthropicError, message, messageStreamEvent } from "../../anthropic/answer/schema.ts";
 import { messagesRequestSchema } from "../../anthropic/request/schema.ts";
-import { defaultTemperature } from "../../chat/request/sampling.ts";
-import { type ParameterNotes, toRequestSchema } from "../request-schema.ts";
-import { json, type RouteDescription, ref } from "../route-description.ts";
-import { messageSchemas } from "../schemas/message.ts";
-
-const hint = "Accepted for the sake of clients; without effect.";
-const notHere = "Not supported here: may be null.";
-
-const notes: ParameterNotes<typeof messagesRequestSchema> = {
-  model: "One of `GET /models`.",
-  messages: "The conversation, in order.",
-  max_tokens: "The most tokens that the answer may have, thoughts included.",
-  system: "What the model is told ahead of the conversation.",
-  temperature: "How freely tokens are drawn; 0 always takes the likeliest.",
-  top_p: "Only the likeliest tokens are drawn that together have this probability.",
-  top_k: "Only so many of the likeliest tokens are drawn; 0: all.",
-  stop_sequences: "The answer ends before any of these texts.",
-  stream: "Whether the answer comes piece by piece, as server-sent events.",
-  tools: "Functions that the model may call.",
-  tool_choice: "Whether it may, must or must not call, and which.",
-  thinking: "Whether and how much the model thinks, where it can.",
-  output_config: "How much the model thinks, and JSON that matches a schema.",
-  metadata: hint,
-  service_tier: hint,
-  cache_control: hint,
-  speed: hint,
-  mcp_servers: notHere,
-  container: notHere,
-  context_management: notHere,
-  inference_geo: notHere,
-  diagnostics: notHere,
-  thread: notHere,
-};
+import { answerOf, bodyOf, json, type RouteDescription } from "../route-description.ts";
 
 /** As `anthropic/errors.ts` has it. */
 const faultForm = { schema: "AnthropicError", statuses: { 503: 529 } };
@@ -40,31 +9,20 @@ const faultForm = { schema: "AnthropicError", statuses: { 503: 529 } };
 export const messages: RouteDescription = {
   method: "post",
   path: "/messages",
-  mount: "api",
-  operation: {
-    operationId: "createMessage",
-    summary: "Answers a conversation, in Anthropic's form.",
-    description:
-      "The key may also come in `x-api-key`. With `stream`, each event is named as its data's `type` says; a failure " +
-      "after the stream has begun is an event with an error.",
-    requestBody: { required: true, content: json(ref("MessagesRequest")) },
-    responses: {
-      200: {
-        description: "The answer.",
-        content: {
-          ...json(ref("Message")),
-          "text/event-stream": { schema: ref("MessageStreamEvent") },
-        },
-      },
-    },
-  },
+  operationId: "createMessage",
+  summary: "Creates a message, as Anthropic's Messages API does.",
+  description:
+    "The API key may also be sent in `x-api-key`. With `stream: true`, the name of each event is the `type` of its data. If " +
+    "the answer fails after the stream has started, the last event is an error.",
+  requestBody: bodyOf("MessagesRequest"),
+  responses: { 200: answerOf("The message.", "Message", "MessageStreamEvent") },
   faults: ["key", "body", "model", "generation"],
   faultForm,
   schemas: {
-    MessagesRequest: toRequestSchema(messagesRequestSchema, notes, {
-      defaults: { temperature: defaultTemperature, stream: false },
-    }),
-    ...messageSchemas,
+    MessagesRequest: messagesRequestSchema,
+    Message: message,
+    MessageStreamEvent: messageStreamEvent,
+    AnthropicError: anthropicError,
   },
 };
 
@@ -72,12 +30,9 @@ export const messages: RouteDescription = {
 export const countTokens: RouteDescription = {
   method: "post",
   path: "/messages/count_tokens",
-  mount: "api",
-  operation: {
-    operationId: "countMessageTokens",
-    summary: "Refuses: tokens are counted by the engine that has the model, in its answer.",
-    responses: { 404: { description: "Always.", content: json(ref("AnthropicError")) } },
-  },
+  operationId: "countMessageTokens",
+  summary: "Not supported: tokens are counted by the engine, and reported in the usage of each answer.",
+  responses: { 404: { description: "Always.", content: json("AnthropicError") } },
   faults: ["key", "body"],
   faultForm,
 };

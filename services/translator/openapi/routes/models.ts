@@ -1,60 +1,51 @@
-import { count, json, listOf, objectOf, type RouteDescription, ref, text } from "../route-description.ts";
-
-const schemas = {
-  Model: objectOf(
-    {
-      id: { ...text, description: "What requests call it." },
-      object: { const: "model" },
-      created: { ...count, description: "When the first of its nodes was seen, in seconds since 1970." },
-      owned_by: text,
-    },
-    { context_length: { ...count, description: "The longest context that a node offers, in tokens." } },
-  ),
-};
+import { catalogueList, catalogueModel } from "../../catalogue/route.ts";
+import { modelList, modelObject } from "../../models/routes.ts";
+import { answerOf, type RouteDescription } from "../route-description.ts";
 
 const alsoAnthropic =
-  "The key may come in `x-api-key`, too. Whoever sends `anthropic-version` is answered as Anthropic's Models API does.";
+  "The API key may also be sent in `x-api-key`. Requests with `anthropic-version` are answered as Anthropic's Models API does.";
 
 /** `GET /models`. */
 export const models: RouteDescription = {
   method: "get",
   path: "/models",
-  mount: "api",
-  operation: {
-    operationId: "listModels",
-    summary: "Lists the models that some node serves now.",
-    description: alsoAnthropic,
-    responses: {
-      200: {
-        description: "In order of name.",
-        content: json(objectOf({ object: { const: "list" }, data: listOf(ref("Model")) })),
-      },
-    },
-  },
+  operationId: "listModels",
+  summary: "Lists the models that are currently served.",
+  description: alsoAnthropic,
+  responses: { 200: answerOf("The models, ordered by ID.", "ModelList") },
   faults: ["key", "mesh"],
-  schemas,
+  schemas: { Model: modelObject, ModelList: modelList },
 };
 
 /** `GET /models/{model}`. */
 export const model: RouteDescription = {
   method: "get",
   path: "/models/{model}",
-  mount: "api",
-  operation: {
-    operationId: "retrieveModel",
-    summary: "Tells of one model that some node serves now.",
-    description: alsoAnthropic,
-    parameters: [
-      {
-        name: "model",
-        in: "path",
-        required: true,
-        description: "Its name. Slashes in it may be sent as they are.",
-        schema: text,
-      },
-    ],
-    responses: { 200: { description: "The model.", content: json(ref("Model")) } },
-  },
+  operationId: "retrieveModel",
+  summary: "Retrieves a model that is currently served.",
+  description: alsoAnthropic,
+  parameters: [
+    {
+      name: "model",
+      in: "path",
+      required: true,
+      description: "The ID of the model. Slashes need not be encoded.",
+      schema: { type: "string" },
+    },
+  ],
+  responses: { 200: answerOf("The model.", "Model") },
   faults: ["key", "model", "mesh"],
-  schemas,
+};
+
+/** `GET /catalogue`. */
+export const catalogue: RouteDescription = {
+  method: "get",
+  path: "/catalogue",
+  operationId: "listCatalogue",
+  summary: "Lists every known model, and how it is currently served.",
+  description:
+    "The models of the catalogue come first, in its order, then other models that are served, ordered by ID.",
+  responses: { 200: answerOf("The models. What is not known is null.", "CatalogueList") },
+  faults: ["key", "mesh"],
+  schemas: { CatalogueModel: catalogueModel, CatalogueList: catalogueList },
 };

@@ -11,14 +11,9 @@ import {
   textEvent,
 } from "../../../../test/support/translator/translator.ts";
 import { parseResponseRequest } from "../request/index.ts";
-import { EventEncoder } from "./events.ts";
-import { Output } from "./output.ts";
-import {
-  type ResponseHead,
-  type ResponseObject,
-  toEndedResponse,
-  toFailedResponse,
-} from "./response-object.ts";
+import { ResponseEncoder } from "./events.ts";
+import { type ResponseHead, toEndedResponse, toFailedResponse } from "./response-object.ts";
+import type { ResponseObject } from "./schema.ts";
 
 type SdkResponse = OpenAI.Responses.Response;
 type SdkEvent = OpenAI.Responses.ResponseStreamEvent;
@@ -44,13 +39,9 @@ function streamOf(
   { summarizes = false, failure }: { summarizes?: boolean; failure?: MeshError } = {},
 ): { text: string; response: ResponseObject } {
   const head = headOf(summarizes ? { reasoning: { summary: "auto" } } : {});
-  const encoder = new EventEncoder(head);
-  const output = new Output(summarizes, encoder);
-  let text = "";
-  for (const event of events) {
-    output.accept(event);
-    text += encoder.take();
-  }
+  const encoder = new ResponseEncoder(head, summarizes);
+  const { output } = encoder;
+  const text = events.map((event) => encoder.encode(event)).join("");
   const response =
     failure === undefined
       ? toEndedResponse(head, output, begunAt + 2)
@@ -152,11 +143,9 @@ describe("the response", () => {
   });
 
   test("shows nothing for a sign of life", () => {
-    const head = headOf();
-    const encoder = new EventEncoder(head);
-    const output = new Output(false, encoder);
-    for (const event of [startedEvent(), deltaEvent({}), deltaEvent({ tokenIds: [1] })]) output.accept(event);
-    expect(encoder.take()).toBe("");
+    const encoder = new ResponseEncoder(headOf(), false);
+    const silent = [startedEvent(), deltaEvent({}), deltaEvent({ tokenIds: [1] })];
+    expect(silent.map((event) => encoder.encode(event))).toEqual(["", "", ""]);
   });
 
   test.each([

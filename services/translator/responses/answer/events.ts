@@ -1,7 +1,10 @@
-import { escapeJson, quoteJson } from "../../chat/answer/escape.ts";
+import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { escapeJson, quoteJson } from "../../answers/escape.ts";
+import type { EventEncoder } from "../../answers/late-stream.ts";
 import type { OutputItem } from "../items.ts";
-import { type ItemKind, type OpenItem, type OutputObserver, toItem } from "./output.ts";
-import { type ResponseHead, type ResponseObject, toBegunResponse } from "./response-object.ts";
+import { type ItemKind, type Logprob, type OpenItem, Output, type OutputObserver, toItem } from "./output.ts";
+import { type ResponseHead, toStartedResponse } from "./response-object.ts";
+import type { ResponseObject } from "./schema.ts";
 
 /**
  * Turns what happens to the output into the events of a stream:
@@ -9,14 +12,16 @@ import { type ResponseHead, type ResponseObject, toBegunResponse } from "./respo
  *     response.created, response.in_progress
  *     for each item:   response.output_item.added
  *       a message:     response.content_part.added, response.output_text.delta…, .done, response.content_part.done
- *       thoughts:      the same with response.reasoning_text, or with reasoning_summary_part and _text
+ *       reasoning:     the same with response.reasoning_text, or with reasoning_summary_part and _text
  *       a call:        response.function_call_arguments.delta…, .done
  *                      response.output_item.done
  *     response.completed, .incomplete or .failed
  *
- * Every event tells its number, from 0. What does not change between the deltas of an item is put together once.
+ * Every event has a number, from 0. What does not change between the deltas of an item is put together once.
  */
-export class EventEncoder implements OutputObserver {
+export class ResponseEncoder implements EventEncoder, OutputObserver {
+  /** What has come of the response. */
+  readonly output: Output;
   readonly #head: ResponseHead;
   #pending = "";
   #sequence = 0;
@@ -24,12 +29,18 @@ export class EventEncoder implements OutputObserver {
   #beforeNumber = "";
   #beforeText = "";
 
-  constructor(head: ResponseHead) {
+  constructor(head: ResponseHead, summarizes: boolean) {
     this.#head = head;
+    this.output = new Output(summarizes, this);
+  }
+
+  encode(event: GenerationEvent): string {
+    this.output.accept(event);
+    return this.#take();
   }
 
   /** The events since the last call; empty when there are none. */
-  take(): string {
+  #take(): string {
     const events = this.#pending;
     this.#pending = "";
     return events;
@@ -37,23 +48,23 @@ export class EventEncoder implements OutputObserver {
 
   added(open: OpenItem): void {
     if (this.#sequence === 0) {
-      const response = `"response":${toJson(toBegunResponse(this.#head))}`;
+      const response = `"response":${toJson(toStartedResponse(this.#head))}`;
       this.#emit("response.created", response);
       this.#emit("response.in_progress", response);
     }
     const { kind, index } = open;
     const item = toJson(toItem(open, "in_progress"));
     this.#emit("response.output_item.added", `"output_index":${index},"item":${item}`);
-    const place = placeOf(open);
+    const position = positionOf(open);
     if (kind !== "call") {
       const { partEvent, toPart } = parts[kind];
-      this.#emit(`${partEvent}.added`, `${place},"part":${toJson(toPart("", []))}`);
+      this.#emit(`${partEvent}.added`, `${position},"part":${toJson(toPart("", []))}`);
     }
     this.#beforeNumber = `event: ${textEvents[kind]}.delta\ndata: {"type":"${textEvents[kind]}.delta","sequence_number":`;
-    this.#beforeText = `,${place},"delta":"`;
+    this.#beforeText = `,${position},"delta":"`;
   }
 
-  delta({ kind }: OpenItem, text: string, logprobs: readonly object[]): void {
+  delta({ kind }: OpenItem, text: string, logprobs: readonly Logprob[]): void {
     const afterText =
       kind !== "text"
         ? '"}\n\n'
@@ -65,15 +76,15 @@ export class EventEncoder implements OutputObserver {
 
   done(open: OpenItem, item: OutputItem): void {
     const { kind, index, text, logprobs, name } = open;
-    const place = placeOf(open);
+    const position = positionOf(open);
     if (kind === "call") {
       const call = `"name":${quoteJson(name)},"arguments":${quoteJson(text)}`;
-      this.#emit(`${textEvents.call}.done`, `${place},${call}`);
+      this.#emit(`${textEvents.call}.done`, `${position},${call}`);
     } else {
       const { partEvent, toPart } = parts[kind];
       const more = kind === "text" ? `,"logprobs":${toJson(logprobs)}` : "";
-      this.#emit(`${textEvents[kind]}.done`, `${place},"text":${quoteJson(text)}${more}`);
-      this.#emit(`${partEvent}.done`, `${place},"part":${toJson(toPart(text, logprobs))}`);
+      this.#emit(`${textEvents[kind]}.done`, `${position},"text":${quoteJson(text)}${more}`);
+      this.#emit(`${partEvent}.done`, `${position},"part":${toJson(toPart(text, logprobs))}`);
     }
     this.#emit("response.output_item.done", `"output_index":${index},"item":${toJson(item)}`);
   }
@@ -81,7 +92,7 @@ export class EventEncoder implements OutputObserver {
   /** The last event: its name says how the response has ended. */
   end(response: ResponseObject): string {
     this.#emit(`response.${response.status}`, `"response":${toJson(response)}`);
-    return this.take();
+    return this.#take();
   }
 
   #emit(type: string, fields: string): void {
@@ -90,7 +101,7 @@ export class EventEncoder implements OutputObserver {
 }
 
 /** Where in the output something happens. */
-function placeOf({ kind, id, index }: OpenItem): string {
+function positionOf({ kind, id, index }: OpenItem): string {
   const part = kind === "call" ? "" : kind === "summary" ? ',"summary_index":0' : ',"content_index":0';
   return `"item_id":"${id}","output_index":${index}${part}`;
 }
@@ -98,7 +109,7 @@ function placeOf({ kind, id, index }: OpenItem): string {
 /** What the events of an item's text are called. */
 const textEvents: Readonly<Record<ItemKind, string>> = {
   text: "response.output_text",
-  thought: "response.reasoning_text",
+  reasoning: "response.reasoning_text",
   summary: "response.reasoning_summary_text",
   call: "response.function_call_arguments",
 };
@@ -107,14 +118,14 @@ const textEvents: Readonly<Record<ItemKind, string>> = {
 const parts = {
   text: {
     partEvent: "response.content_part",
-    toPart: (text: string, logprobs: readonly object[]) => ({
+    toPart: (text: string, logprobs: readonly Logprob[]) => ({
       type: "output_text",
       annotations: [],
       logprobs,
       text,
     }),
   },
-  thought: {
+  reasoning: {
     partEvent: "response.content_part",
     toPart: (text: string) => ({ type: "reasoning_text", text }),
   },

@@ -7,12 +7,17 @@ import {
   type ToolCallDelta,
   type Usage,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { toTokenLogprob } from "../../chat/answer/wire.ts";
+import type { AnswerWriter } from "../../answers/read-answer.ts";
+import type { Described } from "../../answers/schema.ts";
+import { toTokenLogprob } from "../../answers/wire.ts";
 import { newId } from "../../http/request-id.ts";
-import type { ItemStatus, OutputItem } from "../items.ts";
+import type { ItemStatus, logprobs, OutputItem } from "../items.ts";
 
-/** What an item of the output is made of: an answer's words, thoughts shown openly or as a summary, a call. */
-export type ItemKind = "text" | "thought" | "summary" | "call";
+/** What an item of the output is made of: the answer's text, reasoning shown openly or as a summary, a call. */
+export type ItemKind = "text" | "reasoning" | "summary" | "call";
+
+/** The log probability of a token, as an item of text has it. */
+export type Logprob = Described<typeof logprobs>[number];
 
 /** An item that is being made. */
 export interface OpenItem {
@@ -20,10 +25,10 @@ export interface OpenItem {
   readonly id: string;
   /** Its place in the output. */
   readonly index: number;
-  /** All of it so far: words, thoughts, or the arguments of a call as JSON text. */
+  /** All of it so far: text, reasoning, or the arguments of a call as JSON text. */
   text: string;
   /** One for each token of the text, where asked for. */
-  readonly logprobs: object[];
+  readonly logprobs: Logprob[];
   /** What is called and under which id; empty for everything but calls. */
   readonly name: string;
   readonly callId: string;
@@ -32,25 +37,30 @@ export interface OpenItem {
 /** Watches the output come into being. For each item in order: `added`, any number of `delta`, `done`. */
 export interface OutputObserver {
   added(open: OpenItem): void;
-  delta(open: OpenItem, text: string, logprobs: readonly object[]): void;
+  delta(open: OpenItem, text: string, logprobs: readonly Logprob[]): void;
   done(open: OpenItem, item: OutputItem): void;
 }
 
+/** For who wants the items and not their making. */
+export const unobserved: OutputObserver = { added() {}, delta() {}, done() {} };
+
 /** Gathers the events of one answer into the items of a response's output, one after the other. */
-export class Output {
-  readonly #thoughtKind: "thought" | "summary";
+export class Output implements AnswerWriter {
+  /** Why the answer ended. */
+  reason: FinishReason = FinishReason.UNSPECIFIED;
+  /** What the answer took; undefined before its end. */
+  usage: Usage | undefined;
+  readonly #reasoningKind: "reasoning" | "summary";
   readonly #observer: OutputObserver;
   readonly #done: OutputItem[] = [];
   #open: OpenItem | undefined;
   /** Of tokens that show nothing yet: those of the text that comes next. */
-  #heldLogprobs: object[] = [];
-  /** How many calls have begun. */
+  #heldLogprobs: Logprob[] = [];
+  /** How many calls have started. */
   #calls = 0;
-  #reason: FinishReason = FinishReason.UNSPECIFIED;
-  #usage: Usage | undefined;
 
   constructor(summarizes: boolean, observer: OutputObserver) {
-    this.#thoughtKind = summarizes ? "summary" : "thought";
+    this.#reasoningKind = summarizes ? "summary" : "reasoning";
     this.#observer = observer;
   }
 
@@ -59,17 +69,7 @@ export class Output {
     return this.#open === undefined ? this.#done : [...this.#done, toItem(this.#open, "incomplete")];
   }
 
-  /** Why the answer ended. */
-  get reason(): FinishReason {
-    return this.#reason;
-  }
-
-  /** What the answer took; undefined before its end. */
-  get usage(): Usage | undefined {
-    return this.#usage;
-  }
-
-  accept(encoded: GenerationEvent): void {
+  accept(encoded: GenerationEvent): undefined {
     const open = this.#open;
     if (open?.kind === "text") {
       const text = plainTextOf(encoded);
@@ -81,21 +81,18 @@ export class Output {
     const { event } = encoded;
     if (event.case === "delta") {
       const { text, reasoning, toolCalls, logprobs } = event.value;
-      if (reasoning !== "") this.#add(this.#openAs(this.#thoughtKind), reasoning);
+      if (reasoning !== "") this.#add(this.#openAs(this.#reasoningKind), reasoning);
       if (text !== "" || logprobs.length > 0) this.#addText(text, logprobs);
       for (const piece of toolCalls) this.#addCall(piece);
     } else if (event.case === "finished") {
-      this.#reason = event.value.reason;
-      this.#usage = event.value.usage;
+      this.reason = event.value.reason;
+      this.usage = event.value.usage;
       this.#end();
     }
   }
 
   #addText(text: string, logprobs: readonly TokenLogprob[]): void {
-    const shown = logprobs.map(({ token, top }) => ({
-      ...toTokenLogprob(token),
-      top_logprobs: top.map(toTokenLogprob),
-    }));
+    const shown = logprobs.map(toTokenLogprob);
     // Tokens without text are no reason to begin a message: a call may follow.
     if (text === "" && this.#open?.kind !== "text") {
       this.#heldLogprobs.push(...shown);
@@ -118,7 +115,7 @@ export class Output {
     if (argumentsJson !== "") this.#add(open, argumentsJson);
   }
 
-  #add(open: OpenItem, text: string, logprobs: readonly object[] = noLogprobs): void {
+  #add(open: OpenItem, text: string, logprobs: readonly Logprob[] = noLogprobs): void {
     open.text += text;
     for (const logprob of logprobs) open.logprobs.push(logprob);
     this.#observer.delta(open, text, logprobs);
@@ -131,7 +128,7 @@ export class Output {
   #begin(kind: ItemKind, name = "", callId = ""): OpenItem {
     this.#close("completed");
     const index = this.#done.length;
-    const open = { kind, id: newId(prefixes[kind]), index, text: "", logprobs: [], name, callId };
+    const open: OpenItem = { kind, id: newId(prefixes[kind]), index, text: "", logprobs: [], name, callId };
     this.#open = open;
     this.#observer.added(open);
     return open;
@@ -140,7 +137,7 @@ export class Output {
   #end(): void {
     // An answer that says nothing is a message without words.
     if (this.#open === undefined) this.#begin("text");
-    this.#close(isIncomplete(this.#reason) ? "incomplete" : "completed");
+    this.#close(isIncomplete(this.reason) ? "incomplete" : "completed");
   }
 
   #close(status: ItemStatus): void {
@@ -169,7 +166,7 @@ export function toItem(open: OpenItem, status: ItemStatus): OutputItem {
         content: status === "in_progress" ? [] : [{ type: "output_text", annotations: [], logprobs, text }],
         role: "assistant",
       };
-    case "thought":
+    case "reasoning":
       return {
         id,
         type: "reasoning",
@@ -191,9 +188,9 @@ export function toItem(open: OpenItem, status: ItemStatus): OutputItem {
 
 const prefixes: Readonly<Record<ItemKind, string>> = {
   text: "msg_",
-  thought: "rs_",
+  reasoning: "rs_",
   summary: "rs_",
   call: "fc_",
 };
 
-const noLogprobs: readonly object[] = [];
+const noLogprobs: readonly Logprob[] = [];

@@ -1,9 +1,9 @@
 import { internalMessage, type MeshError } from "../../../../core/errors/mesh-error.ts";
 import { FinishReason, type Usage } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { serviceTier } from "../../chat/answer/wire.ts";
-import type { OutputItem } from "../items.ts";
+import { serviceTier } from "../../answers/wire.ts";
 import type { ResponseSettings } from "../request/index.ts";
 import { isIncomplete, type Output } from "./output.ts";
+import type { ResponseObject } from "./schema.ts";
 
 /** What does not change while a response is made. */
 export interface ResponseHead {
@@ -13,31 +13,21 @@ export interface ResponseHead {
   readonly settings: ResponseSettings;
 }
 
-/** How a response stands. */
-interface ResponseState {
-  readonly status: "in_progress" | "completed" | "incomplete" | "failed";
-  /** Seconds since 1970; null unless completed. */
-  readonly completedAt?: number | null;
-  readonly error?: object | null;
-  readonly incompleteDetails?: { readonly reason: string } | null;
-  readonly output?: readonly OutputItem[];
-  readonly usage?: object | null;
-}
+/** What does change. */
+type ResponseState = Pick<ResponseObject, "status"> &
+  Partial<Pick<ResponseObject, "completed_at" | "error" | "incomplete_details" | "output" | "usage">>;
 
-/** The response object, in OpenAI's names. */
-export type ResponseObject = ReturnType<typeof toResponse>;
-
-function toResponse({ id, createdAt, settings }: ResponseHead, state: ResponseState) {
+function toResponse({ id, createdAt, settings }: ResponseHead, state: ResponseState): ResponseObject {
   const { user, metadata, ...rest } = settings;
   return {
     id,
-    object: "response" as const,
+    object: "response",
     created_at: createdAt,
     status: state.status,
     background: false,
-    completed_at: state.completedAt ?? null,
+    completed_at: state.completed_at ?? null,
     error: state.error ?? null,
-    incomplete_details: state.incompleteDetails ?? null,
+    incomplete_details: state.incomplete_details ?? null,
     ...rest,
     output: state.output ?? [],
     service_tier: serviceTier,
@@ -47,8 +37,8 @@ function toResponse({ id, createdAt, settings }: ResponseHead, state: ResponseSt
   };
 }
 
-/** A response that has begun and has said nothing yet. */
-export const toBegunResponse = (head: ResponseHead): ResponseObject =>
+/** A response that has started and is still empty. */
+export const toStartedResponse = (head: ResponseHead): ResponseObject =>
   toResponse(head, { status: "in_progress" });
 
 /** A response that has ended, by itself or at a limit; `now` is in seconds since 1970. */
@@ -61,8 +51,8 @@ export function toEndedResponse(
     output: items,
     usage: toUsage(usage),
     ...(isIncomplete(reason)
-      ? { status: "incomplete", incompleteDetails: { reason: toIncompleteReason(reason) } }
-      : { status: "completed", completedAt: now }),
+      ? { status: "incomplete", incomplete_details: { reason: toIncompleteReason(reason) } }
+      : { status: "completed", completed_at: now }),
   });
 }
 
@@ -70,18 +60,18 @@ export function toEndedResponse(
 export const toFailedResponse = (head: ResponseHead, { items }: Output, error: MeshError): ResponseObject =>
   toResponse(head, { status: "failed", output: items, error: toResponseError(error) });
 
-const toIncompleteReason = (reason: FinishReason): string =>
+const toIncompleteReason = (reason: FinishReason) =>
   reason === FinishReason.CONTENT_FILTER ? "content_filter" : "max_output_tokens";
 
-/** OpenAI has few codes here; whatever is nobody's limit is the server's fault. */
-function toResponseError({ kind, row, message }: MeshError): object {
+/** OpenAI has few codes here; what is not a rate limit is the server's fault. */
+function toResponseError({ kind, row, message }: MeshError): ResponseObject["error"] {
   return {
     code: row.http === 429 ? "rate_limit_exceeded" : "server_error",
     message: kind === "internal" ? internalMessage : message,
   };
 }
 
-function toUsage(usage: Usage | undefined): object {
+function toUsage(usage: Usage | undefined): ResponseObject["usage"] {
   const { promptTokens = 0, completionTokens = 0, cachedTokens = 0, reasoningTokens = 0 } = usage ?? {};
   return {
     input_tokens: promptTokens,

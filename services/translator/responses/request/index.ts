@@ -1,23 +1,22 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { type Generation, GenerationSchema } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
-  defaultTemperature,
-  parseLimits,
-  parseReasoning,
-  parseSampling,
-} from "../../chat/request/sampling.ts";
-import { toFault } from "../../chat/request/to-fault.ts";
-import { refuseUnknownKeys } from "../../chat/request/unknown-keys.ts";
-import { emptyArray } from "../../errors/param-faults.ts";
+  type Generation,
+  GenerationSchema,
+  type OutputFormat,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { emptyArray, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { defaultRules, type RequestRules } from "../../request-rules.ts";
+import { checkBody, requireModel } from "../../requests/check-body.ts";
+import { checkSchema } from "../../requests/json-schema.ts";
+import { defaultRules, type RequestRules } from "../../requests/rules.ts";
+import { defaultTemperature, parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
+import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import type { Item, ItemReference } from "../items.ts";
 import { parseItems } from "./parse-items.ts";
 import { knownBeside, refuse, refuseMoved } from "./refusals.ts";
 import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
-import { parseTextFormat } from "./text-format.ts";
 import { parseToolChoice, parseTools } from "./tools.ts";
 
 /** A request for a response, checked as far as that can be done without what is stored. */
@@ -34,7 +33,7 @@ export interface ResponseRequest {
   readonly store: boolean;
   /** Whether the oldest turns may be left out where the conversation does not fit the model's context. */
   readonly mayTruncate: boolean;
-  /** Thoughts are shown as a summary, not openly. */
+  /** Reasoning is shown as a summary, not openly. */
   readonly summarizes: boolean;
   /** What the response object repeats of the request, in OpenAI's names. */
   readonly settings: ResponseSettings;
@@ -44,15 +43,14 @@ const schema = z.compile(responseRequestSchema);
 
 /**
  * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, parameters that
- * have other names here, where the rules are strict a key that means nothing, then field by field in the order of the schema, then what the fields mean together, then
- * item by item.
+ * have other names here, where the rules are strict a key that means nothing, then field by field in the order of
+ * the schema, then what the fields mean together, then item by item.
  */
 export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defaultRules): ResponseRequest {
-  if (raw.model === undefined || raw.model === null || raw.model === "") throw missingModel();
+  requireModel(raw);
   refuseMoved(raw);
   if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownBeside);
-  const { data: body, error } = schema.safeParse(raw);
-  if (error !== undefined) throw toFault(error.issues[0]!, raw);
+  const body = checkBody(schema, raw);
   refuse(raw, body);
 
   const input = parseItems(body.input ?? [], rules);
@@ -78,20 +76,33 @@ function toGeneration(body: ResponseRequestBody): Generation {
     model: body.model,
     tools,
     sampling: parseSampling(body),
-    limits: parseLimits({ max_tokens: body.max_output_tokens, stop: body.stop }),
+    limits: parseLimits(body.max_output_tokens, body.stop),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
   if (toolChoice !== undefined) generation.toolChoice = toolChoice;
   if (tools.length > 0 && typeof body.parallel_tool_calls === "boolean")
     generation.parallelToolCalls = body.parallel_tool_calls;
-  const outputFormat = parseTextFormat(body.text);
+  const outputFormat = parseOutputFormat(body);
   if (outputFormat !== undefined) generation.outputFormat = outputFormat;
   const top = body.top_logprobs ?? 0;
   if (top > 0 || body.include?.includes("message.output_text.logprobs"))
     generation.logprobs = { $typeName: "cxmpute.generation.v1.LogprobsRequest", top };
-  const reasoning = parseReasoning({ reasoning_effort: body.reasoning?.effort });
+  const reasoning = toReasoning(body.reasoning?.effort);
   if (reasoning !== undefined) generation.reasoning = reasoning;
   return generation;
+}
+
+/** The form of the output, from `text.format`; undefined for free text. */
+function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefined {
+  const format = text?.format;
+  if (format?.type === "json_object") return jsonObjectFormat();
+  if (format?.type !== "json_schema") return undefined;
+  const { name, schema, strict } = format;
+  checkName(name, "text.format.name");
+  const { json, problem } = checkSchema(schema);
+  if (problem !== undefined)
+    throw wrongMeaning("text.format.schema", `Invalid schema for response_format '${name}': ${problem}`);
+  return jsonSchemaFormat(name, json, strict ?? false);
 }
 
 /** What a response repeats of its request; defaults where the request leaves something out. */
@@ -115,7 +126,7 @@ function toSettings(body: ResponseRequestBody) {
     tools: (body.tools ?? []).map(({ type, name, description, parameters, strict }) => ({
       type,
       description: description ?? null,
-      name,
+      name: name ?? undefined,
       parameters: parameters ?? null,
       strict: strict ?? false,
     })),
@@ -130,5 +141,3 @@ function toSettings(body: ResponseRequestBody) {
 
 const summaryOf = ({ reasoning }: ResponseRequestBody) =>
   reasoning?.summary ?? reasoning?.generate_summary ?? null;
-
-const missingModel = () => new MeshError("invalid_request", "you must provide a model parameter");

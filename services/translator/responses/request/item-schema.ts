@@ -1,13 +1,5 @@
 import { z } from "zod";
-import {
-  anyObject,
-  arrayOf,
-  nonEmptyText,
-  object,
-  optional,
-  text,
-  word,
-} from "../../chat/request/vocabulary.ts";
+import { anyObject, arrayOf, nonEmptyText, object, optional, text, word } from "../../requests/vocabulary.ts";
 
 // The items of a request, each by itself. What follows from what is checked in `to-messages.ts`.
 
@@ -77,7 +69,7 @@ export const functionCallOutput = object({
   status,
 });
 
-/** What a model has thought. */
+/** A model's reasoning. */
 export const reasoning = object({
   type: z.literal("reasoning"),
   summary: optional(arrayOf(object({ type: z.literal("summary_text"), text }), "objects")),

@@ -1,17 +1,18 @@
 import { z } from "zod";
-import { longestName } from "../../chat/request/names.ts";
-import { toFault } from "../../chat/request/to-fault.ts";
-import { refuseUnknownKeys } from "../../chat/request/unknown-keys.ts";
 import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { newId } from "../../http/request-id.ts";
-import { defaultRules, type RequestRules } from "../../request-rules.ts";
+import type { Checker } from "../../requests/check-body.ts";
+import { describeIssue } from "../../requests/describe-issue.ts";
+import { defaultRules, type RequestRules } from "../../requests/rules.ts";
+import { longestName } from "../../requests/tools.ts";
+import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
+import { isGiven } from "../../requests/vocabulary.ts";
 import type {
   FunctionCall,
   FunctionCallOutput,
-  InputImage,
   InputMessage,
-  InputText,
+  InputPart,
   Item,
   ItemReference,
   OutputMessage,
@@ -98,15 +99,11 @@ const functionCallOutput = z.compile(schemas.functionCallOutput);
 const reasoning = z.compile(schemas.reasoning);
 const itemReference = z.compile(schemas.itemReference);
 
-interface Checker<T> {
-  safeParse(value: unknown): { data?: T | undefined; error?: z.ZodError | undefined };
-}
-
 function check<T>(schema: Checker<T>, raw: JsonObject, index: number): T {
   const { data, error } = schema.safeParse(raw);
   if (error === undefined) return data as T;
   const issue = error.issues[0]!;
-  throw toFault({ ...issue, path: ["input", index, ...issue.path] }, { input: { [index]: raw } });
+  throw describeIssue({ ...issue, path: ["input", index, ...issue.path] }, { input: { [index]: raw } });
 }
 
 type Parsed<Schema extends z.ZodType> = z.output<Schema>;
@@ -128,17 +125,17 @@ function toInputMessage(
   const parts = typeof content === "string" ? [toText(content)] : content.map(toPart);
   return { id, type: "message", status, content: parts, role: role as InputMessage["role"] };
 
-  function toPart(part: Exclude<typeof content, string>[number], index: number): InputText | InputImage {
+  function toPart(part: Exclude<typeof content, string>[number], index: number): InputPart {
     if (part.type === "input_text") return toText(part.text);
     const partPath = `${path}.content[${index}]`;
-    // Nobody can have uploaded it here.
+    // Files cannot be uploaded here.
     if (isGiven(part.file_id)) throw unsupportedParameter(`${partPath}.file_id`);
     if (!isGiven(part.image_url)) throw missing(`${partPath}.image_url`);
     return { type: "input_image", image_url: part.image_url, detail: part.detail ?? "auto" };
   }
 }
 
-const toText = (text: string): InputText => ({ type: "input_text", text });
+const toText = (text: string) => ({ type: "input_text", text }) as const;
 
 function toOutputMessage({ content, ...rest }: Parsed<typeof schemas.outputMessage>): OutputMessage {
   const { id, status } = headOf(rest, "msg_");
@@ -180,10 +177,10 @@ function toReasoning(item: Parsed<typeof schemas.reasoning>, path: string): Reas
   // Only who has encrypted it can read it.
   if (isGiven(encrypted) && !summary?.length && !content?.length)
     throw unsupportedParameter(`${path}.encrypted_content`);
-  return { id, type: "reasoning", status, summary: summary ?? [], ...(content ? { content } : {}) };
+  return { id, type: "reasoning", status, summary: summary ?? [], content: content ?? undefined };
 }
 
-/** What a function returns is text here; pictures and files are refused by name. */
+/** What a function returns is text here; images and files are refused by name. */
 function refuseOtherOutput(output: unknown, path: string): void {
   if (!Array.isArray(output)) return;
   for (const [index, part] of output.entries()) {
@@ -192,5 +189,3 @@ function refuseOtherOutput(output: unknown, path: string): void {
       throw unsupportedValue(`${path}.output[${index}].type`, type, "'input_text'");
   }
 }
-
-const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

@@ -1,15 +1,11 @@
-import {
-  missing,
-  tooManyProperties,
-  unsupportedParameter,
-  unsupportedValue,
-  wrongMeaning,
-} from "../../errors/param-faults.ts";
+import { missing, unsupportedParameter, unsupportedValue } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
+import { refuseMuchMetadata, refuseStreamOptions } from "../../requests/check-body.ts";
+import { isGiven } from "../../requests/vocabulary.ts";
 import { movedParameter } from "../faults.ts";
 import type { ResponseRequestBody } from "./schema.ts";
 
-/** Parameters that change what the answer is made of or where it goes, and that nobody here honours. */
+/** Parameters that change what the answer is made of or where it goes, and that are not supported here. */
 const refused = [
   "conversation",
   "prompt",
@@ -40,34 +36,23 @@ const moved: readonly (readonly [string, string])[] = [
 /** Keys that are no part of the schema and are known all the same. */
 export const knownBeside: readonly string[] = [...refused, ...moved.map(([name]) => name)];
 
-const mostMetadata = 16;
-
 /** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
 export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
-  for (const name of refused)
-    if (raw[name] !== undefined && raw[name] !== null) throw unsupportedParameter(name);
+  for (const name of refused) if (isGiven(raw[name])) throw unsupportedParameter(name);
   if (body.background === true) throw unsupportedValue("background", "true", "'false'");
   if (body.prompt_cache_options?.prewarm === true) throw unsupportedParameter("prompt_cache_options.prewarm");
   refuseReasoning(body);
-  if (body.metadata) {
-    const count = Object.keys(body.metadata).length;
-    if (count > mostMetadata) throw tooManyProperties("metadata", mostMetadata, count);
-  }
-  if (body.stream_options && body.stream !== true)
-    throw wrongMeaning(
-      "stream_options",
-      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-    );
+  refuseMuchMetadata(body.metadata);
+  refuseStreamOptions(body);
   if (!isGiven(body.input) && !isGiven(body.previous_response_id)) throw missing("input");
 }
 
 /** Throws for the first parameter that has another name here. */
 export function refuseMoved(raw: JsonObject): void {
-  for (const [name, to] of moved)
-    if (raw[name] !== undefined && raw[name] !== null) throw movedParameter(name, to);
+  for (const [name, to] of moved) if (isGiven(raw[name])) throw movedParameter(name, to);
 }
 
-/** There is nobody here to sum up thoughts, to choose among them, or to think them twice. */
+/** Reasoning is passed on as it is: not summarized, not selected, not repeated. */
 function refuseReasoning({ reasoning }: ResponseRequestBody): void {
   if (!reasoning) return;
   for (const name of ["summary", "generate_summary"] as const)
@@ -78,5 +63,3 @@ function refuseReasoning({ reasoning }: ResponseRequestBody): void {
   if (isGiven(reasoning.mode) && reasoning.mode !== "standard")
     throw unsupportedValue("reasoning.mode", reasoning.mode.slice(0, 64), "'standard'");
 }
-
-const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

@@ -1,18 +1,21 @@
 import { z } from "zod";
-import { bounds, mostStops, repetitionPenaltyAbove } from "../../../../core/generation/bounds.ts";
+import { bounds } from "../../../../core/generation/bounds.ts";
+import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
-  decimal,
-  decimalAbove,
+  descriptions,
   flag,
+  ignored,
   integer,
+  metadata,
+  model,
   nonEmptyText,
   object,
   optional,
   text,
   word,
-} from "../../chat/request/vocabulary.ts";
+} from "../../requests/vocabulary.ts";
 
 /** A tool of any type; which types can be honoured `tools.ts` says. */
 const tool = object({
@@ -61,31 +64,45 @@ const summary = word("auto", "concise", "detailed");
  * order in which faults are reported. Unknown keys are ignored.
  */
 export const responseRequestSchema = object({
-  model: text,
+  model,
   input: optional(
     z.union([text, arrayOf(anyObject, "objects")], { error: "one of a string or array of objects" }),
+  ).describe("A text, or a list of input items. Required unless `previous_response_id` is given."),
+  instructions: optional(text).describe(
+    "A system message in front of the conversation. Not carried over to responses that continue this one.",
   ),
-  instructions: optional(text),
-  previous_response_id: optional(nonEmptyText),
-  tools: optional(arrayOf(tool, "objects").max(128)),
-  tool_choice: optional(toolChoice),
-  parallel_tool_calls: optional(flag),
-  text: optional(object({ format: optional(format), verbosity: optional(word("low", "medium", "high")) })),
+  previous_response_id: optional(nonEmptyText).describe(
+    "The ID of a stored response of the same user, whose conversation this one continues.",
+  ),
+  tools: optional(arrayOf(tool, "objects").max(128)).describe(descriptions.tools),
+  tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
+  parallel_tool_calls: optional(flag).describe(descriptions.parallelToolCalls),
+  text: optional(
+    object({ format: optional(format), verbosity: optional(word("low", "medium", "high")) }),
+  ).describe(descriptions.outputFormat),
   reasoning: optional(
     object({
-      effort: optional(word("none", "minimal", "low", "medium", "high", "xhigh", "max")),
+      effort: optional(shared.effort),
       summary: optional(summary),
       // Older name of `summary`.
       generate_summary: optional(summary),
       context: optional(word("auto", "current_turn", "all_turns")),
       mode: optional(text),
     }),
+  ).describe("How much a reasoning model reasons, and whether its reasoning is returned as a summary."),
+  max_output_tokens: optional(integer(1)).describe(
+    "Upper bound for the number of tokens generated for a response, reasoning tokens included.",
   ),
-  max_output_tokens: optional(integer(1)),
-  temperature: optional(decimal(...bounds.temperature)),
-  top_p: optional(decimal(...bounds.topP)),
-  top_logprobs: optional(integer(...bounds.topLogprobs)),
-  truncation: optional(word("auto", "disabled")),
+  temperature: shared.temperature,
+  top_p: shared.topP,
+  top_logprobs: optional(integer(...bounds.topLogprobs)).describe(
+    "How many of the most likely tokens to return at each position, with their log probabilities.",
+  ),
+  truncation: optional(word("auto", "disabled")).meta({
+    description:
+      "With `auto`, the oldest turns of a conversation that exceeds the model's context window are dropped.",
+    default: "disabled",
+  }),
   include: optional(
     arrayOf(
       word(
@@ -100,35 +117,33 @@ export const responseRequestSchema = object({
       ),
       "strings",
     ),
+  ).describe("Additional output to include in the response."),
+  store: optional(flag).meta({
+    description: "Whether to store the response, so that it can be retrieved and continued.",
+    default: true,
+  }),
+  stream: shared.streaming.stream,
+  stream_options: optional(object({ include_obfuscation: optional(flag) })).describe(
+    shared.streaming.stream_options.description!,
   ),
-  store: optional(flag),
-  stream: optional(flag),
-  stream_options: optional(object({ include_obfuscation: optional(flag) })),
-  background: optional(flag),
-  metadata: optional(z.record(z.string().max(64), text.max(512), { error: "an object" })),
+  background: optional(flag).describe("Background responses are not supported: must be false or absent."),
+  metadata: optional(metadata).describe("Key-value pairs that are returned with the response."),
 
-  // Hints of OpenAI's.
-  max_tool_calls: optional(integer(1)),
-  service_tier: optional(word("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")),
-  user: optional(text),
-  safety_identifier: optional(text),
-  prompt_cache_key: optional(text),
-  prompt_cache_retention: optional(text),
-  prompt_cache_options: optional(object({ prewarm: optional(flag) })),
+  // Without effect here.
+  max_tool_calls: ignored(integer(1)),
+  service_tier: ignored(word("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")),
+  user: ignored(text),
+  safety_identifier: ignored(text),
+  prompt_cache_key: ignored(text),
+  prompt_cache_retention: ignored(text),
+  prompt_cache_options: ignored(object({ prewarm: optional(flag) })),
 
   // Extensions of open servers, and parameters of chat completions that keep their meaning here.
-  top_k: optional(integer(-1)),
-  min_p: optional(decimal(...bounds.minP)),
-  repetition_penalty: optional(decimalAbove(repetitionPenaltyAbove)),
-  presence_penalty: optional(decimal(...bounds.presencePenalty)),
-  frequency_penalty: optional(decimal(...bounds.frequencyPenalty)),
-  seed: optional(integer(...bounds.seed)),
-  stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
-      error: "one of a string or array of strings",
-    }),
-  ),
-  chat_template_kwargs: optional(anyObject),
+  ...shared.openSampling,
+  ...shared.penalties,
+  seed: shared.seed,
+  stop: shared.stop,
+  chat_template_kwargs: optional(anyObject).describe(descriptions.chatTemplate),
 });
 
 /** A request whose every field but its items has its type. */

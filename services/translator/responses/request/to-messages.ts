@@ -3,13 +3,12 @@ import {
   type Message,
   MessageSchema,
   type Part,
-  PartSchema,
   Role,
-  ToolCallSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { wrongImage, wrongValue } from "../../errors/param-faults.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
+import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import { missingOutput, orphanOutput } from "../faults.ts";
 import type {
   FunctionCall,
@@ -28,12 +27,12 @@ export interface ConversationParts {
   readonly history: readonly Item[];
   /** What the request adds. */
   readonly input: readonly Item[];
-  /** Takes the pictures that are named by their address; undefined: they are refused. */
+  /** Takes the images that are named by their address; undefined: they are refused. */
   readonly remote?: RemoteImages | undefined;
 }
 
 /**
- * The conversation as the mesh has it. Thoughts, words and calls of the model that follow each other are one turn.
+ * The conversation as the mesh has it. Reasoning, text and calls of the model that follow each other are one turn.
  * Throws the first thing that does not add up.
  */
 export function toMessages({ instructions, history, input, remote }: ConversationParts): Message[] {
@@ -48,7 +47,7 @@ class Conversation {
   readonly #messages: Message[] = [];
   /** The model's turn, while it may go on. */
   #turn: Message | undefined;
-  /** What the model thought before the turn that comes next. */
+  /** The model's reasoning before the turn that comes next. */
   #reasoning = "";
   /** The calls so far, and whether their results have come. */
   readonly #answered = new Map<string, boolean>();
@@ -60,7 +59,7 @@ class Conversation {
 
   say(role: Role, parts: Part[], toolCallId = ""): void {
     this.#turn = undefined;
-    // Thoughts that led to nothing are not repeated.
+    // Reasoning that led to nothing is not repeated.
     this.#reasoning = "";
     this.#messages.push(create(MessageSchema, { role, parts, toolCallId }));
   }
@@ -93,7 +92,7 @@ class Conversation {
     const parts: Part[] = [];
     for (const [index, part] of content.entries()) {
       const partPath = path === undefined ? "previous_response_id" : `${path}.content[${index}]`;
-      if (part.type === "input_text") addText(parts, part.text);
+      if (part.type === "input_text") addSaid(parts, part.text);
       else if (role !== "user")
         throw wrongValue(
           partPath,
@@ -102,7 +101,7 @@ class Conversation {
       else {
         const toFault = wrongImage(path === undefined ? partPath : `${partPath}.image_url`);
         const image = parseImage(part.image_url, part.detail, toFault, this.#remote);
-        parts.push(create(PartSchema, { part: { case: "image", value: image } }));
+        parts.push(toImagePart(image));
       }
     }
     this.say(role === "user" ? Role.USER : Role.SYSTEM, parts);
@@ -113,20 +112,18 @@ class Conversation {
     // Words after words, or after calls, begin another turn.
     if (turn !== undefined && (turn.parts.length > 0 || turn.toolCalls.length > 0)) this.#turn = undefined;
     const { parts } = this.#ownTurn();
-    for (const part of content) addText(parts, part.type === "refusal" ? part.refusal : part.text);
+    for (const part of content) addSaid(parts, part.type === "refusal" ? part.refusal : part.text);
   }
 
   #addReasoning({ content, summary }: ReasoningItem): void {
     this.#turn = undefined;
-    const thoughts = content?.length ? content : summary;
-    this.#reasoning += thoughts.map(({ text }) => text).join("\n");
+    const parts = content?.length ? content : summary;
+    this.#reasoning += parts.map(({ text }) => text).join("\n");
   }
 
   #addCall({ call_id: id, name, arguments: text }: FunctionCall): void {
     this.#answered.set(id, false);
-    // A call without arguments is often written as no text at all, which is no JSON.
-    const call = create(ToolCallSchema, { id, name, argumentsJson: text === "" ? "{}" : text });
-    this.#ownTurn().toolCalls.push(call);
+    this.#ownTurn().toolCalls.push(toToolCall(id, name, text));
   }
 
   #addResult({ call_id: callId, output }: FunctionCallOutput): void {
@@ -146,11 +143,20 @@ class Conversation {
   }
 }
 
-/** Neighbouring texts become one, without anything in between. */
-function addText(parts: Part[], text: string): void {
-  const last = parts.at(-1)?.part;
-  if (last?.case === "text") last.value += text;
-  else if (text !== "") parts.push(toTextPart(text));
+/** A text that is empty is no part of a message. */
+const addSaid = (parts: Part[], text: string): void => void (text !== "" && addText(parts, text));
+
+/**
+ * A conversation without the older half of its turns, instructions excepted; undefined when there is only one turn
+ * left. A turn begins with what the user says and ends before the user speaks again, so calls stay together with
+ * their results.
+ */
+export function truncate(messages: readonly Message[]): Message[] | undefined {
+  const starts = messages.flatMap(({ role }, index) => (startsTurn(messages, role, index) ? [index] : []));
+  if (starts.length < 2) return undefined;
+  const first = starts[Math.ceil(starts.length / 2)] ?? starts.at(-1)!;
+  return messages.filter(({ role }, index) => role === Role.SYSTEM || index >= first);
 }
 
-const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
+const startsTurn = (messages: readonly Message[], role: Role, index: number): boolean =>
+  role === Role.USER && messages[index - 1]?.role !== Role.USER;

@@ -1,12 +1,4 @@
-import { create } from "@bufbuild/protobuf";
-import {
-  ToolChoice_Mode as Mode,
-  type Tool,
-  type ToolChoice,
-  ToolChoiceSchema,
-} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { longestName } from "../../chat/request/names.ts";
-import { checkNames, toTool } from "../../chat/request/tools.ts";
+import type { Tool, ToolChoice } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   emptyArray,
   missing,
@@ -14,12 +6,14 @@ import {
   unsupportedValue,
   wrongMeaning,
 } from "../../errors/param-faults.ts";
+import { checkNames, longestName, toTool, toToolChoice } from "../../requests/tools.ts";
+import { isGiven } from "../../requests/vocabulary.ts";
 import type { ResponseRequestBody } from "./schema.ts";
 
 type RequestedTool = NonNullable<ResponseRequestBody["tools"]>[number];
 type RequestedChoice = NonNullable<ResponseRequestBody["tool_choice"]>;
 
-/** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name, for nobody here runs them. */
+/** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name: they do not run here. */
 export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
   return checkNames(
     (requested ?? []).map((tool, index) => parseTool(tool, `tools[${index}]`)),
@@ -30,7 +24,7 @@ export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
 function parseTool(tool: RequestedTool, path: string): Tool {
   if (tool.type !== "function") throw notFunction(`${path}.type`, tool.type);
   const { name } = tool;
-  if (name === undefined || name === null) throw missing(`${path}.name`);
+  if (!isGiven(name)) throw missing(`${path}.name`);
   if (tool.defer_loading === true) throw unsupportedParameter(`${path}.defer_loading`);
   if (tool.async === true) throw unsupportedParameter(`${path}.async`);
   return toTool({ ...tool, name }, path);
@@ -49,10 +43,10 @@ export function parseToolChoice(
       `Tool choice '${nameOf(choice)}' must be specified with 'tools' parameter.`,
     );
   }
-  if (typeof choice === "string") return toChoice(modes[choice]);
+  if (typeof choice === "string") return toToolChoice(choice);
   switch (choice.type) {
     case "function":
-      return toChoice(Mode.REQUIRED, [checkKnown(choice.name, "tool_choice.name", tools)]);
+      return toToolChoice("required", [checkKnown(choice.name, "tool_choice.name", tools)]);
     case "allowed_tools":
       return parseAllowed(choice, tools);
     default:
@@ -69,16 +63,11 @@ function parseAllowed({ mode, tools: allowed }: Exclude<RequestedChoice, string>
     if (type !== "function") throw notFunction(`${path}.type`, type);
     return checkKnown(name, `${path}.name`, tools);
   });
-  return toChoice(modes[mode], names);
+  return toToolChoice(mode, names);
 }
 
-const modes = { none: Mode.NONE, auto: Mode.AUTO, required: Mode.REQUIRED };
-
-const toChoice = (mode: Mode, allowedNames: string[] = []): ToolChoice =>
-  create(ToolChoiceSchema, { mode, allowedNames });
-
 function checkKnown(name: string | null | undefined, path: string, tools: readonly Tool[]): string {
-  if (name === undefined || name === null) throw missing(path);
+  if (!isGiven(name)) throw missing(path);
   if (tools.some((tool) => tool.name === name)) return name;
   throw wrongMeaning(
     "tool_choice",

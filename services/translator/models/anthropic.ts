@@ -1,10 +1,13 @@
 import type { FastifyRequest } from "fastify";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
+import { modelNotFound } from "../anthropic/errors.ts";
+import { anthropic, fault } from "../anthropic/faults.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
+import type { JsonObject } from "../http/json-body.ts";
 import { pathOf } from "../http/request-context.ts";
-import type { ListModels } from "../models/model-list.ts";
-import { fault } from "./request/faults.ts";
+import { checkBody } from "../requests/check-body.ts";
+import { integer, object, optional, text } from "../requests/vocabulary.ts";
+import type { ListModels } from "./model-list.ts";
 
 /** Whether a client speaks Anthropic's API: all of its requests carry the version. */
 export const speaksAnthropic = ({ headers }: FastifyRequest): boolean =>
@@ -12,7 +15,7 @@ export const speaksAnthropic = ({ headers }: FastifyRequest): boolean =>
 
 /** `GET /models` as Anthropic answers it: page by page, with `limit` and either `after_id` or `before_id`. */
 export const createModelPage = (listModels: ListModels) => async (request: FastifyRequest) => {
-  const { limit, afterId, beforeId } = parsePage(request.query as Readonly<Record<string, unknown>>);
+  const { limit, afterId, beforeId } = parsePage(request.query as JsonObject);
   const models = await listModels();
   const after = afterId === undefined ? 0 : indexOf(models, "after_id", afterId) + 1;
   const before = beforeId === undefined ? models.length : indexOf(models, "before_id", beforeId);
@@ -36,37 +39,26 @@ export const createModelInfo = (listModels: ListModels) => async (request: Fasti
   return toModelInfo(model);
 };
 
-/** Anthropic's own words are no more than the name. */
-export const modelNotFound = (model: string): MeshError =>
-  new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
-
 const defaultLimit = 20;
-const mostPerPage = 1000;
 
-interface Page {
-  readonly limit: number;
-  readonly afterId: string | undefined;
-  readonly beforeId: string | undefined;
-}
+const pageSchema = object({
+  limit: optional(integer(1, 1000)),
+  after_id: optional(text),
+  before_id: optional(text),
+});
 
-function parsePage({
-  limit,
-  after_id: afterId,
-  before_id: beforeId,
-}: Readonly<Record<string, unknown>>): Page {
-  if (limit !== undefined && !(typeof limit === "string" && /^\d{1,4}$/.test(limit)))
-    throw fault("limit", "Input should be a valid integer");
-  const size = limit === undefined ? defaultLimit : Number(limit);
-  if (size < 1) throw fault("limit", "Input should be greater than or equal to 1");
-  if (size > mostPerPage) throw fault("limit", `Input should be less than or equal to ${mostPerPage}`);
-  if (afterId !== undefined && beforeId !== undefined)
+function parsePage(query: JsonObject) {
+  const { limit } = query;
+  // A query is all text; what is not a number stays what it is, to be refused.
+  const isNumber = typeof limit === "string" && /^\d{1,4}$/.test(limit);
+  const page = checkBody(pageSchema, isNumber ? { ...query, limit: Number(limit) } : query, anthropic);
+  if (page.after_id !== undefined && page.before_id !== undefined)
     throw fault("before_id", "Only one of `before_id` and `after_id` may be given");
-  return { limit: size, afterId: toId("after_id", afterId), beforeId: toId("before_id", beforeId) };
-}
-
-function toId(name: string, value: unknown): string | undefined {
-  if (value !== undefined && typeof value !== "string") throw fault(name, "Input should be a valid string");
-  return value;
+  return {
+    limit: page.limit ?? defaultLimit,
+    afterId: page.after_id ?? undefined,
+    beforeId: page.before_id ?? undefined,
+  };
 }
 
 function indexOf(models: readonly Model[], param: string, id: string): number {

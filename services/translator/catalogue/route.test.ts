@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { parseCatalogue } from "../../../core/catalogue/load-catalogue.ts";
 import { ModelSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { bearer, createTestApp } from "../../../test/support/translator/translator.ts";
-import { listCatalogue } from "./catalogue-list.ts";
+import { listCatalogue } from "./route.ts";
 
 const catalogue = parseCatalogue(
   "c.yaml",

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { nearest } from "../../../core/config/suggest.ts";
-import type { JsonObject } from "./json-body.ts";
+import { unknownParameter } from "../errors/param-faults.ts";
+import type { JsonObject } from "../http/json-body.ts";
+import { toParam } from "./describe-issue.ts";
 
 /** A key that a schema does not know. */
 export interface UnknownKey {
@@ -21,6 +23,23 @@ export function findUnknownKey(
   alsoKnown: readonly string[] = [],
 ): UnknownKey | undefined {
   return search(schema, body, [], alsoKnown);
+}
+
+/** Throws for the first key that means nothing here, as OpenAI does. `at` is where `body` is. */
+export function refuseUnknownKeys(
+  schema: z.ZodType,
+  body: JsonObject,
+  alsoKnown: readonly string[] = [],
+  at: readonly PropertyKey[] = [],
+): void {
+  const found = findUnknownKey(schema, body, alsoKnown);
+  if (found === undefined) return;
+  const { path, suggestion } = found;
+  const parent = [...at, ...path.slice(0, -1)];
+  throw unknownParameter(
+    toParam([...at, ...path]),
+    suggestion === undefined ? undefined : toParam([...parent, suggestion]),
+  );
 }
 
 /**
@@ -73,7 +92,7 @@ function choose(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | unde
   if (schema instanceof z.ZodArray) return Array.isArray(value) ? schema : undefined;
   if (schema instanceof z.ZodObject)
     return isObject(value) && hasLiterals(schema, value) ? schema : undefined;
-  // Any object at all: its keys are nobody's business here.
+  // Any object at all: its keys are not checked here.
   return schema instanceof z.ZodCustom && isObject(value) ? schema : undefined;
 }
 

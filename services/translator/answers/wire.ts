@@ -1,13 +1,25 @@
 import { hash } from "node:crypto";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import {
   type Finished,
   FinishReason,
   type TokenChoice,
   type TokenLogprob,
   type Usage,
-} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { toErrorBody } from "../errors/envelope.ts";
+import type { Described, finishReason, tokenLogprob, usage } from "./schema.ts";
 
-// Parts of OpenAI's answer that its two forms, object and stream, have in common.
+// Parts of OpenAI's answers that their two forms, object and stream, have in common.
+
+/** One message of a stream. */
+export const toDataEvent = (json: string): string => `data: ${json}\n\n`;
+
+/** How every stream that succeeds ends. */
+export const doneEvent = toDataEvent("[DONE]");
+
+/** How a stream ends that fails after its beginning; no `[DONE]` follows. */
+export const toErrorEvent = (error: MeshError): string => toDataEvent(toErrorBody(error));
 
 /** What all of one completion's choices and chunks share. */
 export interface AnswerHead {
@@ -19,7 +31,7 @@ export interface AnswerHead {
 }
 
 /** Every answer is served alike, whatever tier was asked for. */
-export const serviceTier = "default";
+export const serviceTier = "default" as const;
 
 /** Equal for engines that would continue each other's answers exactly; null when the engine does not say. */
 export function toFingerprint(fingerprint: string): string | null {
@@ -27,25 +39,28 @@ export function toFingerprint(fingerprint: string): string | null {
   let short = fingerprints.get(fingerprint);
   if (short === undefined) {
     short = `fp_${hash("sha256", fingerprint, "hex").slice(0, 10)}`;
-    if (fingerprints.size >= mostFingerprints) fingerprints.clear();
+    if (fingerprints.size >= maxFingerprints) fingerprints.clear();
     fingerprints.set(fingerprint, short);
   }
   return short;
 }
 
 /** Short forms of those that were seen lately: a mesh has a few, and every answer needs one. */
+const fingerprints = new Map<string, string>();
+const maxFingerprints = 256;
+
 /**
  * The engine by which an answer ends: the one that began it, unless another went on from its text, so that a seed
- * did not decide all of it. OpenAI's fingerprint is there to tell clients of just that.
+ * did not decide all of it. OpenAI's fingerprint is there to show clients just that.
  */
 export const lastFingerprint = ({ continuations }: Finished, first: string): string =>
   continuations.findLast(({ exact }) => !exact)?.fingerprint ?? first;
 
-const fingerprints = new Map<string, string>();
-const mostFingerprints = 256;
-
 /** OpenAI's word for why an answer ended. */
-export function toFinishReason(reason: FinishReason, legacyFunctions: boolean): string {
+export function toFinishReason(
+  reason: FinishReason,
+  legacyFunctions: boolean,
+): Described<typeof finishReason> {
   switch (reason) {
     case FinishReason.LENGTH:
       return "length";
@@ -59,7 +74,7 @@ export function toFinishReason(reason: FinishReason, legacyFunctions: boolean): 
 }
 
 /** The usage of a request: its prompt once, however many answers it has, and all of the answers. */
-export function toUsage(usages: readonly (Usage | undefined)[]): object {
+export function toUsage(usages: readonly (Usage | undefined)[]): Described<typeof usage> {
   const sum = (count: (usage: Usage) => number) =>
     usages.reduce((total, usage) => total + (usage === undefined ? 0 : count(usage)), 0);
   const promptTokens = usages[0]?.promptTokens ?? 0;
@@ -78,17 +93,14 @@ export function toUsage(usages: readonly (Usage | undefined)[]): object {
   };
 }
 
-/** The log probabilities of a choice, or of one chunk of it. */
-export const toLogprobs = (logprobs: readonly TokenLogprob[]): object => ({
-  content: logprobs.map(({ token, top }) => ({
-    ...toTokenLogprob(token),
-    top_logprobs: top.map(toTokenLogprob),
-  })),
-  refusal: null,
+/** The log probability of a token, and those of others in its place. */
+export const toTokenLogprob = ({ token, top }: TokenLogprob): Described<typeof tokenLogprob> => ({
+  ...toLogprob(token),
+  top_logprobs: top.map(toLogprob),
 });
 
-/** The log probability of one token. */
-export function toTokenLogprob(choice: TokenChoice | undefined) {
+/** The log probability of one token by itself. */
+export function toLogprob(choice: TokenChoice | undefined) {
   const { text = "", bytes, logprob = lowestLogprob } = choice ?? {};
   return {
     token: text,
@@ -97,5 +109,5 @@ export function toTokenLogprob(choice: TokenChoice | undefined) {
   };
 }
 
-/** Stands for minus infinity, which JSON cannot say; vLLM has the same. */
+/** In place of minus infinity, which JSON cannot express; vLLM uses the same. */
 const lowestLogprob = -9999;

@@ -1,5 +1,5 @@
 /**
- * Text as it stands inside a JSON string, without the quotes. Most tokens need no change, so one test that finds
+ * Text as it appears inside a JSON string, without the quotes. Most tokens need no change, so one test that finds
  * none costs a quarter of `JSON.stringify`. U+2028 and U+2029 are escaped too: JSON allows them, but naive
  * readers split lines there. Half surrogate pairs become escapes, so the output is always valid UTF-8.
  */

@@ -1,0 +1,67 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import type { FastifyReply } from "fastify";
+import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { processingMs } from "../http/request-context.ts";
+import type { SseStream } from "../http/sse-stream.ts";
+import type { GenerationOptions } from "./options.ts";
+import type { AnswerWriter } from "./read-answer.ts";
+
+/** Turns the events of one generation into text of a stream. */
+export interface EventEncoder {
+  /** The event as whole events of the stream; empty while there is nothing to show. */
+  encode(event: GenerationEvent): string;
+  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
+  readonly isAscii?: boolean;
+}
+
+/**
+ * A stream that opens, and status 200 with it, with its first text: whatever goes wrong before that is an error
+ * with a status of its own.
+ */
+export class LateStream {
+  readonly #options: GenerationOptions;
+  readonly #reply: FastifyReply;
+  #sse: SseStream | undefined;
+
+  constructor(options: GenerationOptions, reply: FastifyReply) {
+    this.#options = options;
+    this.#reply = reply;
+  }
+
+  /** Whether the status has left. */
+  get isOpen(): boolean {
+    return this.#sse !== undefined;
+  }
+
+  /** The stream; the first call opens it, with the headers that were set for the reply. */
+  open(): SseStream {
+    if (this.#sse !== undefined) return this.#sse;
+    const { sseStreams, isDraining, clock } = this.#options;
+    const reply = this.#reply.hijack();
+    const headers = reply.getHeaders() as OutgoingHttpHeaders;
+    headers["openai-processing-ms"] = processingMs(reply.request, clock);
+    if (isDraining()) headers.connection = "close";
+    this.#sse = sseStreams.open(reply.raw, headers);
+    return this.#sse;
+  }
+}
+
+/** Writes one generation to the stream that all of an answer share. A token meets this, its encoder and the stream. */
+export class StreamWriter implements AnswerWriter {
+  readonly #encoder: EventEncoder;
+  readonly #late: LateStream;
+  #sse: SseStream | undefined;
+
+  constructor(encoder: EventEncoder, late: LateStream) {
+    this.#encoder = encoder;
+    this.#late = late;
+  }
+
+  accept(event: GenerationEvent): Promise<void> | undefined {
+    const events = this.#encoder.encode(event);
+    if (events === "") return undefined;
+    this.#sse ??= this.#late.open();
+    this.#sse.write(events, this.#encoder.isAscii);
+    return this.#sse.drained();
+  }
+}

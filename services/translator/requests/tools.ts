@@ -1,0 +1,82 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  ToolChoice_Mode as Mode,
+  type OutputFormat,
+  OutputFormatSchema,
+  type Tool,
+  type ToolChoice,
+  ToolChoiceSchema,
+  ToolSchema,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  emptyString,
+  stringTooLong,
+  wrongFunctionSchema,
+  wrongPattern,
+  wrongValue,
+} from "../errors/param-faults.ts";
+import { checkSchema } from "./json-schema.ts";
+
+// Functions and forms of answers as OpenAI's surfaces name and check them.
+
+/** A function as a request defines it. */
+interface FunctionDefinition {
+  readonly name: string;
+  readonly description?: string | null | undefined;
+  readonly parameters?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly strict?: boolean | null | undefined;
+}
+
+/** The longest name of a function or a format, in characters. */
+export const longestName = 64;
+
+/** Throws unless a name has the form that OpenAI takes, for functions and for formats. */
+export function checkName(name: string, param: string): void {
+  if (name === "") throw emptyString(param);
+  if (name.length > longestName) throw stringTooLong(param, longestName, name.length);
+  if (!/^[a-zA-Z0-9_-]+$/.test(name)) throw wrongPattern(param, "^[a-zA-Z0-9_-]+$");
+}
+
+/** Checks a function and translates it; `path` is where its keys are. */
+export function toTool({ name, description, parameters, strict }: FunctionDefinition, path: string): Tool {
+  checkName(name, `${path}.name`);
+  const schema = parameters ? checkSchema(parameters) : undefined;
+  if (schema?.problem !== undefined) throw wrongFunctionSchema(`${path}.parameters`, name, schema.problem);
+  if (parameters?.type !== undefined && parameters.type !== "object")
+    throw wrongFunctionSchema(
+      `${path}.parameters`,
+      name,
+      `schema must be a JSON Schema of 'type: "object"', got 'type: ${JSON.stringify(parameters.type)}'.`,
+    );
+  return create(ToolSchema, {
+    name,
+    description: description ?? "",
+    parametersJson: schema?.json ?? "",
+    strict: strict ?? false,
+  });
+}
+
+/** An answer names the function it calls, so names must differ. */
+export function checkNames(tools: Tool[], param: string): Tool[] {
+  const seen = new Set<string>();
+  for (const { name } of tools) {
+    if (seen.has(name))
+      throw wrongValue(param, `Invalid '${param}': there are two functions named '${name}'.`);
+    seen.add(name);
+  }
+  return tools;
+}
+
+const modes = { none: Mode.NONE, auto: Mode.AUTO, required: Mode.REQUIRED };
+
+/** Whether the model may or must call, and only one of these functions where any are named. */
+export const toToolChoice = (mode: keyof typeof modes, allowedNames: string[] = []): ToolChoice =>
+  create(ToolChoiceSchema, { mode: modes[mode], allowedNames });
+
+/** An answer that is any JSON object. */
+export const jsonObjectFormat = (): OutputFormat =>
+  create(OutputFormatSchema, { format: { case: "jsonObject", value: {} } });
+
+/** An answer that is JSON of a schema; where nothing is wrong with the schema. */
+export const jsonSchemaFormat = (name: string, schemaJson: string, strict: boolean): OutputFormat =>
+  create(OutputFormatSchema, { format: { case: "jsonSchema", value: { name, schemaJson, strict } } });
