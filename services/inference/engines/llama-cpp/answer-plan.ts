@@ -3,8 +3,8 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
 import { parseCallerJson } from "../text/caller-json.ts";
 import { type CallableTool, schemaFault, type ToolUse } from "../tools/tool-use.ts";
-import type { ThinkingStart } from "./answer/thought-reader.ts";
-import type { Notation, ToolRule } from "./notations/notation.ts";
+import type { ThinkingStart } from "./answer/reasoning-reader.ts";
+import type { ToolCallFormat, ToolRule } from "./tool-calls/tool-call-format.ts";
 
 /** Which forms an answer is held to; grammars are GBNF. */
 export interface AnswerPlan {
@@ -21,10 +21,10 @@ export interface AnswerPlan {
 export function planAnswer(
   generation: Generation,
   tools: ToolUse,
-  notation: Notation | undefined,
+  toolCallFormat: ToolCallFormat | undefined,
   thinking: ThinkingStart,
 ): AnswerPlan {
-  const calls = tools.mode === "none" ? undefined : { tools, notation: needed(notation) };
+  const calls = tools.mode === "none" ? undefined : { tools, toolCallFormat: needed(toolCallFormat) };
   const isFree = generation.outputFormat?.format.case === undefined && tools.mode !== "required";
   if (isFree) return { answer: undefined, call: calls && callGrammar(calls) };
   try {
@@ -41,7 +41,7 @@ export function planAnswer(
 
 interface Calls {
   readonly tools: ToolUse;
-  readonly notation: Notation;
+  readonly toolCallFormat: ToolCallFormat;
 }
 
 /** Thoughts are free, but for `</` that does not end them. */
@@ -66,17 +66,19 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
   }
 }
 
-const callForm = (grammar: GrammarBuilder, { tools, notation }: Calls): string =>
-  notation.calls(grammar, toolRules(grammar, tools.callable), tools.maxCalls);
+const callForm = (grammar: GrammarBuilder, { tools, toolCallFormat }: Calls): string =>
+  toolCallFormat.calls(grammar, toolRules(grammar, tools.callable), tools.maxCalls);
 
 /**
  * The form of calls that the model may make; undefined when a schema cannot be enforced and nobody asked for that
  * strictly: then calls are taken as the model writes them.
  */
-function callGrammar({ tools, notation }: Calls): string | undefined {
+function callGrammar({ tools, toolCallFormat }: Calls): string | undefined {
   const grammar = new GrammarBuilder();
   try {
-    return grammar.build(notation.afterOpener(grammar, toolRules(grammar, tools.callable), tools.maxCalls));
+    return grammar.build(
+      toolCallFormat.afterOpener(grammar, toolRules(grammar, tools.callable), tools.maxCalls),
+    );
   } catch (error) {
     if (!(error instanceof SchemaError || error instanceof MeshError)) throw error;
     if (!tools.callable.some(({ strict }) => strict)) return undefined;
@@ -108,8 +110,8 @@ function argumentsSchema({ parameters }: CallableTool): unknown {
 const tooLarge = (param: string, { message }: SchemaError): MeshError =>
   new MeshError("invalid_request", `The schemas in '${param}' cannot be enforced: ${message}.`, { param });
 
-function needed(notation: Notation | undefined): Notation {
-  if (notation !== undefined) return notation;
+function needed(toolCallFormat: ToolCallFormat | undefined): ToolCallFormat {
+  if (toolCallFormat !== undefined) return toolCallFormat;
   throw new MeshError(
     "invalid_request",
     "This model cannot call tools. Leave 'tools' out or choose another model.",

@@ -12,7 +12,7 @@ import {
   type RawPrompt,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { LoadedModel } from "./load-model.ts";
-import { beat, StepWatch } from "./step-watch.ts";
+import { heartbeat, StepWatch } from "./step-watch.ts";
 
 /** Tokens that the library may put around an input. */
 const aroundTokens = 2;
@@ -32,7 +32,7 @@ export async function* embed(
     for (const [index, input] of inputs.entries()) {
       const step = watch.begin(() => model.native.embedder.embed(input));
       let embedding = await watch.wait(step);
-      while (embedding === beat) {
+      while (embedding === heartbeat) {
         watch.shown();
         yield signOfLife();
         embedding = await watch.wait(step);

@@ -5,16 +5,16 @@ import {
   type Generation,
   type GenerationEvent,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { AnswerLedger } from "./answer/answer-ledger.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
 import { deltaEvent, type TokenLikelihood } from "./answer/delta.ts";
 import { Seam } from "./answer/seam.ts";
+import { TokenBuffer } from "./answer/token-buffer.ts";
 import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { Prefill } from "./prefill.ts";
 import { type PreparedGeneration, prepare } from "./prepare.ts";
-import { beat, StepWatch } from "./step-watch.ts";
+import { heartbeat, StepWatch } from "./step-watch.ts";
 import { TokenSource } from "./token-source.ts";
 
 /**
@@ -57,7 +57,7 @@ class Run {
   readonly #signal: AbortSignal;
   readonly #watch: StepWatch;
   readonly #reader: AnswerReader;
-  readonly #ledger: AnswerLedger;
+  readonly #buffer: TokenBuffer;
   readonly #seam: Seam;
   /** What sampling looks back on: the tokens of the answer behind those of the text that it goes on from. */
   readonly #past: number[];
@@ -74,7 +74,7 @@ class Run {
     this.#signal = signal;
     this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);
-    this.#ledger = new AnswerLedger(generation.id, model.vocabulary, this.#reader, {
+    this.#buffer = new TokenBuffer(generation.id, model.vocabulary, this.#reader, {
       continuesText: generation.rawPrompt !== undefined || prepared.written.tokens.length > 0,
     });
     this.#seam = new Seam(prepared.written.lastWord, model);
@@ -82,7 +82,7 @@ class Run {
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
-    yield* this.#beats(() => this.#held.settled);
+    yield* this.#withHeartbeats(() => this.#held.settled);
     this.#replay();
     if (!this.#isOver()) {
       yield* this.#prefill();
@@ -120,17 +120,17 @@ class Run {
       checkForm([token], this.#grammar);
       this.#accept(token);
     }
-    this.#ledger.skip();
+    this.#buffer.skip();
   }
 
   async *#prefill(): AsyncGenerator<GenerationEvent> {
     const { prompt, resumed } = this.#prepared;
     const needed = [...prompt, ...resumed].slice(0, -1);
     const prefill = new Prefill(this.#held.sequence, this.#model.clock);
-    yield* this.#beats(() => prefill.keep(needed));
+    yield* this.#withHeartbeats(() => prefill.keep(needed));
     this.#cachedTokens = Math.min(prefill.computed, prompt.length);
     while (prefill.computed < needed.length) {
-      yield* this.#beats(() => prefill.advance(needed));
+      yield* this.#withHeartbeats(() => prefill.advance(needed));
       yield this.#sign();
     }
   }
@@ -146,7 +146,7 @@ class Run {
       const unfit = this.#seam.unfit();
       const step = this.#watch.begin(() => source.next(latest, this.#past, this.#grammar, unfit));
       let drawn = await this.#watch.wait(step);
-      while (drawn === beat) {
+      while (drawn === heartbeat) {
         yield this.#sign();
         drawn = await this.#watch.wait(step);
       }
@@ -154,13 +154,13 @@ class Run {
       latest = drawn.token;
       this.#accept(latest, drawn.likelihood);
       if (this.#isOver()) break;
-      const parts = this.#ledger.take();
+      const parts = this.#buffer.take();
       if (parts === undefined) continue;
       this.#watch.shown();
       yield deltaEvent(parts);
     }
-    this.#ledger.end();
-    const rest = this.#ledger.take();
+    this.#buffer.end();
+    const rest = this.#buffer.take();
     if (rest !== undefined) yield deltaEvent(rest);
   }
 
@@ -169,7 +169,7 @@ class Run {
     this.#past.push(token);
     const skippedBytes = this.#seam.take(token);
     if (skippedBytes > 0 && skippedBytes === this.#model.vocabulary.bytesOf(token).length) return;
-    this.#ledger.push(token, likelihood, skippedBytes);
+    this.#buffer.push(token, likelihood, skippedBytes);
     const { answer, call } = this.#prepared.plan;
     if (answer !== undefined || call === undefined) return;
     if (!this.#reader.inTrustedCall) this.#grammar = undefined;
@@ -182,13 +182,13 @@ class Run {
   }
 
   #isOver(): boolean {
-    return this.#reader.over !== undefined || this.#ledger.tokens.length >= this.#prepared.maxTokens;
+    return this.#reader.over !== undefined || this.#buffer.tokens.length >= this.#prepared.maxTokens;
   }
 
   /** Does one step, with signs of life while it takes long. */
-  async *#beats(work: () => Promise<unknown>): AsyncGenerator<GenerationEvent> {
+  async *#withHeartbeats(work: () => Promise<unknown>): AsyncGenerator<GenerationEvent> {
     const step = this.#watch.begin(work);
-    while ((await this.#watch.wait(step)) === beat) yield this.#sign();
+    while ((await this.#watch.wait(step)) === heartbeat) yield this.#sign();
   }
 
   #sign(): GenerationEvent {
@@ -199,15 +199,15 @@ class Run {
   #finished(): GenerationEvent {
     const usage = {
       promptTokens: this.#prepared.promptTokens,
-      completionTokens: this.#ledger.tokens.length,
+      completionTokens: this.#buffer.tokens.length,
       cachedTokens: this.#cachedTokens,
-      reasoningTokens: this.#ledger.reasoningTokens,
+      reasoningTokens: this.#buffer.reasoningTokens,
     };
     return finishedEvent(this.#reason(), usage, this.#reader.stop);
   }
 
   #reason(): FinishReason {
-    const isCut = this.#reader.over === undefined && this.#ledger.tokens.length >= this.#prepared.maxTokens;
+    const isCut = this.#reader.over === undefined && this.#buffer.tokens.length >= this.#prepared.maxTokens;
     if (isCut) return FinishReason.LENGTH;
     return this.#reader.completeCalls > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
   }

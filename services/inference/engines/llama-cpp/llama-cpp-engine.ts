@@ -88,14 +88,14 @@ class LlamaCppEngine implements Engine {
       );
       const begunAt = clock.now();
       this.#model = await this.#loading;
-      const { native, contextLength, fingerprint, notation } = this.#model;
+      const { native, contextLength, fingerprint, toolCallFormat } = this.#model;
       log.info(
         {
           path: modelPath,
           slots: native.context.sequences.length,
           context_length: contextLength,
           fingerprint,
-          tool_calls: notation?.name ?? "none",
+          tool_calls: toolCallFormat?.name ?? "none",
           duration_ms: Math.round(clock.now() - begunAt),
         },
         "model loaded",
@@ -136,7 +136,7 @@ const closed = (): MeshError => new MeshError("engine_failed", "The engine is no
 
 function toServedModel(
   { modelPath, modelName }: LlamaCppOptions,
-  { native, notation, tellsLogits, contextLength, fingerprint }: LoadedModel,
+  { native, toolCallFormat, tellsLogits, contextLength, fingerprint }: LoadedModel,
 ): ServedModel {
   const stem = stemOf(modelPath);
   return create(ServedModelSchema, {
@@ -147,8 +147,8 @@ function toServedModel(
     slots: native.context.sequences.length,
     fingerprint,
     capabilities: {
-      tools: notation !== undefined,
-      forcedToolChoice: notation !== undefined,
+      tools: toolCallFormat !== undefined,
+      forcedToolChoice: toolCallFormat !== undefined,
       jsonObject: true,
       jsonSchema: true,
       logprobs: tellsLogits,

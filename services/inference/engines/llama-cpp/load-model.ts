@@ -2,7 +2,7 @@ import { basename, extname } from "node:path";
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
-import { thinkingMarks } from "./answer/thought-reader.ts";
+import { thinkingMarks } from "./answer/reasoning-reader.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkShape } from "./gguf/check-shape.ts";
 import { GgufError } from "./gguf/header.ts";
@@ -13,10 +13,10 @@ import { type ContextWish, type MemoryNeed, memoryNeed, planContext } from "./na
 import { NativeModel } from "./native/native-model.ts";
 import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
-import { detectNotation } from "./notations/formats.ts";
-import type { Notation } from "./notations/notation.ts";
 import { ChatTemplate } from "./prompt/chat-template.ts";
 import { Tokenizer } from "./prompt/tokenizer.ts";
+import { detectToolCallFormat } from "./tool-calls/formats.ts";
+import type { ToolCallFormat } from "./tool-calls/tool-call-format.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** A model that is ready to answer, and everything that is known about it. */
@@ -27,7 +27,7 @@ export interface LoadedModel {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   /** How it writes tool calls; undefined when it makes none, or in a way that is not known. */
-  readonly notation: Notation | undefined;
+  readonly toolCallFormat: ToolCallFormat | undefined;
   /** Whether it knows marks for thoughts. */
   readonly thinks: boolean;
   /** Whether log probabilities can be had. */
@@ -66,16 +66,18 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
     { path, metadata, threads, even, log, onLoadProgress, ...plan },
     signal,
   );
-  const notation = template.showsTools ? detectNotation(template.source) : undefined;
-  showMarks(vocabulary, [...(notation?.marks ?? []), ...Object.values(thinkingMarks)]);
-  const marks = [template.source, ...(notation?.marks ?? []), ...Object.values(thinkingMarks)].join("\n");
+  const toolCallFormat = template.showsTools ? detectToolCallFormat(template.source) : undefined;
+  showMarks(vocabulary, [...(toolCallFormat?.marks ?? []), ...Object.values(thinkingMarks)]);
+  const marks = [template.source, ...(toolCallFormat?.marks ?? []), ...Object.values(thinkingMarks)].join(
+    "\n",
+  );
   return {
     native,
     pool: new SequencePool(native.context.sequences),
     vocabulary,
     tokenizer: new Tokenizer(native, vocabulary, marks),
     template,
-    notation,
+    toolCallFormat,
     thinks:
       template.source.includes(thinkingMarks.begin) || vocabulary.special(thinkingMarks.begin) !== undefined,
     contextLength: plan.contextSize,

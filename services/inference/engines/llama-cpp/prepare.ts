@@ -36,8 +36,8 @@ export function prepare(generation: Generation, model: LoadedModel): PreparedGen
   checkLength(asked.length, model.contextLength, param);
   const mayThink = model.thinks && !isRaw && text === "";
   const thinking = inThought ? "begun" : mayThink ? "possible" : "never";
-  const notation = tools.mode === "none" ? undefined : model.notation;
-  const plan = planAnswer(generation, tools, notation, thinking);
+  const toolCallFormat = tools.mode === "none" ? undefined : model.toolCallFormat;
+  const plan = planAnswer(generation, tools, toolCallFormat, thinking);
   const written = toWrittenText(text, asked, plan.answer !== undefined, model);
   const promptTokens = asked.length + written.tokens.length;
   checkLength(promptTokens, model.contextLength, param);
@@ -54,12 +54,12 @@ export function prepare(generation: Generation, model: LoadedModel): PreparedGen
     reading: {
       thinking,
       stops: generation.limits?.stop ?? [],
-      notation,
+      toolCallFormat,
       begun: text.trim() !== "",
       callable: new Set(tools.callable.map(({ name }) => name)),
       maxCalls: tools.maxCalls,
       // Of a bare object, only a grammar without any other form tells that it is a call.
-      trusted: forced || (plan.answer !== undefined && notation?.bare !== true),
+      trusted: forced || (plan.answer !== undefined && toolCallFormat?.bare !== true),
       forced,
     },
     alternatives: generation.logprobs === undefined ? undefined : Math.min(20, generation.logprobs.top),
@@ -91,11 +91,11 @@ function checkResumed(generation: Generation, { vocabulary, tokenizer }: LoadedM
  * them for theirs; and where calls are forbidden, their marks.
  */
 function bannedTokens(plan: AnswerPlan, tools: ToolUse, model: LoadedModel): number[] {
-  const { tokenizer, vocabulary, notation } = model;
+  const { tokenizer, vocabulary, toolCallFormat } = model;
   const isHeld = plan.answer !== undefined || plan.call !== undefined;
   const controls = isHeld
     ? tokenizer.controlTokens().filter((token) => vocabulary.bytesOf(token).length === 0)
     : [];
-  const openers = tools.forbidden ? (notation?.openers ?? []) : [];
+  const openers = tools.forbidden ? (toolCallFormat?.openers ?? []) : [];
   return [...controls, ...openers.flatMap((opener) => vocabulary.special(opener) ?? [])];
 }

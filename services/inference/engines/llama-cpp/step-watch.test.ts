@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
-import { beat, StepWatch } from "./step-watch.ts";
+import { heartbeat, StepWatch } from "./step-watch.ts";
 
 const setUp = () => {
   const clock = new FakeClock();
@@ -15,14 +15,14 @@ test("gives what the step gives", async () => {
   expect(watch.unsettled).toBeUndefined();
 });
 
-test("a long step gives a beat every 500 ms, and in the end its value", async () => {
+test("a long step gives a heartbeat every 500 ms, and in the end its value", async () => {
   const { clock, watch } = setUp();
   const step = Promise.withResolvers<number>();
   void watch.begin(() => step.promise);
   for (let beats = 0; beats < 3; beats++) {
     const waiting = watch.wait(step.promise);
     await clock.advance(500);
-    expect(await waiting).toBe(beat);
+    expect(await waiting).toBe(heartbeat);
     watch.shown();
   }
   const waiting = watch.wait(step.promise);
@@ -30,13 +30,13 @@ test("a long step gives a beat every 500 ms, and in the end its value", async ()
   expect(await waiting).toBe(1);
 });
 
-test("short steps give a beat, too, when nothing was shown for long", async () => {
+test("short steps give a heartbeat, too, when nothing was shown for long", async () => {
   const { clock, watch } = setUp();
   await watch.wait(watch.begin(() => Promise.resolve()));
   await clock.advance(450);
   const waiting = watch.wait(watch.begin(() => new Promise(() => {})));
   await clock.advance(50);
-  expect(await waiting).toBe(beat);
+  expect(await waiting).toBe(heartbeat);
 });
 
 test("an abort ends the waiting at once and leaves the step behind", async () => {
@@ -70,7 +70,7 @@ test("patience ends after 30 s", async () => {
   const step = watch.begin(() => new Promise(() => {}));
   let beats = 0;
   const end = (async () => {
-    while ((await watch.wait(step)) === beat) {
+    while ((await watch.wait(step)) === heartbeat) {
       beats++;
       watch.shown();
     }

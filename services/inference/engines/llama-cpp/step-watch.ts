@@ -3,7 +3,7 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { beatMs } from "../../../../core/relay/contract.ts";
 
 /** What `StepWatch.wait` gives when it is time for a sign of life. */
-export const beat = Symbol("beat");
+export const heartbeat = Symbol("heartbeat");
 
 /**
  * Waits for the native steps of one generation: not longer than patience allows, not a moment after an abort, and
@@ -14,7 +14,7 @@ export class StepWatch {
   readonly #signal: AbortSignal;
   readonly #clock: Clock;
   readonly #timer: Timer;
-  #waiter: { resolve(value: typeof beat): void; reject(reason: unknown): void } | undefined;
+  #waiter: { resolve(value: typeof heartbeat): void; reject(reason: unknown): void } | undefined;
   #step: Promise<unknown> | undefined;
   #stepSince = 0;
   #shownAt: number;
@@ -46,12 +46,12 @@ export class StepWatch {
   }
 
   /**
-   * Resolves with what the step gives, or with `beat` when it is time for a sign of life: then call again with
+   * Resolves with what the step gives, or with `heartbeat` when it is time for a sign of life: then call again with
    * the same step. Rejects with the signal's reason on abort, and with `engine_failed` when patience ends.
    */
-  wait<T>(step: Promise<T>): Promise<T | typeof beat> {
+  wait<T>(step: Promise<T>): Promise<T | typeof heartbeat> {
     if (this.#signal.aborted) return Promise.reject(this.#signal.reason);
-    return new Promise<T | typeof beat>((resolve, reject) => {
+    return new Promise<T | typeof heartbeat>((resolve, reject) => {
       this.#waiter = { resolve, reject };
       step.then(resolve, reject);
     });
@@ -75,7 +75,7 @@ export class StepWatch {
       this.#waiter?.reject(
         new MeshError("engine_failed", `The engine needed more than ${patienceMs / 1000} s for one step.`),
       );
-    else if (now - this.#shownAt >= beatMs) this.#waiter?.resolve(beat);
+    else if (now - this.#shownAt >= beatMs) this.#waiter?.resolve(heartbeat);
   };
 
   readonly #onAbort = (): void => this.#waiter?.reject(this.#signal.reason);

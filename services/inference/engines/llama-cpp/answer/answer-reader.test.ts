@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hermes, llama3, mistralList, mistralNamed } from "../notations/formats.ts";
-import type { Notation } from "../notations/notation.ts";
+import { hermes, llama3, mistralList, mistralNamed } from "../tool-calls/formats.ts";
+import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";
 
 const plain: AnswerReaderOptions = {
   thinking: "never",
   stops: [],
-  notation: undefined,
+  toolCallFormat: undefined,
   callable: new Set(["get_weather", "add"]),
   maxCalls: 128,
   trusted: false,
@@ -52,80 +52,90 @@ const expectSameHoweverCut = (options: Partial<AnswerReaderOptions>, text: strin
 const oslo = '{"city": "Oslo \\"}<"}';
 
 describe("calls that the model writes by itself", () => {
-  test.each<{ notation: Notation; text: string; calls: string[]; left?: string }>([
+  test.each<{ toolCallFormat: ToolCallFormat; text: string; calls: string[]; left?: string }>([
     {
-      notation: hermes,
+      toolCallFormat: hermes,
       text: `<tool_call>{"name": "get_weather", "arguments": ${oslo}}</tool_call>`,
       calls: [`get_weather ${oslo}`],
     },
     {
-      notation: hermes,
+      toolCallFormat: hermes,
       text: `Let me see.\n<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>\n<tool_call>\n{"arguments": {"a": 2}, "name": "add"}\n</tool_call> Done.`,
       calls: ['add {"a": 1}', 'add {"a": 2}'],
       left: "Let me see.\nDone.",
     },
     {
-      notation: hermes,
+      toolCallFormat: hermes,
       text: '<tool_call>{"name": "add", "arguments": "{\\"a\\": 1}"}</tool_call>',
       calls: ['add {"a": 1}'],
     },
-    { notation: hermes, text: '<tool_call>{"name": "add"}</tool_call>', calls: ["add {}"] },
-    { notation: hermes, text: '<tool_call>{"name": "add", "arguments": {"a": 1}}', calls: ['add {"a": 1}'] },
+    { toolCallFormat: hermes, text: '<tool_call>{"name": "add"}</tool_call>', calls: ["add {}"] },
     {
-      notation: llama3,
+      toolCallFormat: hermes,
+      text: '<tool_call>{"name": "add", "arguments": {"a": 1}}',
+      calls: ['add {"a": 1}'],
+    },
+    {
+      toolCallFormat: llama3,
       text: `  {"name": "get_weather", "parameters": ${oslo}}`,
       calls: [`get_weather ${oslo}`],
       left: "  ",
     },
     {
-      notation: llama3,
+      toolCallFormat: llama3,
       text: '<|python_tag|>{"type": "function", "name": "add", "parameters": {"a": 1}}',
       calls: ['add {"a": 1}'],
     },
     {
-      notation: mistralList,
+      toolCallFormat: mistralList,
       text: `[TOOL_CALLS] [{"name": "add", "arguments": {"a": [1, {}]}, "id": "x"}, {"name": "get_weather", "arguments": ${oslo}}]`,
       calls: ['add {"a": [1, {}]}', `get_weather ${oslo}`],
     },
     {
-      notation: mistralNamed,
+      toolCallFormat: mistralNamed,
       text: `[TOOL_CALLS]add[ARGS]{"a": 1}[TOOL_CALLS]get_weather[CALL_ID]abc[ARGS]${oslo}`,
       calls: ['add {"a": 1}', `get_weather ${oslo}`],
     },
-  ])("$notation.name: $text", ({ notation, text, calls, left = "" }) => {
-    const answer = expectSameHoweverCut({ notation }, text);
+  ])("$toolCallFormat.name: $text", ({ toolCallFormat, text, calls, left = "" }) => {
+    const answer = expectSameHoweverCut({ toolCallFormat }, text);
     expect(answer.calls).toEqual(calls);
     expect(answer.text).toBe(left);
     expect(answer.complete).toBe(calls.length);
   });
 });
 
-test.each<{ notation: Notation; text: string }>([
-  { notation: hermes, text: 'A <tool_call>{"name": "nobody", "arguments": {}}</tool_call> B' },
-  { notation: hermes, text: '<tool_call>{"name": "add", "arguments": [1]}</tool_call>' },
-  { notation: hermes, text: '<tool_call>{"name": "add", "arguments": {"a": 01}}</tool_call>' },
-  { notation: hermes, text: '<tool_call>{"name": "add", "arguments": {"a": ' },
-  { notation: hermes, text: '<tool_call>{"name": "add"} </tool>' },
-  { notation: hermes, text: '<tool_call>{"name": "", "arguments": {}}</tool_call>' },
-  { notation: hermes, text: '<tool_call>{"arguments": {}}</tool_call>' },
-  { notation: hermes, text: '<tool_call>{"name": "add", "arguments": {}, "parameters": {}}</tool_call>' },
-  { notation: hermes, text: "I would write <tool_call> here, and <tool" },
-  { notation: hermes, text: "<tool_call><tool_call>" },
-  { notation: llama3, text: '{"answer": 42}' },
-  { notation: llama3, text: '{"name": "Tom", "parameters": {}}' },
-  { notation: llama3, text: 'See {"name": "add", "parameters": {}}' },
-  { notation: mistralList, text: '[TOOL_CALLS] {"name": "add"}' },
-  { notation: mistralList, text: '[TOOL_CALLS][{"name": "add", "arguments": {}}' },
-  { notation: mistralNamed, text: "[TOOL_CALLS]add me[ARGS]{}" },
-  { notation: mistralNamed, text: `[TOOL_CALLS]${"x".repeat(300)}` },
-])("what is no call comes out as text, all of it: $notation.name: $text", ({ notation, text }) => {
-  const answer = expectSameHoweverCut({ notation }, text);
-  expect(answer).toMatchObject({ text, calls: [], complete: 0 });
-});
+test.each<{ toolCallFormat: ToolCallFormat; text: string }>([
+  { toolCallFormat: hermes, text: 'A <tool_call>{"name": "nobody", "arguments": {}}</tool_call> B' },
+  { toolCallFormat: hermes, text: '<tool_call>{"name": "add", "arguments": [1]}</tool_call>' },
+  { toolCallFormat: hermes, text: '<tool_call>{"name": "add", "arguments": {"a": 01}}</tool_call>' },
+  { toolCallFormat: hermes, text: '<tool_call>{"name": "add", "arguments": {"a": ' },
+  { toolCallFormat: hermes, text: '<tool_call>{"name": "add"} </tool>' },
+  { toolCallFormat: hermes, text: '<tool_call>{"name": "", "arguments": {}}</tool_call>' },
+  { toolCallFormat: hermes, text: '<tool_call>{"arguments": {}}</tool_call>' },
+  {
+    toolCallFormat: hermes,
+    text: '<tool_call>{"name": "add", "arguments": {}, "parameters": {}}</tool_call>',
+  },
+  { toolCallFormat: hermes, text: "I would write <tool_call> here, and <tool" },
+  { toolCallFormat: hermes, text: "<tool_call><tool_call>" },
+  { toolCallFormat: llama3, text: '{"answer": 42}' },
+  { toolCallFormat: llama3, text: '{"name": "Tom", "parameters": {}}' },
+  { toolCallFormat: llama3, text: 'See {"name": "add", "parameters": {}}' },
+  { toolCallFormat: mistralList, text: '[TOOL_CALLS] {"name": "add"}' },
+  { toolCallFormat: mistralList, text: '[TOOL_CALLS][{"name": "add", "arguments": {}}' },
+  { toolCallFormat: mistralNamed, text: "[TOOL_CALLS]add me[ARGS]{}" },
+  { toolCallFormat: mistralNamed, text: `[TOOL_CALLS]${"x".repeat(300)}` },
+])(
+  "what is no call comes out as text, all of it: $toolCallFormat.name: $text",
+  ({ toolCallFormat, text }) => {
+    const answer = expectSameHoweverCut({ toolCallFormat }, text);
+    expect(answer).toMatchObject({ text, calls: [], complete: 0 });
+  },
+);
 
 test("a call behind something that is no call is found", () => {
   const call = '<tool_call>{"name": "add", "arguments": {}}</tool_call>';
-  expect(expectSameHoweverCut({ notation: hermes }, `<tool_call>{"x<tool_call>${call}`)).toMatchObject({
+  expect(expectSameHoweverCut({ toolCallFormat: hermes }, `<tool_call>{"x<tool_call>${call}`)).toMatchObject({
     text: '<tool_call>{"x<tool_call>',
     calls: ["add {}"],
   });
@@ -133,7 +143,7 @@ test("a call behind something that is no call is found", () => {
 
 test("the answer ends with the last call that is allowed", () => {
   const call = '<tool_call>{"name": "add", "arguments": {}}</tool_call>';
-  expect(expectSameHoweverCut({ notation: hermes, maxCalls: 1 }, `${call}${call} more`)).toEqual({
+  expect(expectSameHoweverCut({ toolCallFormat: hermes, maxCalls: 1 }, `${call}${call} more`)).toEqual({
     text: "",
     reasoning: "",
     calls: ["add {}"],
@@ -143,7 +153,7 @@ test("the answer ends with the last call that is allowed", () => {
 });
 
 test("arguments of a call that a grammar holds to its form come out while they are written", () => {
-  const reader = new AnswerReader({ ...plain, notation: hermes });
+  const reader = new AnswerReader({ ...plain, toolCallFormat: hermes });
   reader.push("<tool_call>");
   expect([reader.openedCall, reader.settledTo]).toEqual(["", 0]);
   reader.trustCall();
@@ -158,7 +168,7 @@ test("arguments of a call that a grammar holds to its form come out while they a
 });
 
 test("what is left of a call that had to be made and was cut off is no text", () => {
-  const options = { notation: hermes, trusted: true, forced: true } as const;
+  const options = { toolCallFormat: hermes, trusted: true, forced: true } as const;
   expect(read(options, ['<tool_call>{"name": "ad'])).toMatchObject({ text: "", calls: [] });
   expect(read(options, ['<tool_call>{"name": "add", "arguments": {"a'])).toMatchObject({
     text: "",
@@ -191,7 +201,7 @@ describe("thoughts", () => {
 
   test("hold no calls and no stop texts", () => {
     const call = '<tool_call>{"name": "add", "arguments": {}}</tool_call>';
-    const options = { thinking: "begun", notation: hermes, stops: ["STOP"] } as const;
+    const options = { thinking: "begun", toolCallFormat: hermes, stops: ["STOP"] } as const;
     expect(expectSameHoweverCut(options, `${call} STOP</think>${call}Now STOP here`)).toMatchObject({
       reasoning: `${call} STOP`,
       calls: ["add {}"],
@@ -203,7 +213,7 @@ describe("thoughts", () => {
 
 test("a stop text does not reach into a call", () => {
   const call = '<tool_call>{"name": "add", "arguments": {"a": "END"}}</tool_call>';
-  expect(expectSameHoweverCut({ notation: hermes, stops: ["END"] }, `The E${call}ND`)).toMatchObject({
+  expect(expectSameHoweverCut({ toolCallFormat: hermes, stops: ["END"] }, `The E${call}ND`)).toMatchObject({
     text: "The END",
     calls: ['add {"a": "END"}'],
     over: undefined,
@@ -212,6 +222,9 @@ test("a stop text does not reach into a call", () => {
 
 test("a brace opens a call without a mark at the beginning alone, not where text stands before it", () => {
   const text = '{"name": "add", "parameters": {"a": 1}}';
-  expect(expectSameHoweverCut({ notation: llama3 }, text)).toMatchObject({ text: "", complete: 1 });
-  expect(expectSameHoweverCut({ notation: llama3, begun: true }, text)).toMatchObject({ text, complete: 0 });
+  expect(expectSameHoweverCut({ toolCallFormat: llama3 }, text)).toMatchObject({ text: "", complete: 1 });
+  expect(expectSameHoweverCut({ toolCallFormat: llama3, begun: true }, text)).toMatchObject({
+    text,
+    complete: 0,
+  });
 });

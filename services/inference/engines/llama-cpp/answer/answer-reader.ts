@@ -1,16 +1,16 @@
 import { findFirst, partialMatchLength } from "../../text/partial-match.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
-import type { Notation } from "../notations/notation.ts";
+import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
 import { OpenCall } from "./open-call.ts";
 import { type Piece, running } from "./pieces.ts";
-import { type ThinkingStart, ThoughtReader } from "./thought-reader.ts";
+import { ReasoningReader, type ThinkingStart } from "./reasoning-reader.ts";
 
 /** How to read an answer. */
 export interface AnswerReaderOptions {
   readonly thinking: ThinkingStart;
   readonly stops: readonly string[];
   /** How calls are written; undefined when there are none to look for. */
-  readonly notation: Notation | undefined;
+  readonly toolCallFormat: ToolCallFormat | undefined;
   /** True: text stands before what is read, so a brace at the beginning opens no call. Absent means false. */
   readonly begun?: boolean;
   /** Names that may be called; any other is no call. */
@@ -36,7 +36,7 @@ export interface AnswerReaderOptions {
  */
 export class AnswerReader {
   readonly #options: AnswerReaderOptions;
-  readonly #thoughts: ThoughtReader;
+  readonly #reasoning: ReasoningReader;
   #stops: StopFilter;
   #pieces: Piece[] = [];
   /** What came in and is not settled, and where it stands. */
@@ -54,9 +54,9 @@ export class AnswerReader {
 
   constructor(options: AnswerReaderOptions) {
     this.#options = options;
-    this.#thoughts = new ThoughtReader(options.thinking);
+    this.#reasoning = new ReasoningReader(options.thinking);
     this.#stops = new StopFilter(options.stops);
-    this.#bareAllowed = options.notation?.bare === true && options.begun !== true;
+    this.#bareAllowed = options.toolCallFormat?.bare === true && options.begun !== true;
   }
 
   /** Why nothing more belongs to the answer, when that is so. */
@@ -71,7 +71,7 @@ export class AnswerReader {
 
   /** True while the model thinks. */
   get thinking(): boolean {
-    return this.#thoughts.thinking;
+    return this.#reasoning.thinking;
   }
 
   /** Calls that are complete. */
@@ -94,7 +94,7 @@ export class AnswerReader {
     if (this.#over !== undefined) return Number.POSITIVE_INFINITY;
     const call = this.#call;
     if (call !== undefined) return call.trusted && (call.named || this.#options.forced) ? this.#at : call.at;
-    return this.#thoughts.over ? this.#heldAt : this.#at;
+    return this.#reasoning.over ? this.#heldAt : this.#at;
   }
 
   /** Takes more text. */
@@ -114,8 +114,8 @@ export class AnswerReader {
   /** Nothing follows. Whatever was held back goes out. */
   end(): void {
     if (this.#over !== undefined) return;
-    if (!this.#thoughts.over) {
-      this.#thoughts.end(this.#text, this.#at, this.#pieces);
+    if (!this.#reasoning.over) {
+      this.#reasoning.end(this.#text, this.#at, this.#pieces);
       this.#settle(this.#text.length);
     }
     while (this.#call !== undefined) this.#endCall(this.#call);
@@ -129,9 +129,9 @@ export class AnswerReader {
   }
 
   #read(): void {
-    if (!this.#thoughts.over) {
-      this.#settle(this.#thoughts.read(this.#text, this.#at, this.#pieces));
-      if (!this.#thoughts.over) return;
+    if (!this.#reasoning.over) {
+      this.#settle(this.#reasoning.read(this.#text, this.#at, this.#pieces));
+      if (!this.#reasoning.over) return;
       this.#heldAt = this.#at;
     }
     while (this.#text !== "" && this.#over === undefined)
@@ -140,7 +140,7 @@ export class AnswerReader {
 
   /** False when more text is needed to go on. */
   #readText(): boolean {
-    const openers = this.#options.notation?.openers ?? [];
+    const openers = this.#options.toolCallFormat?.openers ?? [];
     if (this.#inMargin && !this.#leaveMargin()) return false;
     if (this.#bareAllowed) {
       const bare = this.#readBare();
@@ -180,7 +180,7 @@ export class AnswerReader {
   #openCall(opener: string): void {
     this.#flushStops();
     this.#justOpened = opener !== "";
-    const reader = this.#options.notation!.createReader();
+    const reader = this.#options.toolCallFormat!.createReader();
     this.#call = new OpenCall(this.#at, opener, reader, this.#options.trusted);
     this.#settle(opener.length);
   }

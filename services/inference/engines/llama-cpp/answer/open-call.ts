@@ -1,4 +1,4 @@
-import type { CallPart, CallReader } from "../notations/notation.ts";
+import type { CallPart, CallReader } from "../tool-calls/tool-call-format.ts";
 import { type Piece, running } from "./pieces.ts";
 
 /** What was opened as a call, or as several, while it is read. */

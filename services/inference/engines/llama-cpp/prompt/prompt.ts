@@ -2,7 +2,7 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 import type { CallableTool, ToolUse } from "../../tools/tool-use.ts";
-import { thinkingMarks } from "../answer/thought-reader.ts";
+import { thinkingMarks } from "../answer/reasoning-reader.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type TurnTool, toTurns } from "./turns.ts";

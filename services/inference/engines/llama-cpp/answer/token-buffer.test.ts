@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Metadata } from "../gguf/metadata.ts";
-import { hermes } from "../notations/formats.ts";
+import { hermes } from "../tool-calls/formats.ts";
 import { Vocabulary } from "../vocabulary.ts";
-import { AnswerLedger } from "./answer-ledger.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";
 import type { DeltaParts } from "./delta.ts";
+import { TokenBuffer } from "./token-buffer.ts";
 
 /** A vocabulary of these pieces as GPT-2 writes them, followed by one token for each byte. */
 function vocabularyOf(pieces: readonly string[]): Vocabulary {
@@ -46,16 +46,16 @@ const tokensOf = (...texts: string[]): number[] =>
 const options: AnswerReaderOptions = {
   thinking: "never",
   stops: ["END"],
-  notation: hermes,
+  toolCallFormat: hermes,
   callable: new Set(["f"]),
   maxCalls: 128,
   trusted: false,
   forced: false,
 };
 
-const ledgerOf = (init: Partial<AnswerReaderOptions> = {}) => {
+const bufferOf = (init: Partial<AnswerReaderOptions> = {}) => {
   const reader = new AnswerReader({ ...options, ...init });
-  return { reader, ledger: new AnswerLedger("gen-1", vocabulary, reader) };
+  return { reader, buffer: new TokenBuffer("gen-1", vocabulary, reader) };
 };
 
 /** Every delta of an answer that consists of these tokens. */
@@ -64,19 +64,19 @@ function deltasOf(
   init: Partial<AnswerReaderOptions> = {},
   resumed: readonly number[] = [],
 ) {
-  const { reader, ledger } = ledgerOf(init);
-  for (const token of resumed) ledger.push(token);
-  ledger.skip();
+  const { reader, buffer } = bufferOf(init);
+  for (const token of resumed) buffer.push(token);
+  buffer.skip();
   const deltas: DeltaParts[] = [];
   for (const token of tokens) {
     if (reader.over !== undefined) break;
-    ledger.push(token, { logprob: -1, top: [] });
-    const parts = reader.over === undefined ? ledger.take() : undefined;
+    buffer.push(token, { logprob: -1, top: [] });
+    const parts = reader.over === undefined ? buffer.take() : undefined;
     if (parts !== undefined) deltas.push(parts);
   }
-  ledger.end();
-  const rest = ledger.take();
-  return { deltas: rest === undefined ? deltas : [...deltas, rest], ledger };
+  buffer.end();
+  const rest = buffer.take();
+  return { deltas: rest === undefined ? deltas : [...deltas, rest], buffer };
 }
 
 test("the space before the first word is dropped in an answer, and kept where it goes on in a text", () => {
@@ -91,10 +91,10 @@ test("the space before the first word is dropped in an answer, and kept where it
   );
   const textOf = (continuesText: boolean) => {
     const reader = new AnswerReader(options);
-    const ledger = new AnswerLedger("gen-1", sentencePiece, reader, { continuesText });
-    for (const token of [0, 1]) ledger.push(token);
-    ledger.end();
-    return ledger.take()?.text;
+    const buffer = new TokenBuffer("gen-1", sentencePiece, reader, { continuesText });
+    for (const token of [0, 1]) buffer.push(token);
+    buffer.end();
+    return buffer.take()?.text;
   };
   expect([textOf(false), textOf(true)]).toEqual(["Paris is", " Paris is"]);
 });
@@ -202,18 +202,18 @@ function join(deltas: readonly DeltaParts[]) {
 }
 
 test("tokens of thoughts are counted", () => {
-  const { ledger } = deltasOf(tokensOf("<", "think", ">", "one", " two", "</think>", " tail"), {
+  const { buffer } = deltasOf(tokensOf("<", "think", ">", "one", " two", "</think>", " tail"), {
     thinking: "possible",
   });
-  expect(ledger.reasoningTokens).toBe(2 + 1 + "</think>".length);
+  expect(buffer.reasoningTokens).toBe(2 + 1 + "</think>".length);
 });
 
 test("of a token that the answer goes on inside of, only what is new shows, and is told of", () => {
-  const { reader, ledger } = ledgerOf();
-  ledger.push(tokensOf(", three")[0]!, { logprob: -1, top: [] }, ", th".length);
-  ledger.push(tokensOf(" tail")[0]!, { logprob: -2, top: [] });
+  const { reader, buffer } = bufferOf();
+  buffer.push(tokensOf(", three")[0]!, { logprob: -1, top: [] }, ", th".length);
+  buffer.push(tokensOf(" tail")[0]!, { logprob: -2, top: [] });
   expect(reader.over).toBeUndefined();
-  const parts = ledger.take();
+  const parts = buffer.take();
   expect([parts?.text, parts?.tokenIds]).toEqual(["ree tail", tokensOf(", three", " tail")]);
   expect(parts?.logprobs.map(({ token }) => [token?.text, token?.logprob])).toEqual([
     ["ree", -1],

@@ -1,5 +1,5 @@
 import { JsonValueEnd } from "./json-value.ts";
-import type { CallPart, CallReader } from "./notation.ts";
+import type { CallPart, CallReader } from "./tool-call-format.ts";
 
 /** Reads `f[ARGS]{…}`, with `[CALL_ID]…` before the arguments or without. */
 export class NamedCallReader implements CallReader {

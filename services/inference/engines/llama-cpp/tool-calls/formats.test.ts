@@ -3,8 +3,8 @@ import { GrammarSampler } from "../../../../../test/support/inference/grammar-sa
 import { seeded } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { GrammarBuilder, schemaExpression } from "../../gbnf/index.ts";
 import { AnswerReader } from "../answer/answer-reader.ts";
-import { detectNotation, hermes, llama3, mistralList, mistralNamed } from "./formats.ts";
-import type { ToolRule } from "./notation.ts";
+import { detectToolCallFormat, hermes, llama3, mistralList, mistralNamed } from "./formats.ts";
+import type { ToolRule } from "./tool-call-format.ts";
 
 const schemas = {
   get_weather: {
@@ -22,11 +22,11 @@ const toolRules = (grammar: GrammarBuilder): ToolRule[] =>
     argumentsRule: grammar.rule(schemaExpression(grammar, schema, { strict: true })),
   }));
 
-describe.each([hermes, llama3, mistralList, mistralNamed])("$name", (notation) => {
+describe.each([hermes, llama3, mistralList, mistralNamed])("$name", (format) => {
   test.each([1, 3])("whatever its grammar lets through is read as up to %i calls", (max) => {
     const grammar = new GrammarBuilder();
     const sampler = new GrammarSampler(
-      grammar.build(notation.calls(grammar, toolRules(grammar), max)),
+      grammar.build(format.calls(grammar, toolRules(grammar), max)),
       seeded(max),
     );
     for (let index = 0; index < 100; index++) {
@@ -34,7 +34,7 @@ describe.each([hermes, llama3, mistralList, mistralNamed])("$name", (notation) =
       const reader = new AnswerReader({
         thinking: "never",
         stops: [],
-        notation,
+        toolCallFormat: format,
         callable: new Set(Object.keys(schemas)),
         maxCalls: max,
         trusted: false,
@@ -54,12 +54,12 @@ describe.each([hermes, llama3, mistralList, mistralNamed])("$name", (notation) =
     }
   });
 
-  test.runIf(notation.openers.length > 0)("its grammar behind an opener lets through the same calls", () => {
+  test.runIf(format.openers.length > 0)("its grammar behind an opener lets through the same calls", () => {
     const grammar = new GrammarBuilder();
-    const source = grammar.build(notation.afterOpener(grammar, toolRules(grammar), 2));
+    const source = grammar.build(format.afterOpener(grammar, toolRules(grammar), 2));
     const sampler = new GrammarSampler(source, seeded(5));
     for (let index = 0; index < 100; index++) {
-      const reader = notation.createReader();
+      const reader = format.createReader();
       const text = sampler.draw();
       expect(reader.read(text)).toBe(text.length);
       expect(reader.state).toBe("done");
@@ -68,18 +68,22 @@ describe.each([hermes, llama3, mistralList, mistralNamed])("$name", (notation) =
 });
 
 test.each([
-  { source: "…{{ '<tool_call>' }}…", notation: hermes, because: "of the starter model, Qwen, Hermes" },
-  { source: "<tool_call>\n<function=…>", notation: undefined, because: "Qwen3-Coder writes XML" },
-  { source: "<tool_call>{{ name }}\n<arg_key>", notation: undefined, because: "GLM writes keys and values" },
-  { source: "[TOOL_CALLS] [", notation: mistralList, because: "of Mistral 7B v0.3 and Nemo" },
-  { source: "[TOOL_CALLS]…[ARGS]", notation: mistralNamed, because: "of Mistral Small 3.2" },
-  { source: "…<|python_tag|>…", notation: llama3, because: "of Llama 3.1" },
+  { source: "…{{ '<tool_call>' }}…", format: hermes, because: "of the starter model, Qwen, Hermes" },
+  { source: "<tool_call>\n<function=…>", format: undefined, because: "Qwen3-Coder writes XML" },
+  {
+    source: "<tool_call>{{ name }}\n<arg_key>",
+    format: undefined,
+    because: "GLM writes keys and values",
+  },
+  { source: "[TOOL_CALLS] [", format: mistralList, because: "of Mistral 7B v0.3 and Nemo" },
+  { source: "[TOOL_CALLS]…[ARGS]", format: mistralNamed, because: "of Mistral Small 3.2" },
+  { source: "…<|python_tag|>…", format: llama3, because: "of Llama 3.1" },
   {
     source: 'Respond in the format {"name": function name, "parameters": dictionary}',
-    notation: llama3,
+    format: llama3,
     because: "of Llama 3.2",
   },
-  { source: "{{ message.content }}", notation: undefined, because: "it knows no tools" },
-])("the notation $notation.name is found in a template: $because", ({ source, notation }) => {
-  expect(detectNotation(source)).toBe(notation);
+  { source: "{{ message.content }}", format: undefined, because: "it knows no tools" },
+])("the format $format.name is found in a template: $because", ({ source, format }) => {
+  expect(detectToolCallFormat(source)).toBe(format);
 });

@@ -11,7 +11,7 @@ export type ThinkingStart = "never" | "possible" | "begun";
  * Takes the thoughts off the beginning of an answer. White space around them belongs to the marks and shows
  * nowhere. Thoughts are looked for at the beginning only: later on, the marks are text.
  */
-export class ThoughtReader {
+export class ReasoningReader {
   #stage: "before" | "margin" | "inside" | "behind" | "over";
 
   constructor(start: ThinkingStart) {

@@ -8,14 +8,14 @@ export interface ToolRule {
 }
 
 /** How a family of models writes tool calls. */
-export interface Notation {
+export interface ToolCallFormat {
   /** For logs and tests. */
   readonly name: string;
   /** Texts that announce calls, wherever in the answer they stand. */
   readonly openers: readonly string[];
   /** True: a JSON object at the beginning of the answer is a call, too, without any announcement. */
   readonly bare: boolean;
-  /** Further texts that belong to the notation and may be control tokens. */
+  /** Further texts that belong to the format and may be control tokens. */
   readonly marks: readonly string[];
   /** Reads what follows an opener, or a bare call from its brace on. */
   createReader(): CallReader;

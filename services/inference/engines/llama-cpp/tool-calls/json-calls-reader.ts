@@ -1,5 +1,5 @@
 import { CallObject, isSpace } from "./call-object.ts";
-import type { CallPart, CallReader } from "./notation.ts";
+import type { CallPart, CallReader } from "./tool-call-format.ts";
 
 /** What surrounds the JSON objects of calls. */
 export interface Surroundings {

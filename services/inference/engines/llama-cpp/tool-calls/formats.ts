@@ -1,10 +1,10 @@
 import { anyOf, type GrammarBuilder, jsonLiteral, literal } from "../../gbnf/index.ts";
 import { JsonCallsReader } from "./json-calls-reader.ts";
 import { NamedCallReader } from "./named-call-reader.ts";
-import type { Notation, ToolRule } from "./notation.ts";
+import type { ToolCallFormat, ToolRule } from "./tool-call-format.ts";
 
-/** The notation that a chat template teaches; undefined when it is none of the known ones. */
-export function detectNotation(templateSource: string): Notation | undefined {
+/** The form in which a chat template teaches to call tools; undefined when it is none of the known ones. */
+export function detectToolCallFormat(templateSource: string): ToolCallFormat | undefined {
   const has = (text: string) => templateSource.includes(text);
   // Qwen3-Coder writes XML inside of the same marks.
   if (has("<tool_call>")) return has("<function=") || has("<arg_key>") ? undefined : hermes;
@@ -17,7 +17,7 @@ export function detectNotation(templateSource: string): Notation | undefined {
  * `<tool_call>{"name": "f", "arguments": {…}}</tool_call>`, one after the other: Hermes, Qwen 2.5 and 3, and the
  * starter model. Some write line breaks between the marks and the object.
  */
-export const hermes: Notation = {
+export const hermes: ToolCallFormat = {
   name: "hermes",
   openers: ["<tool_call>"],
   bare: false,
@@ -35,7 +35,7 @@ export const hermes: Notation = {
  * `{"name": "f", "parameters": {…}}` as the whole answer, sometimes behind `<|python_tag|>`: Llama 3.1 and later.
  * These models make one call in a turn.
  */
-export const llama3: Notation = {
+export const llama3: ToolCallFormat = {
   name: "llama3",
   openers: ["<|python_tag|>"],
   bare: true,
@@ -46,7 +46,7 @@ export const llama3: Notation = {
 };
 
 /** `[TOOL_CALLS][{"name": "f", "arguments": {…}}, …]`: Mistral 7B v0.3, Nemo and their kin. */
-export const mistralList: Notation = {
+export const mistralList: ToolCallFormat = {
   name: "mistral-list",
   openers: ["[TOOL_CALLS]"],
   bare: false,
@@ -62,7 +62,7 @@ export const mistralList: Notation = {
 };
 
 /** `[TOOL_CALLS]f[ARGS]{…}`, one after the other: Mistral since Small 3.2 and Magistral. */
-export const mistralNamed: Notation = {
+export const mistralNamed: ToolCallFormat = {
   name: "mistral-named",
   openers: ["[TOOL_CALLS]"],
   bare: false,

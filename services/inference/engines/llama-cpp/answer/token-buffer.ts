@@ -12,9 +12,9 @@ import type { Piece } from "./pieces.ts";
  * at every delta the parts so far are those of the ids so far. A token waits with its text: while its last
  * character is not whole, while it may belong to a stop text or to a mark, while a call is not certain. Text
  * never goes out without the id of its token. Another engine that is given the ids of the deltas that arrived
- * makes the same ledger of them and goes on at the same place; nothing is lost, nothing comes twice.
+ * makes the same buffer of them and goes on at the same place; nothing is lost, nothing comes twice.
  */
-export class AnswerLedger {
+export class TokenBuffer {
   /** Every token of the answer, delivered or not. */
   readonly tokens: number[] = [];
   /** Tokens that were thoughts. */

@@ -1,5 +1,5 @@
 import { JsonValueEnd } from "./json-value.ts";
-import type { CallPart } from "./notation.ts";
+import type { CallPart } from "./tool-call-format.ts";
 
 /**
  * Reads one call written as a JSON object: `{"name": …, "arguments": {…}}`, or `"parameters"` instead, in any
