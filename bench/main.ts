@@ -1,6 +1,6 @@
 // Benchmarks: `npm run bench -- NAME [options]`. Each prints what docs/benchmarks.md quotes.
 
-import { failover, usage as failoverUsage } from "./failover/index.ts";
+import { faults, usage as faultsUsage } from "./faults/index.ts";
 import { fleet, usage as fleetUsage } from "./fleet/index.ts";
 import { parse, usage as parseUsage } from "./parse/index.ts";
 import { killAll } from "./processes/child.ts";
@@ -12,7 +12,7 @@ const benchmarks: Readonly<Record<string, { run(args: readonly string[]): Promis
     relay: { run: relay, usage },
     parse: { run: parse, usage: parseUsage },
     fleet: { run: fleet, usage: fleetUsage },
-    failover: { run: failover, usage: failoverUsage },
+    faults: { run: faults, usage: faultsUsage },
   };
 
 process.on("exit", killAll);

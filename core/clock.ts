@@ -16,6 +16,9 @@ export interface Clock {
   every(periodMs: number, callback: () => void): Timer;
 }
 
+/** Node calls timers that are longer than this at once, in milliseconds: 24 days, which no generation lasts. */
+export const longestTimerMs = 2 ** 31 - 1;
+
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => performance.now(),

@@ -7,16 +7,16 @@ import { systemClock } from "../core/clock.ts";
 import { toListenFault } from "../core/lifecycle/listen-fault.ts";
 import { type ProtocolRange, protocolFault } from "../core/protocol.ts";
 import { createLog, silentLog } from "../core/telemetry/log.ts";
-import { hints, nothingOffered } from "../services/commands/join/hints.ts";
+import { hints, nothingOffered, onlySilent } from "../services/commands/join/hints.ts";
 import { folderFault } from "../services/inference/discover/find-model-files.ts";
 import { sameName, tooLarge } from "../services/inference/discover/fit-models.ts";
-import { serverFaults, silences } from "../services/inference/discover/server-faults.ts";
 import { missingEngine } from "../services/inference/engines/llama-cpp/native/platform.ts";
-import { readConnectionFault } from "../services/inference/engines/upstream/connection-fault.ts";
 import { createEngine, type EngineSpec } from "../services/inference/index.ts";
 import { withCatalogueNames } from "../services/inference/naming/index.ts";
 import { nodeMessages } from "../services/inference/node/messages.ts";
-import { logFindings } from "../services/inference/probe/report.ts";
+import { logFindings } from "../services/inference/probe/findings.ts";
+import { readConnectionFault } from "../services/inference/servers/connection-fault.ts";
+import { serverFaults } from "../services/inference/servers/server-faults.ts";
 import { identityMessages } from "./support/identity-messages.ts";
 import { type Script, scripts, startScripted } from "./support/inference/discover.ts";
 import { FakeEngine, servedModel } from "./support/inference/fake-engine.ts";
@@ -92,17 +92,18 @@ async function produce(): Promise<string[]> {
   const noModels = { ...scripts.ollama, "/api/tags": { json: { models: [] } } };
   return [
     ...samples<typeof serverFaults>({
-      silent: [...silences, "EOTHER"].map((code) => serverFaults.silent(url, code).message),
+      silent: connectionCodes.map((code) => serverFaults.silent(url, faultOf(code)).message),
       stranger: [serverFaults.stranger(url, "status 404, text/html").message],
       key: [true, false].map((given) => serverFaults.key(url, given).message),
       noSuchModel: [[], ["a"]].map((has) => serverFaults.noSuchModel("m", has).message),
     }),
     nothingOffered().message,
-    ...connectionCodes.map((code) => readConnectionFault(Object.assign(new Error(), { code }), url).words),
+    onlySilent([url]).message,
     ...samples<typeof hints>({
       emptyServer: [hints.emptyServer("Ollama", url, "ollama"), hints.emptyServer("vLLM", url, "vllm")],
       mesh: [hints.mesh(url)],
       locked: [hints.locked(url)],
+      silent: [hints.silent(url)],
       emptyFolder: [hints.emptyFolder("/m")],
       cutFolder: [hints.cutFolder("/m")],
       manyModels: [hints.manyModels(3)],
@@ -167,15 +168,23 @@ async function produce(): Promise<string[]> {
   ];
 }
 
+/** How a connection fails with a code. */
+const faultOf = (code: string) => readConnectionFault(Object.assign(new Error(), { code }));
+
 /** One code for each way in which a connection fails, and one that is nobody's. */
 const connectionCodes = [
+  "ECONNREFUSED",
   "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
   "ETIMEDOUT",
   "ERR_SSL_WRONG_VERSION_NUMBER",
+  "CERT_HAS_EXPIRED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "HPE_INVALID_CONSTANT",
   "ECONNRESET",
   "UND_ERR_HEADERS_TIMEOUT",
+  "bad port",
   "EOTHER",
 ];
 

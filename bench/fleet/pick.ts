@@ -1,10 +1,10 @@
 import { systemClock } from "../../core/clock.ts";
+import { needsOf } from "../../core/generation/capabilities.ts";
 import { createLog } from "../../core/telemetry/log.ts";
 import { ToolChoice_Mode } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Node } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { ModelEndpoint } from "../../services/router/fleet/endpoint.ts";
 import { Fleet } from "../../services/router/fleet/fleet.ts";
-import type { Place } from "../../services/router/fleet/place.ts";
-import { needsOf } from "../../services/router/routing/needs.ts";
 import { pick } from "../../services/router/routing/pick.ts";
 import { profiles } from "../../services/router/routing/profile.ts";
 import { findRoom } from "../../services/router/routing/room.ts";
@@ -60,10 +60,10 @@ export function timePick({ node, generation }: Scene, nodes: number, picks: numb
     fleet.connect(member.node.id, relay);
   }
   // What a router has learned of each of them, long enough ago that it fades.
-  for (const [index, place] of (fleet.candidates("m") as readonly Place[]).entries()) {
+  for (const [index, endpoint] of (fleet.candidates("m") as readonly ModelEndpoint[]).entries()) {
     const learnedAt = systemClock.now() - 5000;
-    place.learnFirstToken(50 + (index % 97), learnedAt);
-    place.learnFinish(900 + (index % 89), 8 + (index % 13), learnedAt);
+    endpoint.learnFirstToken(50 + (index % 97), learnedAt);
+    endpoint.learnFinish(900 + (index % 89), 8 + (index % 13), learnedAt);
   }
   const one = (number: number): void => {
     const asked = generationOf({ ...generation, id: `generation-${number}` });

@@ -1,5 +1,6 @@
 import { Document, isMap, isScalar, Scalar } from "yaml";
 import { mask } from "../telemetry/redact.ts";
+import { wrap } from "../terminal.ts";
 import type { Config } from "./load.ts";
 import { byName, type Setting, type Settings, toFlag, toVariable } from "./settings.ts";
 import { shapeOf } from "./shape.ts";
@@ -16,7 +17,10 @@ export function describeSettings(settings: Settings): string {
     text: `YAML file with settings, in a section \`${settings.section}:\` (${toVariable(configName)})`,
   });
   const width = Math.max(...rows.map(({ flag }) => flag.length));
-  return rows.map(({ flag, text }) => wrap(`  ${flag.padEnd(width)}  `, text)).join("");
+  return rows
+    .flatMap(({ flag, text }) => wrap(text, `  ${flag.padEnd(width)}  `))
+    .map((line) => `${line.replaceAll(unbroken, " ")}\n`)
+    .join("");
 }
 
 function factsOf(name: string, setting: Setting): string[] {
@@ -53,21 +57,5 @@ export function describeConfig(settings: Settings, { values, origins }: Config):
   return `${document.toString({ lineWidth: 0 }).trimEnd()}\n`;
 }
 
-const columns = 100;
 /** Stands for a space at which no line ends. */
 const unbroken = "\u00a0";
-
-/** Text after a lead, broken into lines that stand below each other. */
-function wrap(lead: string, text: string): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && lead.length + line.length + word.length >= columns) {
-      lines.push(line);
-      line = "";
-    }
-    line = line === "" ? word : `${line} ${word}`;
-  }
-  const wrapped = [...lines, line].join(`\n${" ".repeat(lead.length)}`);
-  return `${lead}${wrapped.replaceAll(unbroken, " ")}\n`;
-}

@@ -6,10 +6,12 @@ import { type Kind, type KindRow, kindOf, kinds } from "./kinds.ts";
 export interface MeshErrorOptions {
   /** OpenAI's `code` when it is more precise than the kind's own. */
   code?: string;
-  /** Path of the request parameter at fault, such as `messages[0].role`. */
+  /** Path of the request parameter at fault, such as `messages[0].role`, or of the field of a generation. */
   param?: string;
   /** When another try makes sense, in milliseconds from now. */
   retryAfterMs?: number;
+  /** What was asked for and cannot be had, by name; see `core/generation/capabilities.ts`. */
+  capabilities?: readonly string[];
   /** What happened underneath; logged, never sent. */
   cause?: unknown;
 }
@@ -25,6 +27,7 @@ export class MeshError extends Error {
   readonly code: string | undefined;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly capabilities: readonly string[];
 
   constructor(kind: Kind, message: string, options: MeshErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -32,6 +35,7 @@ export class MeshError extends Error {
     this.code = options.code;
     this.param = options.param;
     this.retryAfterMs = options.retryAfterMs;
+    this.capabilities = options.capabilities ?? none;
   }
 
   /** How this failure looks on every surface. */
@@ -39,6 +43,8 @@ export class MeshError extends Error {
     return kinds[this.kind];
   }
 }
+
+const none: readonly string[] = [];
 
 /** What a caller reads instead of a bug's own message. */
 export const internalMessage = "The server had an error while processing your request. Sorry about that!";
@@ -63,6 +69,7 @@ export function toErrorDetail(error: MeshError): ErrorDetail {
     message: error.message,
     code: error.code ?? "",
     param: error.param ?? "",
+    capabilities: [...error.capabilities],
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(error.retryAfterMs) }),
   });
 }
@@ -72,6 +79,7 @@ export function fromErrorDetail(detail: ErrorDetail): MeshError {
   return new MeshError(kindOf(detail.reason), detail.message, {
     ...(detail.code === "" ? {} : { code: detail.code }),
     ...(detail.param === "" ? {} : { param: detail.param }),
+    ...(detail.capabilities.length === 0 ? {} : { capabilities: detail.capabilities }),
     ...(detail.retryAfterMs === undefined ? {} : { retryAfterMs: detail.retryAfterMs }),
   });
 }

@@ -31,6 +31,15 @@ export function demandRole(context: HandlerContext, roles: readonly Role[], what
     throw refusal(`${what} is not for ${describeIdentity(peer.identity)}; it is for: ${roles.join(", ")}.`);
 }
 
+/** Whether the caller needs no proof: it is of this process, or of a mesh in plain text. */
+export const isTrusted = (context: HandlerContext): boolean => context.values.get(peerKey).kind === "trusted";
+
+/** Whether the caller has shown a certificate of this role. */
+export function hasRole(context: HandlerContext, role: Role): boolean {
+  const peer = context.values.get(peerKey);
+  return peer.kind === "identified" && peer.identity.role === role;
+}
+
 /** Throws `unauthenticated` when the caller is a node, but another one than `id`. */
 export function demandSelf(context: HandlerContext, id: string, what: string): void {
   const peer = context.values.get(peerKey);

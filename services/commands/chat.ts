@@ -2,8 +2,8 @@ import { createInterface, type Interface } from "node:readline/promises";
 import { text as readAll } from "node:stream/consumers";
 import type { Values } from "../../core/config/settings.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { printable } from "../../core/terminal.ts";
 import { ask, type Endpoint, toEndpoint } from "./endpoint.ts";
-import { printable } from "./printable.ts";
 import type { chatSettings } from "./settings/clients.ts";
 import { streamAnswer, type Turn } from "./stream-answer.ts";
 

@@ -1,71 +1,48 @@
+import type { z } from "zod";
 import { processEnvironment } from "../../core/config/environment.ts";
+import type { ValuesOf } from "../../core/config/settings.ts";
 import { ollamaPlace } from "../inference/discover/index.ts";
+import { fromSettings as toOpenAiOptions } from "../inference/engines/openai/options.ts";
+import { fromSettings as toSyntheticOptions } from "../inference/engines/synthetic/options.ts";
 import { createEngine, type Engine, type EngineSpec, type EngineSurroundings } from "../inference/index.ts";
 import { starterModel } from "./places.ts";
-import type { EngineName } from "./settings/engine.ts";
+import { type EngineName, type engine, isSettingOf } from "./settings/engine.ts";
 
 /** The settings that choose an engine; those left undefined are the engine's own choice. */
-export interface EngineValues {
-  readonly engine: EngineName;
-  readonly url: string | undefined;
-  readonly engineKey: string | undefined;
+export type EngineValues = Omit<ValuesOf<SchemasOf<typeof engine>>, "only"> & {
   readonly only: readonly string[];
   /** ENGINE_NAME=NAME each. */
   readonly as?: readonly string[];
-  readonly model: string | undefined;
-  readonly modelName: string | undefined;
-  readonly slots: number | undefined;
-  readonly contextSize: number | undefined;
-  readonly threads: number | undefined;
-  readonly tokensPerSecond: number | undefined;
-  readonly firstTokenMs: number | undefined;
-  readonly arrivals: "aligned" | "random" | undefined;
-  readonly answerTokens: number | undefined;
-  /** JSON text. */
-  readonly syntheticModels: string | undefined;
-}
+};
+
+type SchemasOf<Table extends Readonly<Record<string, { schema: unknown }>>> = {
+  readonly [Key in keyof Table]: Extract<Table[Key]["schema"], z.ZodType>;
+};
 
 /** Makes the engine that the settings choose. It loads when the node starts. */
 export const toEngine = (values: EngineValues, surroundings: EngineSurroundings): Engine =>
   createEngine(toSpec(values), surroundings);
 
+type Given = Readonly<Record<string, unknown>>;
+
+/** What becomes of the settings that are given. */
+const toOptions: Readonly<Record<EngineName, (given: Given) => Given>> = {
+  "llama-cpp": (given) => ({ model: starterModel, ...given }),
+  ollama: (given) => ({ url: ollamaPlace(processEnvironment), ...given }),
+  openai: toOpenAiOptions,
+  synthetic: toSyntheticOptions,
+};
+
 /** What the settings say to the engine that they choose. */
-export function toSpec(values: EngineValues): EngineSpec {
-  const { engine, model, modelName, slots, contextSize, threads } = values;
-  switch (engine) {
-    case "llama-cpp":
-      return {
-        engine,
-        model: model ?? starterModel,
-        modelName,
-        slots,
-        contextSize,
-        threads,
-        ...asOf(values),
-      };
-    case "ollama":
-      return {
-        engine,
-        url: values.url ?? ollamaPlace(processEnvironment),
-        slots,
-        contextSize,
-        ...listsOf(values),
-      };
-    case "openai":
-      return { engine, url: values.url, apiKey: values.engineKey, slots, contextSize, ...listsOf(values) };
-    case "synthetic": {
-      const { tokensPerSecond, firstTokenMs, arrivals, answerTokens } = values;
-      const pace = { tokensPerSecond, firstTokenMs, arrivals, answerTokens };
-      const models = values.syntheticModels === undefined ? undefined : JSON.parse(values.syntheticModels);
-      return { engine, model, slots, contextLength: contextSize, ...pace, models };
-    }
-  }
+export function toSpec({ engine, as = [], ...values }: EngineValues): EngineSpec {
+  const given = Object.entries(values).filter(
+    ([key, value]) =>
+      isSettingOf(engine, key) && value !== undefined && !(Array.isArray(value) && value.length === 0),
+  );
+  const names = as.map((pair) => pair.split("=") as [string, string]);
+  return {
+    ...toOptions[engine](Object.fromEntries(given)),
+    ...(as.length === 0 ? {} : { as: Object.fromEntries(names) }),
+    engine,
+  };
 }
-
-const listsOf = (values: EngineValues) => ({
-  ...(values.only.length === 0 ? {} : { only: values.only }),
-  ...asOf(values),
-});
-
-const asOf = ({ as = [] }: EngineValues) =>
-  as.length === 0 ? {} : { as: Object.fromEntries(as.map((pair) => pair.split("=") as [string, string])) };

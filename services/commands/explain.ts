@@ -2,14 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import type { Values } from "../../core/config/settings.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { printable, toTable } from "../../core/terminal.ts";
 import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type NodeVerdict, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { callOnce } from "./grpc-call.ts";
 import { listAbilities, toAbilities } from "./nodes/abilities.ts";
 import { toGenerationInit } from "./nodes/needs.ts";
-import { printable } from "./printable.ts";
 import type { explainSettings } from "./settings/clients.ts";
-import { toTable } from "./table.ts";
 
 /** Tells where a router would send a generation for a model now, and why not elsewhere. Nothing is generated. */
 export async function explain(

@@ -8,12 +8,11 @@ import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts
 import { createNode, readHardware } from "../inference/index.ts";
 import { findOffer } from "./join/find-offer.ts";
 import { followStatus } from "./join/follow-status.ts";
-import { nothingOffered } from "./join/hints.ts";
 import { createOffered, toSourceFacts } from "./join/offered.ts";
 import { createProgress } from "./join/progress.ts";
 import { pullModels } from "./join/pull-models.ts";
 import { toJoinScreen } from "./join/screen.ts";
-import { isAgreed, openTerminal } from "./join/terminal.ts";
+import { agreeToStarter, openTerminal } from "./join/terminal.ts";
 import { Totals } from "./join/totals.ts";
 import { openMembership } from "./membership.ts";
 import { version } from "./places.ts";
@@ -55,12 +54,14 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     const onProgress = createProgress({ line, log, clock });
     // First, so that what is downloaded is found.
     await pullModels(values, { onProgress, log, signal });
+    const slow = clock.after(slowSearchMs, () => say("cxmpute join: waiting for a server to answer\n"));
     const offer = await findOffer(values, {
       signal,
       environment: processEnvironment,
       availableBytes: process.availableMemory(),
-    });
-    if (offer.starter && !(await isAgreed(starterQuestion, signal))) throw nothingOffered();
+      clock,
+    }).finally(slow.cancel);
+    if (offer.starter) await agreeToStarter(offer.silent, signal);
     const engines = offer.sources.map((source) => createOffered(source, { clock, log, onProgress }));
 
     const connect = (address: string, role: "registry" | "router") => {
@@ -131,8 +132,8 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
   return serve("inference", values, start, writeLog).finally(() => line?.end());
 }
 
-const starterQuestion =
-  "No engine was found on this machine. Offer the starter model, which is very small, to try the mesh?";
+/** How long a search may take before a person is told, in milliseconds. */
+const slowSearchMs = 1500;
 
 /** Readable, and unique even among nodes of one machine. */
 export const createNodeId = (): string =>

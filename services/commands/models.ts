@@ -1,11 +1,11 @@
 import { createClient, type Transport } from "@connectrpc/connect";
 import type { Values } from "../../core/config/settings.ts";
 import { exitCodes } from "../../core/lifecycle/user-fault.ts";
+import { toTable } from "../../core/terminal.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { ask, toEndpoint } from "./endpoint.ts";
 import { callOnce } from "./grpc-call.ts";
 import type { modelsSettings } from "./settings/clients.ts";
-import { toTable } from "./table.ts";
 
 /** Lists the models that can be asked now, from the endpoint or from a router. */
 export async function models(values: Values<typeof modelsSettings>): Promise<number> {

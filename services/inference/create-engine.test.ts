@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { FakeClock } from "../../test/support/core/fake-clock.ts";
+import { engine as engineSettings } from "../commands/settings/engine.ts";
 import { createEngine, type EngineSpec } from "./create-engine.ts";
 
 const surroundings = { clock: new FakeClock(), log: silentLog };
@@ -37,6 +38,19 @@ test.each<{ spec: EngineSpec; says: string[] }>([
   const attempt = () => createEngine(spec, surroundings);
   expect(attempt).toThrow(expect.objectContaining({ kind: "invalid_request" }));
   for (const words of says) expect(attempt).toThrow(words);
+});
+
+test.each<EngineSpec>([
+  { engine: "synthetic" },
+  { engine: "llama-cpp", model: "m.gguf" },
+  { engine: "openai", url: "http://a:1" },
+  { engine: "ollama" },
+])("one bound holds for every engine and for the command line: $engine", (spec) => {
+  for (const slots of [0, 65_537]) {
+    expect(() => createEngine({ ...spec, slots }, surroundings)).toThrow("slots: ");
+    expect(engineSettings.slots.schema.safeParse(slots).success).toBe(false);
+  }
+  expect(engineSettings.slots.schema.safeParse(65_536).success).toBe(true);
 });
 
 describe("models go by the catalogue's names", () => {

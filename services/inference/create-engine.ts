@@ -6,25 +6,13 @@ import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import type { Engine } from "./engine.ts";
 import { createLlamaCppEngine } from "./engines/llama-cpp/index.ts";
+import { llamaCppOptionsSchema } from "./engines/llama-cpp/options.ts";
 import { createOllamaEngine, ollamaOptionsSchema } from "./engines/ollama/index.ts";
 import { createOpenAiEngine, openAiOptionsSchema } from "./engines/openai/index.ts";
-import { createSyntheticEngine, syntheticOptionsSchema } from "./engines/synthetic/index.ts";
+import { syntheticOptionsSchema } from "./engines/synthetic/options.ts";
+import { createSyntheticEngine } from "./engines/synthetic/synthetic-engine.ts";
 import { type NamingOptions, withCatalogueNames } from "./naming/index.ts";
-import { type ProbeOptions, withProbes } from "./probe/index.ts";
-
-/** What the embedded engine can be told. */
-const llamaCppOptionsSchema = z.strictObject({
-  model: z
-    .string()
-    .min(1)
-    .describe(
-      "The GGUF file; it is served under the catalogue's name for it, or its own without the ending.",
-    ),
-  modelName: z.string().min(1).exactOptional().describe("Another name to serve it under."),
-  slots: z.int().min(1).max(65_536).exactOptional().describe("Generations at the same time."),
-  contextSize: z.int().min(16).exactOptional().describe("Tokens of prompt and answer together."),
-  threads: z.int().min(1).max(1024).exactOptional().describe("Threads that compute."),
-});
+import { type ProbeOptions, withProbes } from "./probe/with-probes.ts";
 
 /** What each engine with models of its own can be told about their names. */
 const named = {

@@ -1,6 +1,6 @@
 export { createEngine, type EngineSpec, type EngineSurroundings, engineSpecSchema } from "./create-engine.ts";
 export type { Engine } from "./engine.ts";
-export { readHardware } from "./hardware/index.ts";
+export { readHardware } from "./hardware/read-hardware.ts";
 export { IdentityFolder, type KeptIdentity, type Place } from "./identity/identity-folder.ts";
 export { joinMesh } from "./identity/join-mesh.ts";
 export { keepRenewed } from "./identity/keep-renewed.ts";

@@ -1,11 +1,12 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import { type CapabilitySet, needsOf } from "../../core/generation/capabilities.ts";
 import type {
   Continuation,
   Finished,
   Generation,
   GenerationEvent,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type Needs, needsOf } from "./routing/needs.ts";
+import type { RouteRequest } from "./routing/filters.ts";
 
 /** An answer whose first token has come. */
 export interface Begun {
@@ -30,13 +31,13 @@ export type Ending =
   | { readonly finished?: undefined; readonly error: MeshError };
 
 /** One generation on its way through the router. */
-export class Call {
+export class Call implements RouteRequest {
   /** As it was asked. */
   readonly asked: Generation;
   /** What is asked of the next node: as `asked`, until a node is lost that had begun to answer. */
   generation: Generation;
   /** Which capabilities a node must have for it. */
-  readonly needs: Needs;
+  readonly needs: CapabilitySet;
   /** When it came, on the clock. */
   readonly receivedAt: number;
   /** Nodes that were asked, in order; one that was asked again is there again. */
@@ -49,8 +50,9 @@ export class Call {
   deliveredTokens: number;
   /** Tokens of context that it takes at least, once a node with less has refused it and another has more. */
   leastContext: number | undefined;
-  /** The node's last word as it counts for the whole answer. */
-  amend: (finished: Finished) => Finished = (finished) => finished;
+  /** The node's `finished` as it counts for the whole answer; where others took it over is not the node's to say. */
+  amend: (finished: Finished) => Finished = (finished) =>
+    finished.continuations.length === 0 ? finished : { ...finished, continuations: [] };
   /** Milliseconds spent waiting for a slot. */
   queuedMs = 0;
   /** From receipt to the first token, in milliseconds; undefined before it. */

@@ -9,9 +9,9 @@ import { LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { watchRegistry } from "./fleet/watch-registry.ts";
-import type { QueueLimits } from "./layers/admission.ts";
 import { listModels } from "./models.ts";
 import { createPipeline } from "./pipeline.ts";
+import { defaultQueueLimits, type QueueLimits } from "./queue-limits.ts";
 import { Attachments } from "./relays/attach.ts";
 import { Dialler, type NodeTransport } from "./relays/dialler.ts";
 import { profiles } from "./routing/profile.ts";
@@ -47,14 +47,6 @@ export interface Router {
   /** Ends what is open, and lets go of everything. */
   close(): void;
 }
-
-/** What waits how long, unless told otherwise. */
-export const defaultQueueLimits: QueueLimits = {
-  callerQueueLimit: 64,
-  queueLimit: 1024,
-  queueTimeoutMs: 30_000,
-  connectTimeoutMs: 1000,
-};
 
 /** Makes a router, which begins to follow the registry and to connect to nodes at once. */
 export function createRouter(options: RouterOptions): Router {

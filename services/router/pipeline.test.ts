@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { needsOf } from "../../core/generation/capabilities.ts";
 import { createLog } from "../../core/telemetry/log.ts";
 import {
   CallerSchema,
@@ -23,11 +24,9 @@ import {
   textOf,
 } from "../../test/support/router/router.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { defaultQueueLimits } from "./index.ts";
-import type { QueueLimits } from "./layers/admission.ts";
 import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { defaultQueueLimits, type QueueLimits } from "./queue-limits.ts";
 import { explain } from "./routing/explain.ts";
-import { needsOf } from "./routing/needs.ts";
 import { profiles } from "./routing/profile.ts";
 import { rank } from "./routing/rank.ts";
 
@@ -341,17 +340,20 @@ describe("failover", () => {
       );
     };
 
-    test.each([0, 1, 2, 3, 4, 5])("goes to one with more, however the lots fall (%i)", async (skipped) => {
-      const short = failing(tooLong);
-      joinBy({ a: [1024, short], b: [1024, short], c: [4096, short], d: [8192, answering("ok")] });
-      count = skipped;
-      const reader = ask();
-      await settled();
-      expect(textOf(reader.events)).toBe("ok");
-      // Never to a second one with no more than the first.
-      expect(begun("a").length + begun("b").length).toBeLessThanOrEqual(1);
-      expect(begun("d")).toHaveLength(1);
-    });
+    test.each([0, 1, 2, 3, 4, 5])(
+      "goes to one with more, however equal nodes are ordered (%i)",
+      async (skipped) => {
+        const short = failing(tooLong);
+        joinBy({ a: [1024, short], b: [1024, short], c: [4096, short], d: [8192, answering("ok")] });
+        count = skipped;
+        const reader = ask();
+        await settled();
+        expect(textOf(reader.events)).toBe("ok");
+        // Never to a second one with no more than the first.
+        expect(begun("a").length + begun("b").length).toBeLessThanOrEqual(1);
+        expect(begun("d")).toHaveLength(1);
+      },
+    );
 
     test("fails with that node's word when no other has more", async () => {
       joinBy({ a: [1024, failing(tooLong)], b: [1024, failing(tooLong)] });
@@ -691,18 +693,19 @@ describe("the pipeline", () => {
   test.each<[string, MessageInitShape<typeof GenerationSchema>]>([
     ["model", { model: "" }],
     ["messages", { messages: [] }],
-    ["prompt", { messages: [], rawPrompt: {} }],
-    ["prompt", { messages: [], rawPrompt: { prompt: { case: "tokens", value: { ids: [] } } } }],
-    ["prompt", { rawPrompt: { prompt: { case: "text", value: "Once" } } }],
-    ["temperature", { sampling: { temperature: 2.5 } }],
-    ["top_p", { sampling: { topP: Number.NaN } }],
-    ["max_tokens", { limits: { maxTokens: 0 } }],
-    ["timeout_ms", { limits: { timeoutMs: 0 } }],
-    ["stop", { limits: { stop: ["a", "b", "c", "d", "e"] } }],
-    ["top_logprobs", { logprobs: { top: 21 } }],
-    ["logit_bias.7", { sampling: { logitBias: { 7: 101 } } }],
+    ["raw_prompt", { messages: [], rawPrompt: {} }],
+    ["raw_prompt", { messages: [], rawPrompt: { prompt: { case: "tokens", value: { ids: [] } } } }],
+    ["raw_prompt", { rawPrompt: { prompt: { case: "text", value: "Once" } } }],
+    ["sampling.temperature", { sampling: { temperature: 2.5 } }],
+    ["sampling.top_p", { sampling: { topP: Number.NaN } }],
+    ["limits.max_tokens", { limits: { maxTokens: 0 } }],
+    ["limits.timeout_ms", { limits: { timeoutMs: 0 } }],
+    ["sampling.repetition_penalty", { sampling: { repetitionPenalty: 0 } }],
+    ["limits.stop", { limits: { stop: ["a", "b", "c", "d", "e"] } }],
+    ["logprobs.top", { logprobs: { top: 21 } }],
+    ["sampling.logit_bias[7]", { sampling: { logitBias: { 7: 101 } } }],
     ["tools", { tools: [{ name: "f" }, { name: "f" }] }],
-    ["tool_choice", { tools: [{ name: "f" }], toolChoice: { allowedNames: ["g"] } }],
+    ["tool_choice.allowed_names", { tools: [{ name: "f" }], toolChoice: { allowedNames: ["g"] } }],
   ])("refuses a wrong %s before any node is asked", async (param, fields) => {
     join({ a: answering("x") });
     const reader = ask(fields);

@@ -2,20 +2,21 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
+import { checkGeneration } from "../../core/generation/check-generation.ts";
 import { stack } from "../../core/layers.ts";
 import { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import type { Log } from "../../core/telemetry/log.ts";
-import { Answer } from "./answer.ts";
 import { type Begin, Call } from "./call.ts";
-import { checkGeneration } from "./check-generation.ts";
-import { continueAnswer } from "./continuation/continue-answer.ts";
+import { continueAnswer } from "./continue-answer.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { Admission, type QueueLimits } from "./layers/admission.ts";
+import { Admission } from "./layers/admission.ts";
 import { deadline } from "./layers/deadline.ts";
 import { dispatch } from "./layers/dispatch.ts";
 import { failover } from "./layers/failover.ts";
 import { RetryBudget } from "./layers/retry-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
+import type { QueueLimits } from "./queue-limits.ts";
+import { RoutedAnswer } from "./routed-answer.ts";
 import type { Profile } from "./routing/profile.ts";
 import { summarize } from "./summary.ts";
 
@@ -62,8 +63,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ],
     send,
   );
-  // Past admission: whoever is in the middle of an answer has had its turn.
-  const goOn = continueAnswer({ begin: send, fleet, clock, log, patienceMs: queueTimeoutMs, attemptLimit });
+  // Past admission: an answer that has begun to show has had its turn.
+  const continueOn = continueAnswer({
+    begin: send,
+    fleet,
+    clock,
+    log,
+    patienceMs: queueTimeoutMs,
+    attemptLimit,
+  });
 
   const begin: Begin = async (call) => {
     call.onEnd((ending) => summarize(call, ending, clock, log));
@@ -79,7 +87,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     generate(generation, signal) {
       const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
-      return new Answer(new Call(named, clock.now()), signal, { begin, goOn, deliveries });
+      return new RoutedAnswer(new Call(named, clock.now()), signal, { begin, continueOn, deliveries });
     },
     open,
     get draining() {

@@ -1,10 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
+import { needsOf } from "../../core/generation/capabilities.ts";
+import { withoutReserved } from "../../core/generation/reserved-fields.ts";
 import { type Access, restrict } from "../../core/identity/access.ts";
-import { demandSelf } from "../../core/identity/peer.ts";
+import { demandSelf, hasRole, isTrusted } from "../../core/identity/peer.ts";
 import type { LoadSource } from "../../core/relay/contract.ts";
 import { serveRelay } from "../../core/relay/server.ts";
 import { linkSignal } from "../../core/streams/link-signal.ts";
@@ -20,7 +22,6 @@ import type { Fleet } from "./fleet/fleet.ts";
 import { listModels } from "./models.ts";
 import type { Attachments } from "./relays/attach.ts";
 import { explain } from "./routing/explain.ts";
-import { needsOf } from "./routing/needs.ts";
 import type { Profile } from "./routing/profile.ts";
 import { rank } from "./routing/rank.ts";
 
@@ -41,15 +42,19 @@ export interface RouterParts {
 export function createRouterService(parts: RouterParts): ServiceImpl<typeof RouterService> {
   const { generate, fleet, attachments, profile, clock, load, lifetime } = parts;
   const implementation: ServiceImpl<typeof RouterService> = {
-    async *generate({ generation }, { signal }) {
-      for await (const event of generate(present(generation), signal))
+    async *generate({ generation }, context) {
+      // Translators and the processes of one program use relays, so whoever comes here without a name is a client.
+      const admitted = withoutReserved(present(generation), isTranslator(context) ? "translator" : "client");
+      for await (const event of generate(admitted, context.signal))
         yield create(GenerateResponseSchema, { event });
     },
 
     relay: (requests, context) =>
       untilClosed(context.signal, lifetime, async function* (signal) {
+        const sender = isTrusted(context) || isTranslator(context) ? "translator" : "client";
+        const admit: Generate = (generation, scope) => generate(withoutReserved(generation, sender), scope);
         const frames = toFrames(requests);
-        for await (const frame of serveRelay({ generate, frames, signal, clock, load }))
+        for await (const frame of serveRelay({ generate: admit, frames, signal, clock, load }))
           yield create(RelayResponseSchema, { frame });
       }),
 
@@ -76,6 +81,8 @@ const access: Access<typeof RouterService> = {
   listModels: ["translator", "client", "admin"],
   explainRoute: ["translator", "client", "admin"],
 };
+
+const isTranslator = (context: HandlerContext): boolean => hasRole(context, "translator");
 
 /** Answers a call that lasts until its caller leaves or the router closes. */
 async function* untilClosed<T>(

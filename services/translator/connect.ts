@@ -8,6 +8,7 @@ import { errorToJson } from "@connectrpc/connect/protocol-connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import type { FastifyInstance } from "fastify";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import { withoutReserved } from "../../core/generation/reserved-fields.ts";
 import { toConnectError } from "../../core/rpc/status.ts";
 import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -103,12 +104,15 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
   };
 }
 
-/** A generation under this service's own id and its caller's name, whatever the call claims; routers check the rest. */
+/**
+ * A generation under this service's own id and its caller's name, whatever the call claims, and without what only the
+ * mesh says; routers check the rest.
+ */
 function toOwned(generation: Generation | undefined, context: HandlerContext): Generation {
   if (generation === undefined)
     throw new MeshError("invalid_request", "The request carries no generation.", { param: "generation" });
   return {
-    ...generation,
+    ...withoutReserved(generation, "client"),
     id: newId("gen-"),
     caller: toCaller(context.values.get(callerKey)),
   };

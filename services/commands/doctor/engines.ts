@@ -1,17 +1,17 @@
 import { processEnvironment } from "../../../core/config/environment.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
+import { printable } from "../../../core/terminal.ts";
 import {
   findModelFiles,
   findServers,
   fitModels,
   inspectServer,
   type ServerFinding,
-  serverNames,
+  serverKinds,
 } from "../../inference/discover/index.ts";
 import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
 import { betterModel, hints } from "../join/hints.ts";
-import { printable } from "../printable.ts";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 
 /** What on this machine could compute for the mesh. */
@@ -24,6 +24,7 @@ export const checkEngines: Check = async ({ url, engineKey, models }, signal) =>
   const others = [
     ...found.servers.map(toFinding),
     ...found.locked.map((at) => warning("Engine", `a server at ${at} asks for a key`, hints.locked(at))),
+    ...found.silent.map((at) => warning("Engine", `what listens at ${at} does not answer`, hints.silent(at))),
     ...found.meshes.map((at) => ok("Engine", hints.mesh(at))),
   ];
   const all = [...named, ...others, ...files];
@@ -35,9 +36,10 @@ export const checkEngines: Check = async ({ url, engineKey, models }, signal) =>
 };
 
 function toFinding({ kind, url, version, models }: ServerFinding): Finding {
-  const title = `${[serverNames[kind], version ?? []].flat().join(" ")} at ${url}`;
+  const { name } = serverKinds[kind];
+  const title = `${[name, version || []].flat().join(" ")} at ${url}`;
   if (models.length === 0)
-    return warning("Engine", `${title} has no model`, hints.emptyServer(serverNames[kind], url, kind));
+    return warning("Engine", `${title} has no model`, hints.emptyServer(name, url, kind));
   const names = models.slice(0, 5).map(({ name }) => name);
   const more = models.length > 5 ? ` and ${models.length - 5} more` : "";
   return ok("Engine", printable(`${title} has ${names.join(", ")}${more}`));

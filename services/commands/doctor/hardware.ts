@@ -1,6 +1,6 @@
+import { printable } from "../../../core/terminal.ts";
 import type { Hardware } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { readHardware } from "../../inference/index.ts";
-import { printable } from "../printable.ts";
 import { type Check, type Finding, ok, warning } from "./check.ts";
 
 /** Less is hardly enough for the smallest models that are of use, in bytes. */

@@ -1,18 +1,14 @@
-import { wrap } from "../join/wrap.ts";
-import { printable } from "../printable.ts";
+import { padTo, widthOf, wrap } from "../../../core/terminal.ts";
 import type { Finding } from "./check.ts";
 
 /** Findings as people read them: a line each, what to do below it, and at the end how many there are to look at. */
 export function toReport(findings: readonly Finding[]): string {
-  const width = Math.max(...findings.map(({ name }) => name.length));
+  const width = Math.max(...findings.map(({ name }) => widthOf(name)));
   const lines = findings.flatMap(({ name, status, says, cure }) => {
-    const lead = `${status.padEnd(9)}${name.padEnd(width)}  `;
-    return [
-      ...wrap(says, lead, lead.length),
-      ...(cure === undefined ? [] : wrap(cure, `${" ".repeat(lead.length)}→ `, lead.length + 2)),
-    ];
+    const lead = `${status.padEnd(9)}${padTo(name, width)}  `;
+    return [...wrap(says, lead), ...(cure === undefined ? [] : wrap(cure, `${" ".repeat(widthOf(lead))}→ `))];
   });
-  return `${[...lines, "", toVerdict(findings)].map(printable).join("\n")}\n`;
+  return `${[...lines, "", toVerdict(findings)].join("\n")}\n`;
 }
 
 function toVerdict(findings: readonly Finding[]): string {

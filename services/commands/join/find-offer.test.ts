@@ -2,11 +2,15 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { loadConfig } from "../../../core/config/load.ts";
 import { packageFolder } from "../../../core/package-folder.ts";
+import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { type Script, scripts, startScripted } from "../../../test/support/inference/discover.ts";
+import { answerLimitMs } from "../../inference/servers/ask.ts";
+import { signPaths } from "../../inference/servers/recognise.ts";
 import { starterModel } from "../places.ts";
 import { joinSettings } from "../settings/services.ts";
 import { findOffer } from "./find-offer.ts";
-import { hints } from "./hints.ts";
+import { hints, onlySilent } from "./hints.ts";
+import { agreeToStarter } from "./terminal.ts";
 
 const modelsFolder = join(packageFolder, "models");
 
@@ -97,6 +101,37 @@ describe("without the embedded engine", () => {
     await expect(offer([], [scripts.webPage], without)).rejects.toThrow(without.embeddedFault.message);
     const empty = { ...scripts.ollama, "/api/tags": { json: { models: [] } } };
     await expect(offer([], [empty], without)).rejects.toThrow(/no model yet.*Install it\./);
+  });
+});
+
+describe("beside what listens and does not answer", () => {
+  /** What is offered on a machine where such a thing runs beside servers with these scripts. */
+  async function offerBesideMute(running: readonly Script[] = []) {
+    const mute = await startScripted({}, { until: new Promise(() => {}) });
+    const servers = await Promise.all(running.map((script) => startScripted(script)));
+    open.push(mute, ...servers);
+    const { values } = loadConfig({ settings: joinSettings, args: [], environment: {} });
+    const { signal } = new AbortController();
+    const clock = new FakeClock();
+    const places = [mute, ...servers].map(({ url }) => url);
+    const found = findOffer(values, { signal, environment: {}, availableBytes: 2 ** 34, places, clock });
+    while (clock.pending > signPaths.length + 1) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(answerLimitMs);
+    return { ...(await found), mute: mute.url };
+  }
+
+  test("what answers is offered, and the other told with what to do", async () => {
+    const { sources, starter, leftOut, mute } = await offerBesideMute([scripts.vllm]);
+    expect([sources.map(({ title }) => title), starter]).toEqual([["vLLM 0.11.0"], false]);
+    expect(leftOut).toEqual([hints.silent(mute)]);
+  });
+
+  test("the starter model is no stand-in unless somebody says so", async () => {
+    const { starter, silent, leftOut, mute } = await offerBesideMute();
+    expect([starter, silent, leftOut]).toEqual([true, [mute], [hints.silent(mute)]]);
+    const { signal } = new AbortController();
+    await expect(agreeToStarter(silent, signal)).rejects.toThrow(onlySilent([mute]).message);
+    await expect(agreeToStarter([], signal)).resolves.toBeUndefined();
   });
 });
 

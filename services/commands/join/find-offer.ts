@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { Clock } from "../../../core/clock.ts";
 import type { Environment } from "../../../core/config/environment.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 import {
@@ -8,7 +9,7 @@ import {
   inspectServer,
   type ServerFinding,
   serverFaults,
-  serverNames,
+  serverKinds,
 } from "../../inference/discover/index.ts";
 import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
 import { type EngineValues, toSpec } from "../engine.ts";
@@ -30,6 +31,7 @@ export interface OfferSurroundings {
   readonly environment: Environment;
   /** Bytes that models may take. */
   readonly availableBytes: number;
+  readonly clock?: Clock;
   /** URLs to look at instead of the usual ones. */
   readonly places?: readonly string[];
   /** Why there is no embedded engine; instead of looking for it. */
@@ -46,7 +48,7 @@ export async function findOffer(values: OfferValues, around: OfferSurroundings):
   if (named === "llama-cpp" && values.models !== undefined) return search(values, { ...around, places: [] });
   if (named !== undefined) return offerOf([nameSource({ ...values, engine: named })], false);
   if (values.url === undefined) return search(values, around);
-  const finding = await inspectServer(values.url, { signal: around.signal, apiKey: values.engineKey });
+  const finding = await inspectServer(values.url, { ...around, apiKey: values.engineKey });
   return offerOf([toSource(finding, values, values.only)], false);
 }
 
@@ -55,6 +57,7 @@ const offerOf = (sources: readonly Source[], searched: boolean, leftOut: readonl
   searched,
   leftOut,
   starter: false,
+  silent: [],
 });
 
 /** The engine that the settings name. */
@@ -76,9 +79,8 @@ function nameSource(values: EngineValues): Source {
 }
 
 async function search(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
-  const { signal, environment, places } = around;
   const [found, files] = await Promise.all([
-    findServers({ signal, environment, ...(places === undefined ? {} : { places }) }),
+    findServers(around),
     values.models === undefined ? undefined : searchFolder(values.models, values, around),
   ]);
   const wanted = new Set(values.only);
@@ -95,17 +97,22 @@ async function search(values: OfferValues, around: OfferSurroundings): Promise<O
     const mine = server.models.filter(({ name }) => values.only.some((one) => isSame(name, one)));
     const only = mine.map(({ name }) => name);
     if (server.models.length === 0)
-      leftOut.push(hints.emptyServer(serverNames[server.kind], server.url, server.kind));
+      leftOut.push(hints.emptyServer(serverKinds[server.kind].name, server.url, server.kind));
     else if (wanted.size === 0 || only.length > 0) sources.push(toSource(server, values, only));
   }
-  leftOut.push(...found.meshes.map(hints.mesh), ...found.locked.map(hints.locked), ...(files?.leftOut ?? []));
+  leftOut.push(
+    ...found.silent.map(hints.silent),
+    ...found.meshes.map(hints.mesh),
+    ...found.locked.map(hints.locked),
+    ...(files?.leftOut ?? []),
+  );
   sources.push(...(files?.sources ?? []));
   if (sources.length > 0) return offerOf(sources, true, leftOut);
   const { embeddedFault = embeddedEngineFault() } = around;
   if (embeddedFault !== undefined)
     throw new UserFault([...new Set([...leftOut, embeddedFault.message])].join(" "));
   const starter = nameSource({ ...values, engine: "llama-cpp", model: starterModel });
-  return { ...offerOf([starter], true, leftOut), starter: true };
+  return { ...offerOf([starter], true, leftOut), starter: true, silent: found.silent };
 }
 
 /** Ollama's names go without `:latest`. */
@@ -123,7 +130,7 @@ function toSource(finding: ServerFinding, values: OfferValues, only: readonly st
   const spec = toSpec(
     engine === "openai" ? { ...base, url: `${url}/v1` } : { ...base, url, engineKey: undefined },
   );
-  return { title: [serverNames[kind], version ?? []].flat().join(" "), place: `at ${url}`, spec };
+  return { title: [serverKinds[kind].name, version || []].flat().join(" "), place: `at ${url}`, spec };
 }
 
 interface FolderOffer {

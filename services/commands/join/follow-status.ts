@@ -3,10 +3,9 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceNode } from "../../inference/index.ts";
 import type { StatusLine } from "./status-line.ts";
 import { toStatus } from "./status-text.ts";
-import { TokenRate } from "./token-rate.ts";
 import type { Totals } from "./totals.ts";
 
-/** What is followed, and where it is told. */
+/** What is followed, and where it is shown. */
 export interface StatusOptions {
   readonly node: Pick<InferenceNode, "load" | "models" | "tally" | "trouble">;
   /** Absent: only the totals are kept. */
@@ -60,3 +59,22 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** How far back the rate looks, in milliseconds. */
+export const windowMs = 10_000;
+
+/** Tokens for each second over the last ten, from a counter that is looked at now and then. */
+export class TokenRate {
+  /** The oldest is the last one outside of the window, if there is one. */
+  readonly #samples: { atMs: number; tokens: number }[] = [];
+
+  /** Takes a look; returns the rate now. `tokens` is the counter's value. */
+  sample(nowMs: number, tokens: number): number {
+    this.#samples.push({ atMs: nowMs, tokens });
+    while (this.#samples.length > 2 && this.#samples[1]!.atMs <= nowMs - windowMs) this.#samples.shift();
+    const oldest = this.#samples[0]!;
+    const elapsedMs = nowMs - oldest.atMs;
+    // An engine that counts at the end may find that there were fewer.
+    return elapsedMs === 0 ? 0 : Math.max(0, ((tokens - oldest.tokens) * 1000) / elapsedMs);
+  }
+}

@@ -1,5 +1,5 @@
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
-import type { ServerKind } from "../../inference/discover/index.ts";
+import { answerLimitMs, type ServerKind } from "../../inference/discover/index.ts";
 
 /** A model that most machines run well, by Ollama's name. */
 export const suggestedModel = "llama3.2:3b";
@@ -17,6 +17,9 @@ export const hints = {
   /** A server that wants a key. */
   locked: (url: string) =>
     `The server at ${url} asks for a key. Set CXMPUTE_ENGINE_KEY to it and join with --url ${url}.`,
+  /** Something listens, and did not say in time what it is. */
+  silent: (url: string) =>
+    `What listens at ${url} did not answer within ${answerLimitMs / 1000} s. If it is an engine, wait until it has started, or check its log, and join again; --url ${url} names it.`,
   /** A folder without models. */
   emptyFolder: (folder: string) => `There is no GGUF file in ${folder} or the folders below it.`,
   /** A folder with more than is looked at. */
@@ -32,6 +35,12 @@ export const betterModel = [
   "or serve a GGUF file from https://huggingface.co/models?library=gguf with --model FILE.",
 ] as const;
 
-/** Somebody was asked whether to offer the starter model, and said no. */
+/** An engine may be here that does not answer, and no one can be asked whether to offer the starter model instead. */
+export const onlySilent = (urls: readonly string[]): UserFault =>
+  new UserFault(
+    `no engine answers: ${urls.join(", ")} ${urls.length === 1 ? "takes connections and says" : "take connections and say"} nothing. Wait until the engine there has started, or check its log, and join again; --url URL names an engine, and --engine llama-cpp offers the starter model.`,
+  );
+
+/** The provider declined to offer the starter model. */
 export const nothingOffered = (): UserFault =>
   new UserFault(`nothing is offered. To offer a model, ${betterModel.join(" ")}`);

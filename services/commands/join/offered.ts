@@ -8,7 +8,7 @@ import type { Source } from "./source.ts";
 export interface OfferedEngine {
   readonly source: Source;
   readonly engine: Engine;
-  /** Empty before the engine has been asked, and when it could not tell. */
+  /** Empty before the engine has been asked, and when it did not answer. */
   readonly served: () => readonly ServedModel[];
   /** How its models came to their names. */
   readonly namings: () => readonly Naming[];

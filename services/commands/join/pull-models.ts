@@ -4,7 +4,7 @@ import { ollamaPlace } from "../../inference/discover/index.ts";
 import { pullOllamaModel } from "../../inference/engines/ollama/index.ts";
 import type { ShowProgress } from "./progress.ts";
 
-/** What a pull tells, and when it ends. */
+/** Where a pull reports, and when it ends. */
 export interface PullSurroundings {
   readonly onProgress: ShowProgress;
   readonly log: Log;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { columns } from "../../../core/terminal.ts";
 import { type JoinFacts, toJoinScreen } from "./screen.ts";
-import { columns } from "./wrap.ts";
 
 const model = {
   name: "llama3.1:8b",
@@ -73,7 +73,7 @@ test("a name that may be several models is shown with them and with what to type
 
 test("the starter model comes with the ways to a better one", () => {
   const screen = toJoinScreen({ ...facts, starter: true });
-  expect(screen).toContain("found no engine on this machine");
+  expect(screen).toContain("found no engine that answers on this machine");
   expect(screen).toContain("ollama pull llama3.2:3b");
   expect(screen).toContain("--model FILE");
 });

@@ -1,6 +1,5 @@
-import { printable } from "../printable.ts";
+import { cutTo, padTo, printable, widthOf, wrap } from "../../../core/terminal.ts";
 import { betterModel } from "./hints.ts";
-import { wrap } from "./wrap.ts";
 
 /** What a provider wants to see before the node registers. */
 export interface JoinFacts {
@@ -56,9 +55,7 @@ export function toJoinScreen(facts: JoinFacts): string {
     "Ctrl-C lets open answers finish and leaves the mesh.",
     "",
     "",
-  ]
-    .map(printable)
-    .join("\n");
+  ].join("\n");
 }
 
 function toHeading({ version, searched, starter, sources }: JoinFacts): string[] {
@@ -68,16 +65,14 @@ function toHeading({ version, searched, starter, sources }: JoinFacts): string[]
     return [searched ? `cxmpute ${version} found on this machine and offers:` : `cxmpute ${version} offers:`];
   return [
     ...wrap(
-      `cxmpute ${version} found no engine on this machine, so it offers the model that comes along. It is very small: good to try the mesh, no more. For a better one,`,
-      "",
-      0,
+      `cxmpute ${version} found no engine that answers on this machine, so it offers the model that comes along. It is very small: good to try the mesh, no more. For a better one,`,
     ),
     ...betterModel.flatMap((way) => wrap(way, "  ", 4)),
   ];
 }
 
 function toSourceLines({ title, place, models }: SourceFacts): string[] {
-  const width = Math.min(40, Math.max(...models.map(({ name }) => name.length)));
+  const width = Math.min(40, Math.max(...models.map(({ name }) => widthOf(name))));
   return [
     "",
     ...wrap(`${title} ${place}`, "  ", 4),
@@ -100,12 +95,11 @@ function toModelLines(model: ModelFacts, width: number): string[] {
       : wrap(
           `may be ${anyOf(candidates)}; offered under its own name until you say which: --as ${engineName}=${candidates[0]}`,
           "      ",
-          6,
         )),
   ];
 }
 
-const toLead = (name: string, width: number): string => `    ${name.padEnd(width)}  `.slice(0, 90);
+const toLead = (name: string, width: number): string => cutTo(`    ${padTo(printable(name), width)}  `, 90);
 
 /** At most four of them. */
 function anyOf(names: readonly string[]): string {
@@ -121,9 +115,5 @@ function toMeshLines({ nodeId, registry, routers, advertise }: JoinFacts): strin
     advertise === undefined
       ? `${routers.join(", ")} (dialled from here: no open port is needed)`
       : `dial this node at ${advertise}`;
-  return [
-    ...wrap(nodeId, "  Node      ", 12),
-    ...wrap(registry, "  Registry  ", 12),
-    ...wrap(way, "  Routers   ", 12),
-  ];
+  return [...wrap(nodeId, "  Node      "), ...wrap(registry, "  Registry  "), ...wrap(way, "  Routers   ")];
 }

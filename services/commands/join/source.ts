@@ -6,7 +6,7 @@ export interface Source {
   readonly title: string;
   /** Such as `at http://127.0.0.1:11434`, or a file. */
   readonly place: string;
-  /** What `createEngine` is told. */
+  /** What `createEngine` gets. */
   readonly spec: EngineSpec;
 }
 
@@ -20,4 +20,6 @@ export interface Offer {
   readonly leftOut: readonly string[];
   /** True when nothing better was found than the model that comes along. */
   readonly starter: boolean;
+  /** URLs of what listens on this machine and did not say in time what it is, where `starter` is offered instead. */
+  readonly silent: readonly string[];
 }

@@ -1,16 +1,16 @@
-import { printable } from "../printable.ts";
+import { cutTo, printable, widthOf } from "../../../core/terminal.ts";
 
 /** The terminal under a status line. */
 export interface StatusTerminal {
   write(text: string): void;
-  /** How wide it is now; undefined when it does not tell. */
+  /** How wide it is now; undefined when it is unknown. */
   readonly columns: number | undefined;
 }
 
 /**
  * One line at the bottom of a terminal that is replaced in place, while other lines go by above it.
  *
- * Whoever writes to the same terminal does so through `above`, or the two garble each other.
+ * Everything else that is written to the same terminal goes through `above`, or the two garble each other.
  */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
@@ -26,15 +26,13 @@ export class StatusLine {
     if (this.#ended) return;
     const erased = this.#erase();
     // One column stays free: in the last one some terminals go to the next line by themselves.
-    const fitting = printable(text)
-      .replace(/\s/g, " ")
-      .slice(0, Math.max(0, this.#columns - 1));
+    const fitting = cutTo(printable(text).replace(/\s/g, " "), this.#columns - 1);
     if (fitting === this.#shown) return;
     this.#shown = fitting;
     this.#terminal.write(erased + fitting);
   }
 
-  /** Takes the line away, lets somebody write whole lines, and puts it back. */
+  /** Takes the line away, lets whole lines be written, and puts it back. */
   above(write: () => void): void {
     const erased = this.#erase();
     if (erased !== "") this.#terminal.write(erased);
@@ -53,7 +51,7 @@ export class StatusLine {
   /** Moves to the beginning of what is shown and clears from there. A terminal that got narrower has wrapped it. */
   #erase(): string {
     if (this.#shown === "") return "";
-    const rows = Math.ceil(this.#shown.length / this.#columns);
+    const rows = Math.ceil(widthOf(this.#shown) / this.#columns);
     return `\r${"\u001b[A".repeat(rows - 1)}\u001b[J`;
   }
 

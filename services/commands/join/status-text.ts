@@ -4,7 +4,7 @@ export interface Given {
   readonly tokens: number;
 }
 
-/** What the status line tells. */
+/** What the status line shows. */
 export interface StatusFacts {
   /** What keeps the mesh from using this node, with what to do first; undefined when all is well. */
   readonly trouble: string | undefined;

@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog, silentLog } from "../../../core/telemetry/log.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
-import { followStatus } from "./follow-status.ts";
+import { followStatus, TokenRate } from "./follow-status.ts";
 import { createProgress, toBar } from "./progress.ts";
 import { StatusLine } from "./status-line.ts";
 import { toStatus } from "./status-text.ts";
-import { TokenRate } from "./token-rate.ts";
 import { Totals, totalsFile } from "./totals.ts";
 
 /** A terminal that understands as much as the status line uses: line breaks, returns, up, and clearing below. */

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { nothingOffered, onlySilent } from "./hints.ts";
 import { StatusLine } from "./status-line.ts";
 
 /** The person in front of the node, if there is one. */
@@ -22,14 +23,30 @@ export function openTerminal(options: { readonly pretty: boolean }): Terminal {
   };
 }
 
-/** Asks a question whose answer is yes unless somebody says no; yes as well when nobody can be asked. */
-export async function isAgreed(question: string, signal: AbortSignal): Promise<boolean> {
-  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) return true;
+/**
+ * Asks whether the starter model is to be offered, for want of anything better; `silent` are the URLs of what listens and
+ * does not answer. Throws a fault when it is not. Where nobody can be asked it stands in for an engine that is not there,
+ * and never for one that is there and silent.
+ */
+export async function agreeToStarter(silent: readonly string[], signal: AbortSignal): Promise<void> {
+  const isNoneThere = silent.length === 0;
+  const found = isNoneThere
+    ? "No engine was found on this machine."
+    : `No engine answers; something listens at ${silent.join(", ")}.`;
+  const question = `${found} Offer the starter model, which is very small, to try the mesh?`;
+  if (!(await isAgreed(question, isNoneThere, signal)))
+    throw isNoneThere ? nothingOffered() : onlySilent(silent);
+}
+
+/** Asks a question; `byDefault` is the answer of a bare Enter, and when nobody can be asked. */
+async function isAgreed(question: string, byDefault: boolean, signal: AbortSignal): Promise<boolean> {
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) return byDefault;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   // The line editor takes Ctrl-C for itself; it is meant for the program.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   try {
-    return !/^\s*n/i.test(await terminal.question(`${question} [Y/n] `, { signal }));
+    const answer = await terminal.question(`${question} [${byDefault ? "Y/n" : "y/N"}] `, { signal });
+    return byDefault ? !/^\s*n/i.test(answer) : /^\s*y/i.test(answer);
   } finally {
     terminal.close();
   }

@@ -1,4 +1,4 @@
-import { printable } from "../printable.ts";
+import { printable } from "../../../core/terminal.ts";
 import type { HardwareRow } from "./rows.ts";
 
 /** What a node runs on, in a line: `linux x64, 32 × AMD Ryzen 9 7950X, 64 GiB, 2 × NVIDIA GeForce RTX 4090 24 GiB`. */

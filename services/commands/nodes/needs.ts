@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type CapabilityName, capabilityNames } from "../../../core/generation/capabilities.ts";
 import {
   type GenerationSchema,
   Role,
@@ -24,17 +25,12 @@ const askingFor = {
   logit_bias: { sampling: { logitBias: { 0: 1 } } },
   raw_prompt: { rawPrompt: { prompt: { case: "text", value: "x" } } },
   embeddings: { embedding: { inputs: [{ prompt: { case: "text", value: "x" } }] } },
-} as const satisfies Record<string, GenerationInit>;
-
-/** A capability that decides where a generation can run. */
-export type Need = keyof typeof askingFor;
-
-/** All of them. */
-export const needs = Object.keys(askingFor) as [Need, ...Need[]];
+} as const satisfies Record<CapabilityName, GenerationInit>;
 
 /** A generation that cannot do without any of these; of two forms of an answer the last one counts. */
-export const toGenerationInit = (wanted: readonly Need[]): GenerationInit =>
+export const toGenerationInit = (wanted: readonly CapabilityName[]): GenerationInit =>
   Object.assign({}, ...wanted.toSorted(byStrength).map((need) => askingFor[need]));
 
 /** Being forced to call a tool says more than having tools, so it comes last. */
-const byStrength = (a: Need, b: Need): number => needs.indexOf(a) - needs.indexOf(b);
+const byStrength = (a: CapabilityName, b: CapabilityName): number =>
+  capabilityNames.indexOf(a) - capabilityNames.indexOf(b);

@@ -1,5 +1,11 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import {
+  capabilityNames,
+  listCapabilities,
+  needsOf,
+  offersOf,
+} from "../../../core/generation/capabilities.ts";
 import { GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   Capabilities_Resume,
@@ -7,10 +13,9 @@ import {
   NodeSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type NodeVerdict, NodeVerdictSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { listNeeds, needsOf, offersOf } from "../../router/routing/needs.ts";
 import { listAbilities, toAbilities } from "./abilities.ts";
 import { toHardwareText } from "./hardware-text.ts";
-import { needs, toGenerationInit } from "./needs.ts";
+import { toGenerationInit } from "./needs.ts";
 import { toRows } from "./rows.ts";
 import { toNodesTable } from "./table.ts";
 
@@ -170,15 +175,15 @@ test("abilities are listed by their names, or none of them", () => {
 });
 
 describe("a need", () => {
-  test.each(needs)("%s asks for just the capability of that name", (need) => {
+  test.each(capabilityNames)("%s asks for just the capability of that name", (need) => {
     const generation = create(GenerationSchema, toGenerationInit([need]));
     const able = Object.fromEntries(
       CapabilitiesSchema.fields.map(({ name, localName }) => [localName, name === need]),
     );
     const offered = offersOf(create(CapabilitiesSchema, { ...able, resume: Capabilities_Resume.NONE }));
     // Who is forced to call a tool needs tools as well.
-    const others = need === "forced_tool_choice" ? ["call tools"] : [];
-    expect(listNeeds(needsOf(generation) & ~offered).map(({ verb }) => verb)).toEqual(others);
+    const others = need === "forced_tool_choice" ? ["tools"] : [];
+    expect(listCapabilities(needsOf(generation) & ~offered)).toEqual(others);
     expect(offered & needsOf(generation)).not.toBe(0);
   });
 
@@ -187,10 +192,6 @@ describe("a need", () => {
       GenerationSchema,
       toGenerationInit(["forced_tool_choice", "tools", "logprobs"]),
     );
-    expect(listNeeds(needsOf(generation)).map(({ verb }) => verb)).toEqual([
-      "call tools",
-      "be made to call a tool",
-      "tell log probabilities",
-    ]);
+    expect(listCapabilities(needsOf(generation))).toEqual(["tools", "forced_tool_choice", "logprobs"]);
   });
 });

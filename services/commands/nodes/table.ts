@@ -1,5 +1,4 @@
-import { printable } from "../printable.ts";
-import { toTable } from "../table.ts";
+import { printable, toTable } from "../../../core/terminal.ts";
 import { listAbilities } from "./abilities.ts";
 import { toHardwareText } from "./hardware-text.ts";
 import type { Row } from "./rows.ts";

@@ -1,32 +1,30 @@
 import { z } from "zod";
+import { longestTimerMs } from "../../../core/clock.ts";
+import { defaultQueueLimits } from "../../router/queue-limits.ts";
 import { setting } from "./parts.ts";
 
 /** How many generations may wait, and how long one may take, wherever a router is. */
 export const admission = {
   queueLimit: setting({
     schema: z.int().min(0),
-    default: 1024,
+    default: defaultQueueLimits.queueLimit,
     placeholder: "N",
     help: "How many generations may wait for a node; more get 503.",
   }),
   callerQueueLimit: setting({
     schema: z.int().min(0),
-    default: 64,
+    default: defaultQueueLimits.callerQueueLimit,
     placeholder: "N",
     help: "How many of them may be one caller's; more get 429.",
   }),
   queueTimeoutMs: setting({
     schema: z.int().min(0).max(3_600_000),
-    default: 30_000,
+    default: defaultQueueLimits.queueTimeoutMs,
     placeholder: "N",
     help: "How long a generation may wait for a node.",
   }),
   answerTimeoutMs: setting({
-    schema: z
-      .int()
-      .min(1)
-      .max(2 ** 31 - 1)
-      .optional(),
+    schema: z.int().min(1).max(longestTimerMs).optional(),
     placeholder: "N",
     help: "How long an answer may take, from the request to its end; a longer one ends with 504. Default: no limit.",
   }),

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { hostPort } from "../../../core/config/host-port.ts";
+import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
-import { needs } from "../nodes/needs.ts";
-import { data, keyText, setting, userId } from "./parts.ts";
+import { capabilityNames } from "../../../core/generation/capabilities.ts";
+import { data, setting, userId } from "./parts.ts";
 import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that ask something that runs.
@@ -92,11 +93,11 @@ export const explainSettings = defineSettings(
       help: "The router to ask.",
     }),
     needs: setting({
-      schema: z.array(z.enum(needs)),
+      schema: z.array(z.enum(capabilityNames)),
       default: [],
       name: "need",
       placeholder: "CAPABILITY",
-      help: `What the generation cannot do without: ${needs.join(", ")}.`,
+      help: `What the generation cannot do without: ${capabilityNames.join(", ")}.`,
     }),
     ...tls,
     json,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { checkEngine, type EngineName, type EngineSpecific, engines } from "./engine.ts";
+import { checkEngine, type EngineKey, type EngineName, engines, settingsOnlyOf } from "./engine.ts";
 import { setting } from "./parts.ts";
 
 /** What a node offers: engines that are named, or those that are found, and the names of their models. */
@@ -50,8 +50,8 @@ export const namedEngine = ({
 /** Reports settings that contradict each other. */
 export function checkOffer(
   values: OfferValues,
-  report: (key: EngineSpecific | "models" | "pull" | "as", message: string) => void,
-  given: (key: EngineSpecific | "models") => boolean,
+  report: (key: EngineKey | "models" | "pull" | "as", message: string) => void,
+  given: (key: EngineKey | "models") => boolean,
 ): void {
   const named = namedEngine(values);
   if (named === undefined) {
@@ -71,12 +71,7 @@ export function checkOffer(
 }
 
 /** What only a named engine understands: a search finds no model to rename and makes nothing up. */
-const forOneEngine = [
+const forOneEngine: readonly (readonly [EngineKey, EngineName])[] = [
   ["modelName", "llama-cpp"],
-  ["tokensPerSecond", "synthetic"],
-  ["firstTokenMs", "synthetic"],
-  ["arrivals", "synthetic"],
-  ["answerTokens", "synthetic"],
-  ["syntheticModels", "synthetic"],
-  ["syntheticModels", "synthetic"],
-] as const;
+  ...settingsOnlyOf("synthetic").map((key) => [key, "synthetic"] as const),
+];

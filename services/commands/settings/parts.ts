@@ -47,12 +47,6 @@ export const listen = (address: string, help: string) =>
     help: `${help} Port 0 takes any.`,
   });
 
-/** What can stand in a header after `Bearer`. */
-export const keyText = z
-  .string()
-  .regex(/^[\x21-\x7e]+$/, "expected a key of letters, digits and signs, without spaces")
-  .describe("a key");
-
 export const userId = (standing: string) =>
   setting({
     schema: z

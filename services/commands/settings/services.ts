@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { hostPort, isLoopback } from "../../../core/config/host-port.ts";
+import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
 import { admission } from "./admission.ts";
 import { checkEngine, engine } from "./engine.ts";
 import { membership } from "./membership.ts";
 import { checkOffer, offer } from "./offer.ts";
-import { keyText, listen, registryAddress, routerAddresses, service, setting, userId } from "./parts.ts";
+import { listen, registryAddress, routerAddresses, service, setting, userId } from "./parts.ts";
 import { surface } from "./surface.ts";
 import { checkTls, tls } from "./tls.ts";
 

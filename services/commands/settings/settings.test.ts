@@ -2,9 +2,8 @@ import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../../core/config/load.ts";
 import { byName, type Settings } from "../../../core/config/settings.ts";
 import { shapeOf } from "../../../core/config/shape.ts";
-import { defaultQueueLimits } from "../../router/index.ts";
 import { commands } from "../catalogue.ts";
-import { joinSettings, routerSettings, translatorSettings, upSettings } from "./services.ts";
+import { joinSettings, translatorSettings, upSettings } from "./services.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
   loadConfig({ settings, args, environment: {} }).values;
@@ -52,6 +51,14 @@ test.each(["sk with space", "sk-ünïcode", ""])("%j is no API key", (key) => {
   expect(() => load(upSettings, "--api-key", key)).toThrow(/--api-key: expected a key/);
 });
 
+test("a setting that some engines declare says whose it is, each in its own words", () => {
+  const help = (key: keyof typeof upSettings.table) => upSettings.table[key].help;
+  expect(help("url")).toMatch(/^ollama, openai: where the server is/);
+  expect(help("threads")).toMatch(/^llama-cpp: threads that compute/);
+  expect(help("model")).toMatch(/^llama-cpp: the GGUF file .* synthetic: the name to serve under\.$/);
+  expect(help("slots")).toMatch(/^How many generations/);
+});
+
 test("what only the synthetic engine understands is refused with another", () => {
   expect(() => load(joinSettings, "--tokens-per-second", "50")).toThrow(
     "--tokens-per-second: only --engine synthetic understands this; name the engine as well",
@@ -66,11 +73,6 @@ test("what only the synthetic engine understands is refused with another", () =>
 
 test("a node cannot be advertised at port 0", () => {
   expect(() => load(joinSettings, "--advertise", "127.0.0.1:0")).toThrow(/nobody can dial port 0/);
-});
-
-test("a router that is told nothing queues as one that is made without options", () => {
-  const { queueLimit, callerQueueLimit, queueTimeoutMs } = defaultQueueLimits;
-  expect(load(routerSettings)).toMatchObject({ queueLimit, callerQueueLimit, queueTimeoutMs });
 });
 
 test.each([

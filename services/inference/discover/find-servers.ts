@@ -1,18 +1,16 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Environment } from "../../../core/config/environment.ts";
-import { collectFacts, silenceOf } from "./facts.ts";
-import type { ServerFinding } from "./finding.ts";
-import { identify } from "./identify.ts";
-import { ollamaUrl } from "./ollama-url.ts";
+import { lookAt, type ServerFinding } from "../servers/inspect-server.ts";
 
-/** What a search of this machine brought. */
+/** What a search of this machine brought; each list in order of the addresses. */
 export interface ServerSearch {
-  /** In order of the addresses. */
   readonly servers: readonly ServerFinding[];
   /** Endpoints of a mesh that were met on the way; a mesh serves itself only when it is named. */
   readonly meshes: readonly string[];
   /** Servers that want a key before they say anything. */
   readonly locked: readonly string[];
+  /** What takes connections and did not say in time what it is. */
+  readonly silent: readonly string[];
 }
 
 /** Where to look. */
@@ -20,9 +18,9 @@ export interface SearchOptions {
   readonly signal: AbortSignal;
   /** `OLLAMA_HOST` in it moves Ollama. */
   readonly environment: Environment;
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** URLs instead of the usual ones. */
-  readonly places?: readonly string[];
+  readonly places?: readonly string[] | undefined;
 }
 
 /** The usual ports: Ollama, llama-server and TGI, vLLM, LM Studio, SGLang, TGI's other one. */
@@ -39,25 +37,40 @@ export function usualPlaces(environment: Environment): string[] {
 }
 
 /**
- * Asks what runs on this machine, all places side by side; each answers within `localLimitMs` or not at all. Nothing
- * is sent but a few GETs without a body.
+ * Looks at what runs on this machine, all places side by side. Where nothing listens that is known at once; whatever
+ * listens gets `answerLimitMs` to say what it is.
  */
 export async function findServers(options: SearchOptions): Promise<ServerSearch> {
   const { environment, places = usualPlaces(environment) } = options;
-  const found = await Promise.all(
-    places.map(async (url) => {
-      const facts = await collectFacts(url, options);
-      return { url, identity: silenceOf(facts) === undefined ? identify(facts) : undefined };
-    }),
-  );
-  const servers: ServerFinding[] = [];
-  const meshes: string[] = [];
-  const locked: string[] = [];
-  for (const { url, identity } of found) {
-    if (identity === undefined) continue;
-    if (identity.kind === "mesh") meshes.push(url);
-    else if (identity.kind === "locked") locked.push(url);
-    else if (identity.kind !== "other") servers.push({ ...identity, url });
-  }
-  return { servers, meshes, locked };
+  const found = await Promise.all(places.map(async (url) => ({ url, ...(await lookAt(url, options)) })));
+  const urlsOf = (wanted: (one: (typeof found)[number]) => boolean) =>
+    found.filter(wanted).map(({ url }) => url);
+  const servers = found.flatMap(({ server }) => server ?? []);
+  return {
+    servers: servers.filter(({ kind }) => kind !== "mesh"),
+    meshes: servers.filter(({ kind }) => kind === "mesh").map(({ url }) => url),
+    locked: urlsOf(({ server, isLocked }) => server === undefined && isLocked),
+    silent: urlsOf(({ isSilent, isLocked }) => isSilent && !isLocked),
+  };
+}
+
+/**
+ * Where `OLLAMA_HOST` says that Ollama is, in any of the forms that Ollama takes: `host`, `:port`, `host:port`, with
+ * or without `http://`. An address to listen on everywhere means this machine. Undefined when it is not set or makes
+ * no sense.
+ */
+function ollamaUrl(environment: Environment): string | undefined {
+  const text = environment.OLLAMA_HOST?.trim().replace(/^(["'])(.*)\1$/, "$2");
+  if (text === undefined || text === "") return undefined;
+  const [, scheme, rest = ""] = /^(?:(https?):\/\/)?(.*)$/i.exec(text)!;
+  const authority = rest.split("/")[0]!;
+  const withHost = authority === "" || authority.startsWith(":") ? `127.0.0.1${authority}` : authority;
+  const url = URL.parse(`${scheme?.toLowerCase() ?? "http"}://${withHost}`);
+  if (url === null || url.username !== "") return undefined;
+  const everywhere = ["0.0.0.0", "[::]"].includes(url.hostname);
+  const port = /:\d+$/.test(withHost) ? url.port : undefined;
+  const standard = { http: 80, https: 443 };
+  const shown = port ?? (scheme === undefined ? "11434" : String(standard[scheme.toLowerCase() as "http"]));
+  const host = everywhere ? "127.0.0.1" : url.hostname;
+  return shown === "" ? `${url.protocol}//${host}` : `${url.protocol}//${host}:${shown}`;
 }

@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import {
@@ -7,8 +7,10 @@ import {
   scripts,
   startScripted,
 } from "../../../test/support/inference/discover.ts";
+import { answerLimitMs } from "../servers/ask.ts";
+import { inspectServer } from "../servers/inspect-server.ts";
+import { signPaths } from "../servers/recognise.ts";
 import { findServers, usualPlaces } from "./find-servers.ts";
-import { inspectServer } from "./inspect-server.ts";
 
 const { signal } = new AbortController();
 const open: { close(): Promise<unknown> }[] = [];
@@ -47,20 +49,97 @@ describe("a search", () => {
     expect(server.asked.every(({ headers }) => headers.authorization === undefined)).toBe(true);
   });
 
-  test("gives up on a server that takes the connection and says nothing", async () => {
-    const mute = createServer(() => {});
-    await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+  test("asks each server for its list and for what tells it from the others, and nothing twice", async () => {
+    const server = await start(scripts.webPage);
+    await findServers({ signal, environment: {}, places: [server.url] });
+    expect(server.asked.map(({ path }) => path).sort()).toEqual([...signPaths, "/v1/models"].sort());
+  });
+});
+
+describe("what listens and does not answer at once", () => {
+  /** A server that does with each connection as it is told; no clock but the search's own runs. */
+  async function listen(onConnection: (socket: Socket) => void): Promise<string> {
+    const sockets = new Set<Socket>();
+    const server = createTcpServer((socket) => {
+      sockets.add(socket.on("error", () => {}));
+      onConnection(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     open.push({
       close: async () => {
-        mute.closeAllConnections();
-        mute.close();
+        for (const socket of sockets) socket.destroy();
+        server.close();
       },
     });
-    const { port } = mute.address() as { port: number };
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** A search, and what moves its time on once no more than `waiting` questions are open. */
+  function search(...places: string[]) {
     const clock = new FakeClock();
-    const search = findServers({ signal, environment: {}, places: [`http://127.0.0.1:${port}`], clock });
-    await clock.advance(2000);
-    expect(await search).toEqual({ servers: [], meshes: [], locked: [] });
+    const found = findServers({ signal, environment: {}, places, clock });
+    const advance = async (ms: number, waiting: number) => {
+      while (clock.pending > waiting) await new Promise((resolve) => setImmediate(resolve));
+      await clock.advance(ms);
+    };
+    return { found, advance };
+  }
+  const questions = signPaths.length + 1;
+
+  test("is told as silent: a connection that is taken, and nothing more", async () => {
+    const url = await listen(() => {});
+    const { found, advance } = search(url);
+    await advance(answerLimitMs, questions);
+    expect(await found).toEqual({ servers: [], meshes: [], locked: [], silent: [url] });
+  });
+
+  test("is told as silent: an answer that stops in the middle of its head", async () => {
+    const url = await listen((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-type: "));
+    const { found, advance } = search(url);
+    await advance(answerLimitMs, questions);
+    expect((await found).silent).toEqual([url]);
+  });
+
+  test("is told as silent: an Ollama that says its version, and nothing of its models", async () => {
+    const version = JSON.stringify(scripts.ollama["/api/version"].json);
+    const url = await listen((socket) =>
+      socket.on("data", (data) => {
+        if (data.toString().startsWith("GET /api/version "))
+          socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${version.length}\r\n\r\n${version}`);
+      }),
+    );
+    const { found, advance } = search(url);
+    await advance(answerLimitMs, questions - 1);
+    expect(await found).toMatchObject({ servers: [], silent: [url] });
+  });
+
+  test("is found when it answers late, as on a machine that is busy", async () => {
+    const held = Promise.withResolvers<void>();
+    const server = await startScripted(scripts.ollama, { until: held.promise });
+    open.push(server);
+    const { found, advance } = search(server.url);
+    await advance(answerLimitMs - 1, questions);
+    held.resolve();
+    expect(await found).toMatchObject({ servers: [{ kind: "ollama" }], silent: [] });
+  });
+
+  test("hides no other server", async () => {
+    const mute = await listen(() => {});
+    const vllm = await start(scripts.vllm);
+    const { found, advance } = search(mute, vllm.url);
+    await advance(answerLimitMs, questions);
+    expect(await found).toMatchObject({ servers: [{ kind: "vllm" }], silent: [mute] });
+  });
+
+  test("is nothing when it hangs up: that is another kind of program", async () => {
+    const url = await listen((socket) => socket.destroy());
+    expect(await search(url).found).toEqual({ servers: [], meshes: [], locked: [], silent: [] });
+  });
+
+  test("is not waited for where nothing listens", async () => {
+    const { url, close } = await startScripted({});
+    await close();
+    expect(await search(url).found).toEqual({ servers: [], meshes: [], locked: [], silent: [] });
   });
 });
 

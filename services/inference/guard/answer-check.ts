@@ -1,4 +1,5 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { finishedEvent, isEmptyDelta } from "../../../core/generation/events.ts";
 import {
   type Delta,
   type Embedded,
@@ -8,7 +9,6 @@ import {
   type GenerationEvent,
   type ToolCallDelta,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, isEmptyDelta } from "../events.ts";
 
 /** The most that one answer may hold: UTF-16 units of text, thoughts and tool arguments, and token ids. */
 export const answerLimitUnits = 8 * 1024 * 1024;

@@ -2,7 +2,8 @@ import { systemClock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
-import { createSyntheticEngine, syntheticOptionsSchema } from "../engines/synthetic/index.ts";
+import { syntheticOptionsSchema } from "../engines/synthetic/options.ts";
+import { createSyntheticEngine } from "../engines/synthetic/synthetic-engine.ts";
 import { guardEngines } from "./guard-engines.ts";
 
 // What the contract asks of an engine still holds behind the guard.

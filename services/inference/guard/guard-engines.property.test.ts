@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { finishedEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import {
@@ -9,9 +10,8 @@ import {
   servedModel,
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
-import { finishedEvent, startedEvent, textEvent } from "../events.ts";
-import type { AnswerRecord } from "./answer.ts";
 import { guardEngines } from "./guard-engines.ts";
+import type { AnswerRecord } from "./guarded-answer.ts";
 
 const slots = 3;
 const queueLimit = 4;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { finishedEvent, signOfLife, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   FakeEngine,
@@ -8,7 +9,6 @@ import {
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
 import { makeGuard, read, settle } from "../../../test/support/inference/guard.ts";
-import { finishedEvent, signOfLife, startedEvent, textEvent } from "../events.ts";
 
 const started = startedEvent("", "");
 const finished = finishedEvent(FinishReason.STOP, usageOf(1));

@@ -4,7 +4,7 @@ import type { Generate } from "../../../core/generate.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
-import { Answer, type AnswerRecord } from "./answer.ts";
+import { type AnswerRecord, GuardedAnswer } from "./guarded-answer.ts";
 import { ModelTable, type Refreshed } from "./model-table.ts";
 
 /** Generations that may wait for a slot of one model, unless said otherwise. */
@@ -56,7 +56,7 @@ export interface GuardedEngines {
 export function guardEngines(options: GuardOptions): GuardedEngines {
   const { nodeId, engines, clock } = options;
   const table = new ModelTable(engines, clock, options.queueLimit ?? defaultQueueLimit);
-  const open = new Set<Answer>();
+  const open = new Set<GuardedAnswer>();
   const idle = new Set<() => void>();
   const ended = { answers: 0, failures: 0, tokens: 0 };
 
@@ -64,8 +64,8 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
     nodeId,
     clock,
     admit: table.admit.bind(table),
-    onBegin: (answer: Answer) => void open.add(answer),
-    onEnd: (answer: Answer, record: AnswerRecord) => {
+    onBegin: (answer: GuardedAnswer) => void open.add(answer),
+    onEnd: (answer: GuardedAnswer, record: AnswerRecord) => {
       open.delete(answer);
       ended.tokens += tokensOf(answer, record);
       if (!(record.outcome instanceof MeshError)) ended.answers++;
@@ -76,7 +76,7 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
   };
 
   return {
-    generate: (generation, signal) => new Answer({ ...common, generation, signal }),
+    generate: (generation, signal) => new GuardedAnswer({ ...common, generation, signal }),
     load: table,
     get models() {
       return table.models;
@@ -103,7 +103,7 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
 }
 
 /** Tokens that this node gave; where their ids are not given, what the engine says at the end is better than counting. */
-function tokensOf(answer: Answer, { givenTokens, usage, generation }: AnswerRecord): number {
+function tokensOf(answer: GuardedAnswer, { givenTokens, usage, generation }: AnswerRecord): number {
   if (givenTokens > 0 || usage === undefined || usage.completionTokens === 0) return answer.tokensSoFar;
   return Math.max(0, usage.completionTokens - (generation.resume?.tokenIds.length ?? 0));
 }

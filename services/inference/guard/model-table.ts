@@ -1,12 +1,13 @@
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { listCapabilities, needsOf, offersOf, unsupported } from "../../../core/generation/capabilities.ts";
+import { canResume } from "../../../core/generation/resume.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Engine } from "../engine.ts";
-import type { Admission } from "./answer.ts";
-import { refuseUnable } from "./requirements.ts";
+import type { Admission } from "./guarded-answer.ts";
 import { Slots } from "./slots.ts";
 
 /** What asking the engines brought. */
@@ -145,6 +146,20 @@ export class ModelTable implements LoadSource {
   readonly #tell = (): void => {
     for (const listener of this.#listeners) listener();
   };
+}
+
+/**
+ * Throws `invalid_request`, naming the capabilities, when the generation asks for what the model cannot do here; and
+ * `engine_failed`, which another node may do better, when it is to be continued and cannot be.
+ */
+function refuseUnable(generation: Generation, served: ServedModel): void {
+  const missing = needsOf(generation) & ~offersOf(served.capabilities);
+  if (missing !== 0) throw unsupported(`On this node \`${served.model}\` cannot`, listCapabilities(missing));
+  if (!canResume(served, generation))
+    throw new MeshError(
+      "engine_failed",
+      `This node cannot continue an answer of \`${served.model}\` that another node has begun.`,
+    );
 }
 
 function isSame(before: ReadonlyMap<string, Entry>, after: ReadonlyMap<string, Entry>): boolean {

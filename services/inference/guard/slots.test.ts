@@ -38,6 +38,20 @@ test("a freed slot passes in the same turn to the one that waits longest", () =>
   expect([slots.running, slots.waiting]).toEqual([1, 1]);
 });
 
+test("answers that another node has begun come first, and no more of them than eight times the queue wait", () => {
+  const { slots } = makeSlots(1, 2);
+  const moved: string[] = [];
+  const first = slots.take(ignore);
+  slots.take(() => moved.push("new"));
+  for (let waiting = 0; waiting < 16; waiting++) slots.take(() => moved.push("continued"), true);
+  expect(() => slots.take(ignore, true)).toThrow(
+    expect.objectContaining({ kind: "saturated", message: expect.stringContaining("16 generations wait") }),
+  );
+  first.release();
+  expect(moved).toEqual(["continued"]);
+  expect([slots.running, slots.waiting]).toEqual([1, 16]);
+});
+
 test("one that leaves the queue is passed over and frees its place there", () => {
   const { slots } = makeSlots(1, 2);
   const moved: string[] = [];

@@ -2,7 +2,7 @@ import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 
 /** A place among the generations of a model: in the queue at first, or running. */
-export interface Place {
+export interface SlotTicket {
   /** False while it waits. */
   readonly running: boolean;
   /** Gives the place up, whether it runs or waits; the next in the queue moves up at once. Harmless again. */
@@ -15,7 +15,7 @@ export interface SlotsOptions {
   readonly model: string;
   /** Generations that may run at the same time. */
   readonly slots: number;
-  /** Generations that may wait. */
+  /** New generations that may wait. */
   readonly queueLimit: number;
   readonly clock: Clock;
   /** Called after each change of `running` or `waiting`. */
@@ -24,13 +24,13 @@ export interface SlotsOptions {
 
 /**
  * The slots of one model and the queue before them: first come, first served, bounded. Answers that another node has
- * begun come before those, without a bound: their readers are in the middle of a sentence, and a router sends no more of
- * them than it has open. Callbacks instead of promises, so that a slot passes on in the same turn in which it is given up.
+ * begun come before those, and more of them may wait: their readers are in the middle of a sentence, and a node that is
+ * lost leaves many at once. Callbacks instead of promises, so that a slot passes on in the same turn in which it is given up.
  */
 export class Slots {
   readonly #options: SlotsOptions;
-  readonly #queue = new Set<QueuedPlace>();
-  readonly #begunElsewhere = new Set<QueuedPlace>();
+  readonly #queue = new Set<QueuedTicket>();
+  readonly #begunElsewhere = new Set<QueuedTicket>();
   #slots: number;
   #running = 0;
   #meanHoldMs = 1000;
@@ -56,22 +56,23 @@ export class Slots {
   }
 
   /**
-   * Takes a place. When a slot is free the place runs at once, else `onRunning` is called when its turn comes;
-   * `begunElsewhere`: for an answer that this node continues. Throws `saturated` when the queue is full.
+   * Takes a ticket. When a slot is free the ticket runs at once, else `onRunning` is called when its turn comes;
+   * `begunElsewhere`: for an answer that this node continues. Throws `saturated` when its queue is full.
    */
-  take(onRunning: () => void, begunElsewhere = false): Place {
+  take(onRunning: () => void, begunElsewhere = false): SlotTicket {
     const queue = begunElsewhere ? this.#begunElsewhere : this.#queue;
-    if (!begunElsewhere && this.#running >= this.#slots && queue.size >= this.#options.queueLimit)
+    const limit = this.#options.queueLimit * (begunElsewhere ? continuedShare : 1);
+    if (this.#running >= this.#slots && queue.size >= limit)
       throw new MeshError(
         "saturated",
         `All ${this.#slots} slots for \`${this.#options.model}\` on this node are busy and ${queue.size} generations wait already. Try again later.`,
         { retryAfterMs: this.#retryAfterMs() },
       );
-    const place = new QueuedPlace(onRunning, this.#onRelease);
-    if (this.#running < this.#slots) this.#run(place);
-    else queue.add(place);
+    const ticket = new QueuedTicket(onRunning, this.#onRelease);
+    if (this.#running < this.#slots) this.#run(ticket);
+    else queue.add(ticket);
     this.#options.onChange();
-    return place;
+    return ticket;
   }
 
   /** Changes the number of slots; what runs goes on. */
@@ -82,12 +83,12 @@ export class Slots {
     this.#options.onChange();
   }
 
-  readonly #onRelease = (place: QueuedPlace): void => {
-    if (place.running) {
+  readonly #onRelease = (ticket: QueuedTicket): void => {
+    if (ticket.running) {
       this.#running--;
-      this.#meanHoldMs += (this.#options.clock.now() - place.runningSince - this.#meanHoldMs) * holdWeight;
+      this.#meanHoldMs += (this.#options.clock.now() - ticket.runningSince - this.#meanHoldMs) * holdWeight;
       this.#moveUp();
-    } else if (!this.#queue.delete(place)) this.#begunElsewhere.delete(place);
+    } else if (!this.#queue.delete(ticket)) this.#begunElsewhere.delete(ticket);
     this.#options.onChange();
   };
 
@@ -102,10 +103,10 @@ export class Slots {
     }
   }
 
-  #run(place: QueuedPlace): void {
+  #run(ticket: QueuedTicket): void {
     this.#running++;
-    place.running = true;
-    place.runningSince = this.#options.clock.now();
+    ticket.running = true;
+    ticket.runningSince = this.#options.clock.now();
   }
 
   /** About when the queue will have moved by one: OpenAI's SDKs honour 1 to 30 s without complaint. */
@@ -114,17 +115,20 @@ export class Slots {
   }
 }
 
+/** As many times more answers that another node has begun may wait than new ones. */
+const continuedShare = 8;
+
 /** How much the latest generation counts in the mean time that a slot is held. */
 const holdWeight = 0.1;
 
-class QueuedPlace implements Place {
+class QueuedTicket implements SlotTicket {
   readonly onRunning: () => void;
-  readonly #onRelease: (place: QueuedPlace) => void;
+  readonly #onRelease: (ticket: QueuedTicket) => void;
   #released = false;
   running = false;
   runningSince = 0;
 
-  constructor(onRunning: () => void, onRelease: (place: QueuedPlace) => void) {
+  constructor(onRunning: () => void, onRelease: (ticket: QueuedTicket) => void) {
     this.onRunning = onRunning;
     this.#onRelease = onRelease;
   }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { finishedEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { usageOf } from "../../../test/support/inference/fake-engine.ts";
 import { makeGuard, read, settle } from "../../../test/support/inference/guard.ts";
-import { finishedEvent, startedEvent, textEvent } from "../events.ts";
 
 test("tokens are counted while they come, and answers when they end", async () => {
   const { guard, engine } = await makeGuard();

@@ -2,9 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readAmdGpus } from "./amd.ts";
-import { parseNvidiaSmi } from "./nvidia.ts";
-import { readHardware } from "./read-hardware.ts";
+import { parseNvidiaSmi, readAmdGpus, readHardware } from "./read-hardware.ts";
 
 const shownGpus = (gpus: { name: string; memoryBytes: bigint }[]) =>
   gpus.map(({ name, memoryBytes }) => `${name}: ${memoryBytes >> 20n} MiB`);

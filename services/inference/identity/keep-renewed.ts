@@ -5,9 +5,9 @@ import { type Clock, sleep } from "../../../core/clock.ts";
 import { toMeshError } from "../../../core/errors/mesh-error.ts";
 import { toUtc } from "../../../core/identity/certificate.ts";
 import type { LiveCredentials } from "../../../core/identity/credentials.ts";
+import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
-import { within } from "../node/within.ts";
 import type { IdentityFolder } from "./identity-folder.ts";
 
 /** What keeping an identity alive needs. */

@@ -3,13 +3,12 @@ import { describe, expect, test } from "vitest";
 import { type Catalogue, createCatalogue } from "../../../core/catalogue/catalogue.ts";
 import type { CatalogueEntry } from "../../../core/catalogue/entry.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { textEvent } from "../../../core/generation/events.ts";
 import { createLog } from "../../../core/telemetry/log.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeEngine, generationOf, servedModel } from "../../../test/support/inference/fake-engine.ts";
-import { textEvent } from "../events.ts";
-import { chooseNames } from "./choose-names.ts";
+import { chooseNames, toBits } from "./choose-names.ts";
 import { toOwnName } from "./own-name.ts";
-import { toBits } from "./precision.ts";
 import { type NamingOptions, withCatalogueNames } from "./with-catalogue-names.ts";
 
 const entryOf = (name: string, names: Partial<CatalogueEntry["names"]> = {}): CatalogueEntry => ({

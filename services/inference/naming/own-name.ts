@@ -1,6 +1,6 @@
 /**
  * The name that a model goes by when the catalogue does not know it: the engine's own. Of a file, its name without
- * folder, part number and ending, for where it lies is nobody's business.
+ * folder, part number and ending, for where it lies is private.
  *
  *     /home/ada/models/my-tune-00001-of-00003.gguf  →  my-tune
  *     acme/assistant-7b                             →  acme/assistant-7b

@@ -1,11 +1,11 @@
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
 import { chooseNames, type Naming } from "./choose-names.ts";
 import { withoutFolder } from "./own-name.ts";
-import { renameErrors } from "./rename-errors.ts";
 
 /** How models are named. */
 export interface NamingOptions {
@@ -19,7 +19,7 @@ export interface NamingOptions {
 /**
  * An engine whose models go by the catalogue's names, so that an Ollama with `llama3.1:8b-instruct-q4_K_M` and a vLLM
  * with `meta-llama/Llama-3.1-8B-Instruct` are one pool. What the catalogue does not know goes by its own name, and so
- * does what it cannot tell apart, about which the provider is told once. The catalogue is asked for with every list of
+ * does what it cannot tell apart, which is logged once. The catalogue is asked for with every list of
  * models.
  */
 export function withCatalogueNames(
@@ -38,7 +38,7 @@ class NamedEngine implements Engine {
   /** The engine's name of a model, by the mesh's. */
   #engineNames: ReadonlyMap<string, string> = new Map();
   #namings: readonly Naming[] = [];
-  /** What `as` names and the engine did not have, so that it is told once. */
+  /** What `as` names and the engine did not have, so that it is logged once. */
   readonly #missed = new Set<string>();
 
   constructor(engine: Engine, catalogue: () => Catalogue, options: NamingOptions) {
@@ -59,7 +59,7 @@ class NamedEngine implements Engine {
       catalogue,
       this.#as,
     );
-    this.#tell(namings);
+    this.#report(namings);
     const names = new Map(namings.map(({ engineName, name }) => [engineName, name]));
     this.#engineNames = new Map(
       namings.flatMap(({ engineName, name }) => (name === undefined ? [] : [[name, engineName] as const])),
@@ -87,8 +87,8 @@ class NamedEngine implements Engine {
   }
 
   /** Says what is new, and nothing twice. */
-  #tell(namings: readonly Naming[]): void {
-    this.#tellMissing(namings);
+  #report(namings: readonly Naming[]): void {
+    this.#reportMissing(namings);
     const known = new Set(this.#namings.map((naming) => JSON.stringify(naming)));
     const news = namings.filter((naming) => !known.has(JSON.stringify(naming)));
     const changed = news.length > 0 || namings.length !== this.#namings.length;
@@ -98,7 +98,7 @@ class NamedEngine implements Engine {
   }
 
   /** A name that is mapped and not there is most likely mistyped. */
-  #tellMissing(namings: readonly Naming[]): void {
+  #reportMissing(namings: readonly Naming[]): void {
     const there = new Set(namings.map(({ engineName }) => withoutFolder(engineName)));
     for (const [engineName, name] of this.#as) {
       if (there.has(withoutFolder(engineName))) this.#missed.delete(engineName);
@@ -140,4 +140,41 @@ function list(names: readonly string[], last: "or" | "and" = "or"): string {
   const quoted = names.slice(0, 6).map((name) => `\`${name}\``);
   if (names.length > 6) return `${quoted.join(", ")} ${last} ${names.length - 6} more`;
   return quoted.length < 2 ? quoted.join() : `${quoted.slice(0, -1).join(", ")} ${last} ${quoted.at(-1)}`;
+}
+
+/**
+ * Has an answer's errors call the model what the caller calls it. The engine's own name would mean nothing to the
+ * caller, and where it is a path it is private.
+ */
+const renameErrors = (
+  events: AsyncIterable<GenerationEvent>,
+  engineName: string,
+  name: string,
+): AsyncIterable<GenerationEvent> => ({
+  [Symbol.asyncIterator]() {
+    const source = events[Symbol.asyncIterator]();
+    const fail = (error: unknown): never => {
+      throw renameIn(error, engineName, name);
+    };
+    return {
+      next: () => source.next().then(undefined, fail),
+      return: async () => (await source.return?.()) ?? { value: undefined, done: true as const },
+    };
+  },
+});
+
+/** The error with the other name in its message; itself when the message does not name the model. */
+function renameIn(error: unknown, engineName: string, name: string): unknown {
+  if (!(error instanceof MeshError)) return error;
+  // In quotes it is the name for sure; without them only what can be no ordinary word.
+  const quoted = error.message.replaceAll(`\`${engineName}\``, `\`${name}\``);
+  const message = /[/\\]/.test(engineName) ? quoted.replaceAll(engineName, name) : quoted;
+  if (message === error.message) return error;
+  const { kind, code, param, retryAfterMs } = error;
+  return new MeshError(kind, message, {
+    cause: error.cause ?? error,
+    ...(code === undefined ? {} : { code }),
+    ...(param === undefined ? {} : { param }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }

@@ -13,6 +13,7 @@ import {
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
 import { type LinkedController, linkSignal } from "../../../core/streams/link-signal.ts";
+import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import {
@@ -22,10 +23,8 @@ import {
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { nodeMessages } from "./messages.ts";
-import { Outage } from "./outage.ts";
-import { reconnect, reconnectMismatch } from "./reconnect.ts";
+import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 import type { Sleep } from "./sleep-watch.ts";
-import { within } from "./within.ts";
 
 /** What attaching to one router needs. */
 export interface AttachmentOptions {

@@ -15,8 +15,8 @@ import {
   type ServedModel,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
-import type { AnswerRecord } from "../guard/answer.ts";
 import { guardEngines, type Tally } from "../guard/guard-engines.ts";
+import type { AnswerRecord } from "../guard/guarded-answer.ts";
 import { keepAttached } from "./attachment.ts";
 import { nodeMessages } from "./messages.ts";
 import { Registration } from "./registration.ts";

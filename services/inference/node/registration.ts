@@ -3,12 +3,11 @@ import { Backoff } from "../../../core/backoff.ts";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { demandProtocol, protocol, protocolCode } from "../../../core/protocol.ts";
+import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
-import { Outage } from "./outage.ts";
-import { reconnect, reconnectMismatch } from "./reconnect.ts";
-import { within } from "./within.ts";
+import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 
 /** What keeping a node registered needs. */
 export interface RegistrationOptions {

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { finishedEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
 import { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
@@ -13,7 +14,6 @@ import {
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
 import { advance, settle, startNode } from "../../../test/support/inference/node.ts";
-import { finishedEvent, startedEvent, textEvent } from "../events.ts";
 
 /** Has the node answer 11 tokens, the first at once and the others within so many milliseconds. */
 async function answer(

@@ -12,6 +12,7 @@ import {
 } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
+import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import {
   type GenerateResponse,
@@ -22,7 +23,6 @@ import {
 } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import type { EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { nodeMessages } from "./messages.ts";
-import { within } from "./within.ts";
 
 /** What the service answers with. */
 export interface InferenceServiceOptions {

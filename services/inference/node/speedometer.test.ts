@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { generationOf, usageOf } from "../../../test/support/inference/fake-engine.ts";
-import type { AnswerRecord } from "../guard/answer.ts";
+import type { AnswerRecord } from "../guard/guarded-answer.ts";
 import { Speedometer } from "./speedometer.ts";
 
 /** An answer of so many tokens, the first after 500 ms, that took so long altogether. */

@@ -1,4 +1,4 @@
-import type { AnswerRecord } from "../guard/answer.ts";
+import type { AnswerRecord } from "../guard/guarded-answer.ts";
 
 /** How much a new answer counts in the average. */
 const weight = 0.2;

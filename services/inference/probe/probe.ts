@@ -1,41 +1,39 @@
-import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { Finding } from "./finding.ts";
+import type { CapabilityName } from "../../../core/generation/capabilities.ts";
 import type { Trial } from "./trial.ts";
 
 /**
  * What can be tried: the fields of the registry's `Capabilities` by their names there, and two facts of their own:
  * that the model answers at all, and that it refuses what exceeds its context.
  */
-export const probeNames = [
-  "answer",
-  "embeddings",
-  "logprobs",
-  "logit_bias",
-  "raw_prompt",
-  "json_object",
-  "json_schema",
-  "forced_tool_choice",
-  "tools",
-  "seed",
-  "resume",
-  "vision",
-  "context_length",
-] as const;
+export type ProbeName = CapabilityName | "seed" | "resume" | "answer" | "context_length";
 
-/** One of them. */
-export type ProbeName = (typeof probeNames)[number];
+/** What came of trying one thing that an engine claims of a model. */
+export type Finding =
+  /** It was done. */
+  | { readonly outcome: "shown" }
+  /** It was asked for and not done; the reason is for people and holds neither prompt nor answer. */
+  | { readonly outcome: "refuted"; readonly reason: string }
+  /** It could not be tried; it is tried again later and does not count until then. */
+  | { readonly outcome: "undecided"; readonly reason: string };
 
 /** What was found so far of a model. */
 export type Findings = ReadonlyMap<ProbeName, Finding>;
 
-/** One small experiment on a model. */
-export interface Probe {
-  readonly name: ProbeName;
-  /** Whether the engine claims it, so that there is something to try. */
-  isClaimed(served: ServedModel): boolean;
-  /**
-   * Asks and judges. `findings` are those of the probes before it. What the engine throws is not caught here: a
-   * refusal speaks against the claim, and other failures are held against a plain question (`probe-model.ts`).
-   */
-  attempt(trial: Trial, findings: Findings): Promise<Finding>;
-}
+/**
+ * One small experiment on a model: asks and judges. `findings` are those of the probes before it. What the engine throws
+ * is not caught here: a refusal speaks against the claim, and other failures are held against a plain question
+ * (`probe-model.ts`).
+ */
+export type Attempt = (trial: Trial, findings: Findings) => Promise<Finding>;
+
+/** It was done. */
+export const shown: Finding = { outcome: "shown" };
+
+/** It was asked for and not done. */
+export const refuted = (reason: string): Finding => ({ outcome: "refuted", reason });
+
+/** It could not be tried. */
+export const undecided = (reason: string): Finding => ({ outcome: "undecided", reason });
+
+/** Shown when a condition holds, otherwise refuted. */
+export const shownIf = (holds: boolean, reason: string): Finding => (holds ? shown : refuted(reason));

@@ -3,7 +3,7 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FinishReason, type Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { ableModel, colourOf, find, words } from "../../../test/support/inference/probe.ts";
-import { toSolidPng } from "./solid-png.ts";
+import { toSolidPng } from "./attempts/vision.ts";
 import { thoughtTokens } from "./trial.ts";
 
 const refusal = new MeshError("invalid_request", "No such thing here.");

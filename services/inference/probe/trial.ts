@@ -3,9 +3,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
+import { within } from "../../../core/streams/within.ts";
 import { FinishReason, GenerationSchema, Role } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { within } from "../node/within.ts";
 import { type Transcript, transcribe } from "../transcript.ts";
 
 /** How long one question of a probe may take, in milliseconds; loading the model is part of the first one. */

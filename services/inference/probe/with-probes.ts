@@ -6,10 +6,10 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
+import { logFindings, reduce } from "./findings.ts";
 import type { Findings, ProbeName } from "./probe.ts";
-import { claimedProbes, isDecided, probeModel } from "./probe-model.ts";
-import { reduce } from "./reduce.ts";
-import { logFindings } from "./report.ts";
+import { isDecided, probeModel } from "./probe-model.ts";
+import { claimedProbes } from "./probes.ts";
 import { Trial } from "./trial.ts";
 import { watchAnswer } from "./watch-answer.ts";
 
@@ -159,7 +159,7 @@ class ProbedEngine implements Engine {
   #isDue(subject: Subject): boolean {
     const { served, findings, probed, stale, retryAt } = subject;
     if (!this.#mayLoad(served) || this.#options.clock.now() < retryAt) return false;
-    return !probed || stale || claimedProbes(subject).some(({ name }) => !isDecided(findings.get(name)));
+    return !probed || stale || claimedProbes(subject).some((name) => !isDecided(findings.get(name)));
   }
 
   #mayLoad({ model }: ServedModel): boolean {
@@ -183,7 +183,7 @@ class ProbedEngine implements Engine {
     limit.cancel();
     scope.unlink();
     if (this.#lifetime.signal.aborted || this.#subjects.get(served.model) !== subject) return;
-    const open = claimedProbes(subject).some(({ name }) => !isDecided(found.get(name)));
+    const open = claimedProbes(subject).some((name) => !isDecided(found.get(name)));
     // What stood before stands until something else is known.
     const news = [...found].filter(([name, finding]) => isDecided(finding) || !subject.findings.has(name));
     subject.findings = new Map([...subject.findings, ...news]);

@@ -45,7 +45,7 @@ const pickable = () =>
     .filter(({ listed, connected, draining }) => listed && connected && !draining)
     .map(({ node }) => node.id)
     .sort();
-const place = (id = "a") => fleet.candidates("m").find(({ node }) => node.id === id)!;
+const endpoint = (id = "a") => fleet.candidates("m").find(({ node }) => node.id === id)!;
 
 describe("who was thrown out", () => {
   const revoke = (...ids: string[]) => fleet.list(new Map([["c", nodeOf("c")]]), { revoked: new Set(ids) });
@@ -163,7 +163,7 @@ describe("who may be picked", () => {
 describe("a newer relay to a node", () => {
   test("takes the new generations while the former finishes its own, and is closed when it has", () => {
     const [former] = join("a");
-    const seat = fleet.take("a", "m");
+    const reservation = fleet.take("a", "m");
     const open = former!.generate({} as never, new AbortController().signal)[Symbol.asyncIterator]();
     const present = fakeRelay();
     fleet.connect("a", present);
@@ -177,7 +177,7 @@ describe("a newer relay to a node", () => {
     expect(former!.open).toBe(0);
     let closed = false;
     void former!.closed.then(() => (closed = true));
-    seat.leave({ finished: { reason: FinishReason.STOP } as never });
+    reservation.leave({ finished: { reason: FinishReason.STOP } as never });
     return settled().then(() => expect(closed).toBe(true));
   });
 
@@ -201,16 +201,16 @@ describe("the load of a node", () => {
     join("a");
     fleet.take("a", "m");
     fleet.take("a", "m");
-    expect(place()).toMatchObject({ running: 0, occupied: 2, slots: 2 });
+    expect(endpoint()).toMatchObject({ running: 0, occupied: 2, slots: 2 });
   });
 
   test("adds what was sent since the node last said", () => {
     const [relay] = join("a");
     fleet.take("a", "m");
     fleet.tell("a", relay!, relay!.setLoad(told(3, 1, 8)));
-    expect(place()).toMatchObject({ slots: 8, occupied: 4 });
+    expect(endpoint()).toMatchObject({ slots: 8, occupied: 4 });
     fleet.take("a", "m");
-    expect(place().occupied).toBe(5);
+    expect(endpoint().occupied).toBe(5);
   });
 
   test("takes away what came back since, but never falls below what is open here", () => {
@@ -218,13 +218,13 @@ describe("the load of a node", () => {
     const seats = [fleet.take("a", "m"), fleet.take("a", "m")];
     fleet.tell("a", relay!, relay!.setLoad(told(2)));
     seats[0]!.leave(end);
-    expect(place().occupied).toBe(1);
+    expect(endpoint().occupied).toBe(1);
     seats[0]!.leave(end);
-    expect(place().occupied).toBe(1);
+    expect(endpoint().occupied).toBe(1);
     fleet.tell("a", relay!, relay!.setLoad(told(0)));
-    expect(place().occupied).toBe(1);
+    expect(endpoint().occupied).toBe(1);
     seats[1]!.leave(end);
-    expect(place().occupied).toBe(0);
+    expect(endpoint().occupied).toBe(0);
   });
 
   test("is forgotten with the relay", async () => {
@@ -232,7 +232,7 @@ describe("the load of a node", () => {
     fleet.tell("a", relay!, relay!.setLoad(told(2, 5)));
     relay!.close(lost);
     await settled();
-    expect(place()).toMatchObject({ running: 0, waiting: 0, occupied: 0 });
+    expect(endpoint()).toMatchObject({ running: 0, waiting: 0, occupied: 0 });
   });
 
   test("survives that the registry tells the same node again", () => {
@@ -240,19 +240,19 @@ describe("the load of a node", () => {
     fleet.tell("a", relay!, relay!.setLoad(told(1, 0)));
     fleet.take("a", "m");
     list(nodeOf("a"));
-    expect(place()).toMatchObject({ running: 1, occupied: 2 });
+    expect(endpoint()).toMatchObject({ running: 1, occupied: 2 });
   });
 });
 
 describe("what is learned", () => {
   test("the time to the first token, the pace and the service time", async () => {
     join("a");
-    const seat = fleet.take("a", "m");
+    const reservation = fleet.take("a", "m");
     await clock.advance(100);
-    seat.markFirstToken();
+    reservation.markFirstToken();
     await clock.advance(400);
-    seat.leave({ finished: finished(5).event.value as never });
-    expect(place()).toMatchObject({ firstTokenMs: 100, tokenMs: 100, serviceMs: 500 });
+    reservation.leave({ finished: finished(5).event.value as never });
+    expect(endpoint()).toMatchObject({ firstTokenMs: 100, tokenMs: 100, serviceMs: 500 });
   });
 
   test("not the time to a first token that waited for a slot", async () => {
@@ -261,18 +261,18 @@ describe("what is learned", () => {
     const third = fleet.take("a", "m");
     await clock.advance(100);
     third.markFirstToken();
-    expect(place().firstTokenMs).toBeUndefined();
+    expect(endpoint().firstTokenMs).toBeUndefined();
   });
 
   test("nothing from what the caller ended", async () => {
     join("a");
-    const seat = fleet.take("a", "m");
+    const reservation = fleet.take("a", "m");
     await clock.advance(100);
-    seat.leave({ error: new MeshError("cancelled", "The caller left.") });
-    expect(place()).toMatchObject({ serviceMs: undefined, ejectedMs: 0 });
+    reservation.leave({ error: new MeshError("cancelled", "The caller left.") });
+    expect(endpoint()).toMatchObject({ serviceMs: undefined, ejectedMs: 0 });
   });
 
-  test("a node that fails five times in a row rests, but never more than half of those that serve the model", () => {
+  test("a node that fails five times in a row ejections, but never more than half of those that serve the model", () => {
     join("a", "b", "c");
     for (const id of ["a", "b", "c"])
       for (let index = 0; index < 5; index++) fleet.take(id, "m").leave({ error: failed() });
@@ -289,7 +289,7 @@ describe("what is learned", () => {
     for (const kind of ["saturated", "invalid_request", "cancelled", "deadline"] as const)
       for (let index = 0; index < 5; index++)
         fleet.take("a", "m").leave({ error: new MeshError(kind, "Not the node's fault.") });
-    expect(place().ejectedMs).toBe(0);
+    expect(endpoint().ejectedMs).toBe(0);
   });
 });
 
@@ -319,7 +319,7 @@ describe("the models", () => {
   });
 });
 
-test("taking a seat on a node that just went away says so", () => {
+test("taking a reservation on a node that just went away says so", () => {
   list("a");
   expect(() => fleet.take("a", "m")).toThrow("went away");
 });

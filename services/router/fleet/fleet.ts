@@ -5,9 +5,9 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Candidate } from "../routing/candidate.ts";
+import type { ModelEndpoint, SnapshotTime } from "./endpoint.ts";
 import { Member } from "./member.ts";
-import type { Moment, Place } from "./place.ts";
-import { Seat } from "./seat.ts";
+import { Reservation } from "./reservation.ts";
 
 /** How long nodes get to register again with a registry that lost its memory: more than its usual lease. */
 const recoveryMs = 15_000;
@@ -21,11 +21,11 @@ const memoryLimit = 10_000;
 export class Fleet {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #moment: Moment;
+  readonly #time: SnapshotTime;
   readonly #members = new Map<string, Member>();
   /** When each model was first seen, in milliseconds since 1970; kept when nobody serves it any more. */
   readonly #seen = new Map<string, number>();
-  #places: ReadonlyMap<string, readonly Place[]> = new Map();
+  #endpoints: ReadonlyMap<string, readonly ModelEndpoint[]> = new Map();
   #revoked: ReadonlySet<string> = new Set();
   /** Every relay that stands, also those that only finish what is open on them, with its node's id. */
   readonly #relays = new Map<RelayClient, string>();
@@ -36,7 +36,7 @@ export class Fleet {
   constructor({ clock, log }: { clock: Clock; log: Log }) {
     this.#clock = clock;
     this.#log = log;
-    this.#moment = { now: clock.now() };
+    this.#time = { now: clock.now() };
   }
 
   /** Whether the registry has been heard at all. */
@@ -132,14 +132,14 @@ export class Fleet {
 
   /** Every node that serves a model, ready or not. */
   candidates(model: string): readonly Candidate[] {
-    this.#moment.now = this.#clock.now();
-    return this.#places.get(model) ?? [];
+    this.#time.now = this.#clock.now();
+    return this.#endpoints.get(model) ?? [];
   }
 
   /** Every node, whether it serves the model or not. */
   everyone(model: string): readonly Candidate[] {
-    this.#moment.now = this.#clock.now();
-    return [...this.#members.values()].map((member) => member.places.get(model) ?? toBystander(member));
+    this.#time.now = this.#clock.now();
+    return [...this.#members.values()].map((member) => member.endpoints.get(model) ?? toCandidate(member));
   }
 
   /** Whether some node has served the model in this router's life. */
@@ -154,22 +154,22 @@ export class Fleet {
 
   /** Models that some node serves, ready or not, in order of name. */
   get models(): readonly string[] {
-    return [...this.#places.keys()].sort();
+    return [...this.#endpoints.keys()].sort();
   }
 
-  /** Takes a seat for a generation of `model` on a node, which counts at once. */
-  take(nodeId: string, model: string): Seat {
+  /** Takes a reservation for a generation of `model` on a node, which counts at once. */
+  take(nodeId: string, model: string): Reservation {
     const member = this.#members.get(nodeId);
-    const place = member?.places.get(model);
+    const endpoint = member?.endpoints.get(model);
     const relay = member?.relay;
-    if (member === undefined || place === undefined || relay === undefined)
+    if (member === undefined || endpoint === undefined || relay === undefined)
       throw new MeshError("node_lost", `Node \`${nodeId}\` went away.`);
-    return new Seat({
-      place,
+    return new Reservation({
+      endpoint,
       relay,
       clock: this.#clock,
-      mayRest: () => this.#mayRest(model),
-      onRest: () => this.#log.warn({ node_id: nodeId, model }, "node ejected after failures in a row"),
+      mayEject: () => this.#mayEject(model),
+      onEject: () => this.#log.warn({ node_id: nodeId, model }, "node ejected after failures in a row"),
       onLeave: () => {
         if (member.relay !== relay && relay.open === 0) relay.close(replaced(nodeId));
         this.#listener();
@@ -207,7 +207,7 @@ export class Fleet {
   #member(id: string): Member {
     let member = this.#members.get(id);
     if (member === undefined) {
-      member = new Member(id, this.#moment);
+      member = new Member(id, this.#time);
       this.#members.set(id, member);
     }
     return member;
@@ -230,22 +230,22 @@ export class Fleet {
       member.listed = listed;
       if (member.registration !== "alive" && member.relay === undefined) this.#members.delete(member.id);
     }
-    const places = new Map<string, Place[]>();
+    const endpoints = new Map<string, ModelEndpoint[]>();
     for (const member of this.#members.values())
-      for (const [model, place] of member.places) {
-        const row = places.get(model);
-        if (row === undefined) places.set(model, [place]);
-        else row.push(place);
+      for (const [model, endpoint] of member.endpoints) {
+        const row = endpoints.get(model);
+        if (row === undefined) endpoints.set(model, [endpoint]);
+        else row.push(endpoint);
       }
-    this.#places = places;
+    this.#endpoints = endpoints;
     this.#listener();
   }
 
-  /** At most half of the nodes that serve a model rest at the same time. */
-  #mayRest(model: string): boolean {
-    const places = this.candidates(model);
-    const resting = places.filter(({ ejectedMs }) => ejectedMs > 0).length;
-    return 2 * (resting + 1) <= places.length;
+  /** At most half of the nodes that serve a model are ejected at the same time. */
+  #mayEject(model: string): boolean {
+    const endpoints = this.candidates(model);
+    const ejected = endpoints.filter(({ ejectedMs }) => ejectedMs > 0).length;
+    return 2 * (ejected + 1) <= endpoints.length;
   }
 }
 
@@ -256,7 +256,7 @@ const revokedReason = (nodeId: string): MeshError =>
   new MeshError("node_lost", `Node \`${nodeId}\` was removed from the mesh.`);
 
 /** A node that does not serve the model in question. */
-function toBystander({ node, idHash, listed, connected, draining }: Member): Candidate {
+function toCandidate({ node, idHash, listed, connected, draining }: Member): Candidate {
   return {
     node,
     idHash,

@@ -27,13 +27,13 @@ function failTimes(outlier: Outlier, times: number, now: number): boolean[] {
   return Array.from({ length: times }, () => outlier.fail(failure(), now, yes));
 }
 
-test("a node rests after five failures in a row, and again, twice as long, after one more", () => {
+test("a node ejections after five failures in a row, and again, twice as long, after one more", () => {
   const outlier = new Outlier();
   expect(failTimes(outlier, 5, 0)).toEqual([false, false, false, false, true]);
-  expect(outlier.restsForMs(0)).toBe(5000);
-  expect(outlier.restsForMs(5000)).toBe(0);
+  expect(outlier.ejectedForMs(0)).toBe(5000);
+  expect(outlier.ejectedForMs(5000)).toBe(0);
   expect(outlier.fail(failure(), 5000, yes)).toBe(true);
-  expect(outlier.restsForMs(5000)).toBe(10_000);
+  expect(outlier.ejectedForMs(5000)).toBe(10_000);
 });
 
 test("a success clears the count", () => {
@@ -49,7 +49,7 @@ test("a success after a time of health makes the next rest short again", () => {
   outlier.fail(failure(), 5000, yes);
   outlier.succeed(60_000);
   failTimes(outlier, 5, 60_000);
-  expect(outlier.restsForMs(60_000)).toBe(5000);
+  expect(outlier.ejectedForMs(60_000)).toBe(5000);
 });
 
 test("many generations that fail of one cause are one failure", () => {
@@ -60,7 +60,7 @@ test("many generations that fail of one cause are one failure", () => {
   for (let index = 0; index < 50; index++) expect(outlier.fail(cause, 0, yes)).toBe(false);
 });
 
-test("a node that may not rest stays, and rests at its next failure when it may", () => {
+test("a node that may not rest stays, and ejections at its next failure when it may", () => {
   const outlier = new Outlier();
   for (let index = 0; index < 9; index++) expect(outlier.fail(failure(), 0, () => false)).toBe(false);
   expect(outlier.fail(failure(), 0, yes)).toBe(true);

@@ -2,11 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import type { RelayClient } from "../../../core/relay/contract.ts";
 import { type Node, NodeSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load, ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
-import { hashOf } from "../routing/lot.ts";
-import { type Moment, Place, type Standing } from "./place.ts";
+import { hashOf } from "../routing/rendezvous-hash.ts";
+import { ModelEndpoint, type NodeState, type SnapshotTime } from "./endpoint.ts";
 
-/** One node: what the registry says of it, what its relay says, and its place for each model. */
-export class Member implements Standing {
+/** One node: what the registry says of it, what its relay says, and its endpoint for each model. */
+export class Member implements NodeState {
   readonly id: string;
   readonly idHash: number;
   /** Its record, as last listed; empty before. */
@@ -17,16 +17,16 @@ export class Member implements Standing {
   listed = false;
   /** The relay that new generations ride, which stands and has spoken; undefined when there is none. */
   relay: RelayClient | undefined;
-  /** Its place for each model, by name. */
-  places: ReadonlyMap<string, Place> = new Map();
-  readonly #moment: Moment;
+  /** Its endpoint for each model, by name. */
+  endpoints: ReadonlyMap<string, ModelEndpoint> = new Map();
+  readonly #time: SnapshotTime;
   #toldDraining = false;
 
-  constructor(id: string, moment: Moment) {
+  constructor(id: string, time: SnapshotTime) {
     this.id = id;
     this.idHash = hashOf(id);
     this.node = create(NodeSchema, { id });
-    this.#moment = moment;
+    this.#time = time;
   }
 
   get connected(): boolean {
@@ -40,16 +40,16 @@ export class Member implements Standing {
 
   /** Takes a record; what was learned of models that it still serves is kept. */
   describe(node: Node): void {
-    const former = this.places;
+    const former = this.endpoints;
     const told = byModel(this.relay?.load);
     this.node = node;
-    this.places = new Map(
+    this.endpoints = new Map(
       node.models.map((served) => {
         const kept = former.get(served.model);
         kept?.describe(served);
-        const place = kept ?? new Place(this, served, this.#moment);
-        if (kept === undefined) place.tell(told.get(served.model));
-        return [served.model, place];
+        const endpoint = kept ?? new ModelEndpoint(this, served, this.#time);
+        if (kept === undefined) endpoint.tell(told.get(served.model));
+        return [served.model, endpoint];
       }),
     );
   }
@@ -58,7 +58,7 @@ export class Member implements Standing {
   tell(load: Load | undefined): void {
     this.#toldDraining = load?.draining ?? false;
     const told = byModel(load);
-    for (const [model, place] of this.places) place.tell(told.get(model));
+    for (const [model, endpoint] of this.endpoints) endpoint.tell(told.get(model));
   }
 }
 

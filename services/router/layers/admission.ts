@@ -3,22 +3,10 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
 import type { Begin, Call } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import type { RouteRequest } from "../routing/filters.ts";
+import type { QueueLimits } from "../queue-limits.ts";
 import { refuse } from "../routing/refuse.ts";
 import { findRoom, workRate } from "../routing/room.ts";
 import { FairQueue } from "./fair-queue.ts";
-
-/** How long and how many may wait. */
-export interface QueueLimits {
-  /** Generations of one caller that may wait. */
-  readonly callerQueueLimit: number;
-  /** Generations that may wait altogether. */
-  readonly queueLimit: number;
-  /** How long one may wait for a slot, in milliseconds. */
-  readonly queueTimeoutMs: number;
-  /** How long one may wait for a node that is known but not connected, in milliseconds. */
-  readonly connectTimeoutMs: number;
-}
 
 /** What admission needs. */
 export interface AdmissionOptions extends QueueLimits {
@@ -102,11 +90,10 @@ export class Admission {
   #look(call: Call) {
     const { fleet } = this.#options;
     const { model } = call.generation;
-    const request: RouteRequest = { generation: call.generation, needs: call.needs, tried: [] };
     const candidates = fleet.candidates(model);
-    const room = findRoom(request, candidates);
+    const room = findRoom(call, candidates);
     if (room !== "none") return { room, error: undefined };
-    const error = refuse(request, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+    const error = refuse(call, candidates, { informed: fleet.informed, known: fleet.knows(model) });
     return { room, error };
   }
 
@@ -144,8 +131,7 @@ export class Admission {
 
   /** How long a newcomer would wait, at the speed learned so far; undefined when nothing was learned. */
   #expectedWaitMs(call: Call): number | undefined {
-    const request: RouteRequest = { generation: call.generation, needs: call.needs, tried: [] };
-    const perMs = workRate(request, this.#options.fleet.candidates(call.generation.model));
+    const perMs = workRate(call, this.#options.fleet.candidates(call.generation.model));
     if (perMs === undefined) return undefined;
     const ahead = this.#lanes.get(this.#laneOf(call))?.aheadOf(call.userId) ?? 0;
     return (ahead + 1) / perMs;

@@ -1,10 +1,7 @@
-import type { Clock } from "../../../core/clock.ts";
+import { type Clock, longestTimerMs } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
 import type { Begin } from "../call.ts";
-
-/** Timers reach no further, in milliseconds: 24 days, which no generation lasts. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /** Whose time is kept. */
 export interface DeadlineOptions {

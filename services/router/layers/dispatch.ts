@@ -8,7 +8,7 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Begin, Begun, Call, Ending } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import type { Seat } from "../fleet/seat.ts";
+import type { Reservation } from "../fleet/reservation.ts";
 import type { Candidate } from "../routing/candidate.ts";
 import { isAble } from "../routing/filters.ts";
 import { pick } from "../routing/pick.ts";
@@ -23,28 +23,26 @@ export interface DispatchOptions {
 }
 
 /**
- * Sends a generation to the best node that has not failed it, and reads up to the first token. It takes its seat
+ * Sends a generation to the best node that has not failed it, and reads up to the first token. It takes its reservation
  * before it waits for anything, so that whoever looks at the fleet next already counts it.
  */
 export const dispatch =
   ({ fleet, clock, profile }: DispatchOptions): Begin =>
   async (call) => {
-    const { generation, needs, attempts, tried } = call;
-    const { model } = generation;
-    const request = { generation, needs, tried, leastContext: call.leastContext };
+    const { model } = call.generation;
     const candidates = fleet.candidates(model);
-    const best = pick(request, candidates, profile);
+    const best = pick(call, candidates, profile);
     if (best === undefined)
-      throw refuse(request, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+      throw refuse(call, candidates, { informed: fleet.informed, known: fleet.knows(model) });
     const nodeId = best.node.id;
-    const seat = fleet.take(nodeId, model);
-    attempts.push(nodeId);
-    tried.push(nodeId);
+    const reservation = fleet.take(nodeId, model);
+    call.attempts.push(nodeId);
+    call.tried.push(nodeId);
     const before = call.deliveredTokens;
-    const leave = (ending: Ending) => seat.leave(ending, before);
+    const leave = (ending: Ending) => reservation.leave(ending, before);
     try {
-      const { head, rest } = await readHead(seat, call, nodeId);
-      seat.markFirstToken();
+      const { head, rest } = await readHead(reservation, call, nodeId);
+      reservation.markFirstToken();
       call.firstTokenMs ??= clock.now() - call.receivedAt;
       call.onEnd(leave);
       return { head, rest, leave };
@@ -71,8 +69,8 @@ const headLimit = 16;
  * Reads until there is something to show. What comes before is kept back, so that a generation that moves shows
  * neither two beginnings nor the signs of life of an attempt that came to nothing.
  */
-async function readHead(seat: Seat, call: Call, nodeId: string): Promise<Omit<Begun, "leave">> {
-  const rest = seat.generate(call.generation, call.signal)[Symbol.asyncIterator]();
+async function readHead(reservation: Reservation, call: Call, nodeId: string): Promise<Omit<Begun, "leave">> {
+  const rest = reservation.generate(call.generation, call.signal)[Symbol.asyncIterator]();
   const head: GenerationEvent[] = [];
   for (;;) {
     const { value, done } = await rest.next();

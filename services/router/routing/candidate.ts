@@ -1,5 +1,5 @@
+import type { CapabilitySet } from "../../../core/generation/capabilities.ts";
 import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { Needs } from "./needs.ts";
 
 /**
  * One node as it stands for one model. Routing reads it in one go, without waiting, so the numbers of one ranking
@@ -7,19 +7,19 @@ import type { Needs } from "./needs.ts";
  */
 export interface Candidate {
   readonly node: Node;
-  /** `hashOf` the node's id, by which lots are drawn. */
+  /** `hashOf` the node's id, for `rendezvousHash`. */
   readonly idHash: number;
   /** How it serves the model; undefined when it does not. */
   readonly served: ServedModel | undefined;
   /** Capabilities of the model there. */
-  readonly offers: Needs;
+  readonly offers: CapabilitySet;
   /** Whether its lease lives, as far as the registry is to be believed. */
   readonly listed: boolean;
   /** Whether a relay to it stands and has spoken. */
   readonly connected: boolean;
   /** True once it takes no new generations. */
   readonly draining: boolean;
-  /** Milliseconds for which it still rests after failures; 0 when it does not. */
+  /** Milliseconds for which it is still ejected after failures; 0 when it is not. */
   readonly ejectedMs: number;
   /** Generations that can run at the same time. */
   readonly slots: number;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { needsOf } from "../../../core/generation/capabilities.ts";
 import { candidateOf, generationOf } from "../../../test/support/router/router.ts";
 import { explain } from "./explain.ts";
 import type { RouteRequest } from "./filters.ts";
-import { needsOf } from "./needs.ts";
 import { profiles } from "./profile.ts";
 import { rank } from "./rank.ts";
 

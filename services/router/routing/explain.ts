@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { capabilities, listCapabilities } from "../../../core/generation/capabilities.ts";
 import { ModelLoadSchema } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import {
   type ExplainRouteResponse,
@@ -7,7 +8,6 @@ import {
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { Candidate } from "./candidate.ts";
 import type { RouteRequest } from "./filters.ts";
-import { listNeeds } from "./needs.ts";
 import type { Profile } from "./profile.ts";
 import type { Ranking } from "./rank.ts";
 
@@ -46,7 +46,7 @@ function describe(
   if (served === undefined) return {};
   return {
     load: create(ModelLoadSchema, { model, slots, running, waiting }),
-    missing: listNeeds(needs & ~offers).map(({ verb }) => verb),
+    missing: listCapabilities(needs & ~offers).map((name) => capabilities[name].verb),
     ...(measuredTokenMs === undefined || measuredTokenMs === 0
       ? {}
       : { tokensPerSecond: 1000 / measuredTokenMs }),

@@ -1,12 +1,13 @@
-import { type Generation, ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Capabilities_Resume, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { type CapabilitySet, describeLack, listCapabilities } from "../../../core/generation/capabilities.ts";
+import { canResume } from "../../../core/generation/resume.ts";
+import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Candidate } from "./candidate.ts";
-import { listNeeds, type Needs } from "./needs.ts";
 
 /** What filters know of a generation. */
 export interface RouteRequest {
   readonly generation: Generation;
-  readonly needs: Needs;
+  readonly needs: CapabilitySet;
   /** Nodes that have failed it already. */
   readonly tried: readonly string[];
   /** Tokens of context that it is known to take at least, because nodes with less have refused it. */
@@ -47,7 +48,7 @@ export const filters: readonly Filter[] = [
   {
     name: "capabilities",
     rejects: ({ offers }, { needs }) => (needs & ~offers) !== 0,
-    reason: ({ offers }, { needs }) => `It cannot ${listVerbs(needs & ~offers)}.`,
+    reason: ({ offers }, { needs }) => `It cannot ${describeLack(listCapabilities(needs & ~offers))}.`,
   },
   {
     name: "resume",
@@ -99,7 +100,7 @@ export const preferences: readonly Filter[] = [
     name: "ejected",
     rejects: ({ ejectedMs }) => ejectedMs > 0,
     reason: ({ ejectedMs }) =>
-      `It failed several times in a row and rests for ${Math.ceil(ejectedMs)} ms more.`,
+      `It failed several times in a row and is ejected for ${Math.ceil(ejectedMs)} ms more.`,
   },
   {
     // A short queue at a fast node beats a free slot at a slow one; a long queue belongs in the router, where it
@@ -120,32 +121,9 @@ export function firstToReject(
   return undefined;
 }
 
-/** Names capabilities in one phrase: "call tools and see pictures". */
-export function listVerbs(needs: Needs): string {
-  return listNeeds(needs)
-    .map(({ verb }) => verb)
-    .join(" and ");
-}
-
 /** Whether a node has handed a request on to another mesh, from which it has come back. */
 export const cameThrough = ({ via }: ServedModel, { caller }: Generation): boolean =>
   via !== "" && caller !== undefined && caller.via.includes(via);
 
 const isTooShort = ({ contextLength }: ServedModel, leastContext: number | undefined): boolean =>
   leastContext !== undefined && contextLength < leastContext;
-
-/** Whether a node can go on with an answer that is begun, from where this generation has it begin. */
-export function canResume({ capabilities, fingerprint }: ServedModel, generation: Generation): boolean {
-  const { resume } = generation;
-  if (resume === undefined) return true;
-  if (resume.fingerprint !== "" && resume.fingerprint !== fingerprint) return false;
-  const how = capabilities?.resume ?? Capabilities_Resume.NONE;
-  if (how === Capabilities_Resume.TOKENS) return true;
-  return how === Capabilities_Resume.TEXT && resume.tokenIds.length === 0 && isFree(generation);
-}
-
-/** Whether an answer is text without a form that its beginning would have a part in. */
-const isFree = ({ outputFormat, toolChoice, rawPrompt }: Generation): boolean =>
-  outputFormat === undefined &&
-  toolChoice?.mode !== ToolChoice_Mode.REQUIRED &&
-  rawPrompt?.prompt.case !== "tokens";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { needsOf } from "../../../core/generation/capabilities.ts";
 import { ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { candidateOf, generationOf, nodeOf } from "../../../test/support/router/router.ts";
 import { filters, firstToReject, isAble, type RouteRequest } from "./filters.ts";
-import { needsOf } from "./needs.ts";
 import { pick } from "./pick.ts";
 import { profiles } from "./profile.ts";
 import { rank } from "./rank.ts";

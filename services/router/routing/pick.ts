@@ -1,8 +1,8 @@
 import type { Candidate } from "./candidate.ts";
 import { readFigures, Scratch } from "./figures.ts";
 import { isAble, preferences, type RouteRequest } from "./filters.ts";
-import { draw, lotOf } from "./lot.ts";
 import type { Profile } from "./profile.ts";
+import { hashOf, rendezvousHash } from "./rendezvous-hash.ts";
 
 /**
  * The node that `rank` puts first; undefined when none can have the generation. This is what each generation costs, so
@@ -54,21 +54,24 @@ function best(
     for (let index = 0; index < totals.length; index++)
       totals[index] = (totals[index] as number) + weight * (scores[index] as number);
   }
-  const lot = lotOf(generationId);
+  const key = hashOf(generationId);
   let chosen: Candidate | undefined;
   let highest = Number.NEGATIVE_INFINITY;
   for (let index = 0; index < totals.length; index++) {
     const total = totals[index] as number;
     if (total < highest) continue;
     const candidate = candidates[index] as Candidate;
-    if (chosen !== undefined && total === highest && !precedes(candidate, chosen, lot)) continue;
+    if (chosen !== undefined && total === highest && !precedes(candidate, chosen, key)) continue;
     chosen = candidate;
     highest = total;
   }
   return chosen;
 }
 
-/** Which of two equals comes first: the higher lot, and should even those be equal, the lower name. */
-function precedes(a: Candidate, b: Candidate, lot: number): boolean {
-  return draw(lot, a) - draw(lot, b) > 0 || (draw(lot, a) === draw(lot, b) && a.node.id < b.node.id);
+/** Which of two equals comes first: the higher hash, and should even those be equal, the lower name. */
+function precedes(a: Candidate, b: Candidate, key: number): boolean {
+  return (
+    rendezvousHash(key, a) - rendezvousHash(key, b) > 0 ||
+    (rendezvousHash(key, a) === rendezvousHash(key, b) && a.node.id < b.node.id)
+  );
 }

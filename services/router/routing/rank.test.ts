@@ -1,12 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { needsOf } from "../../../core/generation/capabilities.ts";
 import { ResumePointSchema, ToolChoice_Mode } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { candidateOf, generationOf } from "../../../test/support/router/router.ts";
 import type { Candidate } from "./candidate.ts";
 import type { RouteRequest } from "./filters.ts";
-import { needsOf } from "./needs.ts";
 import { profiles } from "./profile.ts";
 import { rank } from "./rank.ts";
 

@@ -1,8 +1,8 @@
 import type { Candidate } from "./candidate.ts";
 import { readFigures } from "./figures.ts";
 import { type Filter, filters, firstToReject, preferences, type RouteRequest } from "./filters.ts";
-import { draw, lotOf } from "./lot.ts";
 import type { Profile } from "./profile.ts";
+import { hashOf, rendezvousHash } from "./rendezvous-hash.ts";
 
 /** A node that can have the generation. */
 export interface Ranked {
@@ -31,7 +31,7 @@ export interface Ranking {
 
 /**
  * Ranks nodes for one generation: filters, then scorers, then order, with every reason. Depends on nothing but its
- * arguments; equal totals are ordered by lot, so that equal nodes share the load and asking twice gives the same
+ * arguments; equal totals are ordered by rendezvous hash, so that equal nodes share the load and asking twice gives the same
  * answer. For the best alone, `pick` is many times as quick.
  */
 export function rank(request: RouteRequest, candidates: readonly Candidate[], profile: Profile): Ranking {
@@ -81,11 +81,11 @@ function order(generationId: string, candidates: readonly Candidate[], profile: 
     const total = profile.reduce((sum, { weight }, at) => sum + weight * (scores[at] ?? 0), 0);
     return { candidate, scores, total };
   });
-  const lot = lotOf(generationId);
+  const key = hashOf(generationId);
   return ranked.sort(
     (a, b) =>
       b.total - a.total ||
-      draw(lot, b.candidate) - draw(lot, a.candidate) ||
+      rendezvousHash(key, b.candidate) - rendezvousHash(key, a.candidate) ||
       (a.candidate.node.id < b.candidate.node.id ? -1 : 1),
   );
 }

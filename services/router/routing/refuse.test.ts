@@ -1,15 +1,15 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { capabilities, needsOf } from "../../../core/generation/capabilities.ts";
 import {
   type GenerationSchema,
   ResumePointSchema,
-  Role,
   ToolChoice_Mode,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, ServedModelSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { candidateOf, generationOf, nodeOf } from "../../../test/support/router/router.ts";
+import { withParam } from "../../translator/errors/capability-params.ts";
 import type { Candidate } from "./candidate.ts";
-import { needsOf } from "./needs.ts";
 import { refuse } from "./refuse.ts";
 
 const refusal = (
@@ -37,7 +37,7 @@ test("calls no model unknown before the registry has been heard", () => {
   expect(refusal({}, [], { informed: false, known: false })).toMatchObject({ kind: "no_nodes" });
 });
 
-test("names the parameter when no node can go on with an answer", () => {
+test("names the resume point when no node can continue an answer", () => {
   const resume = create(ResumePointSchema, { text: "Once upon" });
   const able = candidateOf("able");
   const served = create(ServedModelSchema, {
@@ -45,10 +45,19 @@ test("names the parameter when no node can go on with an answer", () => {
     capabilities: { resume: Capabilities_Resume.NONE },
   });
   const unable = candidateOf("unable", { served, offers: ~0 });
-  expect(refusal({ resume }, [unable])).toMatchObject({
+  const error = refusal({ resume }, [unable]);
+  expect(error).toMatchObject({
     kind: "invalid_request",
+    capabilities: ["resume"],
+    message:
+      "No node that serves `m` can go on with such an answer. Leave out `resume`, or choose another model.",
+  });
+  expect(withParam(error, "m")).toMatchObject({
     param: "continue_final_message",
     code: "unsupported_parameter",
+    message:
+      "Unsupported parameter: 'continue_final_message' is not supported with this model: of those that serve `m`, " +
+      "no node can go on with such an answer. Leave it out or choose another model.",
   });
   expect(refusal({ resume }, [unable, { ...able, connected: false }])).toMatchObject({ kind: "no_nodes" });
 });
@@ -69,40 +78,10 @@ test("says that a request goes round when it has come through every node that se
   });
 });
 
-const image = { part: { case: "image" as const, value: { data: new Uint8Array(), mimeType: "image/png" } } };
-
-test.each<[string, string, string, MessageInitShape<typeof GenerationSchema>]>([
-  ["tools", "unsupported_parameter", "call tools", { tools: [{ name: "f" }] }],
-  [
-    "response_format",
-    "unsupported_value",
-    "JSON on request",
-    { outputFormat: { format: { case: "jsonObject", value: {} } } },
-  ],
-  [
-    "response_format",
-    "unsupported_value",
-    "JSON schema",
-    { outputFormat: { format: { case: "jsonSchema", value: {} } } },
-  ],
-  ["logprobs", "unsupported_parameter", "log probabilities", { logprobs: { top: 0 } }],
-  ["messages", "unsupported_value", "pictures", { messages: [{ role: Role.USER, parts: [image] }] }],
-  ["logit_bias", "unsupported_parameter", "bias tokens", { sampling: { logitBias: { 7: 1 } } }],
-  [
-    "prompt",
-    "unsupported_parameter",
-    "a raw prompt",
-    { messages: [], rawPrompt: { prompt: { case: "text", value: "Once" } } },
-  ],
-])("names %s (%s) when no node can %s", (param, code, words, fields) => {
-  const error = refusal(fields, [candidateOf("a", { offers: 0 })]);
-  expect(error).toMatchObject({ kind: "invalid_request", param, code });
-  expect(error.message).toContain(words);
-});
-
 test("names a forced call when tools alone would be possible", () => {
   const fields = { tools: [{ name: "f" }], toolChoice: { mode: ToolChoice_Mode.REQUIRED } };
-  expect(refusal(fields, [candidateOf("a", { offers: 1 })])).toMatchObject({ param: "tool_choice" });
+  const [unable] = [candidateOf("a", { offers: capabilities.tools.bit })];
+  expect(refusal(fields, [unable!])).toMatchObject({ capabilities: ["forced_tool_choice"] });
 });
 
 test("needs no tools when calls are forbidden", () => {
@@ -113,9 +92,14 @@ test("needs no tools when calls are forbidden", () => {
 
 test("says so when each thing can be had, but not together", () => {
   const error = refusal({ tools: [{ name: "f" }], logprobs: { top: 0 } }, [
-    candidateOf("a", { offers: 1 }),
-    candidateOf("b", { offers: 16 }),
+    candidateOf("a", { offers: capabilities.tools.bit }),
+    candidateOf("b", { offers: capabilities.logprobs.bit }),
   ]);
-  expect(error.kind).toBe("invalid_request");
-  expect(error.message).toContain("no single node can call tools and tell log probabilities");
+  expect(error.message).toBe(
+    "No single node that serves `m` can call tools and tell log probabilities. Leave out `tools` or `logprobs`, or choose another model.",
+  );
+  expect(withParam(error, "m")).toMatchObject({
+    param: "tools",
+    message: expect.stringContaining("no single node can call tools and tell log probabilities."),
+  });
 });

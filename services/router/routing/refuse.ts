@@ -1,8 +1,9 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { type CapabilitySet, listCapabilities, unsupported } from "../../../core/generation/capabilities.ts";
+import { canResume } from "../../../core/generation/resume.ts";
 import { ringCode, ringMessage } from "../../../core/hops.ts";
 import type { Candidate } from "./candidate.ts";
-import { cameThrough, canResume, listVerbs, type RouteRequest } from "./filters.ts";
-import { listNeeds } from "./needs.ts";
+import { cameThrough, type RouteRequest } from "./filters.ts";
 
 /** When to ask again for a model that nobody serves just now. */
 const noNodesRetryMs = 5000;
@@ -34,14 +35,9 @@ export function refuse(
   if (serving.length > 0 && serving.every(({ served }) => cameThrough(served!, generation)))
     return new MeshError("engine_failed", ringMessage, { code: ringCode });
   if (serving.length > 0 && !serving.some(({ offers }) => (needs & ~offers) === 0))
-    return unsupported(model, needs, serving);
+    return unsupportedByAll(model, needs, serving);
   if (serving.length > 0 && !serving.some(({ served }) => canResume(served!, generation)))
-    return new MeshError(
-      "invalid_request",
-      "Unsupported parameter: 'continue_final_message' is not supported with this model: of those that serve " +
-        `\`${model}\`, no node can go on with such an answer. Leave it out or choose another model.`,
-      { param: "continue_final_message", code: "unsupported_parameter" },
-    );
+    return unsupported(`No node that serves \`${model}\` can`, ["resume"]);
   return nobody(`No node serves the model \`${model}\` right now: try again soon.`);
 }
 
@@ -50,16 +46,8 @@ function nobody(message: string): MeshError {
 }
 
 /** Names what no node can do; when each thing alone can be had, what no node can do together. */
-function unsupported(model: string, needs: number, serving: readonly Candidate[]): MeshError {
-  const offered = serving.reduce((all, { offers }) => all | offers, 0);
-  const missing = needs & ~offered;
-  const [first] = listNeeds(missing === 0 ? needs : missing);
-  const what = missing === 0 ? `no single node can ${listVerbs(needs)}` : `no node can ${listVerbs(missing)}`;
-  const noun = first?.code === "unsupported_value" ? "value" : "parameter";
-  return new MeshError(
-    "invalid_request",
-    `Unsupported ${noun}: '${first?.param}' is not supported with this model: of those that serve ` +
-      `\`${model}\`, ${what}. Leave it out or choose another model.`,
-    first === undefined ? {} : { param: first.param, code: first.code },
-  );
+function unsupportedByAll(model: string, needs: CapabilitySet, serving: readonly Candidate[]): MeshError {
+  const missing = serving.reduce((left, { offers }) => left & ~offers, needs);
+  const lack = listCapabilities(missing === 0 ? needs : missing);
+  return unsupported(`No ${lack.length > 1 ? "single " : ""}node that serves \`${model}\` can`, lack);
 }

@@ -6,28 +6,28 @@ import { known } from "./scorers/scorer.ts";
 /**
  * Whether a generation can begin now: `free` when some node that can have it has a free slot; `full` when there are
  * such nodes, all busy; `unconnected` when there are such nodes, none of them reached; `none` when there is none.
- * Nodes that rest after failures count only when no others are there, as in the ranking.
+ * Nodes that are ejected after failures count only when no others are there, as in the ranking.
  */
 export type Room = "free" | "full" | "unconnected" | "none";
 
 /** Looks for room with the same filters that the ranking applies. */
 export function findRoom(request: RouteRequest, candidates: readonly Candidate[]): Room {
   let room: Room = "none";
-  let freeAtRest = false;
-  let awake = false;
+  let freeThoughEjected = false;
+  let healthy = false;
   for (const candidate of candidates) {
     if (isAble(candidate, request)) {
       room = "full";
       const free = candidate.occupied < candidate.slots;
-      // Who is awake and full tells nothing once another one is.
-      if (!free && awake) continue;
-      const resting = candidate.ejectedMs > 0;
-      if (free && !resting) return "free";
-      if (resting) freeAtRest ||= free;
-      else awake = true;
+      // One more full node changes nothing once a healthy one is known.
+      if (!free && healthy) continue;
+      const ejected = candidate.ejectedMs > 0;
+      if (free && !ejected) return "free";
+      if (ejected) freeThoughEjected ||= free;
+      else healthy = true;
     } else if (room === "none" && isOutOfReach(candidate, request)) room = "unconnected";
   }
-  return freeAtRest && !awake ? "free" : room;
+  return freeThoughEjected && !healthy ? "free" : room;
 }
 
 /** Whether a node could have the generation if only a relay to it stood. */

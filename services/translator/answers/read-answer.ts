@@ -5,6 +5,7 @@ import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { pour, type Taker } from "../../../core/streams/pour.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { withParam } from "../errors/capability-params.ts";
 import { AnswerWatch } from "./answer-watch.ts";
 
 /** What reading needs, the same for every answer. */
@@ -22,7 +23,7 @@ export interface AnswerWriter {
 
 /**
  * Reads one answer to its end and hands every event to the writer. Logs the generation's one line. Throws a
- * MeshError when the answer fails; when the signal aborts, its reason.
+ * MeshError in OpenAI's terms when the answer fails; when the signal aborts, its reason.
  */
 export async function readAnswer(
   { generate, clock, log }: AnswerReader,
@@ -38,7 +39,7 @@ export async function readAnswer(
     while ((await pour(events, hand)) === "stopped") await orAborted(hand.waits!, signal);
     watch.end();
   } catch (thrown) {
-    throw watch.fail(signal.aborted ? signal.reason : thrown);
+    throw withParam(watch.fail(signal.aborted ? signal.reason : thrown), generation.model);
   }
 }
 

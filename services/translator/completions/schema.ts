@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bounds, mostStops, repetitionPenaltyAbove } from "../../../core/generation/bounds.ts";
 import { mostChoices } from "../chat/request/schema.ts";
 import {
   arrayOf,
@@ -16,7 +17,7 @@ import {
 /** The most prompts in one request. Each is a generation of its own, or `n` of them. */
 export const mostPrompts = 16;
 
-const tokenId = integer(0, 2 ** 32 - 1);
+const tokenId = integer(...bounds.tokenId);
 
 const prompt = z.union(
   [
@@ -39,16 +40,16 @@ export const completionRequestSchema = object({
   max_tokens: optional(integer(1)),
   n: optional(integer(1, mostChoices)),
   best_of: optional(integer(1, 20)),
-  temperature: optional(decimal(0, 2)),
-  top_p: optional(decimal(0, 1)),
-  presence_penalty: optional(decimal(-2, 2)),
-  frequency_penalty: optional(decimal(-2, 2)),
+  temperature: optional(decimal(...bounds.temperature)),
+  top_p: optional(decimal(...bounds.topP)),
+  presence_penalty: optional(decimal(...bounds.presencePenalty)),
+  frequency_penalty: optional(decimal(...bounds.frequencyPenalty)),
   logprobs: optional(integer(0, 5)),
   echo: optional(flag),
-  logit_bias: optional(z.record(z.string(), decimal(-100, 100), { error: "an object" })),
-  seed: optional(integer(-(2 ** 63), 2 ** 63)),
+  logit_bias: optional(z.record(z.string(), decimal(...bounds.logitBias), { error: "an object" })),
+  seed: optional(integer(...bounds.seed)),
   stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(4)], {
+    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
       error: "one of a string or array of strings",
     }),
   ),
@@ -61,8 +62,8 @@ export const completionRequestSchema = object({
 
   // Extensions of open servers.
   top_k: optional(integer(-1)),
-  min_p: optional(decimal(0, 1)),
-  repetition_penalty: optional(decimalAbove(0)),
+  min_p: optional(decimal(...bounds.minP)),
+  repetition_penalty: optional(decimalAbove(repetitionPenaltyAbove)),
 });
 
 /** A request whose every field has its type. */

@@ -171,12 +171,16 @@ export interface ScriptedServer {
   close(): Promise<void>;
 }
 
-/** Starts one; `key`: it refuses whoever does not bring it. */
-export async function startScripted(script: Script, options: { key?: string } = {}): Promise<ScriptedServer> {
+/** Starts one. `key`: it refuses whoever does not bring it; `until`: it answers nothing before. */
+export async function startScripted(
+  script: Script,
+  options: { key?: string; until?: Promise<void> } = {},
+): Promise<ScriptedServer> {
   const asked: { path: string; headers: IncomingHttpHeaders }[] = [];
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     const path = request.url ?? "";
     asked.push({ path, headers: request.headers });
+    await options.until;
     const allowed = options.key === undefined || request.headers.authorization === `Bearer ${options.key}`;
     const answer: ScriptedAnswer = allowed
       ? (script[path] ?? { html: "<html>404</html>", status: 404 })

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { finishedEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { Channel } from "../../../core/streams/channel.ts";
 import {
   FinishReason,
@@ -14,7 +15,6 @@ import {
   ServedModelSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../../services/inference/engine.ts";
-import { finishedEvent, startedEvent, textEvent } from "../../../services/inference/events.ts";
 
 /** One generation inside a fake engine, driven by the test. */
 export interface FakeRun {

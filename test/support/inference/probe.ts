@@ -1,5 +1,6 @@
 import { inflateSync } from "node:zlib";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { embeddedEvent, finishedEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import {
   type Delta,
   FinishReason,
@@ -11,7 +12,6 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../../services/inference/engine.ts";
-import { embeddedEvent, finishedEvent, startedEvent, textEvent } from "../../../services/inference/events.ts";
 import { probeModel } from "../../../services/inference/probe/probe-model.ts";
 import { Trial } from "../../../services/inference/probe/trial.ts";
 import { FakeClock } from "../core/fake-clock.ts";

@@ -20,7 +20,7 @@ import {
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type Load, LoadSchema } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Candidate } from "../../../services/router/routing/candidate.ts";
-import { hashOf } from "../../../services/router/routing/lot.ts";
+import { hashOf } from "../../../services/router/routing/rendezvous-hash.ts";
 
 /** A generation for the model `m`, with one message. */
 export function generationOf(fields: MessageInitShape<typeof GenerationSchema> = {}): Generation {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cxmpute/error/v1/error.proto.
  */
 export const file_cxmpute_error_v1_error: GenFile = /*@__PURE__*/
-  fileDesc("ChxjeG1wdXRlL2Vycm9yL3YxL2Vycm9yLnByb3RvEhBjeG1wdXRlLmVycm9yLnYxIpUBCgtFcnJvckRldGFpbBIoCgZyZWFzb24YASABKA4yGC5jeG1wdXRlLmVycm9yLnYxLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJEgwKBGNvZGUYAyABKAkSDQoFcGFyYW0YBCABKAkSGwoOcmV0cnlfYWZ0ZXJfbXMYBSABKA1IAIgBAUIRCg9fcmV0cnlfYWZ0ZXJfbXMq+wIKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIaChZSRUFTT05fSU5WQUxJRF9SRVFVRVNUEAESGgoWUkVBU09OX1VOQVVUSEVOVElDQVRFRBACEhoKFlJFQVNPTl9NT0RFTF9OT1RfRk9VTkQQAxIXChNSRUFTT05fUkFURV9MSU1JVEVEEAQSHAoYUkVBU09OX0NBTExFUl9RVUVVRV9GVUxMEAUSFAoQUkVBU09OX1NBVFVSQVRFRBAGEhgKFFJFQVNPTl9RVUVVRV9FWFBJUkVEEAcSEwoPUkVBU09OX05PX05PREVTEAgSGAoUUkVBU09OX0VOR0lORV9GQUlMRUQQCRIUChBSRUFTT05fTk9ERV9MT1NUEAoSEwoPUkVBU09OX0RFQURMSU5FEAsSFAoQUkVBU09OX0NBTkNFTExFRBAMEhMKD1JFQVNPTl9JTlRFUk5BTBANEhkKFVJFQVNPTl9RVU9UQV9FWENFRURFRBAOYgZwcm90bzM");
+  fileDesc("ChxjeG1wdXRlL2Vycm9yL3YxL2Vycm9yLnByb3RvEhBjeG1wdXRlLmVycm9yLnYxIqsBCgtFcnJvckRldGFpbBIoCgZyZWFzb24YASABKA4yGC5jeG1wdXRlLmVycm9yLnYxLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJEgwKBGNvZGUYAyABKAkSDQoFcGFyYW0YBCABKAkSGwoOcmV0cnlfYWZ0ZXJfbXMYBSABKA1IAIgBARIUCgxjYXBhYmlsaXRpZXMYBiADKAlCEQoPX3JldHJ5X2FmdGVyX21zKvsCCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWUkVBU09OX0lOVkFMSURfUkVRVUVTVBABEhoKFlJFQVNPTl9VTkFVVEhFTlRJQ0FURUQQAhIaChZSRUFTT05fTU9ERUxfTk9UX0ZPVU5EEAMSFwoTUkVBU09OX1JBVEVfTElNSVRFRBAEEhwKGFJFQVNPTl9DQUxMRVJfUVVFVUVfRlVMTBAFEhQKEFJFQVNPTl9TQVRVUkFURUQQBhIYChRSRUFTT05fUVVFVUVfRVhQSVJFRBAHEhMKD1JFQVNPTl9OT19OT0RFUxAIEhgKFFJFQVNPTl9FTkdJTkVfRkFJTEVEEAkSFAoQUkVBU09OX05PREVfTE9TVBAKEhMKD1JFQVNPTl9ERUFETElORRALEhQKEFJFQVNPTl9DQU5DRUxMRUQQDBITCg9SRUFTT05fSU5URVJOQUwQDRIZChVSRUFTT05fUVVPVEFfRVhDRUVERUQQDmIGcHJvdG8z");
 
 /**
  * Rides on every status other than OK (as a detail of `google.rpc.Status`) and on failures inside a relay.
@@ -42,7 +42,8 @@ export type ErrorDetail = Message<"cxmpute.error.v1.ErrorDetail"> & {
   code: string;
 
   /**
-   * Path of the request parameter at fault, such as `messages[0].role`; empty for none.
+   * Path of the request parameter at fault, such as `messages[0].role`; where a router finds the fault, of the field of
+   * the generation, such as `sampling.temperature`. Empty for none.
    *
    * @generated from field: string param = 4;
    */
@@ -54,6 +55,14 @@ export type ErrorDetail = Message<"cxmpute.error.v1.ErrorDetail"> & {
    * @generated from field: optional uint32 retry_after_ms = 5;
    */
   retryAfterMs?: number | undefined;
+
+  /**
+   * What the generation asks for and cannot have: capabilities by the names of their fields in
+   * `cxmpute.registry.v1.Capabilities`, the first to be given up first. Empty for other failures.
+   *
+   * @generated from field: repeated string capabilities = 6;
+   */
+  capabilities: string[];
 };
 
 /**

@@ -771,14 +771,15 @@ export type Caller = Message$1<"cxmpute.generation.v1.Caller"> & {
   requestId: string;
 
   /**
-   * How many meshes have handed this request on, each as a client of the next; 0 when it comes from a client.
+   * Set by translators: how many meshes have handed this request on, each as a client of the next; 0 when it comes
+   * from a client.
    *
    * @generated from field: uint32 hops = 3;
    */
   hops: number;
 
   /**
-   * The marks of the engines that have handed it on, as `ServedModel.via` tells them; a node that serves a model by one
+   * Set by translators: the marks of the engines that have handed it on, as `ServedModel.via` tells them; a node that serves a model by one
    * of them is not asked again.
    *
    * @generated from field: repeated string via = 4;
@@ -1130,7 +1131,7 @@ export type Finished = Message$1<"cxmpute.generation.v1.Finished"> & {
   stop: string;
 
   /**
-   * Where other nodes took the answer over after it had begun to show, in order; a router tells it.
+   * Set by routers: where other nodes took the answer over after it had begun to show, in order.
    *
    * @generated from field: repeated cxmpute.generation.v1.Continuation continuations = 4;
    */

@@ -1,6 +1,4 @@
-import type { SchemaObject } from "./compilation.ts";
-import { isObject } from "./read-keyword.ts";
-import { isOfType, typesOf } from "./schema-types.ts";
+import { isObject, isOfType, type SchemaObject, typesOf } from "./schema.ts";
 
 /** What `$ref` names, as a schema; throws when there is no such thing. */
 export type FindSchema = (reference: unknown) => unknown;

@@ -1,6 +1,4 @@
-import type { Compilation, SchemaObject } from "./compilation.ts";
-import { count, list } from "./read-keyword.ts";
-import { SchemaError } from "./schema-error.ts";
+import { type Compilation, count, list, SchemaError, type SchemaObject } from "./schema.ts";
 
 /** An expression for arrays: first the items that have a schema of their own, then the rest. */
 export function arrayExpression(compilation: Compilation, schema: SchemaObject, path: string): string {

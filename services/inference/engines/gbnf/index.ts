@@ -2,9 +2,8 @@ import { GrammarBuilder } from "./grammar-builder.ts";
 import { type SchemaOptions, schemaExpression } from "./schema-compiler.ts";
 
 export { anyOf, GrammarBuilder, jsonLiteral, literal } from "./grammar-builder.ts";
-export { isObject } from "./read-keyword.ts";
+export { isObject, SchemaError } from "./schema.ts";
 export { type SchemaOptions, schemaExpression } from "./schema-compiler.ts";
-export { SchemaError } from "./schema-error.ts";
 
 /** A grammar in GBNF for any JSON object. */
 export function jsonObjectGrammar(): string {

@@ -1,5 +1,4 @@
-import type { SchemaObject } from "./compilation.ts";
-import { isObject } from "./read-keyword.ts";
+import { isObject, type SchemaObject } from "./schema.ts";
 
 /**
  * One schema that allows what both allow, as far as keywords can say it; undefined when they contradict each

@@ -1,7 +1,5 @@
-import type { Compilation, SchemaObject } from "./compilation.ts";
 import { anyOf, jsonLiteral, literal } from "./grammar-builder.ts";
-import { list, map } from "./read-keyword.ts";
-import { SchemaError } from "./schema-error.ts";
+import { type Compilation, list, map, SchemaError, type SchemaObject } from "./schema.ts";
 
 /**
  * An expression for objects: the properties in the order in which the schema has them, those that are not

@@ -1,13 +1,18 @@
 import { allows } from "./allows.ts";
 import { arrayExpression } from "./arrays.ts";
-import type { Compilation, SchemaObject } from "./compilation.ts";
 import { anyOf, type GrammarBuilder, jsonLiteral } from "./grammar-builder.ts";
 import { annotations, mergeSchemas } from "./merge.ts";
 import { integerExpression, numberExpression } from "./number-range.ts";
 import { objectExpression } from "./objects.ts";
-import { isObject, list, number } from "./read-keyword.ts";
-import { SchemaError } from "./schema-error.ts";
-import { typesOf } from "./schema-types.ts";
+import {
+  type Compilation,
+  isObject,
+  list,
+  number,
+  SchemaError,
+  type SchemaObject,
+  typesOf,
+} from "./schema.ts";
 import { stringExpression } from "./strings.ts";
 
 /** How strictly a schema is meant. */

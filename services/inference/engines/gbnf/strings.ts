@@ -1,8 +1,5 @@
-import type { Compilation, SchemaObject } from "./compilation.ts";
-import { formatPatterns } from "./formats.ts";
 import { patternExpression } from "./pattern.ts";
-import { count } from "./read-keyword.ts";
-import { SchemaError } from "./schema-error.ts";
+import { type Compilation, count, SchemaError, type SchemaObject } from "./schema.ts";
 
 /** An expression for strings: a pattern, a known format, or a length; the first of them that is there. */
 export function stringExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
@@ -28,3 +25,22 @@ function matching(compilation: Compilation, pattern: unknown, path: string): str
     throw new SchemaError(path, `has a pattern that ${error.message}, which cannot be enforced`);
   }
 }
+
+/**
+ * Formats of JSON schema that are enforced, as regular expressions that are a little narrower than the standards
+ * behind them. Other formats are notes for people and do not bind.
+ */
+const formatPatterns: Readonly<Record<string, string>> = {
+  date: "^[12]\\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\\d|2[0-8])$",
+  time: "^([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-](0\\d|1[0-4]):[0-5]\\d)$",
+  "date-time":
+    "^[12]\\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\\d|2[0-8])T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-](0\\d|1[0-4]):[0-5]\\d)$",
+  duration: "^P(\\d{1,4}D(T\\d{1,4}H)?|T\\d{1,4}H|T\\d{1,4}M|T\\d{1,5}S|\\d{1,4}W|\\d{1,4}M|\\d{1,4}Y)$",
+  uuid: "^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+  email:
+    "^[A-Za-z0-9]{1,32}([._+-][A-Za-z0-9]{1,16}){0,3}@[a-z0-9]{1,32}(-[a-z0-9]{1,16})?(\\.[a-z]{2,12}){1,2}$",
+  hostname: "^[a-z0-9]{1,32}(-[a-z0-9]{1,16}){0,2}(\\.[a-z0-9]{1,32}){0,3}$",
+  ipv4: "^((25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)$",
+  ipv6: "^([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}$",
+  uri: "^https?://[a-z0-9]{1,32}(-[a-z0-9]{1,16})?(\\.[a-z]{2,16}){1,3}(/[A-Za-z0-9._~-]{1,64}){0,8}/?$",
+};

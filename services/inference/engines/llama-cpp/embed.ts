@@ -1,12 +1,17 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
+  embeddedEvent,
+  finishedEvent,
+  signOfLife,
+  startedEvent,
+} from "../../../../core/generation/events.ts";
+import {
   FinishReason,
   type Generation,
   type GenerationEvent,
   type RawPrompt,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { embeddedEvent, finishedEvent, signOfLife, startedEvent } from "../../events.ts";
-import type { LoadedModel } from "./loaded-model.ts";
+import type { LoadedModel } from "./load-model.ts";
 import { beat, StepWatch } from "./step-watch.ts";
 
 /** Tokens that the library may put around an input. */

@@ -1,16 +1,15 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { finishedEvent, signOfLife, startedEvent } from "../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
   type GenerationEvent,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, signOfLife, startedEvent } from "../../events.ts";
 import { AnswerLedger } from "./answer/answer-ledger.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
-import { deltaEvent } from "./answer/delta.ts";
-import type { TokenLikelihood } from "./answer/logprobs.ts";
+import { deltaEvent, type TokenLikelihood } from "./answer/delta.ts";
 import { Seam } from "./answer/seam.ts";
-import type { LoadedModel } from "./loaded-model.ts";
+import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { Prefill } from "./prefill.ts";

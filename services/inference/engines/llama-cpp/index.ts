@@ -1,3 +1,3 @@
-export { inspectModelFile, type ModelFileFacts } from "./inspect-file.ts";
 export { createLlamaCppEngine, type LlamaCppOptions } from "./llama-cpp-engine.ts";
+export { inspectModelFile, type ModelFileFacts } from "./load-model.ts";
 export { embeddedEngineFault } from "./native/platform.ts";

@@ -14,8 +14,7 @@ import {
 import type { Engine } from "../../engine.ts";
 import { embed } from "./embed.ts";
 import { generate } from "./generate.ts";
-import { loadModel } from "./load-model.ts";
-import type { LoadedModel } from "./loaded-model.ts";
+import { type LoadedModel, loadModel } from "./load-model.ts";
 
 /** What to serve, and how. */
 export interface LlamaCppOptions {

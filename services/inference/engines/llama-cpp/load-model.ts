@@ -1,22 +1,43 @@
+import { basename, extname } from "node:path";
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
-import { thinkingMarks } from "./answer/thinking.ts";
+import { thinkingMarks } from "./answer/thought-reader.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkShape } from "./gguf/check-shape.ts";
-import { GgufError } from "./gguf/gguf-error.ts";
+import { GgufError } from "./gguf/header.ts";
 import { Metadata } from "./gguf/metadata.ts";
 import { type ModelFile, openModelFile } from "./gguf/model-file.ts";
-import type { LoadedModel } from "./loaded-model.ts";
 import { gainsFromEven } from "./native/batcher.ts";
-import { type ContextWish, planContext } from "./native/memory-plan.ts";
+import { type ContextWish, type MemoryNeed, memoryNeed, planContext } from "./native/memory-plan.ts";
 import { NativeModel } from "./native/native-model.ts";
 import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
-import { detectNotation } from "./notations/detect.ts";
+import { detectNotation } from "./notations/formats.ts";
+import type { Notation } from "./notations/notation.ts";
 import { ChatTemplate } from "./prompt/chat-template.ts";
 import { Tokenizer } from "./prompt/tokenizer.ts";
 import { Vocabulary } from "./vocabulary.ts";
+
+/** A model that is ready to answer, and everything that is known about it. */
+export interface LoadedModel {
+  readonly native: NativeModel;
+  readonly pool: SequencePool;
+  readonly vocabulary: Vocabulary;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  /** How it writes tool calls; undefined when it makes none, or in a way that is not known. */
+  readonly notation: Notation | undefined;
+  /** Whether it knows marks for thoughts. */
+  readonly thinks: boolean;
+  /** Whether log probabilities can be had. */
+  readonly tellsLogits: boolean;
+  /** Tokens that prompt and answer of one generation may have together. */
+  readonly contextLength: number;
+  /** Equal on engines that continue each other's answers exactly. */
+  readonly fingerprint: string;
+  readonly clock: Clock;
+}
 
 /** What to load, and how. */
 export interface LoadOptions extends ContextWish {
@@ -65,7 +86,7 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
 }
 
 /** What the file says, in the forms that the engine works with. Throws `invalid_request` when it makes no sense. */
-export function describeFile(file: ModelFile): {
+function describeFile(file: ModelFile): {
   metadata: Metadata;
   vocabulary: Vocabulary;
   template: ChatTemplate;
@@ -92,4 +113,39 @@ function showMarks(vocabulary: Vocabulary, marks: readonly string[]): void {
     const token = vocabulary.special(mark);
     if (token !== undefined) vocabulary.show(token);
   }
+}
+
+/** What a GGUF file says about its model, before anything is loaded. */
+export interface ModelFileFacts {
+  readonly path: string;
+  /** What the model is served as unless it is renamed: the file's name without its ending. */
+  readonly name: string;
+  /** Such as `llama` or `qwen3`. */
+  readonly architecture: string;
+  readonly sizeBytes: number;
+  /** What serving it takes. */
+  readonly need: MemoryNeed;
+}
+
+/** How to look at a file. */
+export interface InspectOptions {
+  readonly signal: AbortSignal;
+  /** Tokens of one slot; absent means what the engine would choose. */
+  readonly contextSize?: number | undefined;
+}
+
+/**
+ * Reads and checks the header of a GGUF file, as loading it does. Throws `invalid_request` that says what is wrong
+ * with the file and what to do.
+ */
+export async function inspectModelFile(path: string, options: InspectOptions): Promise<ModelFileFacts> {
+  const file = await openModelFile(path, options.signal);
+  const { metadata } = describeFile(file);
+  return {
+    path,
+    name: basename(path, extname(path)),
+    architecture: metadata.architecture,
+    sizeBytes: file.sizeBytes,
+    need: memoryNeed(metadata, file.sizeBytes, options.contextSize),
+  };
 }

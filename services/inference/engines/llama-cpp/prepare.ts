@@ -3,7 +3,7 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import { readToolUse, type ToolUse } from "../tools/tool-use.ts";
 import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
-import type { LoadedModel } from "./loaded-model.ts";
+import type { LoadedModel } from "./load-model.ts";
 import { toPrompt } from "./prompt/prompt.ts";
 import { toWrittenText, type WrittenText, writtenTextOf } from "./prompt/written-text.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";

@@ -13,8 +13,7 @@ import {
 import { tinyModel } from "../../../../test/support/inference/llama-cpp/tiny-model.ts";
 import type { Engine } from "../../engine.ts";
 import { createLlamaCppEngine } from "./index.ts";
-import { loadModel } from "./load-model.ts";
-import type { LoadedModel } from "./loaded-model.ts";
+import { type LoadedModel, loadModel } from "./load-model.ts";
 import { toWrittenText } from "./prompt/written-text.ts";
 import { TokenType } from "./vocabulary.ts";
 

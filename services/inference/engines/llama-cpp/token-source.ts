@@ -1,4 +1,4 @@
-import type { TokenLikelihood } from "./answer/logprobs.ts";
+import type { TokenLikelihood } from "./answer/delta.ts";
 import type { AddonContext, AddonSampler, LogitsFilter } from "./native/addon.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { NativeModel } from "./native/native-model.ts";

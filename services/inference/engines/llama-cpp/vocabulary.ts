@@ -1,5 +1,5 @@
 import { decode } from "../text/utf8-stream.ts";
-import { GgufError } from "./gguf/gguf-error.ts";
+import { GgufError } from "./gguf/header.ts";
 import type { Metadata } from "./gguf/metadata.ts";
 
 /** What kind of token it is, numbered as in GGUF. */

@@ -1,12 +1,11 @@
 import type { Clock } from "../../../../core/clock.ts";
+import { startedEvent } from "../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { startedEvent } from "../../events.ts";
-import { toAnswerLine } from "./answer-line.ts";
-import { type AnswerLine, AnswerReader } from "./answer-reader.ts";
 import { chatLineSchema, generateLineSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { type Asked, failed } from "./failures.ts";
+import { type AnswerLine, LineReader, toAnswerLine } from "./line-reader.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import type { KnownModel } from "./served-model.ts";
 
@@ -17,7 +16,7 @@ export interface AnswerOptions {
   readonly keepAlive: string | number | undefined;
 }
 
-/** Answers a conversation or goes on from a raw prompt. The signal is this answer's own. */
+/** Answers a conversation or continues a raw prompt. The signal is this answer's own. */
 export async function* answer(
   generation: Generation,
   known: KnownModel,
@@ -35,7 +34,7 @@ export async function* answer(
     continues: generation.resume !== undefined,
   };
   yield startedEvent("", known.served.fingerprint);
-  const reader = new AnswerReader(reading);
+  const reader = new LineReader(reading);
   let ended: "stop" | "length" | undefined;
   for await (const line of linesOf(client, prepared, asked, signal)) {
     if (reader.isBeyondLimit(line)) ended = "length";
@@ -68,7 +67,7 @@ async function* linesOf(
 }
 
 /**
- * How many tokens the prompt has. Ollama tells that only at the end of an answer, which one that met a stop text or its
+ * How many tokens the prompt has. Ollama reports that only at the end of an answer, which one that met a stop text or its
  * limit here does not reach. So it is asked for one token more: the prompt is still in its cache. When that takes too long, or
  * fails, the answer is not held up for it.
  */

@@ -70,7 +70,6 @@ const tokenSchema = z.object({
   bytes: z.array(z.number()).nullish(),
 });
 const logprobSchema = tokenSchema.extend({ top_logprobs: z.array(tokenSchema).nullish() });
-export type OllamaLogprob = z.infer<typeof logprobSchema>;
 
 const ending = {
   done: z.boolean(),
@@ -121,7 +120,7 @@ interface GeneratingRequest {
   readonly stream: true;
   /** False: a prompt that does not fit is an error. Left out, Ollama drops its beginning. */
   readonly truncate: false;
-  /** False: an answer ends where the context does. Left out, Ollama forgets the beginning and goes on. */
+  /** False: an answer ends where the context does. Left out, Ollama drops the beginning and continues. */
   readonly shift: false;
   readonly options: Readonly<Record<string, number>>;
   readonly think?: boolean | "low" | "medium" | "high" | "max";

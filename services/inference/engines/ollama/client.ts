@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import type { Clock } from "../../../../core/clock.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
+import { readConnectionFault } from "../../servers/connection-fault.ts";
 import { boundedText } from "../upstream/bounded-body.ts";
-import { readConnectionFault } from "../upstream/connection-fault.ts";
-import { parseJson } from "../upstream/parse-json.ts";
+import { parseJson } from "../upstream/json.ts";
 import { versionSchema } from "./api.ts";
 import { type Asked, failed, toFailure } from "./failures.ts";
 import { linesOf } from "./json-lines.ts";
@@ -144,7 +144,7 @@ export class OllamaClient {
     } catch (error) {
       signal.throwIfAborted();
       throw failed(
-        `${this.who} does not answer: ${readConnectionFault(error, this.url).reason}. Start it with \`ollama serve\`, or say where it is with --url.`,
+        `${this.who} does not answer: ${readConnectionFault(error).why}. Start it with \`ollama serve\`, or say where it is with --url.`,
         error,
       );
     }
@@ -156,9 +156,7 @@ export class OllamaClient {
     } catch (error) {
       signal.throwIfAborted();
       const why =
-        error instanceof RangeError
-          ? "a line of its answer is too long"
-          : readConnectionFault(error, this.url).reason;
+        error instanceof RangeError ? "a line of its answer is too long" : readConnectionFault(error).why;
       throw failed(`${this.who} broke off in the middle of an answer: ${why}.`, error);
     }
   }
@@ -170,7 +168,7 @@ export class OllamaClient {
   }
 }
 
-/** The error that an answer or a line of one tells, if it tells one. */
+/** The error that an answer, or a line of one, holds; undefined when it holds none. */
 function errorIn(line: string): string | undefined {
   // Nearly every line is a token; only those that may hold the key are read twice.
   if (!line.includes('"error"')) return undefined;

@@ -1,6 +1,6 @@
 import type { Show } from "./api.ts";
 
-/** Tokens of context where nobody says anything: room for a conversation with tools, about 1 GiB for an 8B model. */
+/** Tokens of context where nothing is said: room for a conversation with tools, about 1 GiB for an 8B model. */
 export const defaultContextSize = 8192;
 
 /** What may decide the size of a model's context. */
@@ -14,7 +14,7 @@ export interface ContextWishes {
 /**
  * The `num_ctx` that every request for a model carries: what the provider says, else what the model's own file says,
  * else what it is loaded with now, else 8192; never more than the model was trained for. Ollama's own choice (4k, 32k
- * or 256k by the size of the GPU, or OLLAMA_CONTEXT_LENGTH) is told only once a model is loaded. It is decided once
+ * or 256k by the size of the GPU, or OLLAMA_CONTEXT_LENGTH) is reported only once a model is loaded. It is decided once
  * and always sent, because Ollama loads a model again for every other value.
  */
 export function contextSizeOf(show: Show, { contextSize, loaded }: ContextWishes): number {
@@ -25,8 +25,8 @@ export function contextSizeOf(show: Show, { contextSize, loaded }: ContextWishes
 /** Tokens of context that a model was trained for. */
 function trainedContextOf({ model_info, details }: Show): number | undefined {
   const architecture = model_info?.["general.architecture"];
-  const told = model_info?.[`${architecture}.context_length`] ?? details?.context_length;
-  return typeof told === "number" && told > 0 ? told : undefined;
+  const reported = model_info?.[`${architecture}.context_length`] ?? details?.context_length;
+  return typeof reported === "number" && reported > 0 ? reported : undefined;
 }
 
 /** A number that the model's own file sets, from lines such as `num_ctx                        4096`. */

@@ -1,6 +1,6 @@
+import { embeddedEvent, finishedEvent, startedEvent } from "../../../../core/generation/events.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { embeddedEvent, finishedEvent, startedEvent } from "../../events.ts";
 import { toUnitVector } from "../upstream/unit-vector.ts";
 import { embedSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";

@@ -1,6 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { unwrap } from "../upstream/upstream-text.ts";
-import { ollamaText } from "./ollama-text.ts";
+import { unwrap, upstreamText } from "../upstream/upstream-text.ts";
 
 /** Around a failure: what was asked of whom. */
 export interface Asked {
@@ -14,11 +13,11 @@ export interface Asked {
   readonly param?: string;
   /** The request parameter that says which form the answer is to have: `response_format` or `tools`. */
   readonly formParam?: string;
-  /** Whether the answer goes on from what another node has delivered. */
+  /** Whether the answer continues what another node has delivered. */
   readonly continues?: boolean;
 }
 
-/** How one class of failure is told from the others, and what is said of it. */
+/** How one class of failure is recognised, and what is said of it. */
 interface Rule {
   readonly when: (status: number, said: string) => boolean;
   readonly error: (asked: Required<Asked>, said: string) => MeshError;
@@ -122,7 +121,7 @@ const paramsOf: Readonly<Record<string, string>> = {
 
 /**
  * The failure behind a status and a message of Ollama's; 0 for one that came in the middle of an answer. A request that
- * another node has begun to answer is not at fault when this one refuses it.
+ * another node has started to answer is not at fault when this one refuses it.
  */
 export function toFailure(status: number, body: string, asked: Asked): MeshError {
   const said = ollamaText(body).replace(/[\s.:-]+$/, "");
@@ -150,7 +149,7 @@ function toError(status: number, body: string, said: string, full: Required<Aske
   return failed(`${full.who} failed${full.model === "" ? "" : ` on \`${full.model}\``}: ${what}.`, whole);
 }
 
-/** What is said of a prompt that is too long, in OpenAI's words; llama.cpp tells its length, the rest do not. */
+/** What is said of a prompt that is too long, in OpenAI's words; llama.cpp reports its length, the others do not. */
 export function tooLong(contextLength: number, param: string, said = ""): MeshError {
   const tokens = /request \((\d+) tokens\)/.exec(said)?.[1];
   const length = `This model's maximum context length is ${contextLength} tokens`;
@@ -171,3 +170,6 @@ export const failed = (message: string, cause?: unknown): MeshError =>
 /** A fault of the request, which any Ollama would find. */
 export const invalid = (param: string, message: string): MeshError =>
   new MeshError("invalid_request", message, { param });
+
+/** What Ollama says, fit to be quoted. Where it sends people, its documentation and its library, stays. */
+export const ollamaText = (said: string): string => upstreamText(said, ["ollama.com", "ollama.ai"]);

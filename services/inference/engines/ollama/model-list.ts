@@ -28,7 +28,7 @@ export class ModelList {
   /** Those that could not be described, by the same. */
   readonly #broken = new Set<string>();
   #known = new Map<string, KnownModel>();
-  /** By digest, for one file may go by several names: the context of those in memory, where Ollama tells it. */
+  /** By digest, for one file may go by several names: the context of those in memory, where Ollama reports it. */
   #loaded = new Map<string, number | undefined>();
   /** By name. */
   #digests = new Map<string, string>();

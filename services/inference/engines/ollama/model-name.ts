@@ -1,7 +1,7 @@
 /**
- * Whether Ollama's name of a model is the one that somebody asks for. Ollama shows names without what they have by
- * default and takes them with it too (types/model/name.go, `DisplayShortest`): a model without a tag is `latest`, one of
- * nobody's is `library/…`, one without a host is of registry.ollama.ai; case does not matter.
+ * Whether Ollama's name of a model is the one that is asked for. Ollama shows names without what they have by
+ * default and takes them with it too (types/model/name.go, `DisplayShortest`): a model without a tag is `latest`, one without
+ * a namespace is `library/…`, one without a host is of registry.ollama.ai; case does not matter.
  *
  *     llama3.1                                 →  llama3.1:latest
  *     registry.ollama.ai/library/llama3.1:8b   →  llama3.1:8b

@@ -3,8 +3,8 @@ import { scoped } from "../../../../core/streams/scoped.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../../engine.ts";
-import { Pulse } from "../upstream/pulse.ts";
-import { withSignsOfLife } from "../upstream/signs-of-life.ts";
+import { HealthCheck } from "../upstream/health-check.ts";
+import { withSignsOfLife } from "../upstream/stall-detector.ts";
 import { answer } from "./answer.ts";
 import { OllamaClient } from "./client.ts";
 import { embed } from "./embed.ts";
@@ -39,7 +39,7 @@ export function createOllamaEngine(
   // Failures of answers go to callers, who have no business with this machine's addresses.
   const client = new OllamaClient({ ...reached, who: "This node's Ollama" });
   const lifetime = new AbortController();
-  const { isAlive } = new Pulse((signal) => client.answers(signal), clock, lifetime.signal);
+  const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
 
   async function* begin(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     lifetime.signal.throwIfAborted();

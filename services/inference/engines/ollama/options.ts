@@ -1,31 +1,23 @@
 import { z } from "zod";
+import { common, type EngineSettings, toShape } from "../engine-settings.ts";
 
-/** What Go reads as a duration. Ollama refuses whole requests for anything else, which no caller could mend. */
+/** What Go reads as a duration. Ollama refuses whole requests for anything else, which no caller could fix. */
 const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)$/;
 
-/** What the Ollama engine can be told. */
+/** The settings of the Ollama engine. */
+export const ollamaSettings = {
+  url: common.url,
+  only: common.only,
+  slots: common.slots,
+  contextSize: common.contextSize,
+} satisfies EngineSettings;
+
+/** What the Ollama engine can be told; `llama3.1` in `only` is `llama3.1:latest`. */
 export const ollamaOptionsSchema = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:11434" })
-    .default("http://127.0.0.1:11434")
-    .describe("Where Ollama listens."),
-  only: z
-    .array(z.string().min(1))
-    .exactOptional()
-    .describe("Serve these models and no others, by Ollama's names; `llama3.1` is `llama3.1:latest`."),
-  slots: z
-    .int()
-    .min(1)
-    .max(65_536)
-    .default(1)
-    .describe(
-      "Generations of a model at the same time: what OLLAMA_NUM_PARALLEL says, which is 1 unless it is set and which Ollama tells nobody.",
-    ),
-  contextSize: z
-    .int()
-    .min(16)
-    .exactOptional()
-    .describe("Tokens of prompt and answer together, at most the model's own limit; see `context-size.ts`."),
+  ...toShape(ollamaSettings),
+  url: common.url.schema.default("http://127.0.0.1:11434"),
+  // What OLLAMA_NUM_PARALLEL says, which is 1 unless it is set, and which Ollama does not report.
+  slots: common.slots.schema.default(1),
   keepAlive: z
     .union([
       z.string().regex(goDuration, "expected a time such as `30m`, `1h30m` or `-1s`, or a number of seconds"),

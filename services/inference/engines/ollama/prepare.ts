@@ -1,19 +1,18 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../gbnf/index.ts";
-import { readToolUse } from "../tools/tool-use.ts";
-import { forceCall } from "../upstream/forced-call.ts";
-import { holdTo } from "../upstream/held-schema.ts";
+import { type CallableTool, readToolUse, schemaFault } from "../tools/tool-use.ts";
+import { argumentsSchema, forceCall } from "../upstream/forced-call.ts";
+import { type HeldSchema, holdTo } from "../upstream/held-schema.ts";
 import { withoutRootReferences } from "../upstream/references.ts";
-import type { ReadingPlan } from "./answer-reader.ts";
+import { withOpenTurn } from "../upstream/turns.ts";
 import type { ChatRequest, GenerateRequest } from "./api.ts";
-import { checkCalls, hold } from "./call-check.ts";
 import { invalid } from "./failures.ts";
-import { toOllamaMessages } from "./messages.ts";
+import type { ReadingPlan } from "./line-reader.ts";
+import { toOllamaMessages, toOllamaTool } from "./messages.ts";
 import { toOllamaOptions } from "./sampling-options.ts";
-import { cutSeam, withOpenTurn } from "./seam.ts";
 import type { KnownModel } from "./served-model.ts";
 import { toThink } from "./think.ts";
-import { toOllamaTool } from "./tools.ts";
 
 /** A request, and how its answer is to be read. */
 export type Prepared = {
@@ -34,7 +33,7 @@ export function prepare(
   keepAlive: string | number | undefined,
 ): Prepared {
   const { logprobs, limits } = generation;
-  const begun = generation.resume?.text ?? "";
+  const partial = generation.resume?.text ?? "";
   const common = {
     model: known.served.engineName,
     stream: true,
@@ -53,13 +52,13 @@ export function prepare(
     maxCalls: 0,
   };
   if (generation.rawPrompt !== undefined) {
-    const prompt = rawText(generation.rawPrompt.prompt, "prompt") + begun;
-    // Without `think: false` Ollama would look for thoughts in the text of a model that can think.
+    const prompt = rawText(generation.rawPrompt.prompt, "prompt") + partial;
+    // Without `think: false` Ollama would look for reasoning in the text of a model that can think.
     const request = { ...common, prompt, raw: true, think: false } as const;
     return { path: "/api/generate", request, reading, param: "prompt", formParam: "response_format" };
   }
-  const { told, space } = cutSeam(begun);
-  const messages = withOpenTurn(toOllamaMessages(generation), told);
+  const { sent, space } = cutPartialAnswer(partial);
+  const messages = withOpenTurn(toOllamaMessages(generation), sent);
   return prepareChat(generation, known, { ...common, messages }, { ...reading, spaceBefore: space });
 }
 
@@ -105,7 +104,7 @@ function prepareChat(
   };
 }
 
-/** The form of the answer's text in Ollama's terms, and how to tell that a whole answer has it. */
+/** The form of the answer's text in Ollama's terms, and how to check that a whole answer has it. */
 function toFormat({ outputFormat }: Generation): {
   readonly format?: unknown;
   readonly matches?: ReadingPlan["matches"];
@@ -134,4 +133,49 @@ export function rawText(
 ): string {
   if (prompt.case === "text") return prompt.value;
   throw invalid(param, `This engine takes text, not token ids. Send \`${param}\` as text.`);
+}
+
+/** The text of a partial answer, as Ollama is given it. */
+export interface PartialAnswer {
+  /** Without white space at its end. */
+  readonly sent: string;
+  /** That white space. */
+  readonly space: string;
+}
+
+/**
+ * Cuts the text to continue before the white space at its end. Some of Ollama's renderers do so themselves
+ * (model/renderers/qwen35.go), and models continue badly behind a space, because in most vocabularies it belongs to the
+ * word that follows. So the model writes it once more, and `OverlapTrimmer` takes it off.
+ */
+export function cutPartialAnswer(text: string): PartialAnswer {
+  const sent = text.trimEnd();
+  return { sent, space: text.slice(sent.length) };
+}
+
+/** A check for calls of these functions. Throws `invalid_request` for a strict schema that is beyond us. */
+function checkCalls(tools: readonly CallableTool[], model: string): NonNullable<ReadingPlan["checkCall"]> {
+  const held = new Map(tools.map((tool) => [tool.name, tool.strict ? hold(tool) : undefined]));
+  return (name, argumentsJson) => {
+    if (!held.has(name))
+      throw new MeshError(
+        "engine_failed",
+        `\`${model}\` called a function that it may not call here, or that does not exist.`,
+      );
+    if (held.get(name)?.matches(argumentsJson) === false)
+      throw new MeshError(
+        "engine_failed",
+        `\`${model}\` called \`${name}\` with arguments that do not match its strict schema.`,
+      );
+  };
+}
+
+/** The arguments' schema, to hold a call to. */
+function hold(tool: CallableTool): HeldSchema {
+  try {
+    return holdTo(argumentsSchema(tool), tool.strict);
+  } catch (error) {
+    if (error instanceof SchemaError) throw schemaFault(tool, error.message);
+    throw error;
+  }
 }

@@ -2,8 +2,7 @@ import { systemClock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { pullLineSchema } from "./api.ts";
 import { OllamaClient, type OllamaClientOptions } from "./client.ts";
-import { failed } from "./failures.ts";
-import { ollamaText } from "./ollama-text.ts";
+import { failed, ollamaText } from "./failures.ts";
 
 /** How far a pull has come. */
 export interface PullProgress {
@@ -18,7 +17,7 @@ export interface PullProgress {
 }
 
 /**
- * Has Ollama load a model from its library, and resolves when it is there. Ollama goes on from where an aborted pull
+ * Has Ollama load a model from its library, and resolves when it is there. Ollama continues where an aborted pull
  * stopped. Throws `MeshError`, saying what to do.
  */
 export const pullOllamaModel = (

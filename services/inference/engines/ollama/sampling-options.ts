@@ -6,7 +6,7 @@ import { firstWithPenalties, isAtLeast } from "./version.ts";
 
 /**
  * Ollama's `options`: the context, the limit and how tokens are drawn. What the request leaves open is the model's own
- * default, but for the limit: a model's file may set one, and an answer goes on as long as the context allows. Stop
+ * default, but for the limit: a model's file may set one, and an answer continues as long as the context allows. Stop
  * texts are not among them: Ollama would not say which one it met, and they would replace the model's own. Throws
  * `invalid_request` for what this version would pass over.
  */

@@ -17,7 +17,7 @@ export interface KnownModel {
   readonly thinks: boolean;
   /** Whether it takes a level of thinking, not just whether to think. */
   readonly takesLevels: boolean;
-  /** Whether it thinks whatever it is told. */
+  /** Whether it thinks whatever is asked of it. */
   readonly alwaysThinks: boolean;
   /** Of the Ollama that serves it. */
   readonly version: string;
@@ -78,7 +78,7 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
   };
 }
 
-/** The families of gpt-oss, whose format has thoughts in every answer (server/routes.go, shouldUseHarmony). */
+/** The families of gpt-oss, whose format has reasoning in every answer (server/routes.go, shouldUseHarmony). */
 const harmonyFamilies = new Set(["gptoss", "gpt-oss"]);
 
 /** Families that Ollama runs one at a time, whatever OLLAMA_NUM_PARALLEL says, as it does what only embeds (server/sched.go). */

@@ -7,9 +7,9 @@ import { firstWithMaxThinking, isAtLeast } from "./version.ts";
 
 /**
  * Ollama's `think`: how much the model thinks before it answers; undefined leaves it to the model. To a model that
- * cannot think only `false` may be said. An answer that goes on from its text has its thoughts behind it. gpt-oss
- * cannot be kept from thinking, and told so it is held to a form before its thoughts are over, of which nothing comes
- * (server/routes.go, forceImmediate); so it is told to think little.
+ * cannot think only `false` may be said. An answer that is continued from its text has its reasoning behind it. gpt-oss
+ * cannot be kept from thinking, and with `false` it is held to a form before its reasoning is over, and answers nothing
+ * (server/routes.go, forceImmediate); so it is asked to think little.
  */
 export function toThink(
   { reasoning, chatTemplateKwargsJson, resume }: Generation,
@@ -37,7 +37,7 @@ const levels: Readonly<Record<string, "low" | "medium" | "high" | "max">> = {
   max: "max",
 };
 
-/** What variables of a chat template say of thinking, the one thing of theirs that Ollama can be told. */
+/** What variables of a chat template say of thinking, the one thing of theirs that Ollama takes. */
 function templateWish(json: string): boolean | undefined {
   const variables = Object.entries(json === "" ? {} : (parseObject(json) ?? {}));
   let wish: boolean | undefined;

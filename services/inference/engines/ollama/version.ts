@@ -4,7 +4,7 @@
  */
 export const oldestVersion = "0.12.6";
 
-/** The first version that tells log probabilities (ollama/ollama#12899). */
+/** The first version that reports log probabilities (ollama/ollama#12899). */
 export const firstWithLogprobs = "0.12.11";
 
 /** The first version that takes thinking levels for every model that thinks; before, for gpt-oss alone (ollama/ollama#14625). */
@@ -20,7 +20,7 @@ export const firstWithMaxThinking = "0.22.0";
 export const firstWithPenalties = "0.30.0";
 
 /**
- * Whether a version is at least another. One that is no release (`0.0.0`, or no version at all) is somebody's own
+ * Whether a version is at least another. One that is no release (`0.0.0`, or no version at all) is a custom
  * build and counts as the newest.
  */
 export function isAtLeast(version: string, least: string): boolean {

@@ -3,14 +3,14 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { hopsHeader, viaHeader } from "../../../../core/hops.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { ServerTraits } from "../../servers/kinds.ts";
 import type { ForcedCall } from "../upstream/forced-call.ts";
-import { parseJson } from "../upstream/parse-json.ts";
-import type { Begun } from "./request/begun.ts";
+import { parseJson } from "../upstream/json.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
+import type { PartialAnswer } from "./request/partial-answer.ts";
 import { describeBody, RequestFailure, type UpstreamClient } from "./upstream/client.ts";
 import { readEventFault, type UpstreamFault } from "./upstream/fault.ts";
-import type { ServerTraits } from "./upstream/kinds.ts";
 import type { OptionalMembers } from "./upstream/optional-members.ts";
 import { type FailedRequest, roomForAnswer, toGenerationError } from "./upstream/to-error.ts";
 
@@ -19,7 +19,7 @@ export interface Server {
   readonly client: UpstreamClient;
   readonly traits: ServerTraits;
   readonly optional: OptionalMembers;
-  /** Models that were seen not to make a call that they were told to make; a schema holds them to it from then on. */
+  /** Models that were seen not to make a call that was required; a schema holds them to it from then on. */
   readonly unforced: Set<string>;
   /** Never rejects. */
   readonly isAlive: () => Promise<boolean>;
@@ -32,7 +32,7 @@ export interface Job {
   readonly generation: Generation;
   readonly served: ServedModel;
   /** What of the answer was there before; undefined when it begins here. */
-  readonly begun: Begun | undefined;
+  readonly partial: PartialAnswer | undefined;
   /** The call that the answer has to be, where a schema holds the server to it. */
   readonly forced: ForcedCall | undefined;
   readonly signal: AbortSignal;
@@ -46,7 +46,7 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
     engineName: served.engineName,
     contextLength: served.contextLength,
     traits: server.traits,
-    begun: job.begun,
+    partial: job.partial,
     forced: job.forced,
   };
   const [path, build] =
@@ -60,12 +60,12 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
 }
 
 /** Members that others can do without, and this request cannot. */
-function essentialMembers({ generation, begun, server: { traits } }: Job): string[] {
+function essentialMembers({ generation, partial, server: { traits } }: Job): string[] {
   const { members, mustBeAsked } = traits.continuing;
   return [
     // What the caller says to the template is no hint.
     ...(generation.chatTemplateKwargsJson === "" ? [] : ["chat_template_kwargs"]),
-    ...(begun !== undefined && mustBeAsked ? Object.keys(members) : []),
+    ...(partial !== undefined && mustBeAsked ? Object.keys(members) : []),
   ];
 }
 
@@ -84,7 +84,7 @@ export async function fetchEmbeddings(job: Job): Promise<unknown> {
     throw toError(new RequestFailure(fault), job);
   } catch (error) {
     if (error instanceof MeshError) throw error;
-    throw engineFailed(job, `answered with ${describeBody(response)} instead of JSON`, error);
+    throw engineFailed(job, `answered with ${describeBody(response.headers)} instead of JSON`, error);
   }
 }
 
@@ -132,7 +132,7 @@ async function readWrongBody(job: Job, response: Response): Promise<MeshError> {
   const text = await client.readText(response, wrongBodyLimitBytes).catch(() => "");
   const fault = readEventFault(parseJson(text), false);
   if (fault !== undefined) return toError(new RequestFailure(fault), job);
-  return engineFailed(job, `answered with ${describeBody(response)} instead of an event stream`);
+  return engineFailed(job, `answered with ${describeBody(response.headers)} instead of an event stream`);
 }
 
 const wrongBodyLimitBytes = 64 * 1024;

@@ -461,7 +461,9 @@ describe("a server that cannot be reached", () => {
     await server.close();
     const error = await failureOf(transcribe(engine.generate(generationOf(), never)));
     expect(error).toMatchObject({ kind: "engine_failed", message: "The engine of `m` cannot be reached." });
-    expect(wordsOf(error)).toContain(`Nothing answers at ${server.url}/v1. Start the server there`);
+    expect(wordsOf(error)).toContain(
+      `Cannot use the server at ${server.url}/v1: nothing listens there. Start the server`,
+    );
   });
 
   test("that closes a kept connection is asked once more, on a new one", async () => {
@@ -496,7 +498,7 @@ describe("a server that cannot be reached", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await expect(engineFor({ url })).rejects.toThrow(
-      `What answers at ${url}/v1 does not speak HTTP. Check the port, and whether it wants https://.`,
+      `Cannot use the server at ${url}/v1: it does not speak HTTP. Check the port in --url, and whether it needs https://.`,
     );
     server.close();
   });

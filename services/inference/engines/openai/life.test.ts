@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { isEmptyDelta } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
 import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
@@ -15,7 +16,6 @@ import {
   sendEvents,
   sendJson,
 } from "../../../../test/support/inference/openai.ts";
-import { isEmptyDelta } from "../../events.ts";
 import { transcribe } from "../../transcript.ts";
 import { beginLimitMs, stallLimitMs } from "./answer/answer.ts";
 

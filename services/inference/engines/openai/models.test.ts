@@ -181,7 +181,7 @@ describe("an unknown server", () => {
       [4096, 4],
     ]);
     expect(lines.map(({ msg }) => msg)).toEqual([
-      "serving 2 models of a server of unknown kind",
+      "serving 2 models of a server with OpenAI's API",
       "the server does not tell the context length of its models: 4096 tokens are assumed; --context-size says better",
     ]);
   });
@@ -363,7 +363,7 @@ describe("a server that cannot tell what it serves", () => {
     const { aborted } = await asked.promise;
     await clock.advance(10_000);
     await expect(answer).rejects.toThrow(
-      `The server at ${server.url}/v1 did not say within 10 s what it serves. Look whether it is still loading, or overloaded.`,
+      `The server at ${server.url}/v1 did not say within 10 s what it serves. Check whether it is still loading, or overloaded.`,
     );
     await aborted;
     expect(clock.pending).toBe(0);

@@ -6,15 +6,15 @@ import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
-import { Pulse } from "../upstream/pulse.ts";
+import { parseAddress } from "../../servers/address.ts";
+import { traitsOf } from "../../servers/kinds.ts";
+import { HealthCheck } from "../upstream/health-check.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
-import { readBegun } from "./request/begun.ts";
-import { readForced } from "./request/forced.ts";
-import { parseAddress } from "./upstream/address.ts";
+import { readForced } from "./request/forms.ts";
+import { readPartialAnswer } from "./request/partial-answer.ts";
 import { UpstreamClient } from "./upstream/client.ts";
-import { serverKinds } from "./upstream/kinds.ts";
 import { OptionalMembers } from "./upstream/optional-members.ts";
 
 /** What the engine needs from around it. */
@@ -29,25 +29,25 @@ export interface OpenAiSurroundings {
  * refused and never weakened, and an answer that breaks off is a failure and never an end.
  *
  * Every answer is asked for as a stream, whatever the caller wants, because only a stream shows that it moves. How
- * token counts, stop texts and silence are dealt with is said in `answer/tally.ts`, `request/body.ts` and
- * `../upstream/vigil.ts`.
+ * token counts, stop texts and silence are dealt with is said in `answer/usage-counter.ts`, `request/body.ts` and
+ * `../upstream/stall-detector.ts`.
  */
 export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);
   const lister = new ModelLister(client, options, clock, log);
   const lifetime = new AbortController();
-  const { isAlive } = new Pulse((signal) => client.answers(signal), clock, lifetime.signal);
+  const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
   const optional = new OptionalMembers();
   const unforced = new Set<string>();
   let known = new Map<string, ServedModel>();
-  let traits = serverKinds.unknown;
+  let traits = traitsOf("openai");
   let unloaded: ReadonlySet<string> = new Set();
 
   const via = randomBytes(9).toString("base64url");
 
   const learn = ({ kind, ...listed }: Listed): ServedModel[] => {
     const models = listed.models.map((served) => ({ ...served, via }));
-    traits = serverKinds[kind];
+    traits = traitsOf(kind);
     unloaded = listed.unloaded;
     known = new Map(models.map((served) => [served.model, served]));
     return models;
@@ -64,9 +64,9 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
     try {
       scope.signal.throwIfAborted();
       const server = { client, traits, optional, unforced, isAlive, clock };
-      const begun = readBegun(generation, traits);
+      const partial = readPartialAnswer(generation, traits);
       const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
-      yield* answer({ server, generation, served, begun, forced, signal: scope.signal });
+      yield* answer({ server, generation, served, partial, forced, signal: scope.signal });
     } finally {
       signal.removeEventListener("abort", abort);
       scope.unlink();

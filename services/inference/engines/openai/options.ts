@@ -1,24 +1,36 @@
 import { z } from "zod";
+import { keyText } from "../../../../core/config/key-text.ts";
+import { common, type EngineSettings, toShape } from "../engine-settings.ts";
 
-/** What the engine `openai` can be told. */
+/** The settings of the engine `openai`. */
+export const openAiSettings = {
+  url: common.url,
+  engineKey: {
+    schema: keyText,
+    placeholder: "KEY",
+    secret: true,
+    help: "the key that the server asks for.",
+  },
+  only: common.only,
+  slots: common.slots,
+  contextSize: common.contextSize,
+} satisfies EngineSettings;
+
+const { engineKey, ...shape } = toShape(openAiSettings);
+
+/** What the engine `openai` can be told: to `url`, /v1 is added when it has no path. */
 export const openAiOptionsSchema = z.strictObject({
-  url: z
-    .string()
-    .min(1)
-    .describe("Where the server is, such as http://127.0.0.1:8000; /v1 is added when there is no path."),
-  apiKey: z.string().min(1).exactOptional().describe("The key that the server asks for."),
-  only: z
-    .array(z.string().min(1))
-    .min(1)
-    .exactOptional()
-    .describe("The server's names of the models to serve; default: all that it lists."),
-  slots: z.int().min(1).max(65_536).exactOptional().describe("Generations at the same time, for each model."),
-  contextSize: z
-    .int()
-    .min(16)
-    .exactOptional()
-    .describe("Tokens of prompt and answer together, for a server that does not tell."),
+  ...shape,
+  url: common.url.schema,
+  apiKey: engineKey,
+  only: common.only.schema.min(1).exactOptional(),
 });
 
 /** What the engine `openai` is told. */
 export type OpenAiOptions = z.infer<typeof openAiOptionsSchema>;
+
+/** Options from the values of settings: to the engine the key is the server's API key. */
+export const fromSettings = ({ engineKey: apiKey, ...rest }: Readonly<Record<string, unknown>>) => ({
+  ...rest,
+  apiKey,
+});

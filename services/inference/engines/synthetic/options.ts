@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { isJsonObject, parseJson } from "../../../../core/json.ts";
+import { common, type EngineSettings } from "../engine-settings.ts";
 
 const rate = z
   .number()
@@ -34,33 +36,78 @@ export const faultSchema = z.discriminatedUnion("kind", [
 /** A failure on purpose. */
 export type Fault = z.infer<typeof faultSchema>;
 
+/** The settings of the synthetic engine. */
+export const syntheticSettings = {
+  model: {
+    schema: z.string().min(1).describe("a name"),
+    placeholder: "NAME",
+    help: "the name to serve under.",
+  },
+  slots: common.slots,
+  contextSize: common.contextSize,
+  tokensPerSecond: {
+    schema: z.number().min(0).max(100_000),
+    placeholder: "N",
+    help: "the pace of each generation; 0 is as fast as it is read.",
+  },
+  firstTokenMs: {
+    schema: z.number().min(0).max(600_000),
+    placeholder: "N",
+    help: "how long the first token takes.",
+  },
+  arrivals: {
+    // One beat for all is the hardest on whoever batches least.
+    schema: z.enum(["aligned", "random"]),
+    placeholder: "HOW",
+    help: "aligned, all tokens on one beat, or random.",
+  },
+  answerTokens: {
+    schema: z.int().min(1).max(1_000_000),
+    placeholder: "N",
+    help: "the length of an answer that nothing else ends.",
+  },
+  syntheticModels: {
+    schema: z
+      .string()
+      .refine((text) => isJsonObject(parseJson(text)), "expected a JSON object")
+      .describe("a JSON object"),
+    placeholder: "JSON",
+    help: 'more models, each with what it does in another way, such as {"broken":{"faults":[{"kind":"fail"}]}}.',
+  },
+} satisfies EngineSettings;
+
+/** Options from the values of settings. */
+export const fromSettings = ({
+  contextSize: contextLength,
+  syntheticModels,
+  ...rest
+}: Readonly<Record<string, unknown>>) => ({
+  ...rest,
+  contextLength,
+  models: typeof syntheticModels === "string" ? JSON.parse(syntheticModels) : undefined,
+});
+
+const { slots, contextSize, tokensPerSecond, firstTokenMs, arrivals, answerTokens } = syntheticSettings;
+
 /** What a model does, without defaults. */
 const knobs = {
-  slots: z.int().min(1).max(100_000).describe("Generations at the same time."),
-  tokensPerSecond: z
-    .number()
-    .min(0)
-    .max(100_000)
-    .describe("Pace of each generation; 0 is as fast as it is read."),
-  firstTokenMs: z.number().min(0).max(600_000).describe("Milliseconds before the first token."),
-  arrivals: z
-    .enum(["aligned", "random"])
-    .describe(
-      "Whether the tokens of all generations come at the same moments (one beat for all, the hardest on whoever batches least) or each generation keeps its own.",
-    ),
+  slots: slots.schema,
+  tokensPerSecond: tokensPerSecond.schema,
+  firstTokenMs: firstTokenMs.schema,
+  arrivals: arrivals.schema,
+  answerTokens: answerTokens.schema,
+  contextLength: contextSize.schema,
   thoughtTokens: z
     .int()
     .min(0)
     .max(1_000_000)
     .describe(
-      "Tokens of thoughts before an answer; none for a request that wants none, or has a raw prompt.",
+      "Tokens of reasoning before an answer; none for a request that wants none, or has a raw prompt.",
     ),
-  answerTokens: z.int().min(1).max(1_000_000).describe("Tokens after which an answer ends of itself."),
-  contextLength: z.int().min(16).describe("Tokens of prompt and answer together."),
-  vision: z.boolean().describe("Whether it takes pictures; each counts as one token."),
+  vision: z.boolean().describe("Whether it takes images; each counts as one token."),
   resume: z
     .enum(["none", "tokens"])
-    .describe("Whether it goes on with answers that another node has begun, or claims that it cannot."),
+    .describe("Whether it continues answers that another node has begun, or claims that it cannot."),
   faults: z.array(faultSchema).describe("Failures on purpose, for every generation."),
 };
 
@@ -84,7 +131,7 @@ export type ModelOptions = z.infer<typeof modelOptionsSchema>;
 /** What the synthetic engine can be told. */
 export const syntheticOptionsSchema = z.strictObject({
   ...modelOptionsSchema.shape,
-  model: z.string().min(1).default("synthetic").describe("Name under which it serves."),
+  model: syntheticSettings.model.schema.default("synthetic"),
   models: z
     .record(z.string().min(1), z.strictObject(knobs).partial())
     .default({})
@@ -99,6 +146,7 @@ export type SyntheticOptions = z.infer<typeof syntheticOptionsSchema>;
  * What one request may tell it, under the key `synthetic` of `chat_template_kwargs`, which engines that know no
  * templates ignore: `{"synthetic": {"faults": [{"kind": "fail", "afterTokens": 5}]}}`.
  */
-export const requestOptionsSchema = z.object({
-  synthetic: z.strictObject({ faults: z.array(faultSchema).default([]) }).optional(),
-});
+export const requestOptionsSchema = z.object(
+  { synthetic: z.strictObject({ faults: z.array(faultSchema).default([]) }).optional() },
+  { error: "it must be one JSON object" },
+);

@@ -28,11 +28,11 @@ export interface PlanOptions {
   /** Texts that end the answer and are left out of it. */
   readonly stop: readonly string[];
   /** Where the answer goes on when its beginning is part of the prompt: only what is new is planned then. */
-  readonly from?: Place | undefined;
+  readonly from?: TextPosition | undefined;
 }
 
 /** A place in the text of an answer. */
-export interface Place {
+export interface TextPosition {
   /** Tokens that end before it or there, thoughts included. */
   readonly tokens: number;
   /** What is before it of the token that it is inside of; empty between tokens. */
@@ -58,10 +58,10 @@ export function planAnswer({ key, thoughtTokens, answerTokens, maxTokens, stop, 
 }
 
 /** The place behind this text, which begins where the thoughts end; undefined when it is not of this answer. */
-export function placeBehind(
+export function positionBehind(
   text: string,
   { key, thoughtTokens, answerTokens }: Pick<PlanOptions, "key" | "thoughtTokens" | "answerTokens">,
-): Place | undefined {
+): TextPosition | undefined {
   const end = thoughtTokens + answerTokens;
   const textAt = (index: number): string => tokenTexts[idAt(key, thoughtTokens, index)]!;
   let tokens = thoughtTokens;

@@ -1,7 +1,13 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import {
+  finishedEvent,
+  signOfLife,
+  startedEvent,
+  textEvent,
+  thoughtEvent,
+} from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { finishedEvent, signOfLife, startedEvent, textEvent, thoughtEvent } from "../../events.ts";
-import type { Strike } from "./faults.ts";
+import type { TimedFault } from "./faults.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 import type { Plan } from "./plan.ts";
 
@@ -14,7 +20,7 @@ export interface SyntheticAnswerOptions {
   /** Tokens of the answer that the plan does not hold because they are part of the prompt; faults count them. */
   readonly tokensBefore: number;
   readonly fingerprint: string;
-  readonly strike: Strike | undefined;
+  readonly strike: TimedFault | undefined;
   /** When the answer is first read, on the clock. */
   readonly now: number;
   /** When the first token comes, on the clock. */
@@ -144,7 +150,7 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
     return { value: finishedEvent(plan.reason, usage, plan.stop), done: false };
   }
 
-  #strike({ kind, afterTokens }: Strike): undefined {
+  #strike({ kind, afterTokens }: TimedFault): undefined {
     if (kind === "fail") {
       this.#end();
       throw new MeshError("engine_failed", `Told to fail after ${afterTokens} tokens.`);

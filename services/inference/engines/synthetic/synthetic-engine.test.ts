@@ -4,7 +4,8 @@ import { FinishReasonSchema, type Generation } from "../../../../gen/cxmpute/gen
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
 import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import { transcribe } from "../../transcript.ts";
-import { createSyntheticEngine, syntheticOptionsSchema } from "./index.ts";
+import { syntheticOptionsSchema } from "./options.ts";
+import { createSyntheticEngine } from "./synthetic-engine.ts";
 
 function makeEngine(options: Record<string, unknown> = {}) {
   const clock = new FakeClock();

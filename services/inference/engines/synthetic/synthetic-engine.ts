@@ -8,10 +8,10 @@ import {
   ServedModelSchema,
 } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../../engine.ts";
-import { decideDoom } from "./faults.ts";
+import { planFaults } from "./faults.ts";
 import { type ModelOptions, modelOptionsSchema, type SyntheticOptions } from "./options.ts";
 import { Pacer } from "./pacer.ts";
-import { type Place, type Plan, placeBehind, planAnswer } from "./plan.ts";
+import { type Plan, planAnswer, positionBehind, type TextPosition } from "./plan.ts";
 import { SyntheticAnswer } from "./synthetic-answer.ts";
 import { readPrompt, scramble } from "./text.ts";
 
@@ -43,10 +43,10 @@ export function createSyntheticEngine(
     const prompt = readPrompt(generation);
     const { answerTokens } = told;
     const thoughtTokens = thinks(generation) ? told.thoughtTokens : 0;
-    const from = placeOf(generation, { key: prompt.key, thoughtTokens, answerTokens });
+    const from = positionOf(generation, { key: prompt.key, thoughtTokens, answerTokens });
     const textTokens = from === undefined ? 0 : tokensTo(from) - thoughtTokens;
     const tokensBefore = from === undefined ? (generation.resume?.tokenIds.length ?? 0) : tokensTo(from);
-    const { refused, slowness, strike } = decideDoom(told.faults, generation, tokensBefore, random);
+    const { refused, slowness, strike } = planFaults(told.faults, generation, tokensBefore, random);
     if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
     const promptTokens = prompt.tokens + textTokens;
     const roomTokens = told.contextLength - promptTokens;
@@ -113,16 +113,19 @@ const thinks = ({ rawPrompt, reasoning }: Generation): boolean =>
   rawPrompt === undefined && reasoning?.enabled !== false && reasoning?.effort !== "none";
 
 /** Where the answer goes on that is continued from its text; undefined for any other. */
-function placeOf({ resume }: Generation, answer: Parameters<typeof placeBehind>[1]): Place | undefined {
+function positionOf(
+  { resume }: Generation,
+  answer: Parameters<typeof positionBehind>[1],
+): TextPosition | undefined {
   if (resume === undefined || resume.tokenIds.length > 0 || resume.text === "") return undefined;
-  const place = placeBehind(resume.text, answer);
-  if (place === undefined)
+  const position = positionBehind(resume.text, answer);
+  if (position === undefined)
     throw new MeshError("engine_failed", "The text of the resume point is not of this answer.");
-  return place;
+  return position;
 }
 
 /** Tokens up to a place, one that it is inside of included. */
-const tokensTo = ({ tokens, begun }: Place): number => tokens + (begun === "" ? 0 : 1);
+const tokensTo = ({ tokens, begun }: TextPosition): number => tokens + (begun === "" ? 0 : 1);
 
 /** Where the answer goes on that is continued from its tokens. Tokens that are not this answer's own show that somebody lost or added some. */
 function checkResumePoint({ resume }: Generation, plan: Plan): number {

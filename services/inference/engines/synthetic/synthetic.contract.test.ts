@@ -2,7 +2,8 @@ import { describe } from "vitest";
 import { systemClock } from "../../../../core/clock.ts";
 import { Capabilities_Resume } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../../../test/support/inference/engine-contract.ts";
-import { createSyntheticEngine, syntheticOptionsSchema } from "./index.ts";
+import { syntheticOptionsSchema } from "./options.ts";
+import { createSyntheticEngine } from "./synthetic-engine.ts";
 
 describe.each([
   { name: "synthetic", thoughtTokens: 0 },

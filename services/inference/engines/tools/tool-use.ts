@@ -17,7 +17,7 @@ export interface CallableTool {
 export interface ToolUse {
   /** `none`: there are none, or they may not be called. */
   readonly mode: "none" | "auto" | "required";
-  /** Those that the model is told of. */
+  /** Those that are described to the model. */
   readonly offered: readonly CallableTool[];
   /** Those that it may call. */
   readonly callable: readonly CallableTool[];
@@ -34,7 +34,7 @@ export function readToolUse(generation: Generation): ToolUse {
   const mode = toolChoice?.mode ?? ToolChoice_Mode.AUTO;
   if (offered.length === 0 || mode === ToolChoice_Mode.NONE) {
     if (mode === ToolChoice_Mode.REQUIRED) throw noTools();
-    // A model that may not call is not told of tools: it would be tempted.
+    // Tools are not described to a model that may not call them: it would be tempted.
     const forbidden = mode === ToolChoice_Mode.NONE;
     return { mode: "none", offered: [], callable: [], maxCalls: 0, forbidden };
   }

@@ -1,7 +1,7 @@
 import { Utf8Stream } from "../text/utf8-stream.ts";
 
 /**
- * The text of a body without a byte order mark, of which no more than so many bytes are kept in memory; the rest of a
+ * The text of a body without a byte order mark, of which no more than `limitBytes` are kept in memory; the rest of a
  * longer one is let go.
  */
 export async function boundedText(

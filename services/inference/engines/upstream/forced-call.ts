@@ -1,36 +1,26 @@
 import { isObject } from "../gbnf/index.ts";
 import type { CallableTool } from "../tools/tool-use.ts";
 import { moveReferences, withoutRootReferences } from "./references.ts";
+import { type TextTurn, type Turn, withInstruction } from "./turns.ts";
 
 /**
  * How a call is forced where a server knows no `tool_choice`, or does not keep to it, but holds an answer to a schema.
- * The model is told of the functions in words, the schema is that of a call, and the answer's text is read as one. Of one
+ * The functions are described to the model in words, the schema is that of a call, and the answer's text is read as one. Of one
  * function the text is just the arguments; of several it is `{"name": …, "parameters": {…}}` (keys in alphabetical
  * order, for that is the order in which newer versions of Ollama ask for them).
  */
 export interface ForcedCall {
   readonly schema: unknown;
   /** The conversation with the functions explained. */
-  instruct<T extends Turn>(messages: readonly T[]): (T | SystemTurn)[];
+  instruct<T extends Turn>(messages: readonly T[]): (T | TextTurn<"system">)[];
   /** Reads the text of an answer as it comes. */
   reader(): ForcedCallReader;
 }
 
-/** A turn of a conversation, in a protocol's own form. */
-export interface Turn {
-  readonly role?: unknown;
-  readonly content?: unknown;
-}
-
-/** A turn that says how to answer; an alias, so that it fits into types of any JSON. */
-export type SystemTurn = { readonly role: "system"; readonly content: string };
-
-/** What a piece of text means for the call. */
-export interface ForcedCallReader {
-  /** Takes more text and returns the arguments in it. */
-  push(text: string): string;
-  /** The function; undefined until it is known. */
-  readonly name: string | undefined;
+/** A piece of a call; its name is in the first piece alone. */
+export interface CallPiece {
+  readonly name: string;
+  readonly argumentsJson: string;
 }
 
 /** Forces a call of one of these. */
@@ -40,7 +30,7 @@ export function forceCall(tools: readonly CallableTool[]): ForcedCall {
   return {
     schema,
     instruct: (messages) => withInstruction(messages, instruction(tools)),
-    reader: () => (others.length === 0 ? new ArgumentsReader(only!.name) : new CallReader()),
+    reader: () => new ForcedCallReader(others.length === 0 ? only!.name : undefined),
   };
 }
 
@@ -77,37 +67,40 @@ function instruction(tools: readonly CallableTool[]): string {
   return `You can call functions:\n${described.join("\n")}\n${form}`;
 }
 
-/** Templates want one system turn at most, at the beginning. */
-function withInstruction<T extends Turn>(messages: readonly T[], text: string): (T | SystemTurn)[] {
-  const [first, ...rest] = messages;
-  return first?.role === "system" && typeof first.content === "string"
-    ? [{ ...first, content: `${first.content}\n\n${text}` }, ...rest]
-    : [{ role: "system", content: text }, ...messages];
-}
-
-class ArgumentsReader implements ForcedCallReader {
-  readonly name: string;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  push(text: string): string {
-    return text;
-  }
-}
-
-class CallReader implements ForcedCallReader {
-  name: string | undefined;
+/** Reads the text of an answer that is a call. */
+export class ForcedCallReader {
+  readonly #isFramed: boolean;
+  #name: string | undefined;
+  #hasBegun = false;
   /** Text that may still belong to the frame: what comes before the arguments, and a brace that may close it. */
   #held = "";
 
-  push(text: string): string {
+  /** `name`: the one function; undefined: the text tells which. */
+  constructor(name: string | undefined) {
+    this.#name = name;
+    this.#isFramed = name === undefined;
+  }
+
+  /** The function; undefined until it is known. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  /** Takes more text and returns the piece of the call in it; undefined when there is none yet. */
+  push(text: string): CallPiece | undefined {
+    const argumentsJson = this.#isFramed ? this.#unframe(text) : text;
+    if (argumentsJson === "" || this.#name === undefined) return undefined;
+    const name = this.#hasBegun ? "" : this.#name;
+    this.#hasBegun = true;
+    return { name, argumentsJson };
+  }
+
+  #unframe(text: string): string {
     this.#held += text;
-    if (this.name === undefined) {
+    if (this.#name === undefined) {
       const head = frame.exec(this.#held);
       if (head === null) return "";
-      this.name = JSON.parse(head[1]!) as string;
+      this.#name = JSON.parse(head[1]!) as string;
       this.#held = this.#held.slice(head[0].length);
     }
     const inside = this.#held.search(/\s*\}?\s*$/);

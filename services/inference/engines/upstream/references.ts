@@ -1,6 +1,6 @@
 import { isObject } from "../gbnf/index.ts";
 
-/** A schema with its references to itself led to where it stands now, such as `#/$defs/call0`. */
+/** A schema with its references to itself pointing to its new place, such as `#/$defs/call0`. */
 export function moveReferences(schema: unknown, to: string): unknown {
   if (Array.isArray(schema)) return schema.map((item) => moveReferences(item, to));
   if (!isObject(schema)) return schema;

@@ -1,6 +1,6 @@
-import { parseJson } from "./parse-json.ts";
+import { parseJson } from "./json.ts";
 
-/** The most of an upstream's words that goes on to anybody, in characters. */
+/** The most of an upstream's words that is passed on, in characters. */
 const textLimit = 300;
 
 /**

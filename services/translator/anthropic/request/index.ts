@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { toUint32 } from "../../../../core/generation/bounds.ts";
 import {
   type Generation,
   GenerationSchema,
@@ -120,8 +121,5 @@ function parseFormat({ output_config }: MessagesRequestBody): OutputFormat | und
     format: { case: "jsonSchema", value: { name: "output", schemaJson: json, strict: true } },
   });
 }
-
-/** No model has so many tokens, so a larger number means the same. */
-const toUint32 = (value: number): number => Math.min(value, 2 ** 32 - 1);
 
 const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;

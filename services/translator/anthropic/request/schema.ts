@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bounds, mostStops } from "../../../../core/generation/bounds.ts";
 import {
   anyObject,
   arrayOf,
@@ -135,10 +136,10 @@ export const messagesRequestSchema = z.strictObject(
       z.union([text, arrayOf(textBlock, "objects")], { error: "one of a string or array of objects" }),
     ),
     temperature: optional(decimal(0, 1)),
-    top_p: optional(decimal(0, 1)),
+    top_p: optional(decimal(...bounds.topP)),
     top_k: optional(integer(0)),
     // As many as a generation can carry.
-    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(4)),
+    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(mostStops)),
     stream: optional(flag),
     tools: optional(arrayOf(tool, "objects").max(128)),
     tool_choice: optional(toolChoice),

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { bounds, toUint32 } from "../../../../core/generation/bounds.ts";
 import {
   type Limits,
   LimitsSchema,
@@ -76,7 +77,7 @@ function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number
   const parsed: Record<number, number> = {};
   for (const [key, bias] of Object.entries(biases)) {
     const tokenId = /^\d{1,10}$/.test(key) ? Number(key) : Number.NaN;
-    if (!(tokenId <= largestUint32))
+    if (!(tokenId <= bounds.tokenId[1]))
       throw wrongValue(
         "logit_bias",
         `Invalid key in 'logit_bias': '${key.slice(0, 64)}'. Expected the id of a token of the model, a whole number.`,
@@ -85,11 +86,6 @@ function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number
   }
   return parsed;
 }
-
-const largestUint32 = 2 ** 32 - 1;
-
-/** No model has so many tokens, so a larger limit means the same. */
-const toUint32 = (value: number): number => Math.min(value, largestUint32);
 
 /** JSON numbers near 2^63 have been rounded by the parser, up to one past the largest int64. */
 const toInt64 = (value: number): bigint => (value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bounds, mostStops, repetitionPenaltyAbove } from "../../../../core/generation/bounds.ts";
 import { message } from "./message-schema.ts";
 import {
   anyObject,
@@ -85,17 +86,17 @@ export const chatRequestSchema = object({
   max_completion_tokens: optional(integer(1)),
   max_tokens: optional(integer(1)),
   n: optional(integer(1, mostChoices)),
-  temperature: optional(decimal(0, 2)),
-  top_p: optional(decimal(0, 1)),
-  presence_penalty: optional(decimal(-2, 2)),
-  frequency_penalty: optional(decimal(-2, 2)),
+  temperature: optional(decimal(...bounds.temperature)),
+  top_p: optional(decimal(...bounds.topP)),
+  presence_penalty: optional(decimal(...bounds.presencePenalty)),
+  frequency_penalty: optional(decimal(...bounds.frequencyPenalty)),
   logprobs: optional(flag),
-  top_logprobs: optional(integer(0, 20)),
-  logit_bias: optional(z.record(z.string(), decimal(-100, 100), { error: "an object" })),
+  top_logprobs: optional(integer(...bounds.topLogprobs)),
+  logit_bias: optional(z.record(z.string(), decimal(...bounds.logitBias), { error: "an object" })),
   user: optional(text),
-  seed: optional(integer(-(2 ** 63), 2 ** 63)),
+  seed: optional(integer(...bounds.seed)),
   stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(4)], {
+    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
       error: "one of a string or array of strings",
     }),
   ),
@@ -118,8 +119,8 @@ export const chatRequestSchema = object({
 
   // Extensions of open servers.
   top_k: optional(integer(-1)),
-  min_p: optional(decimal(0, 1)),
-  repetition_penalty: optional(decimalAbove(0)),
+  min_p: optional(decimal(...bounds.minP)),
+  repetition_penalty: optional(decimalAbove(repetitionPenaltyAbove)),
   chat_template_kwargs: optional(anyObject),
   include_reasoning: optional(flag),
   continue_final_message: optional(flag),

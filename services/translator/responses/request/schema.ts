@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bounds, mostStops, repetitionPenaltyAbove } from "../../../../core/generation/bounds.ts";
 import {
   anyObject,
   arrayOf,
@@ -81,9 +82,9 @@ export const responseRequestSchema = object({
     }),
   ),
   max_output_tokens: optional(integer(1)),
-  temperature: optional(decimal(0, 2)),
-  top_p: optional(decimal(0, 1)),
-  top_logprobs: optional(integer(0, 20)),
+  temperature: optional(decimal(...bounds.temperature)),
+  top_p: optional(decimal(...bounds.topP)),
+  top_logprobs: optional(integer(...bounds.topLogprobs)),
   truncation: optional(word("auto", "disabled")),
   include: optional(
     arrayOf(
@@ -117,13 +118,13 @@ export const responseRequestSchema = object({
 
   // Extensions of open servers, and parameters of chat completions that keep their meaning here.
   top_k: optional(integer(-1)),
-  min_p: optional(decimal(0, 1)),
-  repetition_penalty: optional(decimalAbove(0)),
-  presence_penalty: optional(decimal(-2, 2)),
-  frequency_penalty: optional(decimal(-2, 2)),
-  seed: optional(integer(-(2 ** 63), 2 ** 63)),
+  min_p: optional(decimal(...bounds.minP)),
+  repetition_penalty: optional(decimalAbove(repetitionPenaltyAbove)),
+  presence_penalty: optional(decimal(...bounds.presencePenalty)),
+  frequency_penalty: optional(decimal(...bounds.frequencyPenalty)),
+  seed: optional(integer(...bounds.seed)),
   stop: optional(
-    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(4)], {
+    z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
       error: "one of a string or array of strings",
     }),
   ),

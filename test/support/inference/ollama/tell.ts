@@ -1,7 +1,7 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { isEmptyDelta } from "../../../../core/generation/events.ts";
 import { FinishReason, type GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, type ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { isEmptyDelta } from "../../../../services/inference/events.ts";
 
 /** What an event says, in lines for people. */
 export function tellEvent({ event }: GenerationEvent): string[] {
@@ -26,7 +26,7 @@ export function tellEvent({ event }: GenerationEvent): string[] {
     ...(reasoning === "" ? [] : [`thought ${JSON.stringify(reasoning)}`]),
     ...(text === "" ? [] : [`text ${JSON.stringify(text)}`]),
     ...toolCalls.map(({ index, id, name, argumentsJson }) =>
-      `call ${index} ${[id.replace(/^call_[\w-]{16}$/, "<id>"), name].filter((part) => part !== "").join(" ")} ${argumentsJson}`.replace(
+      `call ${index} ${[id.replace(/^call_[\da-f]{24}$/, "<id>"), name].filter((part) => part !== "").join(" ")} ${argumentsJson}`.replace(
         / {2,}/,
         " ",
       ),

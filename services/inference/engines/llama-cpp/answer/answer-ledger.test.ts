@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Metadata } from "../gguf/metadata.ts";
-import { hermes } from "../notations/hermes.ts";
+import { hermes } from "../notations/formats.ts";
 import { Vocabulary } from "../vocabulary.ts";
 import { AnswerLedger } from "./answer-ledger.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";

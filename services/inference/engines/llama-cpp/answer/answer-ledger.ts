@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { Utf8Stream } from "../../text/utf8-stream.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { AnswerReader } from "./answer-reader.ts";
-import { type DeltaParts, toolCallDelta } from "./delta.ts";
-import { type TokenLikelihood, toLogprob } from "./logprobs.ts";
+import { type DeltaParts, type TokenLikelihood, toLogprob, toolCallDelta } from "./delta.ts";
 import type { Piece } from "./pieces.ts";
 
 /**

@@ -1,8 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hermes } from "../notations/hermes.ts";
-import { llama3 } from "../notations/llama3.ts";
-import { mistralList, mistralNamed } from "../notations/mistral.ts";
+import { hermes, llama3, mistralList, mistralNamed } from "../notations/formats.ts";
 import type { Notation } from "../notations/notation.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";
 

@@ -1,8 +1,46 @@
 import type {
   GenerationEvent,
+  TokenChoice,
   TokenLogprob,
   ToolCallDelta,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { decode } from "../../text/utf8-stream.ts";
+import type { Vocabulary } from "../vocabulary.ts";
+
+/** How likely the model itself held a token, before anything else had a say. */
+export interface TokenLikelihood {
+  /** Natural logarithm of its probability. */
+  readonly logprob: number;
+  /** The likeliest tokens in its place, best first. */
+  readonly top: readonly { readonly token: number; readonly logprob: number }[];
+}
+
+/**
+ * A token with its likelihood. `shown`: the part of its text that belongs to the answer, where that is not the
+ * whole of it; so the tokens together give exactly the text.
+ */
+export function toLogprob(
+  token: number,
+  bytes: Uint8Array,
+  { logprob, top }: TokenLikelihood,
+  vocabulary: Vocabulary,
+  shown?: string,
+): TokenLogprob {
+  return {
+    $typeName: "cxmpute.generation.v1.TokenLogprob",
+    token: shown === undefined ? choice(bytes, logprob) : choice(Buffer.from(shown), logprob),
+    top: top.map((other) =>
+      choice(other.token === token ? bytes : vocabulary.bytesOf(other.token), other.logprob),
+    ),
+  };
+}
+
+const choice = (bytes: Uint8Array, logprob: number): TokenChoice => ({
+  $typeName: "cxmpute.generation.v1.TokenChoice",
+  text: decode(bytes),
+  bytes,
+  logprob,
+});
 
 /** What one delta shows. */
 export interface DeltaParts {

@@ -1,6 +1,8 @@
 import { partialMatchLength } from "../../text/partial-match.ts";
 import { type Piece, running } from "./pieces.ts";
-import { thinkingMarks } from "./thinking.ts";
+
+/** How models mark their thoughts: Qwen, DeepSeek and those made after them. */
+export const thinkingMarks = { begin: "<think>", end: "</think>" } as const;
 
 /** Whether an answer begins with thoughts: never, if the model opens them, or already inside of them. */
 export type ThinkingStart = "never" | "possible" | "begun";

@@ -1,5 +1,4 @@
-import { GgufError } from "./gguf-error.ts";
-import { type GgufHeader, ValueType } from "./header.ts";
+import { GgufError, type GgufHeader, ValueType } from "./header.ts";
 import type { Metadata } from "./metadata.ts";
 
 /**

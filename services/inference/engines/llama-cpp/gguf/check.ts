@@ -1,6 +1,4 @@
-import { GgufError } from "./gguf-error.ts";
-import type { GgufHeader, TensorInfo } from "./header.ts";
-import { tensorTypes } from "./tensor-types.ts";
+import { GgufError, type GgufHeader, type TensorInfo } from "./header.ts";
 
 /**
  * Throws `GgufError` when tensors lie outside of the file, or have shapes or types that cannot be: such a file
@@ -22,7 +20,7 @@ export function checkTensors(header: GgufHeader, fileBytes: number): void {
 }
 
 /** Bytes of a tensor's data. */
-export function tensorBytes({ dimensions, type }: TensorInfo): number {
+function tensorBytes({ dimensions, type }: TensorInfo): number {
   const elements = dimensions.reduce((product, size) => product * size, 1);
   if (dimensions.some((size) => size < 1) || !Number.isSafeInteger(elements))
     throw new GgufError("is damaged: a tensor has an impossible shape");
@@ -33,3 +31,24 @@ export function tensorBytes({ dimensions, type }: TensorInfo): number {
     throw new GgufError("is damaged: a tensor has an impossible shape");
   return (elements / stored.elements) * stored.bytes;
 }
+
+/** ggml's types (ggml.h, `enum ggml_type`, and ggml-common.h): elements in a block, then number and bytes by turns. */
+const blocks: readonly (readonly [elements: number, ...types: number[]])[] = [
+  // Plain numbers: F32, F16, I8, I16, I32, I64, F64, BF16.
+  [1, 0, 4, 1, 2, 24, 1, 25, 2, 26, 4, 27, 8, 28, 8, 30, 2],
+  // Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, IQ4_NL, MXFP4.
+  [32, 2, 18, 3, 20, 6, 22, 7, 24, 8, 34, 9, 36, 20, 18, 39, 17],
+  // Q2_K … Q8_K.
+  [256, 10, 84, 11, 110, 12, 144, 13, 176, 14, 210, 15, 292],
+  // IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ4_XS, IQ1_M, TQ1_0, TQ2_0.
+  [256, 16, 66, 17, 74, 18, 98, 19, 50, 21, 110, 22, 82, 23, 136, 29, 56, 34, 54, 35, 66],
+];
+
+/** By the number of the type: so many elements are stored in so many bytes. */
+const tensorTypes = new Map(
+  blocks.flatMap(([elements, ...types]) =>
+    types.flatMap((type, index) =>
+      index % 2 === 0 ? [[type, { elements, bytes: types[index + 1]! }] as const] : [],
+    ),
+  ),
+);

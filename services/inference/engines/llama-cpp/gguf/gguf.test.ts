@@ -7,8 +7,7 @@ import {
   writeGguf,
 } from "../../../../../test/support/inference/llama-cpp/write-gguf.ts";
 import { checkShape } from "./check-shape.ts";
-import { GgufError } from "./gguf-error.ts";
-import { parseHeader } from "./header.ts";
+import { GgufError, parseHeader } from "./header.ts";
 import { Metadata } from "./metadata.ts";
 import { openModelFile } from "./model-file.ts";
 

@@ -1,5 +1,4 @@
-import { GgufError } from "./gguf-error.ts";
-import type { GgufHeader, MetadataValue } from "./header.ts";
+import { GgufError, type GgufHeader, type MetadataValue } from "./header.ts";
 
 /** Typed access to a model's metadata. Throws `GgufError` when a value has another type than it must have. */
 export class Metadata {

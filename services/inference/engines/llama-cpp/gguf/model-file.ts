@@ -1,9 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import { NeedsMoreBytes } from "./byte-reader.ts";
 import { checkTensors } from "./check.ts";
-import { GgufError } from "./gguf-error.ts";
-import { type GgufHeader, parseHeader } from "./header.ts";
+import { GgufError, type GgufHeader, NeedsMoreBytes, parseHeader } from "./header.ts";
 
 /** A GGUF file that is whole. */
 export interface ModelFile {

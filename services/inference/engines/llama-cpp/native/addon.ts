@@ -36,7 +36,7 @@ export interface Addon {
   setLoggerLogLevel(level: number): void;
 }
 
-export interface AddonModelOptions {
+interface AddonModelOptions {
   /** Keeps the addon loaded for as long as the model is there. */
   readonly addonExports: Addon;
   readonly gpuLayers: number;
@@ -62,7 +62,7 @@ export interface AddonModel {
   shouldAppendEosToken(): boolean;
 }
 
-export interface AddonContextOptions {
+interface AddonContextOptions {
   /** Tokens of all sequences together. */
   readonly contextSize: number;
   /** Tokens of one batch, at most. */
@@ -104,7 +104,7 @@ export interface AddonContext {
 }
 
 /** What `sampleToken` gives when asked for logits: token, –, –, [token, logit, …], sum of exp(logit − best). */
-export type RawSample = [token: number, unknown, unknown, logits: number[], weight: number];
+type RawSample = [token: number, unknown, unknown, logits: number[], weight: number];
 
 /** [ids to look up, best, worst, drawn, number of best ones] */
 export type LogitsFilter = [number[], boolean, boolean, boolean, number];
@@ -173,8 +173,13 @@ async function open(path: string): Promise<Addon> {
   addon.setLoggerLogLevel(errorLevel);
   // As node-llama-cpp has it: Metal would otherwise keep memory wired that it does not use.
   if (process.platform === "darwin") addon.setEnv("GGML_METAL_NO_RESIDENCY", "1");
-  addon.loadBackends();
-  if (addon.getGpuType() === undefined) addon.loadBackends(dirname(path));
+  const load = () => {
+    addon.loadBackends();
+    if (addon.getGpuType() === undefined) addon.loadBackends(dirname(path));
+  };
+  // Backends belong to the process: two threads of it must not load them at once. Node has locks from 24.5 on.
+  const { locks } = navigator as Partial<Navigator>;
+  await (locks === undefined ? load() : locks.request("llama.cpp backends", load));
   await addon.init();
   return addon;
 }

@@ -3,10 +3,7 @@ import { GrammarSampler } from "../../../../../test/support/inference/grammar-sa
 import { seeded } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { GrammarBuilder, schemaExpression } from "../../gbnf/index.ts";
 import { AnswerReader } from "../answer/answer-reader.ts";
-import { detectNotation } from "./detect.ts";
-import { hermes } from "./hermes.ts";
-import { llama3 } from "./llama3.ts";
-import { mistralList, mistralNamed } from "./mistral.ts";
+import { detectNotation, hermes, llama3, mistralList, mistralNamed } from "./formats.ts";
 import type { ToolRule } from "./notation.ts";
 
 const schemas = {

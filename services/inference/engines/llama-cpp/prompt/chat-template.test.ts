@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { GgufError } from "../gguf/gguf-error.ts";
+import { GgufError } from "../gguf/header.ts";
 import { Metadata } from "../gguf/metadata.ts";
 import { ChatTemplate } from "./chat-template.ts";
 import type { Turn } from "./turns.ts";

@@ -1,5 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import { GgufError } from "../gguf/gguf-error.ts";
+import { GgufError } from "../gguf/header.ts";
 import type { Metadata } from "../gguf/metadata.ts";
 import { arrangements } from "./arrangements.ts";
 import { callMethodsFirst } from "./method-calls.ts";

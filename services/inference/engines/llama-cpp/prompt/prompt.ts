@@ -1,12 +1,11 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { ToolUse } from "../../tools/tool-use.ts";
-import { thinkingMarks } from "../answer/thinking.ts";
+import { parseCallerObject } from "../../text/caller-json.ts";
+import type { CallableTool, ToolUse } from "../../tools/tool-use.ts";
+import { thinkingMarks } from "../answer/thought-reader.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-import { templateVariables } from "./template-variables.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { toTurnTool } from "./turn-tool.ts";
-import { toTurns } from "./turns.ts";
+import { type TurnTool, toTurns } from "./turns.ts";
 import { writtenTextOf } from "./written-text.ts";
 
 /** What the model reads before it answers. */
@@ -68,4 +67,35 @@ function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
       param: "prompt",
     });
   return [...ids];
+}
+
+/** A tool in the form that templates read. */
+const toTurnTool = ({ name, description, parameters }: CallableTool): TurnTool => ({
+  type: "function",
+  function: { name, description, parameters: parameters ?? { type: "object", properties: {} } },
+});
+
+/**
+ * What a generation says to the template beside its turns: about thinking, in the words of the common templates,
+ * and in its own words, which come last. Throws `invalid_request` for words that are no JSON object.
+ */
+export function templateVariables({
+  reasoning,
+  chatTemplateKwargsJson,
+}: Generation): Record<string, unknown> {
+  const { effort = "", enabled } = reasoning ?? {};
+  const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");
+  return {
+    ...(thinks === undefined ? {} : { enable_thinking: thinks, thinking: thinks }),
+    ...(effort === "" ? {} : { reasoning_effort: effort }),
+    ...(chatTemplateKwargsJson === "" ? {} : parseVariables(chatTemplateKwargsJson)),
+  };
+}
+
+function parseVariables(json: string): Record<string, unknown> {
+  const variables = parseCallerObject(json);
+  if (variables !== undefined) return variables;
+  throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
+    param: "chat_template_kwargs",
+  });
 }

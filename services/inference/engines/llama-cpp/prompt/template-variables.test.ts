@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { GenerationInit } from "../../../../../test/support/inference/fake-engine.ts";
 import { toGeneration } from "../../../../../test/support/inference/llama-cpp/engines.ts";
-import { templateVariables } from "./template-variables.ts";
+import { templateVariables } from "./prompt.ts";
 
 test.each<{ init: GenerationInit; variables: object; because: string }>([
   { init: {}, variables: {}, because: "nothing is said" },

@@ -1,14 +1,19 @@
+import {
+  embeddedEvent,
+  finishedEvent,
+  signOfLife,
+  startedEvent,
+} from "../../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../../core/streams/link-signal.ts";
 import {
   FinishReason,
   type GenerationEvent,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { embeddedEvent, finishedEvent, signOfLife, startedEvent } from "../../../events.ts";
-import { Vigil } from "../../upstream/vigil.ts";
+import { StallDetector } from "../../upstream/stall-detector.ts";
 import { engineFailed, fetchEmbeddings, type Job, openStream, toError } from "../connection.ts";
 import { RequestFailure } from "../upstream/client.ts";
 import { readEventFault } from "../upstream/fault.ts";
-import { AnswerReader } from "./answer-reader.ts";
+import { ChunkReader } from "./chunk-reader.ts";
 import { readEmbeddings } from "./embeddings.ts";
 import { type SseEvent, SseReader } from "./sse-reader.ts";
 
@@ -16,12 +21,12 @@ import { type SseEvent, SseReader } from "./sse-reader.ts";
 export const beginLimitMs = 240_000;
 /** The same between two tokens: unlike Ollama, these servers stream tool calls as they are written. */
 export const stallLimitMs = 30_000;
-/** How long the word on usage may take once it is told why an answer ended, in milliseconds. */
+/** How long the word on usage may take once it is known why an answer ended, in milliseconds. */
 const lastWordMs = 2000;
 
 /**
  * Answers one generation. However the iteration ends, nothing stays behind: when the answer was not whole its
- * request is aborted, by which the server notices that nobody reads any more.
+ * request is aborted, by which the server notices that its reader has left.
  */
 export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   const { clock, isAlive } = asked.server;
@@ -30,7 +35,7 @@ export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   const end = { isWhole: false };
   try {
     yield startedEvent("", job.served.fingerprint);
-    const vigil = new Vigil({
+    const detector = new StallDetector({
       clock,
       isAlive,
       beginLimitMs,
@@ -38,8 +43,8 @@ export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
       stalled: (seconds) => `The engine of \`${job.served.model}\` sent nothing for ${seconds} s.`,
     });
     yield* job.generation.embedding === undefined
-      ? answerText(job, vigil, end)
-      : answerInputs(job, vigil, end);
+      ? answerText(job, detector, end)
+      : answerInputs(job, detector, end);
   } finally {
     scope.unlink();
     if (!end.isWhole) scope.abort();
@@ -51,9 +56,9 @@ interface End {
   isWhole: boolean;
 }
 
-async function* answerInputs(job: Job, vigil: Vigil, end: End): AsyncGenerator<GenerationEvent> {
+async function* answerInputs(job: Job, detector: StallDetector, end: End): AsyncGenerator<GenerationEvent> {
   const inputs = job.generation.embedding?.inputs.length ?? 0;
-  const read = readEmbeddings(yield* vigil.over(fetchEmbeddings(job)), inputs);
+  const read = readEmbeddings(yield* detector.over(fetchEmbeddings(job)), inputs);
   if (read === undefined) throw engineFailed(job, `did not send one vector for each of ${inputs} inputs`);
   end.isWhole = true;
   for (const [index, values] of read.vectors.entries()) yield embeddedEvent(index, values);
@@ -65,27 +70,27 @@ async function* answerInputs(job: Job, vigil: Vigil, end: End): AsyncGenerator<G
   });
 }
 
-async function* answerText(job: Job, vigil: Vigil, end: End): AsyncGenerator<GenerationEvent> {
+async function* answerText(job: Job, detector: StallDetector, end: End): AsyncGenerator<GenerationEvent> {
   const { clock, client } = job.server;
-  const stream = new SseReader(yield* vigil.over(openStream(job)), client.address.base);
-  vigil.moved();
-  const reader = new AnswerReader(job);
+  const stream = new SseReader(yield* detector.over(openStream(job)), client.address.base);
+  detector.moved();
+  const reader = new ChunkReader(job);
   const after = clock.after.bind(clock);
   while (!reader.isOver) {
-    const events = yield* vigil.over(
+    const events = yield* detector.over(
       reader.isClosing ? lastWord(stream, after) : stream.next().catch(failWith(job)),
     );
-    vigil.moved();
+    detector.moved();
     for (const event of toEvents(events, reader, job)) {
       if (event.event.case === "finished" && !reader.isCut) {
         end.isWhole = true;
         void stream.finish(after);
       }
-      vigil.shown(event.event.case === "delta");
+      detector.shown(event.event.case === "delta");
       yield event;
     }
-    if (vigil.isDue) {
-      vigil.shown(false);
+    if (detector.isDue) {
+      detector.shown(false);
       yield signOfLife();
     }
   }
@@ -94,7 +99,7 @@ async function* answerText(job: Job, vigil: Vigil, end: End): AsyncGenerator<Gen
 /** What the next piece of a stream comes to; undefined: there is none. */
 function* toEvents(
   events: readonly SseEvent[] | undefined,
-  reader: AnswerReader,
+  reader: ChunkReader,
   job: Job,
 ): Generator<GenerationEvent> {
   if (events === undefined) yield* reader.end(false);

@@ -1,6 +1,6 @@
 import type { TokenLogprob } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { list, type Members, members, text } from "../read-json.ts";
-import { readLogprobs } from "./logprobs.ts";
+import { list, type Members, members, text } from "../../upstream/json.ts";
+import { readLogprobs } from "../../upstream/logprobs.ts";
 
 /** A piece of a tool call as a server wrote it; whatever it left out is empty. */
 export interface WrittenCall {
@@ -16,15 +16,15 @@ export interface Chunk {
   readonly reasoning: string;
   readonly calls: readonly WrittenCall[];
   readonly logprobs: readonly TokenLogprob[];
-  /** Empty while the answer goes on. */
+  /** Empty until the answer ends. */
   readonly finishReason: string;
-  /** With members `usage` or `timings`, where it tells counts. */
+  /** With members `usage` or `timings`, where it reports counts. */
   readonly members: Members;
 }
 
 /**
  * Reads a chunk of `/chat/completions` or `/completions`. Choices may be missing or null, content may be null or a
- * list of parts, thoughts are called `reasoning_content` or `reasoning` or both with the same text, and `<think>` in
+ * list of parts, reasoning is called `reasoning_content` or `reasoning` or both with the same text, and `<think>` in
  * the content stays what it is: text.
  */
 export function readChunk(value: unknown): Chunk {

@@ -1,10 +1,10 @@
+import { count, list, members } from "../../upstream/json.ts";
 import { toUnitVector } from "../../upstream/unit-vector.ts";
-import { count, list, members } from "../read-json.ts";
 
 /** Vectors of length 1, in the order of the inputs. */
 export interface Embeddings {
   readonly vectors: readonly number[][];
-  /** Of all inputs; undefined when the server does not tell. */
+  /** Of all inputs; undefined when the server does not report it. */
   readonly promptTokens: number | undefined;
 }
 

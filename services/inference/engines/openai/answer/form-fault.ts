@@ -1,7 +1,7 @@
 import type { Generation, Tool } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../../gbnf/index.ts";
-import { holdTo } from "../../upstream/held-schema.ts";
-import { parseJson } from "../../upstream/parse-json.ts";
+import { toMatcher } from "../../upstream/held-schema.ts";
+import { parseJson } from "../../upstream/json.ts";
 
 /** A call as it was made. */
 export interface MadeCall {
@@ -11,8 +11,8 @@ export interface MadeCall {
 
 /**
  * What is wrong with the form of an answer that ended of itself, in words that follow "the engine"; undefined when
- * nothing is. Servers are told the form, and some pass over it, or over parts of a schema, without a word. A schema
- * that is beyond our own reading is left to the server.
+ * nothing is. Servers are given the form, and some silently ignore it, or parts of a schema. A schema
+ * that cannot be checked here is left to the server.
  */
 export function formFault(
   { outputFormat, tools }: Generation,
@@ -24,7 +24,7 @@ export function formFault(
     if (tool?.strict === true && !keepsTo(parametersOf(tool), argumentsJson))
       return `called \`${name}\` with arguments that do not match its strict schema`;
   }
-  // Whoever calls a function has not answered yet.
+  // An answer that calls a function is not text yet.
   if (calls.length > 0 || outputFormat?.format.case === undefined) return undefined;
   if (parseJson(text) === undefined) return "answered with text that is not the JSON that it was asked for";
   const { format } = outputFormat;
@@ -40,7 +40,7 @@ const parametersOf = ({ parametersJson }: Tool): unknown =>
 
 function keepsTo(schema: unknown, text: string): boolean {
   try {
-    return holdTo(schema, true).matches(text);
+    return toMatcher(schema)(text);
   } catch (error) {
     if (error instanceof SchemaError) return true;
     throw error;

@@ -1,6 +1,5 @@
 import { createParser } from "eventsource-parser";
-import { readConnectionFault } from "../../upstream/connection-fault.ts";
-import { RequestFailure } from "../upstream/client.ts";
+import { connectionFailure, RequestFailure } from "../upstream/client.ts";
 
 /** One event of a stream: its JSON, or that it was the last. */
 export type SseEvent =
@@ -43,7 +42,7 @@ export class SseReader {
     try {
       piece = await this.#reader.read();
     } catch (error) {
-      throw new RequestFailure(readConnectionFault(error, this.#base), { cause: error });
+      throw connectionFailure(error, this.#base);
     }
     // At the end two line ends let go of an event that lacks its blank line.
     this.#parser.feed(

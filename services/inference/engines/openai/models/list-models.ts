@@ -1,17 +1,21 @@
+import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
 import type { Clock } from "../../../../../core/clock.ts";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import { linkSignal } from "../../../../../core/streams/link-signal.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
-import type { ServedModel } from "../../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  Capabilities_Resume,
+  type ServedModel,
+  ServedModelSchema,
+} from "../../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { type Answer, answerLimitMs, ask, isAnswer, type Silence } from "../../../servers/ask.ts";
+import { type ServerKind, serverKinds, traitsOf } from "../../../servers/kinds.ts";
+import { type ModelFacts, readModelList } from "../../../servers/model-facts.ts";
+import { askAll, listedKind, recognise, type ServerFacts, signPaths } from "../../../servers/recognise.ts";
 import type { OpenAiOptions } from "../options.ts";
-import { RequestFailure, type UpstreamClient } from "../upstream/client.ts";
-import { type ServerKind, serverKinds } from "../upstream/kinds.ts";
+import { connectionFailure, describeBody, type UpstreamClient } from "../upstream/client.ts";
+import { readEventFault, readHttpFault } from "../upstream/fault.ts";
 import { providerFault } from "../upstream/to-error.ts";
-import { askServer, type ServerFacts } from "./server-facts.ts";
-import { isContextUnknown, toServed, unknownContextLength } from "./to-served.ts";
-
-/** How long a server may take to say what it serves, in milliseconds. */
-const patienceMs = 10_000;
 
 /** What a server serves now. */
 export interface Listed {
@@ -30,6 +34,8 @@ export class ModelLister {
   /** What was said last; the same is not said twice. */
   #said = "";
   #found = false;
+  /** What the server was when it last answered. */
+  #kind: ServerKind | undefined;
 
   constructor(client: UpstreamClient, options: OpenAiOptions, clock: Clock, log: Log) {
     this.#client = client;
@@ -38,47 +44,61 @@ export class ModelLister {
     this.#log = log;
   }
 
-  /** What the server serves now. Throws `MeshError` that tells the provider what is wrong and what to do. */
+  /** What the server serves now. Throws `MeshError` that says what is wrong and what to do. */
   async list(signal: AbortSignal): Promise<Listed> {
     const server = await this.#ask(signal);
     const chosen = this.#choose(server);
     this.#found = true;
     const models = chosen.map((model) => toServed(model, server, this.#options));
-    const guessed = chosen.filter((model) => isContextUnknown(model, server, this.#options));
-    this.#tell(
+    const guessed =
+      this.#options.contextSize === undefined
+        ? chosen.filter(({ contextLength }) => contextLength === undefined)
+        : [];
+    this.#report(
       server,
       models,
       guessed.map(({ name }) => name),
     );
-    const unloaded = chosen.filter(({ name }) => server.factsOf(name).loaded === false);
+    const unloaded = chosen.filter(({ loaded }) => loaded === false);
     return { kind: server.kind, models, unloaded: new Set(unloaded.map(({ name }) => name)) };
   }
 
+  /** The list of models first, then what the server's own endpoints report. */
   async #ask(signal: AbortSignal): Promise<ServerFacts> {
+    const { base, root } = this.#client.address;
+    const options = { signal, apiKey: this.#options.apiKey, clock: this.#clock };
+    const list = await ask(`${base}/models`, options);
+    if (!isAnswer(list) || readModelList(list.json) === undefined || list.status !== 200)
+      throw this.#toFailure(list);
+    // What the list leaves open is asked for once; after that it is known.
+    const kind = listedKind(list) ?? this.#kind;
+    const paths = kind === undefined ? signPaths : (serverKinds[kind].details ?? serverKinds[kind].signs);
+    const server = recognise({ list, own: await askAll(root, paths, options) })!;
+    this.#kind = server.kind;
+    return server;
+  }
+
+  /** What is wrong with a server that does not list its models, and what to do. */
+  #toFailure(list: Answer | Silence): MeshError {
     const { base } = this.#client.address;
-    const scope = linkSignal(signal);
-    const timer = this.#clock.after(patienceMs, () => scope.abort());
-    try {
-      const server = await askServer(this.#client, scope.signal);
-      if (server !== undefined) return server;
-      throw failed(
-        `What answers at ${base} lists no models, so it is no OpenAI-compatible server. Check the address and the port.`,
-      );
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof MeshError) throw error;
-      if (scope.signal.aborted)
-        throw failed(
-          `The server at ${base} did not say within ${patienceMs / 1000} s what it serves. Look whether it is still loading, or overloaded.`,
-        );
-      if (!(error instanceof RequestFailure)) throw error;
-      const { fault } = error;
-      throw failed("words" in fault ? fault.words : providerFault(fault, base).message, error);
-    } finally {
-      timer.cancel();
-      scope.unlink();
-      scope.abort();
-    }
+    this.#kind = undefined;
+    if (!isAnswer(list))
+      return list.fault.isLate
+        ? failed(
+            `The server at ${base} did not say within ${answerLimitMs / 1000} s what it serves. Check whether it is still loading, or overloaded.`,
+          )
+        : failed(connectionFailure(list.cause, base).message, list.cause);
+    const { status, headers, text, json } = list;
+    const fault =
+      status === 200
+        ? readEventFault(json, false)
+        : readHttpFault(status, headers, text, this.#clock.wallTime());
+    if (fault !== undefined) return failed(providerFault(fault, base).message);
+    return failed(
+      json === undefined
+        ? `What answers at ${base}/models is no OpenAI-compatible server: it sent ${describeBody(headers)} instead of JSON. Check the address and the port.`
+        : `What answers at ${base} lists no models, so it is no OpenAI-compatible server. Check the address and the port.`,
+    );
   }
 
   /** The models to serve: those that the provider names, otherwise all but those that nothing has loaded. */
@@ -91,7 +111,7 @@ export class ModelLister {
       );
     const { only } = this.#options;
     if (only === undefined) {
-      const ready = models.filter(({ name }) => server.factsOf(name).loaded !== false);
+      const ready = models.filter(({ loaded }) => loaded !== false);
       if (ready.length > 0) return ready;
       throw failed(
         `The server at ${base} has no model loaded. Load one into it, or name one to serve with --only: ${namesOf(models)}.`,
@@ -107,7 +127,7 @@ export class ModelLister {
     return chosen;
   }
 
-  #tell(server: ServerFacts, served: readonly ServedModel[], guessed: readonly string[]): void {
+  #report(server: ServerFacts, served: readonly ServedModel[], guessed: readonly string[]): void {
     const said = JSON.stringify([server.kind, served]);
     if (said === this.#said) return;
     this.#said = said;
@@ -123,7 +143,7 @@ export class ModelLister {
           context_length: contextLength,
         })),
       },
-      `serving ${served.length} models of ${serverKinds[server.kind].title}`,
+      `serving ${served.length} models of ${serverKinds[server.kind].name}`,
     );
     if (server.kind === "ollama")
       this.#log.warn(
@@ -151,3 +171,41 @@ function namesOf(models: ServerFacts["models"]): string {
 const mostNames = 20;
 
 const quote = (name: string): string => `\`${name.replace(/[\p{Cc}`]/gu, "").slice(0, 200)}\``;
+
+/** Tokens of context that are claimed where neither the server nor the options say. */
+const unknownContextLength = 4096;
+
+/** A model as the mesh knows it. What the provider says comes before what the server says. */
+function toServed(model: ModelFacts, server: ServerFacts, options: OpenAiOptions): ServedModel {
+  const identity = [server.kind, server.version, model.name, model.identity ?? ""].join("\n");
+  return create(ServedModelSchema, {
+    model: model.name,
+    engineName: model.name,
+    engine: "openai",
+    contextLength: options.contextSize ?? model.contextLength ?? unknownContextLength,
+    slots: options.slots ?? model.slots ?? traitsOf(server.kind).defaultSlots,
+    fingerprint: createHash("sha256").update(identity).digest("hex").slice(0, 16),
+    capabilities: toCapabilities(model),
+  });
+}
+
+/**
+ * All that the protocol can carry, less what the server itself denies; probes find out the rest. Answers are continued
+ * from their text at most: the protocol has no tokens of an answer to continue from.
+ */
+function toCapabilities({ vision, embeddings }: ModelFacts) {
+  const answers = embeddings !== true;
+  return {
+    tools: answers,
+    forcedToolChoice: answers,
+    jsonObject: answers,
+    jsonSchema: answers,
+    logprobs: answers,
+    seed: answers,
+    vision: answers && vision !== false,
+    logitBias: answers,
+    rawPrompt: answers,
+    embeddings: embeddings !== false,
+    resume: answers ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
+  };
+}

@@ -4,14 +4,14 @@ import type {
   Message,
   RawPrompt,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ServerTraits } from "../../../servers/kinds.ts";
 import type { ForcedCall } from "../../upstream/forced-call.ts";
-import { parseJson } from "../../upstream/parse-json.ts";
-import type { ServerTraits } from "../upstream/kinds.ts";
-import type { Begun } from "./begun.ts";
-import { toForcedMembers } from "./forced.ts";
-import { toResponseFormat, toToolMembers } from "./forms.ts";
+import { parseJson } from "../../upstream/json.ts";
+import { withOpenTurn } from "../../upstream/turns.ts";
+import { toForcedMembers, toResponseFormat, toToolMembers } from "./forms.ts";
 import type { JsonObject } from "./json.ts";
-import { toMessages, withBegun } from "./messages.ts";
+import { toMessages } from "./messages.ts";
+import type { PartialAnswer } from "./partial-answer.ts";
 import { toChatLogprobs, toCompletionLogprobs, toSampling, toThinking } from "./sampling.ts";
 
 /** What a request depends on beside its generation. */
@@ -21,28 +21,28 @@ export interface BodyContext {
   readonly contextLength: number;
   readonly traits: ServerTraits;
   /** What of the answer is there already. */
-  readonly begun: Begun | undefined;
+  readonly partial: PartialAnswer | undefined;
   /** The call that the answer has to be, where a schema holds it to that. */
   readonly forced: ForcedCall | undefined;
 }
 
 /**
- * The body of `POST /chat/completions`. Stop texts are not in it: no two servers tell alike which one was met, and
+ * The body of `POST /chat/completions`. Stop texts are not in it: no two servers report alike which one was met, and
  * some ignore them, so the answer is cut here.
  */
 export const toChatBody = (
   generation: Generation,
-  { engineName, traits, begun, forced }: BodyContext,
+  { engineName, traits, partial, forced }: BodyContext,
   maxTokens: number | undefined,
 ): JsonObject => ({
   model: engineName,
-  messages: toTurns(generation.messages, begun, forced),
-  ...(begun === undefined ? {} : traits.continuing.members),
-  grammar: begun?.grammar,
+  messages: toTurns(generation.messages, partial, forced),
+  ...(partial === undefined ? {} : traits.continuing.members),
+  grammar: partial?.grammar,
   ...(forced === undefined ? toFreeMembers(generation) : toForcedMembers(forced)),
   ...toSampling(generation.sampling),
   ...toChatLogprobs(generation.logprobs),
-  ...toThinking(generation, parseKwargs(generation.chatTemplateKwargsJson), begun !== undefined),
+  ...toThinking(generation, parseKwargs(generation.chatTemplateKwargsJson), partial !== undefined),
   // Both names: TGI, LM Studio and Ollama know only the older, OpenAI's own newer models only the other.
   max_completion_tokens: maxTokens,
   max_tokens: maxTokens,
@@ -56,27 +56,27 @@ const toFreeMembers = (generation: Generation): JsonObject => ({
 
 function toTurns(
   messages: readonly Message[],
-  begun: Begun | undefined,
+  partial: PartialAnswer | undefined,
   forced: ForcedCall | undefined,
 ): JsonObject[] {
   const turns = toMessages(messages);
-  const told = forced === undefined ? turns : forced.instruct(turns);
-  return begun === undefined ? told : withBegun(told, begun.sent);
+  const instructed = forced === undefined ? turns : forced.instruct(turns);
+  return partial === undefined ? instructed : withOpenTurn(instructed, partial.sent);
 }
 
 /** The body of `POST /completions`, for a raw prompt. */
 export function toCompletionBody(
   generation: Generation,
   prompt: RawPrompt,
-  { engineName, contextLength, traits, begun }: BodyContext,
+  { engineName, contextLength, traits, partial }: BodyContext,
   maxTokens: number | undefined,
 ): JsonObject {
   const given = toPrompt(prompt);
-  const whole = typeof given === "string" ? given + (begun?.sent ?? "") : given;
+  const whole = typeof given === "string" ? given + (partial?.sent ?? "") : given;
   return {
     model: engineName,
     prompt: whole,
-    grammar: begun?.grammar,
+    grammar: partial?.grammar,
     ...toSampling(generation.sampling),
     ...toCompletionLogprobs(generation.logprobs),
     // Left out it is 16, so "as many as the context allows" must be said.

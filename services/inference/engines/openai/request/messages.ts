@@ -8,22 +8,11 @@ import {
 import type { JsonObject } from "./json.ts";
 
 /**
- * The turns of a conversation as OpenAI writes them. Content is a plain string wherever there is no picture: many
+ * The turns of a conversation as OpenAI writes them. Content is a plain string wherever there is no image: many
  * chat templates read nothing else. Thoughts go back as `reasoning_content`, which llama-server, SGLang and vLLM
  * hand to the template.
  */
 export const toMessages = (messages: readonly Message[]): JsonObject[] => messages.map(toMessage);
-
-/**
- * The turns with the beginning of the answer as the assistant's turn at the end. When the assistant has the last word
- * already it goes on in that turn: llama-server takes no two of them at the end.
- */
-export function withBegun(turns: readonly JsonObject[], begun: string): JsonObject[] {
-  const last = turns.at(-1);
-  if (last?.role !== "assistant" || typeof last.content !== "string" || last.tool_calls !== undefined)
-    return [...turns, { role: "assistant", content: begun }];
-  return [...turns.slice(0, -1), { ...last, content: last.content + begun }];
-}
 
 function toMessage(message: Message, index: number): JsonObject {
   const role = roles[message.role];

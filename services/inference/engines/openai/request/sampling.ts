@@ -42,8 +42,8 @@ export const toCompletionLogprobs = (logprobs: LogprobsRequest | undefined): Jso
 /**
  * How much to think, as OpenAI says it and, for servers that hand them to the model's template, in the words of
  * the common templates; the generation's own words for the template come last. `kwargs` must be an object's. An answer
- * that was begun has its thoughts behind it: llama-server refuses to go on with one while they are allowed, and in
- * SGLang's prompt they would stand open in front of it.
+ * that is continued has its reasoning behind it: llama-server refuses to continue one while reasoning is allowed, and in
+ * SGLang's prompt it would stand open in front of it.
  */
 export function toThinking({ reasoning }: Generation, kwargs: JsonObject, isBegun: boolean): JsonObject {
   if (isBegun) return { chat_template_kwargs: { ...kwargs, enable_thinking: false, thinking: false } };

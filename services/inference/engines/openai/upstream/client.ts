@@ -1,11 +1,17 @@
 import type { Clock } from "../../../../../core/clock.ts";
+import type { Address } from "../../../servers/address.ts";
+import { mediaTypeOf } from "../../../servers/ask.ts";
+import { cannotUse, readConnectionFault } from "../../../servers/connection-fault.ts";
 import { boundedText } from "../../upstream/bounded-body.ts";
-import { type ConnectionFault, readConnectionFault } from "../../upstream/connection-fault.ts";
-import type { Address } from "./address.ts";
 import { readHttpFault, type UpstreamFault } from "./fault.ts";
 
 /** A connection that failed, or brought what cannot be used. */
-export type Unusable = Pick<ConnectionFault, "broke" | "words">;
+export interface Unusable {
+  /** Whether the connection stood before it broke. */
+  readonly broke: boolean;
+  /** For the provider: what is wrong, where, and what to do. */
+  readonly words: string;
+}
 
 /** A request that did not bring what it was for: the server refused it, or the connection failed. */
 export class RequestFailure extends Error {
@@ -20,7 +26,7 @@ export class RequestFailure extends Error {
 
 /** The most that is read of a body that is not a stream, in bytes: embeddings of many texts are large. */
 const bodyLimitBytes = 64 * 1024 * 1024;
-/** The same of a body that tells of a failure. */
+/** The same of a body that describes a failure. */
 const faultLimitBytes = 64 * 1024;
 
 /** Sends requests to one server. Bodies are always read to their end or given up, so no connection stays behind. */
@@ -33,26 +39,6 @@ export class UpstreamClient {
     this.address = address;
     this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
     this.#clock = clock;
-  }
-
-  /** The response to a GET, with its JSON; throws `RequestFailure`. */
-  async getJson(
-    url: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly json: unknown; readonly headers: Headers }> {
-    const response = await this.#send(url, { headers: this.#headers, signal });
-    const text = await this.readText(response);
-    try {
-      return { json: JSON.parse(text), headers: response.headers };
-    } catch (error) {
-      throw new RequestFailure(
-        {
-          broke: false,
-          words: `What answers at ${url} is no OpenAI-compatible server: it sent ${describeBody(response)} instead of JSON. Check the address and the port.`,
-        },
-        { cause: error },
-      );
-    }
   }
 
   /**
@@ -97,7 +83,7 @@ export class UpstreamClient {
       response = await fetch(url, { ...init, redirect: "manual" });
     } catch (error) {
       init.signal?.throwIfAborted();
-      if (!readConnectionFault(error, this.address.base).broke) throw this.#failed(error);
+      if (!readConnectionFault(error).broke) throw this.#failed(error);
       try {
         response = await fetch(url, { ...init, redirect: "manual" });
       } catch (again) {
@@ -111,13 +97,20 @@ export class UpstreamClient {
   }
 
   #failed(error: unknown): RequestFailure {
-    return new RequestFailure(readConnectionFault(error, this.address.base), { cause: error });
+    return connectionFailure(error, this.address.base);
   }
 }
 
+/** What `fetch`, or reading a body, has thrown, as a failed request to the server at `base`. */
+export function connectionFailure(error: unknown, base: string): RequestFailure {
+  const fault = readConnectionFault(error);
+  const words = cannotUse(base, fault).replace(/^c/, "C");
+  return new RequestFailure({ broke: fault.broke, words }, { cause: error });
+}
+
 /** What kind of body came, for messages. */
-export function describeBody(response: Response): string {
-  const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+export function describeBody(headers: Headers): string {
+  const type = mediaTypeOf(headers);
   if (type === "text/html") return "a web page";
   return /^[\w.+-]+\/[\w.+-]+$/.test(type) ? type : "a body of no known type";
 }

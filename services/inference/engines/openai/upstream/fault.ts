@@ -1,4 +1,4 @@
-import { parseJson } from "../../upstream/parse-json.ts";
+import { parseJson } from "../../upstream/json.ts";
 import { upstreamText } from "../../upstream/upstream-text.ts";
 
 /** What an upstream said of its failure, whichever of the many forms it used. */
@@ -14,7 +14,7 @@ export interface UpstreamFault {
   readonly param: string | undefined;
   /** When another try makes sense, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Tokens of the prompt and of the context, when the prompt does not fit and it tells. */
+  /** Tokens of the prompt and of the context, when the prompt does not fit and it says so. */
   readonly promptTokens: number | undefined;
   readonly contextTokens: number | undefined;
 }
@@ -30,7 +30,7 @@ export function readHttpFault(status: number, headers: Headers, text: string, no
 }
 
 /**
- * A failure inside a body that came with status 200, or undefined when the value tells of none: OpenAI's
+ * A failure inside a body that came with status 200, or undefined when the value is none: OpenAI's
  * `{"error": {…}}`, TGI's `{"error": "…"}`, vLLM's flat `{"object": "error", …}`, and what comes under
  * `event: error`. `"error": null` is no failure.
  */

@@ -25,7 +25,7 @@ const optional: readonly OptionalMember[] = [
   { name: "encoding_format" },
   // Of more calls than were asked for only the first goes out in any case.
   { name: "parallel_tool_calls" },
-  // A server that knows no such question may go on with the assistant's turn by itself.
+  // A server that knows no such question may continue the assistant's turn by itself.
   { name: "continue_final_message", ifUnknown: true },
   { name: "add_generation_prompt", ifUnknown: true },
   { name: "reasoning_effort", byValue: true },

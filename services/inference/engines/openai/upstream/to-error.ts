@@ -15,7 +15,7 @@ export interface FailedRequest {
 
 /**
  * A failure of the upstream as the mesh's own. The caller reads what concerns the caller; what only the provider
- * can mend is the error's cause, which the node logs.
+ * can fix is the error's cause, which the node logs.
  *
  * | upstream | here |
  * |---|---|

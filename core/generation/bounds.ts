@@ -1,0 +1,25 @@
+const largestUint32 = 0xffff_ffff;
+
+/** The least and the largest value of each number in a generation, both included. */
+export const bounds = {
+  temperature: [0, 2],
+  topP: [0, 1],
+  minP: [0, 1],
+  frequencyPenalty: [-2, 2],
+  presencePenalty: [-2, 2],
+  logitBias: [-100, 100],
+  maxTokens: [1, largestUint32],
+  timeoutMs: [1, largestUint32],
+  topLogprobs: [0, 20],
+  tokenId: [0, largestUint32],
+  seed: [-(2 ** 63), 2 ** 63],
+} as const;
+
+/** A repetition penalty is above this. */
+export const repetitionPenaltyAbove = 0;
+
+/** The most texts that end an answer. */
+export const mostStops = 4;
+
+/** A whole number of at least 0 as a field of 32 bits holds it; for limits that nothing can reach anyway. */
+export const toUint32 = (value: number): number => Math.min(value, largestUint32);

@@ -1,0 +1,27 @@
+import type { Clock } from "../clock.ts";
+import { MeshError } from "../errors/mesh-error.ts";
+import { linkSignal } from "./link-signal.ts";
+import { orAborted } from "./or-aborted.ts";
+
+/**
+ * Runs `attempt` under a signal that follows `outer` and aborts with `deadline` after `limitMs`. Rejects at once
+ * when that signal aborts, even when the attempt is slow to notice.
+ */
+export async function within<T>(
+  clock: Clock,
+  limitMs: number,
+  outer: AbortSignal,
+  attempt: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  outer.throwIfAborted();
+  const scope = linkSignal(outer);
+  const timer = clock.after(limitMs, () =>
+    scope.abort(new MeshError("deadline", `There was no answer within ${limitMs} ms.`)),
+  );
+  try {
+    return await orAborted(attempt(scope.signal), scope.signal);
+  } finally {
+    timer.cancel();
+    scope.unlink();
+  }
+}

@@ -1,0 +1,103 @@
+import type { GrammarBuilder } from "./grammar-builder.ts";
+
+/** A schema that is no boolean. */
+export type SchemaObject = Readonly<Record<string, unknown>>;
+
+/** What the parts of the compiler share. */
+export interface Compilation {
+  readonly grammar: GrammarBuilder;
+  /** An expression for the JSON text of the values that a schema allows, as one item. */
+  compile(schema: unknown, path: string): string;
+  /**
+   * Reports keywords that a grammar cannot enforce, where the schema has them: an error in strict mode, ignored
+   * otherwise.
+   */
+  unenforced(schema: SchemaObject, path: string, keywords: readonly string[]): void;
+}
+
+/** A JSON schema that no grammar can be made from. */
+export class SchemaError extends Error {
+  override readonly name = "SchemaError";
+  /** Where in the schema, as a JSON pointer; empty for the schema itself. */
+  readonly path: string;
+
+  /** `reason` completes the sentence "the schema at … ". */
+  constructor(path: string, reason: string) {
+    super(`${path === "" ? "the schema" : `the schema at ${path}`} ${reason}`);
+    this.path = path;
+  }
+}
+
+/** The value of a keyword that counts something: a whole number of at least 0, or undefined. */
+export function count(schema: SchemaObject, keyword: string, path: string): number | undefined {
+  const value = schema[keyword];
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
+  throw new SchemaError(path, `has a ${keyword} that is no whole number of at least 0`);
+}
+
+/** The value of a keyword that is a number, or undefined. */
+export function number(schema: SchemaObject, keyword: string, path: string): number | undefined {
+  const value = schema[keyword];
+  // `exclusiveMinimum: false` of the fourth draft.
+  if (value === undefined || value === false) return undefined;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new SchemaError(path, `has a ${keyword} that is no number`);
+}
+
+/** The value of a keyword that is a list, or undefined. */
+export function list(schema: SchemaObject, keyword: string, path: string): readonly unknown[] | undefined {
+  const value = schema[keyword];
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) return value;
+  throw new SchemaError(path, `has a keyword \`${keyword}\` that is no list`);
+}
+
+/** The value of a keyword that maps names to schemas, or undefined. */
+export function map(schema: SchemaObject, keyword: string, path: string): SchemaObject | undefined {
+  const value = schema[keyword];
+  if (value === undefined) return undefined;
+  if (isObject(value)) return value;
+  throw new SchemaError(path, `has a keyword \`${keyword}\` that is no object`);
+}
+
+/** Whether a value is a JSON object. */
+export const isObject = (value: unknown): value is SchemaObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The types that a schema allows, said or implied; undefined for all. */
+export function typesOf(schema: SchemaObject): unknown[] | undefined {
+  const said = schema.type ?? impliedType(schema);
+  if (said === undefined) return undefined;
+  const types = Array.isArray(said) ? said : [said];
+  return schema.nullable === true && !types.includes("null") ? [...types, "null"] : types;
+}
+
+function impliedType(schema: SchemaObject): string | undefined {
+  return Object.entries(keywordsOfTypes).find(([, keywords]) =>
+    keywords.some((keyword) => schema[keyword] !== undefined),
+  )?.[0];
+}
+
+const keywordsOfTypes: Readonly<Record<string, readonly string[]>> = {
+  object: ["properties", "additionalProperties", "required", "patternProperties"],
+  array: ["items", "prefixItems", "minItems", "maxItems"],
+  string: ["pattern", "minLength", "maxLength", "format"],
+  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+};
+
+/** Whether a value is of a type of JSON schema; whole numbers are numbers, too. */
+export function isOfType(value: unknown, type: unknown): boolean {
+  switch (type) {
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return isObject(value);
+    case "integer":
+      return Number.isInteger(value);
+    default:
+      return typeof value === type;
+  }
+}

@@ -1,2 +1,0 @@
-/** How models mark their thoughts: Qwen, DeepSeek and those made after them. */
-export const thinkingMarks = { begin: "<think>", end: "</think>" } as const;

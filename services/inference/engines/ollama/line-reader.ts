@@ -1,0 +1,202 @@
+import type { z } from "zod";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { finishedEvent, textEvent } from "../../../../core/generation/events.ts";
+import {
+  type Delta,
+  FinishReason,
+  type GenerationEvent,
+  type TokenLogprob,
+} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
+import { StopFilter } from "../text/stop-filter.ts";
+import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
+import { readTokenLogprob } from "../upstream/logprobs.ts";
+import { newCallId, toolCallDelta } from "../upstream/tool-call-delta.ts";
+import type { chatLineSchema, generateLineSchema, OllamaToolCall } from "./api.ts";
+
+/** How an answer is to be read. */
+export interface ReadingPlan {
+  /** For failures. */
+  readonly model: string;
+  /** White space that stood before this answer, and that the model may write once more. */
+  readonly spaceBefore: string;
+  readonly stop: readonly string[];
+  readonly maxTokens: number;
+  /** Alternatives for each token. */
+  readonly topLogprobs: number;
+  /** Calls beyond this number are dropped. */
+  readonly maxCalls: number;
+  /**
+   * Looks at a call that the model makes of itself: throws `engine_failed` when the function may not be called here, or
+   * when it is strict and its arguments do not match, for nothing held the model to them.
+   */
+  readonly checkCall?: (name: string, argumentsJson: string) => void;
+  /** Set when the text is a call. */
+  readonly forced?: ForcedCall;
+  /** Whether a whole text, or the whole arguments of the call that is named, has the form that was asked for. */
+  readonly matches?: (name: string, text: string) => boolean;
+}
+
+/** One line of `/api/chat` or `/api/generate`. */
+export interface AnswerLine {
+  readonly text: string;
+  readonly thinking: string;
+  readonly toolCalls: readonly OllamaToolCall[];
+  readonly logprobs: TokenLogprob[];
+  readonly done: boolean;
+  /** Only with `done`: `stop` or `length`; missing from some builds. */
+  readonly doneReason: string;
+  readonly promptTokens: number | undefined;
+  readonly completionTokens: number | undefined;
+}
+
+/** Turns the lines of one answer into events. */
+export class LineReader {
+  readonly #plan: ReadingPlan;
+  readonly #overlap: OverlapTrimmer;
+  readonly #stops: StopFilter;
+  readonly #forced: ForcedCallReader | undefined;
+  readonly #callIds = new Set<string>();
+  /** Everything that must have a form in the end. */
+  #formed = "";
+  /** Lines with something in them: Ollama sends one for each token that shows, never more. */
+  #pieces = 0;
+  #reasoningPieces = 0;
+  /** Tokens by Ollama's own count; undefined before the last line. */
+  #counted: number | undefined;
+
+  constructor(plan: ReadingPlan) {
+    this.#plan = plan;
+    this.#overlap = new OverlapTrimmer(plan.spaceBefore);
+    this.#stops = new StopFilter(plan.stop);
+    this.#forced = plan.forced?.reader();
+  }
+
+  /** The stop text that was met; nothing more is to be read then. */
+  get met(): string {
+    return this.#stops.met;
+  }
+
+  /**
+   * Whether a line is beyond the limit, so that the answer ends before it. Ollama keeps to the limit but where a model
+   * thinks before it answers in a form: that is two answers to it, and each may be so long (server/routes.go,
+   * structuredOutputsState).
+   */
+  isBeyondLimit(line: AnswerLine): boolean {
+    return !line.done && showsSomething(line) && this.#pieces >= this.#plan.maxTokens;
+  }
+
+  /** What a line shows; a sign of life when it is nothing. */
+  take(line: AnswerLine): GenerationEvent {
+    const { text, thinking, toolCalls, logprobs, completionTokens } = line;
+    if (showsSomething(line)) this.#pieces++;
+    if (thinking !== "") this.#reasoningPieces++;
+    this.#counted ??= completionTokens;
+    const event = textEvent("", []);
+    const delta = event.event.value as Delta;
+    delta.reasoning = thinking;
+    const fresh = this.#overlap.push(text);
+    if (fresh !== "" || text === "") delta.logprobs = logprobs;
+    if (this.#forced === undefined) {
+      delta.text = this.#stops.push(fresh);
+      if (this.#plan.matches !== undefined) this.#formed += delta.text;
+      for (const call of toolCalls) this.#addCall(delta, call);
+    } else this.#addForced(delta, this.#forced, fresh);
+    return event;
+  }
+
+  /** What was held back, and the end. `promptTokens` as Ollama counts them. */
+  *finish(doneReason: string, promptTokens: number): Generator<GenerationEvent> {
+    const rest = this.met === "" ? this.#stops.flush() : "";
+    if (rest !== "") yield textEvent(rest, []);
+    if (this.#plan.matches !== undefined) this.#formed += rest;
+    const completionTokens = Math.min(Math.max(this.#pieces, this.#counted ?? 0), this.#plan.maxTokens);
+    const reason = this.#reason(doneReason);
+    if (reason !== FinishReason.LENGTH && this.met === "") this.#checkForm();
+    yield finishedEvent(
+      reason,
+      {
+        promptTokens: this.#promptTokens(promptTokens),
+        completionTokens,
+        cachedTokens: 0,
+        reasoningTokens: Math.min(this.#reasoningPieces, completionTokens),
+      },
+      this.met,
+    );
+  }
+
+  /**
+   * Where Ollama counts less than it has shown it has counted the second of two answers alone, to which the reasoning of
+   * the first is part of the prompt.
+   */
+  #promptTokens(counted: number): number {
+    const isOfSecond = this.#counted !== undefined && this.#counted < this.#pieces;
+    return isOfSecond ? Math.max(1, counted - this.#reasoningPieces) : counted;
+  }
+
+  #reason(doneReason: string): FinishReason {
+    if (this.met !== "") return FinishReason.STOP;
+    if (doneReason === "length") return FinishReason.LENGTH;
+    if (doneReason !== "stop" && doneReason !== "")
+      throw this.#failed(`ended its answer with \`${doneReason.slice(0, 40)}\` instead of an answer`);
+    return this.#forced !== undefined || this.#callIds.size > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+  }
+
+  #checkForm(): void {
+    const { matches } = this.#plan;
+    const isCall = this.#callIds.size > 0 && this.#forced === undefined;
+    if (matches === undefined || isCall || matches(this.#forced?.name ?? "", this.#formed)) return;
+    throw this.#failed("did not keep to the form that was asked for");
+  }
+
+  #addCall(delta: Delta, { id, function: { name, arguments: given } }: OllamaToolCall): void {
+    if (this.#callIds.size >= this.#plan.maxCalls) return;
+    const argumentsJson = JSON.stringify(given ?? {});
+    this.#plan.checkCall?.(name, argumentsJson);
+    const index = this.#callIds.size;
+    delta.toolCalls.push(toolCallDelta(index, this.#newId(id ?? ""), name, argumentsJson));
+  }
+
+  #addForced(delta: Delta, reader: ForcedCallReader, text: string): void {
+    const piece = reader.push(text);
+    if (piece === undefined) return;
+    const { name, argumentsJson } = piece;
+    this.#formed += argumentsJson;
+    delta.toolCalls.push(toolCallDelta(0, name === "" ? "" : this.#newId(""), name, argumentsJson));
+  }
+
+  /** Ollama's own id where it gives one, else one of ours. */
+  #newId(given: string): string {
+    const id = given === "" || this.#callIds.has(given) ? newCallId() : given;
+    this.#callIds.add(id);
+    return id;
+  }
+
+  #failed(what: string): MeshError {
+    return new MeshError("engine_failed", `\`${this.#plan.model}\` ${what}.`);
+  }
+}
+
+const showsSomething = ({ text, thinking, toolCalls }: AnswerLine): boolean =>
+  text !== "" || thinking !== "" || toolCalls.length > 0;
+
+/** A line of either endpoint in one form. */
+export function toAnswerLine(
+  line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>,
+  topLogprobs: number,
+): AnswerLine {
+  const said = "response" in line ? { ...line, content: line.response } : messageOf(line);
+  return {
+    text: said.content ?? "",
+    thinking: said.thinking ?? "",
+    toolCalls: "tool_calls" in said ? (said.tool_calls ?? []) : [],
+    logprobs: (line.logprobs ?? []).map((logprob) => readTokenLogprob(logprob, topLogprobs)),
+    done: line.done,
+    doneReason: line.done_reason ?? "",
+    promptTokens: line.prompt_eval_count ?? undefined,
+    completionTokens: line.eval_count ?? undefined,
+  };
+}
+
+const messageOf = (line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>) =>
+  "message" in line && line.message ? line.message : { content: "", thinking: "" };

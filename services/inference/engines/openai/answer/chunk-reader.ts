@@ -1,0 +1,209 @@
+import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import { finishedEvent } from "../../../../../core/generation/events.ts";
+import {
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+  type TokenLogprob,
+  type ToolCallDelta,
+  ToolChoice_Mode,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
+import { StopFilter } from "../../text/stop-filter.ts";
+import type { ForcedCallReader } from "../../upstream/forced-call.ts";
+import { members, parseJson } from "../../upstream/json.ts";
+import type { Job } from "../connection.ts";
+import { callableTools } from "../request/forms.ts";
+import { CallAssembler } from "./call-assembler.ts";
+import { type Chunk, readChunk } from "./chunk.ts";
+import { formFault } from "./form-fault.ts";
+import { UsageCounter } from "./usage-counter.ts";
+
+/**
+ * Makes the mesh's events out of a stream's chunks:
+ *
+ *     open ──finish reason──▶ closing ──usage, [DONE] or the end──▶ over
+ *       └──stop text met, which the server does not know of────────▶──┘
+ *
+ * A stream that ends while it is open, without `[DONE]`, was cut off: a failure. `[DONE]` without a finish reason is
+ * an end like any other.
+ */
+export class ChunkReader {
+  readonly #generation: Generation;
+  readonly #overlap: OverlapTrimmer;
+  readonly #forced: ForcedCallReader | undefined;
+  readonly #unforced: Set<string>;
+  readonly #stops: StopFilter;
+  readonly #calls: CallAssembler;
+  readonly #usage: UsageCounter;
+  readonly #callable: ReadonlySet<string>;
+  readonly #text = new WholeCharacters();
+  readonly #reasoning = new WholeCharacters();
+  /** The text so far, where its form will be looked at. */
+  #written = "";
+  #reason: FinishReason | undefined;
+  #isOver = false;
+
+  constructor({
+    generation,
+    partial,
+    forced,
+    server,
+  }: Pick<Job, "generation" | "partial" | "forced" | "server">) {
+    this.#unforced = server.unforced;
+    this.#generation = generation;
+    this.#overlap = new OverlapTrimmer(partial?.again ?? "", partial?.sent);
+    this.#forced = forced?.reader();
+    this.#stops = new StopFilter(generation.limits?.stop ?? []);
+    this.#calls = new CallAssembler(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
+    this.#usage = new UsageCounter(generation);
+    this.#callable = new Set(callableTools(generation).map(({ name }) => name));
+  }
+
+  /** True once `finished` has been given. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** True when a stop text was met: the server does not know, and continues. */
+  get isCut(): boolean {
+    return this.#stops.hit;
+  }
+
+  /** True once nothing but the last word on usage can follow. */
+  get isClosing(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** The events that a chunk brings. Throws `engine_failed`. */
+  push(value: unknown): GenerationEvent[] {
+    const read = readChunk(value);
+    const text = this.#overlap.push(read.text);
+    // Tokens of what was there before were reported then.
+    const fresh = { ...read, text, logprobs: text === "" && read.text !== "" ? [] : read.logprobs };
+    const chunk = this.#forced === undefined ? fresh : toForcedChunk(fresh, this.#forced);
+    this.#usage.push(chunk);
+    if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
+    const events = this.#readDelta(chunk);
+    if (this.#stops.hit) events.push(this.#finish(FinishReason.STOP));
+    else if (this.#reason !== undefined && members(chunk.members.usage).completion_tokens !== undefined)
+      events.push(...this.#end(this.#reason));
+    return events;
+  }
+
+  /** The events that remain once the stream says that it is done, or has ended. Throws `engine_failed`. */
+  end(isDone: boolean): GenerationEvent[] {
+    if (this.#reason === undefined && !isDone) throw this.#failed("broke off in the middle of an answer");
+    return this.#end(this.#reason ?? FinishReason.STOP);
+  }
+
+  #readDelta(chunk: Chunk): GenerationEvent[] {
+    const toolCalls = this.#calls.push(chunk.calls);
+    if (toolCalls.some(({ name }) => name !== "" && !this.#callable.has(name)))
+      throw this.#failed("called a function that it was not given");
+    let text = this.#stops.push(this.#text.push(chunk.text));
+    // A stop text does not reach across a call.
+    if (toolCalls.length > 0 && !this.#stops.hit) text += this.#stops.flush();
+    if (this.#generation.outputFormat !== undefined) this.#written += text;
+    const top = this.#generation.logprobs?.top;
+    const logprobs =
+      top === undefined ? [] : chunk.logprobs.map((entry) => ({ ...entry, top: entry.top.slice(0, top) }));
+    const reasoning = this.#reasoning.push(chunk.reasoning);
+    return toDelta(text, reasoning, this.#stops.hit ? [] : toolCalls, logprobs);
+  }
+
+  #end(reason: FinishReason): GenerationEvent[] {
+    const rest = this.#stops.flush();
+    this.#written += rest;
+    const events = toDelta(rest, "", this.#calls.end(), []);
+    return [...events, this.#finish(reason)];
+  }
+
+  #finish(given: FinishReason): GenerationEvent {
+    this.#isOver = true;
+    const isOwnEnd = given === FinishReason.STOP || given === FinishReason.TOOL_CALLS;
+    const reason = isOwnEnd ? this.#ownEnd() : given;
+    if (isOwnEnd && !this.#stops.hit) this.#checkForm();
+    return finishedEvent(reason, this.#usage.usage(reason), this.#stops.met);
+  }
+
+  /** What the request asks for is not weakened: an answer that ended of itself has that form, or is a failure. */
+  #checkForm(): void {
+    const calls = this.#calls.opened;
+    const isForced = this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
+    if (isForced && this.#callable.size > 0 && calls.length === 0) {
+      this.#unforced.add(this.#generation.model);
+      throw this.#failed("answered without the call that it was made to make");
+    }
+    if (
+      this.#forced !== undefined &&
+      calls.some(({ argumentsJson }) => parseJson(argumentsJson) === undefined)
+    )
+      throw this.#failed("made a call whose arguments are no JSON");
+    const fault = formFault(this.#generation, this.#written, calls);
+    if (fault !== undefined) throw this.#failed(fault);
+  }
+
+  /** Servers say `stop` behind calls, or `tool_calls` without one. */
+  #ownEnd(): FinishReason {
+    return this.#calls.opened.length > 0 && !this.#stops.hit ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+  }
+
+  #readReason(written: string): FinishReason {
+    const reason = reasons[written];
+    if (reason === undefined) throw this.#failed("ended its answer for a reason of its own");
+    return reason;
+  }
+
+  #failed(what: string): MeshError {
+    return new MeshError("engine_failed", `The engine of \`${this.#generation.model}\` ${what}.`);
+  }
+}
+
+/** Why answers end, in the words of OpenAI, TGI and Mistral. What else there is (`error`, `abort`) is a failure. */
+const reasons: Readonly<Record<string, FinishReason>> = {
+  stop: FinishReason.STOP,
+  eos_token: FinishReason.STOP,
+  stop_sequence: FinishReason.STOP,
+  length: FinishReason.LENGTH,
+  model_length: FinishReason.LENGTH,
+  tool_calls: FinishReason.TOOL_CALLS,
+  function_call: FinishReason.TOOL_CALLS,
+  content_filter: FinishReason.CONTENT_FILTER,
+};
+
+/** One delta, or none when there is nothing in it. */
+function toDelta(
+  text: string,
+  reasoning: string,
+  toolCalls: ToolCallDelta[],
+  logprobs: TokenLogprob[],
+): GenerationEvent[] {
+  if (text === "" && reasoning === "" && toolCalls.length === 0 && logprobs.length === 0) return [];
+  const value = { ...emptyDelta, tokenIds: [], text, reasoning, toolCalls, logprobs };
+  return [{ $typeName: "cxmpute.generation.v1.GenerationEvent", event: { case: "delta", value } }];
+}
+
+const emptyDelta = { $typeName: "cxmpute.generation.v1.Delta" } as const;
+
+/** The chunk of an answer that is a call: with the piece of the call that its text is, in place of the text. */
+function toForcedChunk(chunk: Chunk, reader: ForcedCallReader): Chunk {
+  const piece = reader.push(chunk.text);
+  return { ...chunk, text: "", calls: piece === undefined ? [] : [{ index: 0, id: "", ...piece }] };
+}
+
+/** Joins text that was cut within a character: half a surrogate pair at the end waits for its other half. */
+class WholeCharacters {
+  #held = "";
+
+  /** The whole characters of what was held and what came. */
+  push(text: string): string {
+    if (text === "") return "";
+    const all = this.#held + text;
+    const end = isHighSurrogate(all.charCodeAt(all.length - 1)) ? all.length - 1 : all.length;
+    this.#held = all.slice(end);
+    return all.slice(0, end);
+  }
+}
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;

@@ -1,0 +1,104 @@
+import {
+  FinishReason,
+  type Generation,
+  type Usage,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { count, type Members, members } from "../../upstream/json.ts";
+import type { Chunk } from "./chunk.ts";
+
+/** Counts as a server reported them; what it left out is undefined. */
+interface Reported {
+  readonly prompt: number | undefined;
+  readonly completion: number | undefined;
+  readonly cached: number | undefined;
+  readonly reasoning: number | undefined;
+}
+
+/**
+ * Counts the tokens of an answer. What the server says counts, its last word most: `usage`, or llama-server's
+ * `timings`, which come with each token. Where it says nothing, each chunk with something in it counts as one token
+ * (so most servers send them), or as many as it has words (a mesh puts tokens together under load), and four bytes of
+ * the prompt count as one.
+ */
+export class UsageCounter {
+  readonly #generation: Generation;
+  #reported: Reported | undefined;
+  #counted = 0;
+  #reasoningTokens = 0;
+
+  constructor(generation: Generation) {
+    this.#generation = generation;
+  }
+
+  /** Takes what a chunk reports. */
+  push({ text, reasoning, calls, members: chunk }: Chunk): void {
+    const reasoningTokens = leastTokens(reasoning);
+    this.#reasoningTokens += reasoningTokens;
+    this.#counted += reasoningTokens + leastTokens(text);
+    if (calls.length > 0) this.#counted++;
+    this.#reported = readUsage(chunk) ?? readTimings(chunk) ?? this.#reported;
+  }
+
+  /** The usage of an answer that ended so; never more than the limit. */
+  usage(reason: FinishReason): Omit<Usage, "$typeName" | "$unknown"> {
+    const limit = this.#generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
+    const counted = reason === FinishReason.LENGTH && Number.isFinite(limit) ? limit : this.#counted;
+    const completionTokens = Math.min(this.#reported?.completion || counted, limit);
+    return {
+      promptTokens: this.#reported?.prompt || estimatePrompt(this.#generation),
+      completionTokens,
+      cachedTokens: this.#reported?.cached ?? 0,
+      reasoningTokens: Math.min(this.#reported?.reasoning ?? this.#reasoningTokens, completionTokens),
+    };
+  }
+}
+
+/** Tokens that a text has at least: hardly any token spans words. */
+const leastTokens = (text: string): number =>
+  text === "" ? 0 : Math.max(1, text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0);
+
+function readUsage(chunk: Members): Reported | undefined {
+  const usage = members(chunk.usage);
+  const completion = count(usage.completion_tokens);
+  if (completion === undefined) return undefined;
+  return {
+    prompt: count(usage.prompt_tokens),
+    completion,
+    cached: count(members(usage.prompt_tokens_details).cached_tokens),
+    // SGLang has it one level up.
+    reasoning:
+      count(members(usage.completion_tokens_details).reasoning_tokens) ?? count(usage.reasoning_tokens),
+  };
+}
+
+function readTimings(chunk: Members): Reported | undefined {
+  const timings = members(chunk.timings);
+  const completion = count(timings.predicted_n);
+  const read = count(timings.prompt_n);
+  if (completion === undefined || read === undefined) return undefined;
+  const cached = count(timings.cache_n) ?? 0;
+  return { prompt: read + cached, completion, cached, reasoning: undefined };
+}
+
+/** Bytes of a prompt that count as one token, where the tokens were not counted. */
+const bytesPerToken = 4;
+
+function estimatePrompt({ messages, rawPrompt, tools, embedding, resume }: Generation): number {
+  const raw = [...(rawPrompt === undefined ? [] : [rawPrompt]), ...(embedding?.inputs ?? [])];
+  const tokens = raw.reduce(
+    (sum, { prompt }) => sum + (prompt.case === "tokens" ? prompt.value.ids.length : 0),
+    0,
+  );
+  const texts = [
+    resume?.text ?? "",
+    ...raw.map(({ prompt }) => (prompt.case === "text" ? prompt.value : "")),
+    ...messages.flatMap(({ parts, reasoning }) => [
+      reasoning,
+      ...parts.map(({ part }) => (part.case === "text" ? part.value : "")),
+    ]),
+    ...messages.flatMap(({ toolCalls }) => toolCalls.map(({ name, argumentsJson }) => name + argumentsJson)),
+    ...tools.map(({ name, description, parametersJson }) => name + description + parametersJson),
+  ];
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  return Math.max(1, tokens + Math.ceil(bytes / bytesPerToken));
+}

@@ -1,0 +1,47 @@
+import type { Clock } from "../../../../core/clock.ts";
+import { linkSignal } from "../../../../core/streams/link-signal.ts";
+
+/** How long an answer counts for all who ask, in milliseconds. */
+const freshMs = 300;
+/** How long the server has to answer, in milliseconds; a generation may be silent for little longer. */
+const patienceMs = 800;
+
+/** Whether a server answers at all: one cheap question at a time for all generations that wait. */
+export class HealthCheck {
+  readonly #answers: (signal: AbortSignal) => Promise<boolean>;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  #asking: Promise<boolean> | undefined;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+
+  /** `answers` asks the server; what it throws counts as no. `signal` ends with the engine. */
+  constructor(answers: (signal: AbortSignal) => Promise<boolean>, clock: Clock, signal: AbortSignal) {
+    this.#answers = answers;
+    this.#clock = clock;
+    this.#signal = signal;
+  }
+
+  /** Never rejects. */
+  readonly isAlive = (): Promise<boolean> => {
+    if (this.#clock.now() - this.#answeredAt < freshMs) return Promise.resolve(true);
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  };
+
+  async #ask(): Promise<boolean> {
+    const scope = linkSignal(this.#signal);
+    const timer = this.#clock.after(patienceMs, () => scope.abort());
+    try {
+      const isAlive = await this.#answers(scope.signal);
+      if (isAlive) this.#answeredAt = this.#clock.now();
+      return isAlive;
+    } catch {
+      return false;
+    } finally {
+      timer.cancel();
+      scope.unlink();
+    }
+  }
+}

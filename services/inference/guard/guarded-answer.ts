@@ -1,0 +1,265 @@
+import { type Clock, longestTimerMs, type Timer } from "../../../core/clock.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { signOfLife, startedEvent } from "../../../core/generation/events.ts";
+import { beatMs } from "../../../core/relay/contract.ts";
+import type {
+  FinishReason,
+  Generation,
+  GenerationEvent,
+  Usage,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Engine } from "../engine.ts";
+import { AnswerCheck } from "./answer-check.ts";
+import type { Slots, SlotTicket } from "./slots.ts";
+
+/** Where a generation goes once it is admitted. */
+export interface Admission {
+  readonly engine: Engine;
+  readonly slots: Slots;
+  /** Of the served model. */
+  readonly fingerprint: string;
+}
+
+/** What became of one answer; nothing in it tells what was asked or answered. */
+export interface AnswerRecord {
+  readonly generation: Generation;
+  /** Why it finished, or the error that ended it. */
+  readonly outcome: FinishReason | MeshError;
+  /** As in `finished`; absent when it failed. */
+  readonly usage: Usage | undefined;
+  /** Tokens whose ids were handed over. */
+  readonly givenTokens: number;
+  /** From the first read until it held a slot, in milliseconds; absent when it never did. */
+  readonly queuedMs: number | undefined;
+  /** From the first read until the first delta that shows something, in milliseconds. */
+  readonly firstTokenMs: number | undefined;
+  /** From the first read to the end, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What an answer needs. */
+export interface AnswerOptions {
+  readonly generation: Generation;
+  readonly signal: AbortSignal;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  /** Says where the generation goes, or throws why it goes nowhere. */
+  readonly admit: (generation: Generation) => Admission;
+  /** Called at the first read. */
+  readonly onBegin: (answer: GuardedAnswer) => void;
+  /** Called once, when nothing is held any more. */
+  readonly onEnd: (answer: GuardedAnswer, record: AnswerRecord) => void;
+}
+
+/**
+ * One answer, from admission to its end, read like any event stream:
+ *
+ *     unread ──read──▶ waiting ──slot free──▶ running ──finished──▶ ended
+ *                         └───────abort, deadline, leaving, fault──────▲
+ *
+ * Nothing is held before the first read. `started` is the first event, as soon as the generation is admitted;
+ * while it waits for a slot, empty deltas every `beatMs` are its signs of life; from then on the engine's events
+ * are. The engine's own `started` is checked and goes no further.
+ *
+ * Whatever ends it frees the slot in the same turn, even when the engine is slow to notice. One iterator instead
+ * of layers, because each layer costs half a microsecond per token.
+ */
+export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, undefined> {
+  readonly #options: AnswerOptions;
+  readonly #check: AnswerCheck;
+  /** Aborts the engine. */
+  readonly #engineScope = new AbortController();
+  #stage: "unread" | "waiting" | "running" | "ended" = "unread";
+  #reader: Reader | undefined;
+  #failure: MeshError | undefined;
+  #admission: Admission | undefined;
+  #ticket: SlotTicket | undefined;
+  #beat: Timer | undefined;
+  #deadline: Timer | undefined;
+  #events: AsyncIterator<GenerationEvent> | undefined;
+  #begunAt = 0;
+  #queuedMs: number | undefined;
+  #firstTokenMs: number | undefined;
+
+  constructor(options: AnswerOptions) {
+    this.#options = options;
+    this.#check = new AnswerCheck(options.generation);
+  }
+
+  /** Tokens of the answer so far, without those that another node gave; see `AnswerCheck`. */
+  get tokensSoFar(): number {
+    return this.#check.tokensSoFar;
+  }
+
+  /** Must not be called again before the last call has settled. */
+  next(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    if (this.#stage === "unread") return this.#begin();
+    if (this.#stage === "ended") {
+      if (this.#failure === undefined) return Promise.resolve({ value: undefined, done: true });
+      const failure = this.#failure;
+      this.#failure = undefined;
+      return Promise.reject(failure);
+    }
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      if (this.#stage === "running") this.#pull();
+    });
+  }
+
+  /** The reader leaves. */
+  return(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    if (this.#stage === "unread") this.#stage = "ended";
+    this.#failure = undefined;
+    this.#end(new MeshError("cancelled", "The reader of the answer left."));
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Ends the answer with an error; harmless when it has ended. */
+  fail(error: MeshError): void {
+    if (this.#stage === "ended") return;
+    if (this.#reader === undefined) this.#failure = error;
+    else this.#reader.reject(error);
+    this.#reader = undefined;
+    this.#end(error);
+  }
+
+  #begin(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    const { generation, signal, nodeId, clock, admit, onBegin } = this.#options;
+    this.#stage = "waiting";
+    this.#begunAt = clock.now();
+    onBegin(this);
+    try {
+      if (signal.aborted) throw abortError(signal.reason);
+      this.#admission = admit(generation);
+      this.#ticket = this.#admission.slots.take(this.#onRunning, generation.resume?.beingRead);
+    } catch (error) {
+      this.fail(toMeshError(error));
+      return this.next();
+    }
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    const timeoutMs = generation.limits?.timeoutMs;
+    if (timeoutMs !== undefined)
+      this.#deadline = clock.after(Math.min(timeoutMs, longestTimerMs), this.#onDeadline);
+    if (this.#ticket.running) this.#run();
+    else this.#beat = clock.every(beatMs, this.#onBeat);
+    return Promise.resolve({ value: startedEvent(nodeId, this.#admission.fingerprint), done: false });
+  }
+
+  #run(): void {
+    this.#stage = "running";
+    this.#beat?.cancel();
+    this.#queuedMs = this.#options.clock.now() - this.#begunAt;
+  }
+
+  #pull(): void {
+    try {
+      this.#events ??= this.#admission!.engine.generate(this.#options.generation, this.#engineScope.signal)[
+        Symbol.asyncIterator
+      ]();
+      this.#events.next().then(this.#onResult, this.#onEngineError);
+    } catch (error) {
+      this.#onEngineError(error);
+    }
+  }
+
+  readonly #onRunning = (): void => {
+    this.#run();
+    if (this.#reader !== undefined) this.#pull();
+  };
+
+  readonly #onResult = (result: IteratorResult<GenerationEvent, unknown>): void => {
+    if (this.#stage === "ended") return;
+    try {
+      if (result.done) this.fail(this.#check.incomplete());
+      else this.#give(this.#check.accept(result.value));
+    } catch (error) {
+      this.#onEngineError(error);
+    }
+  };
+
+  #give(event: GenerationEvent): void {
+    if (event.event.case === "started") {
+      this.#pull();
+      return;
+    }
+    if (this.#firstTokenMs === undefined && this.#check.shown)
+      this.#firstTokenMs = this.#options.clock.now() - this.#begunAt;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (event.event.case === "finished") this.#end(event.event.value.reason, event.event.value.usage);
+    reader?.resolve({ value: event, done: false });
+  }
+
+  readonly #onEngineError = (error: unknown): void => {
+    this.fail(toEngineFailure(error, this.#options.generation.model));
+  };
+
+  readonly #onBeat = (): void => {
+    this.#reader?.resolve({ value: signOfLife(), done: false });
+    this.#reader = undefined;
+  };
+
+  readonly #onDeadline = (): void => {
+    this.fail(
+      new MeshError("deadline", "The answer was not complete within the time that the caller allows."),
+    );
+  };
+
+  readonly #onAbort = (): void => this.fail(abortError(this.#options.signal.reason));
+
+  /** Lets go of everything, and tells. */
+  #end(outcome: FinishReason | MeshError, usage?: Usage): void {
+    if (this.#stage === "ended") return;
+    this.#stage = "ended";
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#deadline?.cancel();
+    this.#beat?.cancel();
+    this.#stopEngine(outcome);
+    this.#ticket?.release();
+    this.#options.onEnd(this, {
+      generation: this.#options.generation,
+      outcome,
+      usage,
+      givenTokens: this.#check.givenTokens,
+      queuedMs: this.#queuedMs,
+      firstTokenMs: this.#firstTokenMs,
+      durationMs: this.#options.clock.now() - this.#begunAt,
+    });
+  }
+
+  /** Tells the engine to end; nobody waits for it, and what it still throws has no reader. */
+  #stopEngine(outcome: FinishReason | MeshError): void {
+    if (this.#events === undefined) return;
+    if (outcome instanceof MeshError) this.#engineScope.abort(outcome);
+    try {
+      this.#events.return?.().then(undefined, () => {});
+    } catch {
+      // An iterator that throws instead of rejecting.
+    }
+  }
+}
+
+interface Reader {
+  resolve(result: IteratorResult<GenerationEvent, undefined>): void;
+  reject(error: MeshError): void;
+}
+
+/** What an abort means to the reader: what its reason says, otherwise that the caller left. */
+function abortError(reason: unknown): MeshError {
+  const error = toMeshError(reason);
+  return error.kind === "internal"
+    ? new MeshError("cancelled", "The request was cancelled.", { cause: reason })
+    : error;
+}
+
+/** An engine knows two faults, the caller's and its own; the rest it has no business to say. */
+function toEngineFailure(thrown: unknown, model: string): MeshError {
+  if (thrown instanceof MeshError && engineKinds.has(thrown.kind)) return thrown;
+  return new MeshError("engine_failed", `The engine of \`${model}\` failed.`, { cause: thrown });
+}
+
+const engineKinds = new Set<MeshError["kind"]>(["invalid_request", "saturated", "engine_failed"]);

@@ -1,1 +1,0 @@
-export { readHardware } from "./read-hardware.ts";

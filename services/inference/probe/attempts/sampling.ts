@@ -1,0 +1,76 @@
+import { bounds } from "../../../../core/generation/bounds.ts";
+import type { TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type Attempt, refuted, shown, shownIf } from "../probe.ts";
+import { says, type Trial } from "../trial.ts";
+
+/** The most alternatives that a client may ask for; an engine with fewer would fail those requests. */
+const [, alternatives] = bounds.topLogprobs;
+
+/** Every token of an answer comes with its log probability and as many alternatives as were asked for. */
+export const logprobs: Attempt = async (trial) => {
+  const question = { messages: says("Name three colours."), logprobs: { top: alternatives } };
+  const answer = await trial.ask(question, 4);
+  if (answer.logprobs.length === 0) return refuted("no log probabilities came");
+  // The token that ends an answer need not be told, and neither need thoughts.
+  if (answer.reasoning === "" && answer.logprobs.length < (answer.usage?.completionTokens ?? 0) - 1)
+    return refuted("log probabilities came for some tokens only");
+  return shownIf(
+    answer.logprobs.every(isWhole),
+    `not every token came with ${alternatives} alternatives, best first`,
+  );
+};
+
+function isWhole({ token, top }: TokenLogprob): boolean {
+  const values = top.map(({ logprob }) => logprob);
+  return (
+    token !== undefined &&
+    values.length === alternatives &&
+    [token.logprob, ...values].every((value) => value <= 0) &&
+    values.every((value, index) => index === 0 || value <= values[index - 1]!)
+  );
+}
+
+/** Two tokens of nearly every vocabulary: beyond bytes and control tokens, of which some have a thousand. */
+export const biasedTokens = [1400, 1700] as const;
+
+/** A token with the greatest bias is all that is said, and another token is something else. */
+export const logitBias: Attempt = async (trial) => {
+  const plain = await say(trial);
+  const texts: string[] = [];
+  for (const token of biasedTokens) texts.push(await say(trial, { [token]: 100 }));
+  if (texts.every((text) => text === plain)) return refuted("a bias changed nothing");
+  if (new Set([plain, ...texts]).size < 3) return refuted("biases on different tokens did the same");
+  return shown;
+};
+
+async function say(trial: Trial, bias: Record<number, number> = {}): Promise<string> {
+  const question = { messages: says("Name three colours."), sampling: { logitBias: bias } };
+  const { text, reasoning } = await trial.peek(question, 4);
+  return reasoning + text;
+}
+
+/** Attempts at getting the same answer twice: the first may have met a cache, which shifts the last digits. */
+const attempts = 2;
+
+/** Drawn from a wide field, the same seed gives the same answer, and among others one differs. */
+export const seed: Attempt = async (trial) => {
+  for (let left = attempts; left > 0; left--) {
+    const [first, again] = [await draw(trial, 11n), await draw(trial, 11n)];
+    if (first === again)
+      return (await differs(trial, first))
+        ? shown
+        : refuted("answers do not vary with the seed, so nothing shows that it counts");
+  }
+  return refuted("the same seed gave different answers");
+};
+
+async function differs(trial: Trial, known: string): Promise<boolean> {
+  for (const other of [12n, 13n, 14n]) if ((await draw(trial, other)) !== known) return true;
+  return false;
+}
+
+async function draw(trial: Trial, value: bigint): Promise<string> {
+  const sampling = { temperature: 1.2, seed: value };
+  const { text, reasoning } = await trial.peek({ messages: says("Tell me a short story."), sampling }, 16);
+  return reasoning + text;
+}

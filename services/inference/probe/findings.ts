@@ -1,0 +1,63 @@
+import { create } from "@bufbuild/protobuf";
+import type { Log } from "../../../core/telemetry/log.ts";
+import {
+  Capabilities_Resume,
+  CapabilitiesSchema,
+  type ServedModel,
+} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Finding, Findings, ProbeName } from "./probe.ts";
+
+/**
+ * A model with what was shown of its capabilities, never more than the engine claims. Undefined for one that was seen
+ * to be good for nothing: it refuses plain questions and raw prompts, and embeds no text.
+ */
+export function reduce(served: ServedModel, findings: Findings): ServedModel | undefined {
+  if (isUseless(findings)) return undefined;
+  const capabilities = { ...(served.capabilities ?? create(CapabilitiesSchema)) };
+  for (const { name, localName } of CapabilitiesSchema.fields) {
+    if (findings.get(name as ProbeName)?.outcome === "shown") continue;
+    Object.assign(capabilities, { [localName]: localName === "resume" ? Capabilities_Resume.NONE : false });
+  }
+  return { ...served, capabilities };
+}
+
+/** Whether every way to be of use was tried in vain. */
+const isUseless = (findings: Findings): boolean =>
+  findings.get("answer")?.outcome === "refuted" &&
+  (["raw_prompt", "embeddings"] as const).every(
+    (name) => (findings.get(name)?.outcome ?? "refuted") === "refuted",
+  );
+
+/**
+ * Tells a provider, in one line, what a model was seen to do, what not and why, and what could not be tried yet.
+ * `durationMs` is how long the round of probes took.
+ */
+export function logFindings(log: Log, served: ServedModel, findings: Findings, durationMs: number): void {
+  const { model, engine } = served;
+  const fields = {
+    model,
+    engine,
+    shown: namesOf(findings, "shown"),
+    refuted: reasonsOf(findings, "refuted"),
+    undecided: reasonsOf(findings, "undecided"),
+    duration_ms: Math.round(durationMs),
+  };
+  if (reduce(served, findings) === undefined)
+    log.warn(
+      fields,
+      `\`${model}\` is not offered to the mesh: it refuses plain questions and raw prompts, and embeds no text. Try it with the engine's own client, or leave it out with --only`,
+    );
+  else if (fields.undecided === undefined) log.info(fields, `\`${model}\` was probed`);
+  else log.info(fields, `\`${model}\` was probed in part; the rest is tried again later`);
+}
+
+const namesOf = (findings: Findings, outcome: Finding["outcome"]): string[] =>
+  [...findings].flatMap(([name, finding]) => (finding.outcome === outcome ? [name] : []));
+
+/** By name; undefined when there are none. */
+function reasonsOf(findings: Findings, outcome: Finding["outcome"]): Record<string, string> | undefined {
+  const reasons = [...findings].flatMap(([name, finding]) =>
+    finding.outcome !== "shown" && finding.outcome === outcome ? [[name, finding.reason] as const] : [],
+  );
+  return reasons.length === 0 ? undefined : Object.fromEntries(reasons);
+}

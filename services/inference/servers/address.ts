@@ -1,0 +1,34 @@
+import { MeshError } from "../../../core/errors/mesh-error.ts";
+
+/** Where a server's endpoints are. */
+export interface Address {
+  /** Where OpenAI's endpoints begin, without a slash at the end, such as `http://127.0.0.1:8000/v1`. */
+  readonly base: string;
+  /** Where the server's own endpoints begin: the same without `/v1`. */
+  readonly root: string;
+}
+
+/**
+ * Reads the address of a server as people write it. Without a path `/v1` is added; an endpoint's path that was
+ * copied from an example is taken off. Throws `invalid_request` for what cannot be an address.
+ */
+export function parseAddress(text: string): Address {
+  const withScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.parse(withScheme);
+  if (url === null || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
+    throw wrongAddress("is no address of an HTTP server. Give one such as http://127.0.0.1:8000");
+  if (url.username !== "" || url.password !== "")
+    throw wrongAddress(
+      "holds a user name or password. Leave them out, and give the server's key as the engine's key",
+    );
+  if (url.search !== "" || url.hash !== "")
+    throw wrongAddress("holds a query. Leave out what stands behind the path");
+  const path = url.pathname
+    .replace(/\/(chat\/completions|completions|embeddings|models)\/*$/, "")
+    .replace(/\/+$/, "");
+  const base = `${url.origin}${path === "" ? "/v1" : path}`;
+  return { base, root: base.replace(/\/v1$/, "") };
+}
+
+const wrongAddress = (fault: string): MeshError =>
+  new MeshError("invalid_request", `The address of the engine's server ${fault}.`, { param: "url" });

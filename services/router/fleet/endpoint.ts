@@ -1,0 +1,127 @@
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import { type CapabilitySet, offersOf } from "../../../core/generation/capabilities.ts";
+import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type { Candidate } from "../routing/candidate.ts";
+import { Average } from "./average.ts";
+import { Outlier } from "./outlier.ts";
+
+/** What an endpoint reads of its node. */
+export type NodeState = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
+
+/** The time at which the numbers of all endpoints are read; the fleet moves it, so that they belong together. */
+export interface SnapshotTime {
+  /** On the clock, in milliseconds. */
+  now: number;
+}
+
+/** One model on one node: its load, what was learned of its speed, and its failures. */
+export class ModelEndpoint implements Candidate {
+  readonly #state: NodeState;
+  readonly #time: SnapshotTime;
+  readonly #firstToken = new Average();
+  readonly #token = new Average();
+  readonly #service = new Average();
+  readonly #outlier = new Outlier();
+  #served: ServedModel;
+  #offers: CapabilitySet;
+  #told: ModelLoad | undefined;
+  #open = 0;
+  #openWhenTold = 0;
+
+  constructor(state: NodeState, served: ServedModel, time: SnapshotTime) {
+    this.#state = state;
+    this.#time = time;
+    this.#served = served;
+    this.#offers = offersOf(served.capabilities);
+  }
+
+  get node(): Node {
+    return this.#state.node;
+  }
+  get idHash(): number {
+    return this.#state.idHash;
+  }
+  get served(): ServedModel {
+    return this.#served;
+  }
+  get offers(): CapabilitySet {
+    return this.#offers;
+  }
+  get listed(): boolean {
+    return this.#state.listed;
+  }
+  get connected(): boolean {
+    return this.#state.connected;
+  }
+  get draining(): boolean {
+    return this.#state.draining;
+  }
+  get ejectedMs(): number {
+    return this.#outlier.ejectedForMs(this.#time.now);
+  }
+  get slots(): number {
+    return this.#told?.slots ?? this.#served.slots;
+  }
+  get running(): number {
+    return this.#told?.running ?? 0;
+  }
+  get waiting(): number {
+    return this.#told?.waiting ?? 0;
+  }
+  /** What the node said, and what this router has sent or got back since; never less than what it has open. */
+  get occupied(): number {
+    return Math.max(this.#open, this.running + this.waiting + this.#open - this.#openWhenTold);
+  }
+  get firstTokenMs(): number | undefined {
+    return this.#firstToken.read(this.#time.now);
+  }
+  get tokenMs(): number | undefined {
+    return this.#token.read(this.#time.now);
+  }
+  get measuredTokenMs(): number | undefined {
+    return this.#token.latest;
+  }
+  get serviceMs(): number | undefined {
+    return this.#service.read(this.#time.now);
+  }
+
+  /** The node describes the model anew. */
+  describe(served: ServedModel): void {
+    this.#served = served;
+    this.#offers = offersOf(served.capabilities);
+  }
+
+  /** The node tells its load; undefined when it has gone and nothing is known. */
+  tell(load: ModelLoad | undefined): void {
+    this.#told = load;
+    this.#openWhenTold = this.#open;
+  }
+
+  /** A generation goes there. */
+  open(): void {
+    this.#open += 1;
+  }
+
+  /** A generation is over there. */
+  close(): void {
+    this.#open -= 1;
+  }
+
+  /** Learns from a first token; only from generations that found a free slot, so that queues are not counted twice. */
+  learnFirstToken(ms: number, now: number): void {
+    this.#firstToken.add(ms, now);
+  }
+
+  /** Learns from an answer that finished. */
+  learnFinish(serviceMs: number, tokenMs: number | undefined, now: number): void {
+    this.#service.add(serviceMs, now);
+    if (tokenMs !== undefined) this.#token.add(tokenMs, now);
+    this.#outlier.succeed(now);
+  }
+
+  /** Learns from a failure that is the node's fault. True when it is ejected from now on. */
+  learnFailure(error: MeshError, mayEject: () => boolean, now: number): boolean {
+    return this.#outlier.fail(error, now, mayEject);
+  }
+}
