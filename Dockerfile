@@ -16,14 +16,15 @@ COPY . .
 RUN npm pack
 
 FROM package AS installed-without-engine
-RUN npm install --global --prefix /opt/cxmpute --omit=optional ./cxmpute-mesh-*.tgz
+# Not global: there npm leaves no optional dependency out.
+RUN npm install --prefix /opt/cxmpute --omit=optional ./cxmpute-mesh-*.tgz
 
 FROM package AS installed-with-engine
-RUN npm install --global --prefix /opt/cxmpute ./cxmpute-mesh-*.tgz
+RUN npm install --prefix /opt/cxmpute ./cxmpute-mesh-*.tgz
 
 FROM node:24-slim AS runtime
 RUN install -d -o node -g node /data
-ENV PATH=/opt/cxmpute/bin:$PATH CXMPUTE_DATA=/data
+ENV PATH=/opt/cxmpute/node_modules/.bin:$PATH CXMPUTE_DATA=/data
 USER node
 VOLUME /data
 ENTRYPOINT ["cxmpute"]

@@ -4,7 +4,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { freeAddress, testAccount, untilReady } from "../support/mesh.ts";
 import { type Program, root, run } from "../support/program.ts";
 
@@ -31,6 +31,9 @@ const isOffline = await npm(["view", "zod", "version", "--prefer-online", "--fet
 if (isOffline) process.stderr.write("test/package is skipped: npm's registry cannot be reached.\n");
 
 const account = { CXMPUTE_API_KEY: testAccount.apiKey, CXMPUTE_USER_ID: testAccount.userId };
+
+// npm unpacks some ten thousand files, which takes long beside other tests on a slow disk.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 let folder: string;
 beforeAll(async () => {
