@@ -54,13 +54,17 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     const onProgress = createProgress({ line, log, clock });
     // First, so that what is downloaded is found.
     await pullModels(values, { onProgress, log, signal });
-    const slow = clock.after(slowSearchMs, () => say("cxmpute join: waiting for a server to answer\n"));
+    const slow = clock.after(slowSearchMs, () => {
+      line?.show(slowSearch);
+      log.info(slowSearch);
+    });
     const offer = await findOffer(values, {
       signal,
       environment: processEnvironment,
       availableBytes: process.availableMemory(),
       clock,
     }).finally(slow.cancel);
+    line?.show("");
     if (offer.starter) await agreeToStarter(offer.silent, signal);
     const engines = offer.sources.map((source) => createOffered(source, { clock, log, onProgress }));
 
@@ -132,8 +136,9 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
   return serve("inference", values, start, writeLog).finally(() => line?.end());
 }
 
-/** How long a search may take before a person is told, in milliseconds. */
+/** How long a search for engines may take before it is shown, in milliseconds. */
 const slowSearchMs = 1500;
+const slowSearch = "waiting for a server on this machine to answer";
 
 /** Readable, and unique even among nodes of one machine. */
 export const createNodeId = (): string =>

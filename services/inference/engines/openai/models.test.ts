@@ -389,3 +389,17 @@ describe("a server that cannot tell what it serves", () => {
     await server.close();
   });
 });
+
+test("a server that its list does not name is asked what it is until it has answered, and then no more", async () => {
+  const asked: string[] = [];
+  const server = await scriptedServer((received) => {
+    asked.push(received.path);
+    if (received.path === "/v1/models") sendJson(received, modelList("m"));
+  });
+  const engine = await engineFor(server);
+  const first = asked.splice(0);
+  await engine.models(never);
+  expect(first).toContain("/info");
+  expect(asked).toEqual(["/v1/models"]);
+  await server.close();
+});

@@ -11,7 +11,14 @@ import {
 import { type Answer, answerLimitMs, ask, isAnswer, type Silence } from "../../../servers/ask.ts";
 import { type ServerKind, serverKinds, traitsOf } from "../../../servers/kinds.ts";
 import { type ModelFacts, readModelList } from "../../../servers/model-facts.ts";
-import { askAll, listedKind, recognise, type ServerFacts, signPaths } from "../../../servers/recognise.ts";
+import {
+  askAll,
+  isLate,
+  listedKind,
+  recognise,
+  type ServerFacts,
+  signPaths,
+} from "../../../servers/recognise.ts";
 import type { OpenAiOptions } from "../options.ts";
 import { connectionFailure, describeBody, type UpstreamClient } from "../upstream/client.ts";
 import { readEventFault, readHttpFault } from "../upstream/fault.ts";
@@ -34,7 +41,7 @@ export class ModelLister {
   /** What was said last; the same is not said twice. */
   #said = "";
   #found = false;
-  /** What the server was when it last answered. */
+  /** What the server was when it last answered all questions. */
   #kind: ServerKind | undefined;
 
   constructor(client: UpstreamClient, options: OpenAiOptions, clock: Clock, log: Log) {
@@ -70,12 +77,17 @@ export class ModelLister {
     const list = await ask(`${base}/models`, options);
     if (!isAnswer(list) || readModelList(list.json) === undefined || list.status !== 200)
       throw this.#toFailure(list);
-    // What the list leaves open is asked for once; after that it is known.
-    const kind = listedKind(list) ?? this.#kind;
-    const paths = kind === undefined ? signPaths : (serverKinds[kind].details ?? serverKinds[kind].signs);
-    const server = recognise({ list, own: await askAll(root, paths, options) })!;
-    this.#kind = server.kind;
+    const own = await askAll(root, this.#pathsFor(list), options);
+    const server = recognise({ list, own })!;
+    this.#kind = isLate({ list, own }) ? undefined : server.kind;
     return server;
+  }
+
+  /** What the list leaves open: of a server that it does not name, all that tells servers apart, until that is known. */
+  #pathsFor(list: Answer): readonly string[] {
+    const kind = listedKind(list);
+    if (kind !== undefined) return serverKinds[kind].details ?? serverKinds[kind].signs;
+    return this.#kind === undefined ? signPaths : serverKinds[this.#kind].signs;
   }
 
   /** What is wrong with a server that does not list its models, and what to do. */
