@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../../core/json.ts";
 import { badJson } from "../errors/http-faults.ts";
 import { nestsDeeperThan } from "./json-depth.ts";
 
@@ -15,9 +16,9 @@ export function parseJsonBody(bytes: Uint8Array): JsonObject {
   if (nestsDeeperThan(bytes, depthLimit))
     throw badJson(`Arrays and objects may nest at most ${depthLimit} levels deep.`);
   const value = parse(decode(bytes));
-  if (typeof value !== "object" || value === null || Array.isArray(value))
+  if (!isJsonObject(value))
     throw badJson('The body must be one JSON object, such as {"model": …, "messages": […]}.');
-  return value as JsonObject;
+  return value;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nearest } from "../../../core/config/suggest.ts";
+import { isJsonObject } from "../../../core/json.ts";
 import { unknownParameter } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { toParam } from "./describe-issue.ts";
@@ -91,9 +92,9 @@ function choose(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | unde
   }
   if (schema instanceof z.ZodArray) return Array.isArray(value) ? schema : undefined;
   if (schema instanceof z.ZodObject)
-    return isObject(value) && hasLiterals(schema, value) ? schema : undefined;
+    return isJsonObject(value) && hasLiterals(schema, value) ? schema : undefined;
   // Any object at all: its keys are not checked here.
-  return schema instanceof z.ZodCustom && isObject(value) ? schema : undefined;
+  return schema instanceof z.ZodCustom && isJsonObject(value) ? schema : undefined;
 }
 
 /** Whether all that the schema fixes about an object, such as its `type`, is so; what is left out may be. */
@@ -112,6 +113,3 @@ function hasLiterals({ shape }: z.ZodObject, value: JsonObject): boolean {
 
 const unwrap = (schema: z.core.$ZodType): z.core.$ZodType =>
   schema instanceof z.ZodOptional || schema instanceof z.ZodNullable ? unwrap(schema.unwrap()) : schema;
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isJsonObject } from "../../../core/json.ts";
 import type { NumberNoun } from "../errors/param-faults.ts";
 
 // The words that request schemas are written in. A schema's `error` is not a sentence: it is the noun phrase of
@@ -42,10 +43,7 @@ export const object = <Shape extends z.ZodRawShape>(shape: Shape) => z.object(sh
 
 /** Any object; passed on as it came, so that the order of its keys survives. */
 export const anyObject = z
-  .custom<Readonly<Record<string, unknown>>>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-    { error: "an object" },
-  )
+  .custom<Readonly<Record<string, unknown>>>(isJsonObject, { error: "an object" })
   .meta({ type: "object" });
 
 /** Pairs of short texts that come back with the answer. */
