@@ -26,7 +26,7 @@ export function processesOfRun(id: string): Leftover[] {
     try {
       if (!readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`${runMark}=${id}`)) return [];
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      return /vitest/.test(command.split(" ").slice(0, 2).join(" ")) ? [] : [{ pid, command }];
+      return /vitest-watchdog|[\\/]vitest[\\/]dist[\\/]workers/.test(command) ? [] : [{ pid, command }];
     } catch {
       // It has ended, or is another user's.
       return [];
