@@ -41,8 +41,8 @@ const plans: readonly { readonly models: readonly string[]; readonly options?: M
       }),
       routers: 1,
       nodes: ["attached"],
-      // One generation runs on the busy model, two wait, and no more may.
-      routing: ["--caller-queue-limit", "2"],
+      // One generation runs on the busy model, two wait for as long as the tests take, and no more may.
+      routing: ["--caller-queue-limit", "2", "--queue-timeout-ms", "3600000"],
     },
   },
   {
