@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../../core/clock.ts";
+import { parseJson } from "../../../core/json.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { boundedText } from "../engines/upstream/bounded-body.ts";
-import { parseJson } from "../engines/upstream/json.ts";
 import { type ConnectionFault, readConnectionFault, TooLate } from "./connection-fault.ts";
 
 /** What a server answered on one path. */

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../../../core/json.ts";
 import type { GrammarBuilder } from "./grammar-builder.ts";
 
 /** A schema that is no boolean. */
@@ -62,8 +63,7 @@ export function map(schema: SchemaObject, keyword: string, path: string): Schema
 }
 
 /** Whether a value is a JSON object. */
-export const isObject = (value: unknown): value is SchemaObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is SchemaObject => isJsonObject(value);
 
 /** The types that a schema allows, said or implied; undefined for all. */
 export function typesOf(schema: SchemaObject): unknown[] | undefined {

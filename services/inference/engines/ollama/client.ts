@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import type { Clock } from "../../../../core/clock.ts";
+import { parseJson } from "../../../../core/json.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
 import { readConnectionFault } from "../../servers/connection-fault.ts";
 import { boundedText } from "../upstream/bounded-body.ts";
-import { parseJson } from "../upstream/json.ts";
 import { versionSchema } from "./api.ts";
 import { type Asked, failed, toFailure } from "./failures.ts";
 import { linesOf } from "./json-lines.ts";

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../../../core/json.ts";
 import { type Generation, type Message, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { CallableTool } from "../tools/tool-use.ts";
 import type { OllamaMessage } from "./api.ts";
@@ -52,7 +53,7 @@ function toOllamaCall(
 export function parseObject(text: string): object | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? parsed : undefined;
+    return isJsonObject(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }
@@ -99,5 +100,4 @@ function withObjectProperties(schema: unknown): unknown {
 /** Values, not schemas. */
 const unheld = new Set(["const", "default", "enum", "examples", "required", "type"]);
 
-const asObject = (schema: unknown): object =>
-  typeof schema === "object" && schema !== null && !Array.isArray(schema) ? schema : {};
+const asObject = (schema: unknown): object => (isJsonObject(schema) ? schema : {});

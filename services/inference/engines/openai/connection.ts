@@ -1,11 +1,11 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { hopsHeader, viaHeader } from "../../../../core/hops.ts";
+import { parseJson } from "../../../../core/json.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { ServerTraits } from "../../servers/kinds.ts";
 import type { ForcedCall } from "../upstream/forced-call.ts";
-import { parseJson } from "../upstream/json.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
 import type { PartialAnswer } from "./request/partial-answer.ts";

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../../../core/json.ts";
 /**
  * Reads JSON that a caller wrote. Throws a `SyntaxError` for what is none, and for what is nested so deeply that
  * walking through it could exhaust the stack.
@@ -11,7 +12,7 @@ export function parseCallerJson(text: string): unknown {
 export function parseCallerObject(text: string): Record<string, unknown> | undefined {
   try {
     const value = parseCallerJson(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+    return isJsonObject(value) ? { ...value } : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { RE2JS } from "re2js";
+import { parseJson } from "../../../../core/json.ts";
 import { isObject, jsonSchemaGrammar, SchemaError } from "../gbnf/index.ts";
-import { parseJson } from "./json.ts";
 
 /** A schema that answers are to match. */
 export interface HeldSchema {

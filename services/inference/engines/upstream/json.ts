@@ -1,18 +1,9 @@
-/** The value of a JSON text; undefined for any other text. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
+import { isJsonObject } from "../../../../core/json.ts";
 /** A JSON object of unknown members. */
 export type Members = Readonly<Record<string, unknown>>;
 
 /** The value as an object; an empty one for anything else. */
-export const members = (value: unknown): Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
+export const members = (value: unknown): Members => (isJsonObject(value) ? (value as Members) : {});
 
 /** The value as a list; an empty one for anything else. */
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

@@ -1,4 +1,4 @@
-import { parseJson } from "./json.ts";
+import { parseJson } from "../../../../core/json.ts";
 
 /** The most of an upstream's words that is passed on, in characters. */
 const textLimit = 300;

@@ -1,3 +1,4 @@
+import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import type { CallPart, CallReader } from "../tool-calls/tool-call-format.ts";
 import { type Piece, running } from "./pieces.ts";
 
@@ -47,7 +48,7 @@ export class OpenCall {
     for (const part of this.#parts)
       if (part.kind === "name") named.push({ name: part.name, json: "" });
       else if (part.kind !== "end") named.at(-1)!.json += part.text;
-    return named.every(({ name, json }) => callable.has(name) && isJsonObject(json));
+    return named.every(({ name, json }) => callable.has(name) && isJsonObject(parseJson(json)));
   }
 
   /** The pieces found since the last call of this, and how many calls became complete; of so many calls at most. */
@@ -63,14 +64,5 @@ export class OpenCall {
       else pieces.push({ kind: "decoded", text: part.text, to: base + part.to });
     }
     return { pieces, completed };
-  }
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
   }
 }

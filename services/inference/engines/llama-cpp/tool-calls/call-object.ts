@@ -1,3 +1,4 @@
+import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import { JsonValueEnd } from "./json-value.ts";
 import type { CallPart } from "./tool-call-format.ts";
 
@@ -60,7 +61,7 @@ export class CallObject {
   #pushKey(character: string): void {
     this.#text += character;
     if (this.#value!.push(character) !== "last") return;
-    this.#key = String(parse(this.#text));
+    this.#key = String(parseJson(this.#text));
     const again = argumentKeys.has(this.#key) && this.#arguments !== "none";
     this.#stage = again ? "broken" : "colon";
   }
@@ -96,13 +97,13 @@ export class CallObject {
 
   /** False when the value is not what its key asks for. */
   #endValue(to: number): boolean {
-    if (this.#key === "name") return this.#setName(parse(this.#text), to);
+    if (this.#key === "name") return this.#setName(parseJson(this.#text), to);
     if (!argumentKeys.has(this.#key)) return true;
     if (this.#arguments === "streamed") {
       this.#arguments = "seen";
       return true;
     }
-    const decoded = toArguments(parse(this.#text), this.#text);
+    const decoded = toArguments(parseJson(this.#text), this.#text);
     if (decoded === undefined) return false;
     if (this.#name === undefined) this.#early = decoded;
     else this.parts.push({ kind: "decoded", to, text: decoded });
@@ -142,19 +143,8 @@ const argumentKeys: ReadonlySet<string> = new Set(["arguments", "parameters"]);
 /** Some models write the arguments as a text with JSON inside, or `null` for none. */
 function toArguments(value: unknown, text: string): string | undefined {
   if (value === null) return "{}";
-  if (typeof value === "string") return isObject(parse(value)) ? value : undefined;
-  return isObject(value) ? text : undefined;
-}
-
-const isObject = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  if (typeof value === "string") return isJsonObject(parseJson(value)) ? value : undefined;
+  return isJsonObject(value) ? text : undefined;
 }
 
 /** White space of JSON. */

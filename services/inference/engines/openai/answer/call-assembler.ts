@@ -1,5 +1,5 @@
+import { parseJson } from "../../../../../core/json.ts";
 import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseJson } from "../../upstream/json.ts";
 import { newCallId, toolCallDelta } from "../../upstream/tool-call-delta.ts";
 import type { WrittenCall } from "./chunk.ts";
 import type { MadeCall } from "./form-fault.ts";

@@ -1,5 +1,6 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import { finishedEvent } from "../../../../../core/generation/events.ts";
+import { parseJson } from "../../../../../core/json.ts";
 import {
   FinishReason,
   type Generation,
@@ -11,7 +12,7 @@ import {
 import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
 import type { ForcedCallReader } from "../../upstream/forced-call.ts";
-import { members, parseJson } from "../../upstream/json.ts";
+import { members } from "../../upstream/json.ts";
 import type { Job } from "../connection.ts";
 import { callableTools } from "../request/forms.ts";
 import { CallAssembler } from "./call-assembler.ts";

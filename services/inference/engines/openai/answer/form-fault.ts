@@ -1,7 +1,7 @@
+import { parseJson } from "../../../../../core/json.ts";
 import type { Generation, Tool } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../../gbnf/index.ts";
 import { toMatcher } from "../../upstream/held-schema.ts";
-import { parseJson } from "../../upstream/json.ts";
 
 /** A call as it was made. */
 export interface MadeCall {

@@ -1,4 +1,5 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import type {
   Generation,
   Message,
@@ -6,7 +7,6 @@ import type {
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServerTraits } from "../../../servers/kinds.ts";
 import type { ForcedCall } from "../../upstream/forced-call.ts";
-import { parseJson } from "../../upstream/json.ts";
 import { withOpenTurn } from "../../upstream/turns.ts";
 import { toForcedMembers, toResponseFormat, toToolMembers } from "./forms.ts";
 import type { JsonObject } from "./json.ts";
@@ -111,7 +111,7 @@ function roomBehind(prompt: string | readonly number[], contextLength: number): 
 function parseKwargs(json: string): JsonObject {
   if (json === "") return {};
   const value = parseJson(json);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (isJsonObject(value)) return value as JsonObject;
   throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
     param: "chat_template_kwargs",
   });

@@ -1,4 +1,4 @@
-import { parseJson } from "../../upstream/json.ts";
+import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import { upstreamText } from "../../upstream/upstream-text.ts";
 
 /** What an upstream said of its failure, whichever of the many forms it used. */
@@ -155,8 +155,7 @@ const longestRetryAfterMs = 60_000;
 
 type Json = Readonly<Record<string, unknown>>;
 
-const asObject = (value: unknown): Json | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+const asObject = (value: unknown): Json | undefined => (isJsonObject(value) ? (value as Json) : undefined);
 
 const word = (value: unknown): string =>
   typeof value === "string" || typeof value === "number" ? String(value).slice(0, 60) : "";
