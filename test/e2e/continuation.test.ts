@@ -116,17 +116,13 @@ const takenOverBy = (nodeId: string) =>
       ),
   );
 
-/** Forty words a second: an answer of a hundred lasts two and a half seconds. */
-const paced = [
-  "--engine",
-  "synthetic",
-  "--first-token-ms",
-  "1",
-  "--tokens-per-second",
-  "40",
-  "--slots",
-  "64",
+/** So many words a second, and a second model that has the same answers at once. */
+const pacedAt = (tokensPerSecond: number) => [
+  ...["--engine", "synthetic", "--first-token-ms", "1", "--slots", "64"],
+  ...["--tokens-per-second", String(tokensPerSecond)],
+  ...["--synthetic-models", JSON.stringify({ "at-once": { tokensPerSecond: 0 } })],
 ];
+const paced = pacedAt(40);
 
 const questions = (count: number, tokens: number) =>
   Array.from({ length: count }, (_, index) => ({
@@ -139,12 +135,14 @@ const questions = (count: number, tokens: number) =>
 test.each(["SIGKILL", "SIGSTOP"] as const)(
   "%s to a node under forty requests: none fails, and no token is lost, repeated or changed",
   async (signal) => {
-    mesh = await startMesh("in many processes", { engine: paced, nodes: ["attached"] });
+    // Ten seconds for an answer: another node has joined long before.
+    const engine = pacedAt(10);
+    mesh = await startMesh("in many processes", { engine, nodes: ["attached"] });
     const bodies = questions(40, 100);
-    const expected = await undisturbed(bodies);
+    const expected = await undisturbed(bodies.map((body) => ({ ...body, model: "at-once" })));
     const { child } = mesh.programs.get("attached")!;
     const answers = await askThrough(bodies, async () => {
-      await mesh.join("rescuer", paced, { dialled: true });
+      await mesh.join("rescuer", engine, { dialled: true });
       child.kill(signal);
     });
     expect(answers).toEqual(expected);
