@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { MeshError } from "../../core/errors/mesh-error.ts";
 import type { GenerationOptions } from "./answers/options.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
-import type { Authenticate } from "./auth/keys.ts";
+import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { type CatalogueSource, createCatalogueRoute } from "./catalogue/route.ts";
 import { createChatRoute } from "./chat/route.ts";

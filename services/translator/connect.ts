@@ -14,7 +14,7 @@ import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.t
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { AnswerWatch } from "./answers/answer-watch.ts";
 import type { GenerationOptions } from "./answers/options.ts";
-import type { Authenticate } from "./auth/keys.ts";
+import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/report-bug.ts";
 import { type CallerFacts, callerFacts, toCaller } from "./http/caller.ts";
@@ -32,7 +32,14 @@ export interface ConnectOptions
 }
 
 /** Who sends a call. */
-const callerKey = createContextKey<CallerFacts>({ userId: "", requestId: "", hops: 0, via: [] });
+const callerKey = createContextKey<CallerFacts>({
+  userId: "",
+  keyId: "",
+  projectId: "",
+  requestId: "",
+  hops: 0,
+  via: [],
+});
 
 /**
  * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and

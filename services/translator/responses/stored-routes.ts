@@ -32,7 +32,7 @@ export const responseDeleted = z.object({
 /** `DELETE /responses/{id}`: responses that continue it keep what they have of it. */
 export const createDeleteRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const id = idOf(request);
-  if (!(await store.delete(request.userId, id))) throw responseNotFound(id);
+  if (!(await store.delete(request.principal.userId, id))) throw responseNotFound(id);
   return { id, object: "response", deleted: true };
 };
 
@@ -69,7 +69,7 @@ export const createInputItemsRoute = (store: ResponseStore) => async (request: F
 
 async function find(store: ResponseStore, request: FastifyRequest): Promise<StoredResponse> {
   const id = idOf(request);
-  const stored = await store.get(request.userId, id);
+  const stored = await store.get(request.principal.userId, id);
   if (stored === undefined) throw responseNotFound(id);
   return stored;
 }
