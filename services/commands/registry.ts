@@ -4,7 +4,7 @@ import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { createRegistry, type IdentityOptions, openFileStore } from "../registry/index.ts";
+import { createRegistry, type IdentityOptions, openFileStore, openStore } from "../registry/index.ts";
 import { openAuthority } from "./credentials.ts";
 import { type Security, secure, warnIfOpen } from "./security.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
@@ -20,11 +20,16 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
     const log = logFor("registry");
     const security = secure(values, "registry", { add }, log);
     const identities = await openIdentities(values, security);
+    const store = await openStore(values.store, {
+      clock: systemClock,
+      ttlMs: values.leaseTtlMs,
+      ...(identities === undefined ? {} : { revocations: identities.store.revocations }),
+    });
     const service = createRegistry({
+      store,
       clock: systemClock,
       log,
-      leaseTtlMs: values.leaseTtlMs,
-      ...(identities === undefined ? {} : { identities, revoked: await identities.store.revoked() }),
+      ...(identities === undefined ? {} : { identities }),
     });
     add({ name: "registry", stop: () => service.close() });
     const server = await listenGrpc({
@@ -42,7 +47,7 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
       // Watches last for ever, so they are ended rather than waited for; routers keep what they know.
       drain: async (graceMs) => {
         server.setServing(false);
-        service.close();
+        await service.close();
         await server.shutdown(Math.min(graceMs, closingMs));
       },
     });

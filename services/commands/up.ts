@@ -8,7 +8,7 @@ import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createNode, readHardware } from "../inference/index.ts";
-import { createRegistry } from "../registry/index.ts";
+import { createRegistry, openStore } from "../registry/index.ts";
 import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
@@ -37,7 +37,8 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     const apiKey = values.apiKey ?? keepApiKey(values.data);
 
     // The last one added is the first to be drained: the translator, so that nothing new comes in behind it.
-    const registry = createRegistry({ clock, log: logFor("registry", isDetail) });
+    const store = await openStore("memory", { clock });
+    const registry = createRegistry({ store, clock, log: logFor("registry", isDetail) });
     const toRegistry = createInProcessTransport([register(RegistryService, registry.implementation)]);
     add({ name: "registry", stop: () => registry.close() });
 

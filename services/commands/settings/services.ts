@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hostPort, isLoopback } from "../../../core/config/host-port.ts";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
+import { defaultLeaseTtlMs, storeNames } from "../../registry/store.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
 import { admission } from "./admission.ts";
 import { checkEngine, engine } from "./engine.ts";
@@ -108,9 +109,15 @@ export const registrySettings = defineSettings(
   "registry",
   {
     listen: listen("127.0.0.1:50051", "Where nodes and routers connect."),
+    store: setting({
+      schema: z.enum(storeNames),
+      default: "memory",
+      placeholder: "NAME",
+      help: `Where nodes' leases are kept: ${storeNames.join(", ")}. In memory they end with this process, and nodes register again.`,
+    }),
     leaseTtlMs: setting({
       schema: z.int().min(500).max(600_000),
-      default: 10_000,
+      default: defaultLeaseTtlMs,
       placeholder: "N",
       help: "How long a node stays in the mesh without a word, in milliseconds.",
     }),

@@ -11,8 +11,7 @@ import { isProof, readPublicKey } from "../../../core/identity/key-pair.ts";
 import { callingNode, peerKey } from "../../../core/identity/peer.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
-import { revokedFault } from "../revoked-fault.ts";
-import type { Store } from "../store.ts";
+import { revokedFault } from "../revocations.ts";
 import { toRefusal } from "./refusals.ts";
 import type { IdentityStore } from "./store.ts";
 import { checkTokenRequest } from "./token-limits.ts";
@@ -34,7 +33,7 @@ const clockToleranceMs = 5 * 60_000;
 /** Answers IdentityService. Without `identities`, in a mesh in plain text, every call says what is missing. */
 export function createIdentityService(
   identities: IdentityOptions | undefined,
-  { leases, clock, log }: { readonly leases: Store; readonly clock: Clock; readonly log: Log },
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): ServiceImpl<typeof IdentityService> {
   const required = (): IdentityOptions => {
     if (identities !== undefined) return identities;
@@ -117,7 +116,6 @@ export function createIdentityService(
           param: "node_id",
         });
       await store.revoke(nodeId);
-      await leases.revoke(nodeId);
       log.info({ node_id: nodeId }, "node revoked");
       return {};
     },
