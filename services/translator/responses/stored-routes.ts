@@ -54,7 +54,10 @@ export const inputItemPage = z.object({
 /** `GET /responses/{id}/input_items`: all that the response was made of, the latest first, page by page. */
 export const createInputItemsRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const { order, after, limit } = parsePage(request.query as JsonObject);
-  const items = inputHistoryOf(await find(store, request));
+  const id = idOf(request);
+  const turns = await store.turns(request.principal.userId, id);
+  if (turns === undefined) throw responseNotFound(id);
+  const items = inputHistoryOf(turns);
   if (order !== "asc") items.reverse();
   const begin = after === undefined ? 0 : indexAfter(items, after);
   const data = items.slice(begin, begin + limit);
