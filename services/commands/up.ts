@@ -24,7 +24,8 @@ import { shellQuote } from "./shell-quote.ts";
 
 /**
  * Runs the whole mesh in this process until a signal ends it. The services are the ones that also run apart, and
- * they meet in the same way; only the transports between them stay in the process.
+ * they meet in the same way; only the transports between them stay in the process. Of a generation the translator's
+ * log has the one line, for it sees all of it.
  *
  *     translator ──▶ router ──▶ node ──▶ engine
  *                       └──▶ registry ◀──┘
@@ -49,6 +50,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       ...toRouterLimits(values),
       clock,
       log: logFor("router", isDetail),
+      onGenerationEnd: [],
     });
     const toRouter = createInProcessTransport([register(RouterService, router.implementation)]);
     add({ name: "router", drain: (graceMs) => router.drain(graceMs), stop: () => router.close() });
@@ -64,6 +66,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       readHardware,
       clock,
       log: inferenceLog,
+      onGenerationEnd: [],
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 

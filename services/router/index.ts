@@ -4,6 +4,7 @@ import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { ProtocolRange } from "../../core/protocol.ts";
 import type { LoadSource } from "../../core/relay/contract.ts";
+import type { OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -33,6 +34,8 @@ export interface RouterOptions extends Partial<QueueLimits> {
   readonly attemptLimit?: number;
   /** What counts how much when nodes are ranked. */
   readonly profile?: keyof typeof profiles;
+  /** Are told of each generation when it has ended; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** The versions of the mesh's protocol that it speaks towards nodes; default: those of this program. */
   readonly protocol?: ProtocolRange;
 }

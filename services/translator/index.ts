@@ -7,6 +7,7 @@ import type { Clock } from "../../core/clock.ts";
 import { parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
+import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { createApp } from "./app.ts";
 import { createAuthenticate } from "./auth/keys.ts";
@@ -36,6 +37,8 @@ export interface TranslatorOptions {
   readonly config: TranslatorConfig;
   readonly clock: Clock;
   readonly log: Log;
+  /** Are told of each generation when it has ended, on whichever surface; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** In [0, 1); spreads reconnects. */
   readonly random?: () => number;
 }
@@ -70,12 +73,21 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   const openRequests = new OpenRequests();
   const authenticate = createAuthenticate(config.keys);
   const shutdown = new AbortController();
-  const surface = { generate: pool.generate, listModels, authenticate, bodyLimitBytes, clock, log };
+  const onGenerationEnd = tellAll(options.onGenerationEnd ?? [logGenerations(log)], log);
+  const shared = {
+    generate: pool.generate,
+    listModels,
+    authenticate,
+    bodyLimitBytes,
+    onGenerationEnd,
+    clock,
+    log,
+  };
   let draining = false;
   let catalogue: Catalogue | undefined;
 
   const app = createApp({
-    ...surface,
+    ...shared,
     fetchImages: config.fetchImages ? createImageFetcher(clock) : undefined,
     strictKeys: config.strictKeys,
     storeLimits: config.storeLimits ?? defaultStoreLimits,
@@ -85,7 +97,12 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
     tls: config.tls,
     isDraining: () => draining,
   });
-  registerConnect(app, { ...surface, explainRoute: pool.explainRoute, shutdownSignal: shutdown.signal });
+  registerConnect(app, {
+    ...shared,
+    surface: "connect",
+    explainRoute: pool.explainRoute,
+    shutdownSignal: shutdown.signal,
+  });
   await app.ready();
 
   const end = async (graceMs: number) => {

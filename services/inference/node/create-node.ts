@@ -5,7 +5,13 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
-import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
+import {
+  describeGeneration,
+  type GenerationRecord,
+  logGenerations,
+  type OnGenerationEnd,
+  tellAll,
+} from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import {
@@ -51,6 +57,8 @@ export interface NodeOptions {
   readonly random?: () => number;
   /** Generations that may wait for a slot of one model. */
   readonly queueLimit?: number;
+  /** Are told of each generation when it has ended; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** Milliseconds since the machine started, those asleep included; default: as the system tells. */
   readonly uptimeMs?: () => number;
   /** Called once, when the engines have said what they serve and before the registry is told. */
@@ -94,6 +102,7 @@ export function createNode(options: NodeOptions): InferenceNode {
   const { id, clock, log, registry, random = Math.random } = options;
   const lifetime = new AbortController();
   const speeds = new Speedometer();
+  const tellEnd = tellAll(options.onGenerationEnd ?? [logGenerations(log)], log);
   let hardware: Hardware | undefined;
   const guard = guardEngines({
     nodeId: id,
@@ -102,7 +111,8 @@ export function createNode(options: NodeOptions): InferenceNode {
     ...(options.queueLimit === undefined ? {} : { queueLimit: options.queueLimit }),
     onEnd: (record) => {
       speeds.learn(record);
-      logAnswer(log, id, record);
+      tellEnd(toRecord(id, record));
+      logFault(log, record);
     },
   });
   const describe = (): Node =>
@@ -251,23 +261,19 @@ export function createNode(options: NodeOptions): InferenceNode {
 const withSpeed = (served: ServedModel, tokensPerSecond: number | undefined): ServedModel =>
   tokensPerSecond === undefined ? served : { ...served, tokensPerSecond };
 
-/** The node's line on a generation at its end, and, where the fault is the node's own, what lies beneath it. */
-function logAnswer(log: Log, nodeId: string, record: AnswerRecord): void {
-  const { generation, outcome, usage, givenTokens } = record;
-  const failure = outcome instanceof MeshError ? outcome : undefined;
-  logGeneration(log, {
-    requestId: generation.caller?.requestId ?? "",
-    generationId: generation.id,
-    model: generation.model,
-    nodeId,
-    userId: generation.caller?.userId,
-    outcome: outcome instanceof MeshError ? outcome.kind : outcome,
-    promptTokens: usage?.promptTokens,
-    completionTokens: usage?.completionTokens ?? givenTokens,
-    queuedMs: record.queuedMs,
-    firstTokenMs: record.firstTokenMs,
-    durationMs: record.durationMs,
-  });
-  if (failure?.cause !== undefined && failure.row.http >= 500)
-    log.error({ generation_id: generation.id, model: generation.model, err: failure }, "the engine failed");
+const toRecord = (nodeId: string, record: AnswerRecord): GenerationRecord => ({
+  ...describeGeneration(record.generation),
+  nodeId,
+  outcome: record.outcome instanceof MeshError ? record.outcome.kind : record.outcome,
+  promptTokens: record.usage?.promptTokens,
+  completionTokens: record.usage?.completionTokens ?? record.givenTokens,
+  queuedMs: record.queuedMs,
+  firstTokenMs: record.firstTokenMs,
+  durationMs: record.durationMs,
+});
+
+/** Where the fault is the node's own, what lies beneath it. */
+function logFault(log: Log, { generation: { id, model }, outcome }: AnswerRecord): void {
+  if (outcome instanceof MeshError && outcome.cause !== undefined && outcome.row.http >= 500)
+    log.error({ generation_id: id, model, err: outcome }, "the engine failed");
 }
