@@ -4,6 +4,7 @@ import { HealthImplementation } from "grpc-health-check";
 import { MeshError } from "../errors/mesh-error.ts";
 import type { LiveCredentials } from "../identity/credentials.ts";
 import { trustedPeer } from "../identity/peer.ts";
+import { shuttingDown } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
 import { toServiceImplementation } from "./grpc-handlers.ts";
@@ -89,7 +90,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       for (const watch of watches) watch.end();
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const abort = setTimeout(
-        () => shutdownStarted.abort(new MeshError("node_lost", "The server is shutting down.")),
+        () => shutdownStarted.abort(new MeshError("node_lost", shuttingDown)),
         graceMs,
       );
       const cut = setTimeout(() => {
@@ -99,7 +100,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       await Promise.race([closed, forced]);
       clearTimeout(abort);
       clearTimeout(cut);
-      shutdownStarted.abort(new MeshError("node_lost", "The server is shutting down."));
+      shutdownStarted.abort(new MeshError("node_lost", shuttingDown));
     },
   };
 }

@@ -15,9 +15,11 @@ import { toJoinScreen } from "./join/screen.ts";
 import { agreeToStarter, openTerminal } from "./join/terminal.ts";
 import { Totals } from "./join/totals.ts";
 import { openMembership } from "./membership.ts";
+import { openOps } from "./ops.ts";
 import { version } from "./places.ts";
 import { warnIfOpen } from "./security.ts";
 import { isPretty, listenGrpc, serve } from "./service.ts";
+import { opsAddresses } from "./settings/ops.ts";
 import type { joinSettings } from "./settings/services.ts";
 
 /** What open calls get to end once the generations have, in milliseconds. */
@@ -30,7 +32,8 @@ const closingMs = 1000;
 export function join(values: Values<typeof joinSettings>): Promise<number> {
   const clock = systemClock;
   const { line, say, writeLog } = openTerminal({ pretty: isPretty(values.logFormat) });
-  const start: Parameters<typeof serve>[2] = async ({ signal, add, fail }, logFor) => {
+  const start: Parameters<typeof serve>[2] = async (lifecycle, logFor) => {
+    const { signal, add, fail } = lifecycle;
     // On a terminal the screen and the status line tell what goes well.
     const log = logFor("inference", { isDetail: line !== undefined });
     const { advertise } = values;
@@ -44,6 +47,8 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
         await followed;
       },
     });
+
+    const readyWhen = await openOps({ given: values.opsListen, standing: opsAddresses.join }, lifecycle, log);
 
     // Before models are loaded or pulled, for a join token does not live long.
     const membership = await openMembership(values, { signal, add, log, createNodeId });
@@ -125,6 +130,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       });
       say(`cxmpute join: listening on ${server.address}\n`);
     }
+    readyWhen(() => node.whyNotReady());
     await node.start(signal);
     const way =
       advertise === undefined ? `attaches to ${routerAddresses.join(", ")}` : `is dialled at ${advertise}`;

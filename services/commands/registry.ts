@@ -6,8 +6,10 @@ import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createRegistry, type IdentityOptions, openFileStore, openStore } from "../registry/index.ts";
 import { openAuthority } from "./credentials.ts";
+import { openOps } from "./ops.ts";
 import { type Security, secure, warnIfOpen } from "./security.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
+import { opsAddresses } from "./settings/ops.ts";
 import type { registrySettings } from "./settings/services.ts";
 import { tlsFiles } from "./tls-files.ts";
 
@@ -16,8 +18,14 @@ const closingMs = 1000;
 
 /** Runs a registry until a signal ends it. */
 export function registry(values: Values<typeof registrySettings>): Promise<number> {
-  return serve("registry", values, async ({ add }, logFor) => {
+  return serve("registry", values, async (lifecycle, logFor) => {
+    const { add } = lifecycle;
     const log = logFor("registry");
+    const readyWhen = await openOps(
+      { given: values.opsListen, standing: opsAddresses.registry },
+      lifecycle,
+      log,
+    );
     const security = secure(values, "registry", { add }, log);
     const identities = await openIdentities(values, security);
     const store = await openStore(values.store, {
@@ -42,6 +50,7 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
       log,
     });
     warnIfOpen(values.listen, security, log);
+    readyWhen(() => service.whyNotReady());
     add({
       name: "gRPC server",
       // Watches last for ever, so they are ended rather than waited for; routers keep what they know.

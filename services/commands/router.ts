@@ -3,9 +3,11 @@ import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createRouter } from "../router/index.ts";
+import { openOps } from "./ops.ts";
 import { secure, warnIfOpen } from "./security.ts";
 import { announce, listenGrpc, serve } from "./service.ts";
 import { toRouterLimits } from "./settings/admission.ts";
+import { opsAddresses } from "./settings/ops.ts";
 import type { routerSettings } from "./settings/services.ts";
 
 /** What open calls get to end once the generations have, in milliseconds. */
@@ -13,8 +15,14 @@ const closingMs = 1000;
 
 /** Runs a router until a signal ends it. */
 export function router(values: Values<typeof routerSettings>): Promise<number> {
-  return serve("router", values, async ({ add }, logFor) => {
+  return serve("router", values, async (lifecycle, logFor) => {
+    const { add } = lifecycle;
     const log = logFor("router");
+    const readyWhen = await openOps(
+      { given: values.opsListen, standing: opsAddresses.router },
+      lifecycle,
+      log,
+    );
     const security = secure(values, "router", { add }, log);
     const registry = security.connect(values.registry, { role: "registry" });
     add({ name: "connection to the registry", stop: () => registry.close() });
@@ -33,6 +41,7 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
       log,
     });
     warnIfOpen(values.listen, security, log);
+    readyWhen(() => service.whyNotReady());
     add({
       name: "gRPC server",
       // Relays last for ever: their generations are waited for, then the relays are ended.

@@ -13,6 +13,7 @@ import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
 import { toEngine } from "./engine.ts";
+import { openOps } from "./ops.ts";
 import { invocation, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
@@ -32,10 +33,13 @@ import { shellQuote } from "./shell-quote.ts";
  */
 export function up(values: Values<typeof upSettings>): Promise<number> {
   const clock = systemClock;
-  return serve("up", values, async ({ signal, add }, logFor) => {
+  return serve("up", values, async (lifecycle, logFor) => {
+    const { signal, add } = lifecycle;
     const { listen, userId } = values;
     const isDetail = { isDetail: true };
     const apiKey = values.apiKey ?? keepApiKey(values.data);
+
+    const readyWhen = await openOps({ given: values.opsListen }, lifecycle, logFor("up"));
 
     // The last one added is the first to be drained: the translator, so that nothing new comes in behind it.
     const store = await openStore("memory", { clock });
@@ -88,6 +92,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     const url = await translator.listen().catch((error: unknown) => {
       throw toListenFault(error, listen);
     });
+    readyWhen(() => translator.whyNotReady());
     await node.start(signal);
     const models = await untilServed(createClient(RouterService, toRouter), signal);
 

@@ -4,6 +4,7 @@ import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
 import { checkGeneration } from "../../core/generation/check-generation.ts";
 import { type Layer, stack } from "../../core/layers.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
@@ -61,10 +62,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const takeIn: Layer<Begin> = (next) => async (call) => {
     open.add(call);
     checkGeneration(call.generation);
-    if (draining)
-      throw new MeshError("saturated", "This router is shutting down: ask another one.", {
-        retryAfterMs: 1000,
-      });
+    if (draining) throw new MeshError("saturated", shuttingDown, { retryAfterMs: 1000 });
     return next(call);
   };
   const send = stack<Begin>([failover({ budget, attemptLimit })], dispatch(options));

@@ -6,6 +6,7 @@ import { loadCatalogue } from "../../core/catalogue/load-catalogue.ts";
 import type { Clock } from "../../core/clock.ts";
 import { parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
@@ -20,6 +21,7 @@ import {
 } from "./config.ts";
 import { registerConnect } from "./connect.ts";
 import { drain } from "./drain.ts";
+import { whyNotReady } from "./health.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { SseStreams } from "./http/sse-streams.ts";
 import { createImageFetcher } from "./images/image-fetcher.ts";
@@ -52,6 +54,8 @@ export interface Translator {
    * then keeps the one before. Only for a translator that serves HTTPS.
    */
   replaceTls(tls: HttpTls): void;
+  /** Why no model can be served now; undefined when one can. */
+  whyNotReady(): Promise<string | undefined>;
   /**
    * Says not ready, takes no new connections, lets open answers finish for up to `graceMs`, then ends them with an
    * error. Resolves when nothing is left open.
@@ -109,7 +113,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
     draining = true;
     await drain({ server: app.server, openRequests, shutdown, clock }, graceMs);
     await app.close();
-    for (const link of links) link.close(new MeshError("cancelled", "The translator has ended."));
+    for (const link of links) link.close(new MeshError("cancelled", shuttingDown));
   };
   return {
     async listen() {
@@ -126,6 +130,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
       if (app.server instanceof TlsServer)
         app.server.setSecureContext({ cert: certificate, key: privateKey });
     },
+    whyNotReady: async () => (draining ? shuttingDown : whyNotReady(listModels)),
     drain: end,
     close: () => end(0),
   };

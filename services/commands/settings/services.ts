@@ -8,6 +8,7 @@ import { admission } from "./admission.ts";
 import { checkEngine, engine } from "./engine.ts";
 import { membership } from "./membership.ts";
 import { checkOffer, offer } from "./offer.ts";
+import { opsAddresses, opsListen } from "./ops.ts";
 import { listen, registryAddress, routerAddresses, service, setting, userId } from "./parts.ts";
 import { surface } from "./surface.ts";
 import { checkTls, tls } from "./tls.ts";
@@ -29,6 +30,7 @@ export const upSettings = defineSettings(
     ...engine,
     ...admission,
     ...surface,
+    opsListen: opsListen(),
     ...service,
   },
   (values, report, given) => checkEngine(values.engine, values, report, given),
@@ -74,6 +76,7 @@ export const translatorSettings = defineSettings(
       help: "The private key of that certificate, PEM.",
     }),
     ...surface,
+    opsListen: opsListen(opsAddresses.translator),
     ...tls,
     ...service,
   },
@@ -98,6 +101,7 @@ export const routerSettings = defineSettings(
   {
     listen: listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
     registry: registryAddress,
+    opsListen: opsListen(opsAddresses.router),
     ...admission,
     ...tls,
     ...service,
@@ -109,6 +113,7 @@ export const registrySettings = defineSettings(
   "registry",
   {
     listen: listen("127.0.0.1:50051", "Where nodes and routers connect."),
+    opsListen: opsListen(opsAddresses.registry),
     store: setting({
       schema: z.enum(storeNames),
       default: "memory",
@@ -171,6 +176,7 @@ export const joinSettings = defineSettings(
       placeholder: "HOST:PORT",
       help: "Where the node listens; default: where it is advertised, and nowhere without --advertise.",
     }),
+    opsListen: opsListen(opsAddresses.join),
     nodeId: setting({
       schema: z
         .string()

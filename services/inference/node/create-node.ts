@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import type { ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
@@ -76,6 +77,8 @@ export interface InferenceNode {
   readonly models: readonly ServedModel[];
   /** What keeps registry or routers from using it, with what to do first; undefined when all is well. */
   readonly trouble: string | undefined;
+  /** Why it cannot serve now; undefined once it is registered and an engine serves a model, and until it drains. */
+  whyNotReady(): string | undefined;
   /** What it has done so far. */
   readonly tally: Tally;
   /**
@@ -191,7 +194,7 @@ export function createNode(options: NodeOptions): InferenceNode {
 
   const stop = async (): Promise<void> => {
     await registration.end();
-    await guard.close(new MeshError("node_lost", "The node has stopped."));
+    await guard.close(new MeshError("node_lost", shuttingDown));
     lifetime.abort();
   };
 
@@ -208,6 +211,12 @@ export function createNode(options: NodeOptions): InferenceNode {
       return guard.models;
     },
     get trouble() {
+      return mismatches.values().next().value;
+    },
+    whyNotReady() {
+      if (drained !== undefined || closed !== undefined) return shuttingDown;
+      if (guard.models.length === 0) return "No engine serves a model.";
+      if (registration.leaseId === undefined) return "The node is not registered yet.";
       return mismatches.values().next().value;
     },
     get tally() {
