@@ -83,8 +83,8 @@ Examples:
   defineCommand({
     settings: registrySettings,
     summary: "Run the registry: it knows who is in the mesh.",
-    about: `Serves gRPC with health and reflection. Its memory is its own: when it restarts, nodes register again, and what
-routers know stands until then.
+    about: `Serves gRPC with health and reflection. With --store memory, when it restarts, nodes register again, and routers
+keep what they know until then. Identities and revocations are kept in the data folder.
 
 Examples:
   cxmpute registry
