@@ -17,13 +17,9 @@ import { Totals } from "./join/totals.ts";
 import { openMembership } from "./membership.ts";
 import { openOps } from "./ops.ts";
 import { version } from "./places.ts";
-import { warnIfOpen } from "./security.ts";
-import { isPretty, listenGrpc, serve } from "./service.ts";
+import { isPretty, serve, serveGrpc } from "./service.ts";
 import { opsAddresses } from "./settings/ops.ts";
 import type { joinSettings } from "./settings/services.ts";
-
-/** What open calls get to end once the generations have, in milliseconds. */
-const closingMs = 1000;
 
 /**
  * Runs a node until a signal ends it: finds engines, loads them, says what they offer, registers, and then tells on a
@@ -48,7 +44,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       },
     });
 
-    const readyWhen = await openOps({ given: values.opsListen, standing: opsAddresses.join }, lifecycle, log);
+    const readyWhen = await openOps(values, opsAddresses.join, lifecycle, log);
 
     // Before models are loaded or pulled, for a join token does not live long.
     const membership = await openMembership(values, { signal, add, log, createNodeId });
@@ -114,21 +110,21 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
 
     const listen = values.listen ?? advertise;
     if (listen !== undefined) {
-      const services = [register(InferenceService, node.implementation)];
-      const flag = values.listen === undefined ? "--advertise" : "--listen";
-      const server = await listenGrpc({ listen, services, credentials: security.credentials, log }, flag);
-      warnIfOpen(listen, security, log);
-      add({
-        name: "gRPC server",
-        // Relays last for ever: their generations are waited for, then the relays are ended.
-        drain: async (graceMs) => {
-          server.setServing(false);
-          await node.drain(graceMs);
-          await node.close();
-          await server.shutdown(closingMs);
+      const address = await serveGrpc(
+        {
+          listen,
+          flag: values.listen === undefined ? "--advertise" : "--listen",
+          services: [register(InferenceService, node.implementation)],
+          security,
+          log,
+          finish: async (graceMs) => {
+            await node.drain(graceMs);
+            await node.close();
+          },
         },
-      });
-      say(`cxmpute join: listening on ${server.address}\n`);
+        lifecycle,
+      );
+      say(`cxmpute join: listening on ${address}\n`);
     }
     readyWhen(() => node.whyNotReady());
     await node.start(signal);

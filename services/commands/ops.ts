@@ -6,21 +6,15 @@ import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { opsOff } from "./settings/ops.ts";
 
-/** Where a service listens for its operators. */
-export interface OpsAddress {
-  /** As set; HOST:PORT or `off`. */
-  readonly given: string | undefined;
-  /** When nothing is set; absent: nowhere. */
-  readonly standing?: string;
-}
-
 /**
  * Opens the operations listener before everything else, so that it is the last to close and says "not ready" while the
  * service starts and drains. What is returned is told what makes the service ready, once it is there. An address that
  * was set must be free; where the usual one is taken, as by a second service on this machine, a free port is taken.
  */
 export async function openOps(
-  { given, standing }: OpsAddress,
+  { opsListen: given }: { readonly opsListen: string | undefined },
+  /** Where it listens when nobody says otherwise; undefined: nowhere. */
+  standing: string | undefined,
   { signal, add }: Pick<Lifecycle, "signal" | "add">,
   log: Log,
 ): Promise<(whyNotReady: WhyNotReady) => void> {

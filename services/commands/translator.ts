@@ -17,11 +17,7 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
   return serve("translator", values, async (lifecycle, logFor) => {
     const { add } = lifecycle;
     const log = logFor("translator");
-    const readyWhen = await openOps(
-      { given: values.opsListen, standing: opsAddresses.translator },
-      lifecycle,
-      log,
-    );
+    const readyWhen = await openOps(values, opsAddresses.translator, lifecycle, log);
     const security = secure(values, "translator", { add }, log);
     const routers = values.routers.map((address) => security.connect(address, { role: "router" }));
     add({

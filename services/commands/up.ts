@@ -39,7 +39,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     const isDetail = { isDetail: true };
     const apiKey = values.apiKey ?? keepApiKey(values.data);
 
-    const readyWhen = await openOps({ given: values.opsListen }, lifecycle, logFor("up"));
+    const readyWhen = await openOps(values, undefined, lifecycle, logFor("up"));
 
     // The last one added is the first to be drained: the translator, so that nothing new comes in behind it.
     const store = await openStore("memory", { clock });

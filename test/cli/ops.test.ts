@@ -40,8 +40,7 @@ async function probe(url: string): Promise<{ status: number; reason?: string }> 
 }
 
 /** Asks until the answer is 200. */
-const untilReady = (ops: string) =>
-  expect.poll(() => probe(`${ops}/readyz`), { timeout: 20_000 }).toEqual({ status: 200 });
+const untilReady = (ops: string) => expect.poll(() => probe(`${ops}/readyz`)).toEqual({ status: 200 });
 
 test("each service that runs apart says when it is ready, in its own terms", async () => {
   const [registryAt, routerAt, http] = [await freeAddress(), await freeAddress(), await freeAddress()];
@@ -64,7 +63,7 @@ test("each service that runs apart says when it is ready, in its own terms", asy
     expect((await fetch(`${ops}/v1/models`)).status).toBe(404);
   }
   expect(new Set([registry, router, translator, node]).size).toBe(4);
-}, 60_000);
+});
 
 describe("the operations listener", () => {
   let other: Server;
