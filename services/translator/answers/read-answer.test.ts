@@ -102,7 +102,8 @@ test.each([
   ],
   [
     "iterated",
-    (reader: AnswerReading, signal: AbortSignal) => Array.fromAsync(iterateAnswer(reader, generation, signal)),
+    (reader: AnswerReading, signal: AbortSignal) =>
+      Array.fromAsync(iterateAnswer(reader, generation, signal)),
   ],
 ])("an answer that is %s and ends without a last word fails, and its end is told once", async (_, read) => {
   const records: GenerationRecord[] = [];
