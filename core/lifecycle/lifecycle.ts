@@ -1,6 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../telemetry/log.ts";
 
+/** What everybody hears of a service that ends: probes, callers and whoever is connected to it. */
+export const shuttingDown = "The service is shutting down.";
+
 /** A part of a running process, such as a server. */
 export interface Part {
   /** What the log calls it, such as `translator`. */

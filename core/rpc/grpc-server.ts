@@ -1,15 +1,18 @@
+import { type DescFile, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { logVerbosity, Server, type ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { MeshError } from "../errors/mesh-error.ts";
 import type { LiveCredentials } from "../identity/credentials.ts";
 import { trustedPeer } from "../identity/peer.ts";
+import { shuttingDown } from "../lifecycle/lifecycle.ts";
+import { toListenFault } from "../lifecycle/listen-fault.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
 import { toServiceImplementation } from "./grpc-handlers.ts";
 import { keepalive, maxMessageBytes } from "./limits.ts";
 import { readPeer } from "./peer.ts";
-import { toPackageDefinition } from "./reflection.ts";
 import { toServerCredentials } from "./tls.ts";
 
 /** A gRPC server that listens. */
@@ -89,7 +92,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       for (const watch of watches) watch.end();
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const abort = setTimeout(
-        () => shutdownStarted.abort(new MeshError("node_lost", "The server is shutting down.")),
+        () => shutdownStarted.abort(new MeshError("node_lost", shuttingDown)),
         graceMs,
       );
       const cut = setTimeout(() => {
@@ -99,29 +102,37 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       await Promise.race([closed, forced]);
       clearTimeout(abort);
       clearTimeout(cut);
-      shutdownStarted.abort(new MeshError("node_lost", "The server is shutting down."));
+      shutdownStarted.abort(new MeshError("node_lost", shuttingDown));
     },
   };
 }
 
+/** Resolves to the port; rejects with what to do when it cannot be had. */
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(listen, credentials, (error, port) => {
-      if (error === null) return resolve(port);
-      const busy = /EADDRINUSE/.test(error.message);
-      const code = /\bE[A-Z]{3,}\b/.exec(error.message)?.[0];
-      reject(
-        Object.assign(
-          new MeshError(
-            "invalid_request",
-            busy
-              ? `${listen} is already in use: another program listens there. Stop it, or choose another address with --listen HOST:PORT.`
-              : `Cannot listen on ${listen}: ${error.message}. Choose another address with --listen HOST:PORT.`,
-            { cause: error },
-          ),
-          { systemCode: code },
-        ),
-      );
+      if (error === null) resolve(port);
+      else reject(toListenFault(error, listen));
     });
   });
+}
+
+type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
+
+/**
+ * The services' files, as `@grpc/reflection` reads them: of a package definition it uses only the encoded file
+ * descriptors, which protobuf-es has.
+ */
+function toPackageDefinition(services: readonly Registration[]): PackageDefinition {
+  const files = new Set<DescFile>();
+  const visit = (file: DescFile) => {
+    if (files.has(file)) return;
+    files.add(file);
+    file.dependencies.forEach(visit);
+  };
+  for (const { service } of services) visit(service.file);
+  const fileDescriptorProtos = [...files].map((file) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+  );
+  return { files: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos } } as never;
 }

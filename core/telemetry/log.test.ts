@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FinishReason } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { MeshError } from "../errors/mesh-error.ts";
-import { logGeneration } from "./generation-summary.ts";
+import { type GenerationRecord, logGenerations, tellAll } from "./generation-record.ts";
 import { createLog, type Log, type LogOptions } from "./log.ts";
 
 function logTo(lines: string[], options: Partial<LogOptions> = {}): Log {
@@ -109,12 +109,17 @@ test("people get the message of what was thrown on purpose, and the stacks of a 
 
 test("a generation's line says who, what, how much and how long, and why it ended", () => {
   const line = written((log) =>
-    logGeneration(log, {
+    logGenerations(log)({
       requestId: "req_1",
       generationId: "gen_1",
+      surface: "responses",
       model: "starter",
       nodeId: "n1",
+      attempts: ["n0", "n1"],
+      continuedOn: ["n1"],
       userId: "ada",
+      keyId: "key_1",
+      projectId: "project_1",
       outcome: FinishReason.TOOL_CALLS,
       promptTokens: 12,
       completionTokens: 34,
@@ -128,9 +133,14 @@ test("a generation's line says who, what, how much and how long, and why it ende
     msg: "generation finished",
     request_id: "req_1",
     generation_id: "gen_1",
+    surface: "responses",
     model: "starter",
     node_id: "n1",
+    attempts: ["n0", "n1"],
+    continued_on: ["n1"],
     user_id: "ada",
+    key_id: "key_1",
+    project_id: "project_1",
     outcome: "tool_calls",
     prompt_tokens: 12,
     completion_tokens: 34,
@@ -140,14 +150,39 @@ test("a generation's line says who, what, how much and how long, and why it ende
   });
 });
 
+const ended: GenerationRecord = {
+  requestId: "r",
+  generationId: "g",
+  model: "m",
+  userId: "",
+  keyId: "",
+  projectId: "",
+  outcome: FinishReason.STOP,
+  attempts: ["n"],
+  continuedOn: [],
+  durationMs: 1,
+};
+
 test.each([
   { outcome: "node_lost", level: "warn" },
   { outcome: "invalid_request", level: "info" },
   { outcome: "cancelled", level: "info" },
 ] as const)("a generation that ends with $outcome is told as $level", ({ outcome, level }) => {
-  const line = written((log) =>
-    logGeneration(log, { requestId: "r", generationId: "g", model: "m", outcome, durationMs: 1 }),
-  );
+  const line = written((log) => logGenerations(log)({ ...ended, outcome }));
   expect(line).toMatchObject({ level, outcome, msg: "generation failed" });
-  expect(line).not.toHaveProperty("node_id");
+  for (const absent of ["node_id", "attempts", "continued_on", "user_id", "key_id", "project_id", "surface"])
+    expect(line).not.toHaveProperty(absent);
+});
+
+test("all who want to know hear of a generation's end, also when one of them fails", () => {
+  const lines: string[] = [];
+  const heard: GenerationRecord[] = [];
+  const failing = () => {
+    throw new TypeError("x is undefined");
+  };
+  tellAll([failing, (record) => heard.push(record)], logTo(lines))(ended);
+  expect(heard).toEqual([ended]);
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { level: "error", generation_id: "g", err: { message: "x is undefined" } },
+  ]);
 });

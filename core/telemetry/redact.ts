@@ -18,7 +18,19 @@ export function redact(line: string): string {
 }
 
 /** A line without any of these, in lower case, matches none of the patterns below. */
-const hints = ["key", 'token"', "authorization", "cookie", "passw", "pwd", "secret", "bearer", "sk-", "cxj_"];
+const hints = [
+  'key":',
+  'keys":',
+  'token"',
+  "authorization",
+  "cookie",
+  "passw",
+  "pwd",
+  "secret",
+  "bearer",
+  "sk-",
+  "cxj_",
+];
 
 /** A string field with a telling name; a counter such as `prompt_tokens` is none. */
 const secretField =

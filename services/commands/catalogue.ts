@@ -60,7 +60,9 @@ Examples:
   defineCommand({
     settings: translatorSettings,
     summary: "Run the HTTP endpoint: OpenAI's API in front of routers.",
-    about: `Stateless: run as many as you like. /healthz says that it runs, /readyz that some model can be served.
+    about: `Run as many as you like. Each keeps the responses of /v1/responses that it made, in its own memory:
+whoever continues one must reach the same translator (docs/responses.md). Nothing else is kept between requests.
+/healthz says that it runs, /readyz that some model can be served.
 
 Examples:
   CXMPUTE_API_KEY=sk-cx-... cxmpute translator
@@ -81,8 +83,8 @@ Examples:
   defineCommand({
     settings: registrySettings,
     summary: "Run the registry: it knows who is in the mesh.",
-    about: `Serves gRPC with health and reflection. Its memory is its own: when it restarts, nodes register again, and what
-routers know stands until then.
+    about: `Serves gRPC with health and reflection. With --store memory, when it restarts, nodes register again, and routers
+keep what they know until then. Identities and revocations are kept in the data folder.
 
 Examples:
   cxmpute registry

@@ -15,13 +15,11 @@ import { toJoinScreen } from "./join/screen.ts";
 import { agreeToStarter, openTerminal } from "./join/terminal.ts";
 import { Totals } from "./join/totals.ts";
 import { openMembership } from "./membership.ts";
+import { openOps } from "./ops.ts";
 import { version } from "./places.ts";
-import { warnIfOpen } from "./security.ts";
-import { isPretty, listenGrpc, serve } from "./service.ts";
+import { isPretty, serve, serveGrpc } from "./service.ts";
+import { opsAddresses } from "./settings/ops.ts";
 import type { joinSettings } from "./settings/services.ts";
-
-/** What open calls get to end once the generations have, in milliseconds. */
-const closingMs = 1000;
 
 /**
  * Runs a node until a signal ends it: finds engines, loads them, says what they offer, registers, and then tells on a
@@ -30,7 +28,8 @@ const closingMs = 1000;
 export function join(values: Values<typeof joinSettings>): Promise<number> {
   const clock = systemClock;
   const { line, say, writeLog } = openTerminal({ pretty: isPretty(values.logFormat) });
-  const start: Parameters<typeof serve>[2] = async ({ signal, add, fail }, logFor) => {
+  const start: Parameters<typeof serve>[2] = async (lifecycle, logFor) => {
+    const { signal, add, fail } = lifecycle;
     // On a terminal the screen and the status line tell what goes well.
     const log = logFor("inference", { isDetail: line !== undefined });
     const { advertise } = values;
@@ -44,6 +43,8 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
         await followed;
       },
     });
+
+    const readyWhen = await openOps(values, opsAddresses.join, lifecycle, log);
 
     // Before models are loaded or pulled, for a join token does not live long.
     const membership = await openMembership(values, { signal, add, log, createNodeId });
@@ -109,22 +110,23 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
 
     const listen = values.listen ?? advertise;
     if (listen !== undefined) {
-      const services = [register(InferenceService, node.implementation)];
-      const flag = values.listen === undefined ? "--advertise" : "--listen";
-      const server = await listenGrpc({ listen, services, credentials: security.credentials, log }, flag);
-      warnIfOpen(listen, security, log);
-      add({
-        name: "gRPC server",
-        // Relays last for ever: their generations are waited for, then the relays are ended.
-        drain: async (graceMs) => {
-          server.setServing(false);
-          await node.drain(graceMs);
-          await node.close();
-          await server.shutdown(closingMs);
+      const address = await serveGrpc(
+        {
+          listen,
+          flag: values.listen === undefined ? "--advertise" : "--listen",
+          services: [register(InferenceService, node.implementation)],
+          security,
+          log,
+          finish: async (graceMs) => {
+            await node.drain(graceMs);
+            await node.close();
+          },
         },
-      });
-      say(`cxmpute join: listening on ${server.address}\n`);
+        lifecycle,
+      );
+      say(`cxmpute join: listening on ${address}\n`);
     }
+    readyWhen(() => node.whyNotReady());
     await node.start(signal);
     const way =
       advertise === undefined ? `attaches to ${routerAddresses.join(", ")}` : `is dialled at ${advertise}`;

@@ -4,49 +4,51 @@ import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { createRegistry, type IdentityOptions, openFileStore } from "../registry/index.ts";
+import { createRegistry, type IdentityOptions, openFileStore, openStore } from "../registry/index.ts";
 import { openAuthority } from "./credentials.ts";
-import { type Security, secure, warnIfOpen } from "./security.ts";
-import { announce, listenGrpc, serve } from "./service.ts";
+import { openOps } from "./ops.ts";
+import { type Security, secure } from "./security.ts";
+import { announce, serve, serveGrpc } from "./service.ts";
+import { opsAddresses } from "./settings/ops.ts";
 import type { registrySettings } from "./settings/services.ts";
 import { tlsFiles } from "./tls-files.ts";
 
-/** What open calls get to end once the watches have been ended, in milliseconds. */
-const closingMs = 1000;
-
 /** Runs a registry until a signal ends it. */
 export function registry(values: Values<typeof registrySettings>): Promise<number> {
-  return serve("registry", values, async ({ add }, logFor) => {
+  return serve("registry", values, async (lifecycle, logFor) => {
+    const { add } = lifecycle;
     const log = logFor("registry");
+    const readyWhen = await openOps(values, opsAddresses.registry, lifecycle, log);
     const security = secure(values, "registry", { add }, log);
     const identities = await openIdentities(values, security);
+    const store = await openStore(values.store, {
+      clock: systemClock,
+      ttlMs: values.leaseTtlMs,
+      ...(identities === undefined ? {} : { revocations: identities.store.revocations }),
+    });
     const service = createRegistry({
+      store,
       clock: systemClock,
       log,
-      leaseTtlMs: values.leaseTtlMs,
-      ...(identities === undefined ? {} : { identities, revoked: await identities.store.revoked() }),
+      ...(identities === undefined ? {} : { identities }),
     });
     add({ name: "registry", stop: () => service.close() });
-    const server = await listenGrpc({
-      listen: values.listen,
-      services: [
-        register(RegistryService, service.implementation),
-        register(IdentityService, service.identityImplementation),
-      ],
-      credentials: security.credentials,
-      log,
-    });
-    warnIfOpen(values.listen, security, log);
-    add({
-      name: "gRPC server",
-      // Watches last for ever, so they are ended rather than waited for; routers keep what they know.
-      drain: async (graceMs) => {
-        server.setServing(false);
-        service.close();
-        await server.shutdown(Math.min(graceMs, closingMs));
+    const address = await serveGrpc(
+      {
+        listen: values.listen,
+        services: [
+          register(RegistryService, service.implementation),
+          register(IdentityService, service.identityImplementation),
+        ],
+        security,
+        log,
+        // Watches are ended rather than waited for; routers keep what they know.
+        finish: () => service.close(),
       },
-    });
-    announce("registry", `listening on ${server.address}`);
+      lifecycle,
+    );
+    readyWhen(() => service.whyNotReady());
+    announce("registry", `listening on ${address}`);
   });
 }
 

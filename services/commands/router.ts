@@ -3,18 +3,19 @@ import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createRouter } from "../router/index.ts";
-import { secure, warnIfOpen } from "./security.ts";
-import { announce, listenGrpc, serve } from "./service.ts";
+import { openOps } from "./ops.ts";
+import { secure } from "./security.ts";
+import { announce, serve, serveGrpc } from "./service.ts";
 import { toRouterLimits } from "./settings/admission.ts";
+import { opsAddresses } from "./settings/ops.ts";
 import type { routerSettings } from "./settings/services.ts";
-
-/** What open calls get to end once the generations have, in milliseconds. */
-const closingMs = 1000;
 
 /** Runs a router until a signal ends it. */
 export function router(values: Values<typeof routerSettings>): Promise<number> {
-  return serve("router", values, async ({ add }, logFor) => {
+  return serve("router", values, async (lifecycle, logFor) => {
+    const { add } = lifecycle;
     const log = logFor("router");
+    const readyWhen = await openOps(values, opsAddresses.router, lifecycle, log);
     const security = secure(values, "router", { add }, log);
     const registry = security.connect(values.registry, { role: "registry" });
     add({ name: "connection to the registry", stop: () => registry.close() });
@@ -26,23 +27,20 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
       log,
     });
     add({ name: "router", stop: () => service.close() });
-    const server = await listenGrpc({
-      listen: values.listen,
-      services: [register(RouterService, service.implementation)],
-      credentials: security.credentials,
-      log,
-    });
-    warnIfOpen(values.listen, security, log);
-    add({
-      name: "gRPC server",
-      // Relays last for ever: their generations are waited for, then the relays are ended.
-      drain: async (graceMs) => {
-        server.setServing(false);
-        await service.drain(graceMs);
-        service.close();
-        await server.shutdown(closingMs);
+    const address = await serveGrpc(
+      {
+        listen: values.listen,
+        services: [register(RouterService, service.implementation)],
+        security,
+        log,
+        finish: async (graceMs) => {
+          await service.drain(graceMs);
+          service.close();
+        },
       },
-    });
-    announce("router", `listening on ${server.address}, nodes from the registry at ${values.registry}`);
+      lifecycle,
+    );
+    readyWhen(() => service.whyNotReady());
+    announce("router", `listening on ${address}, nodes from the registry at ${values.registry}`);
   });
 }

@@ -1,8 +1,9 @@
 import type { Lifecycle } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { runService } from "../../core/lifecycle/run-service.ts";
-import { type GrpcServer, type GrpcServerOptions, startGrpcServer } from "../../core/rpc/grpc-server.ts";
+import { type GrpcServerOptions, startGrpcServer } from "../../core/rpc/grpc-server.ts";
 import { createLog, type Log, type LogLevel } from "../../core/telemetry/log.ts";
+import { type Security, warnIfOpen } from "./security.ts";
 
 /** The settings that everything has that runs for long. */
 export interface ServiceValues {
@@ -53,13 +54,42 @@ export async function serve(
 export const isPretty = (format: ServiceValues["logFormat"]): boolean =>
   format === "auto" ? process.stderr.isTTY === true : format === "pretty";
 
-/** Listens with gRPC; what keeps it from listening is told as a fault with what to do; `flag` sets the address. */
-export async function listenGrpc(options: GrpcServerOptions, flag = "--listen"): Promise<GrpcServer> {
-  try {
-    return await startGrpcServer(options);
-  } catch (error) {
-    throw toListenFault(error, options.listen, flag);
-  }
+/** What open calls get to end once the service behind them has finished, in milliseconds. */
+const closingMs = 1000;
+
+/** What is served with gRPC, how, and how it ends. */
+export interface GrpcPart extends Omit<GrpcServerOptions, "credentials"> {
+  readonly security: Security;
+  /** The flag that sets the address; default `--listen`. */
+  readonly flag?: string;
+  /** Lets what is open finish for up to `graceMs`, and ends what would last for ever, such as relays and watches. */
+  readonly finish: (graceMs: number) => Promise<void>;
+}
+
+/**
+ * Serves with gRPC until the process ends; resolves to the address. What keeps it from listening is told as a fault
+ * with what to do.
+ */
+export async function serveGrpc(
+  { security, flag, finish, ...options }: GrpcPart,
+  { add }: Pick<Lifecycle, "add">,
+): Promise<string> {
+  const { listen, log } = options;
+  const server = await startGrpcServer({ ...options, credentials: security.credentials }).catch(
+    (error: unknown) => {
+      throw toListenFault(error, listen, flag);
+    },
+  );
+  warnIfOpen(listen, security, log);
+  add({
+    name: "gRPC server",
+    drain: async (graceMs) => {
+      server.setServing(false);
+      await finish(graceMs);
+      await server.shutdown(closingMs);
+    },
+  });
+  return server.address;
 }
 
 /** Says on standard output that a service is up, in a line that other programs can wait for. */

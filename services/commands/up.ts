@@ -8,11 +8,12 @@ import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createNode, readHardware } from "../inference/index.ts";
-import { createRegistry } from "../registry/index.ts";
+import { createRegistry, openStore } from "../registry/index.ts";
 import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
 import { toEngine } from "./engine.ts";
+import { openOps } from "./ops.ts";
 import { invocation, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
@@ -24,20 +25,25 @@ import { shellQuote } from "./shell-quote.ts";
 
 /**
  * Runs the whole mesh in this process until a signal ends it. The services are the ones that also run apart, and
- * they meet in the same way; only the transports between them stay in the process.
+ * they meet in the same way; only the transports between them stay in the process. Of a generation the translator's
+ * log has the one line, for it sees all of it.
  *
  *     translator ──▶ router ──▶ node ──▶ engine
  *                       └──▶ registry ◀──┘
  */
 export function up(values: Values<typeof upSettings>): Promise<number> {
   const clock = systemClock;
-  return serve("up", values, async ({ signal, add }, logFor) => {
+  return serve("up", values, async (lifecycle, logFor) => {
+    const { signal, add } = lifecycle;
     const { listen, userId } = values;
     const isDetail = { isDetail: true };
     const apiKey = values.apiKey ?? keepApiKey(values.data);
 
+    const readyWhen = await openOps(values, undefined, lifecycle, logFor("up"));
+
     // The last one added is the first to be drained: the translator, so that nothing new comes in behind it.
-    const registry = createRegistry({ clock, log: logFor("registry", isDetail) });
+    const store = await openStore("memory", { clock });
+    const registry = createRegistry({ store, clock, log: logFor("registry", isDetail) });
     const toRegistry = createInProcessTransport([register(RegistryService, registry.implementation)]);
     add({ name: "registry", stop: () => registry.close() });
 
@@ -48,6 +54,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       ...toRouterLimits(values),
       clock,
       log: logFor("router", isDetail),
+      onGenerationEnd: [],
     });
     const toRouter = createInProcessTransport([register(RouterService, router.implementation)]);
     add({ name: "router", drain: (graceMs) => router.drain(graceMs), stop: () => router.close() });
@@ -63,6 +70,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       readHardware,
       clock,
       log: inferenceLog,
+      onGenerationEnd: [],
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 
@@ -84,6 +92,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     const url = await translator.listen().catch((error: unknown) => {
       throw toListenFault(error, listen);
     });
+    readyWhen(() => translator.whyNotReady());
     await node.start(signal);
     const models = await untilServed(createClient(RouterService, toRouter), signal);
 

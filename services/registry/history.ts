@@ -1,14 +1,22 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { WatchNodesResponse } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
+interface Change {
+  readonly revision: bigint;
+  readonly word: WatchNodesResponse;
+}
+
 /**
  * The latest changes of a store, shared by all its watches: each keeps only the revision that it has seen, so a
- * slow reader costs no memory, and one that falls out of the history is cut.
+ * slow reader costs no memory, and one that falls out of the history is cut. Revisions rise, and may skip numbers.
  */
 export class History {
   readonly #limit: number;
-  readonly #changes: WatchNodesResponse[] = [];
+  /** In order of revision. */
+  readonly #changes: Change[] = [];
   #latest = 0n;
+  /** The revision of the last change that is no longer kept; 0 before there is one. */
+  #forgotten = 0n;
   #closed = false;
   readonly #waiting = new Set<() => void>();
 
@@ -22,25 +30,26 @@ export class History {
     return this.#latest;
   }
 
-  /** Adds the change that `describe` makes for the next revision, and wakes who waits. */
-  append(describe: (revision: bigint) => WatchNodesResponse): bigint {
-    this.#latest += 1n;
-    this.#changes.push(describe(this.#latest));
-    if (this.#changes.length > this.#limit) this.#changes.shift();
+  /** Adds a change whose revision is above all before it, and wakes who waits. */
+  append(revision: bigint, word: WatchNodesResponse): void {
+    if (revision <= this.#latest)
+      throw new RangeError(`Revision ${revision} does not follow revision ${this.#latest}.`);
+    this.#latest = revision;
+    this.#changes.push({ revision, word });
+    if (this.#changes.length > this.#limit) this.#forgotten = this.#changes.shift()!.revision;
     this.#wake();
-    return this.#latest;
   }
 
   /** Every change after a revision, in order, until the signal aborts or the history closes. */
   async *after(revision: bigint, signal: AbortSignal): AsyncGenerator<WatchNodesResponse> {
-    for (let seen = revision; ; seen += 1n) {
-      while (seen === this.#latest && !this.#closed) await this.#changed(signal);
+    for (let seen = revision; ; ) {
+      while (seen >= this.#latest && !this.#closed) await this.#changed(signal);
       if (this.#closed) return;
-      const behind = Number(this.#latest - seen);
-      const change = this.#changes.at(-behind);
-      if (change === undefined)
-        throw new MeshError("saturated", `The watch fell ${behind} changes behind: watch again.`);
-      yield change;
+      if (seen < this.#forgotten)
+        throw new MeshError("saturated", "The watch fell too far behind the changes: watch again.");
+      const change = this.#changes[this.#indexAfter(seen)]!;
+      seen = change.revision;
+      yield change.word;
     }
   }
 
@@ -48,6 +57,18 @@ export class History {
   close(): void {
     this.#closed = true;
     this.#wake();
+  }
+
+  /** Where the first change above a revision stands. */
+  #indexAfter(revision: bigint): number {
+    let low = 0;
+    let high = this.#changes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#changes[middle]!.revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #wake(): void {

@@ -1,26 +1,26 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../../core/clock.ts";
+import { toMeshError } from "../../core/errors/mesh-error.ts";
 import type { ProtocolRange } from "../../core/protocol.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import type { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import type { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createIdentityService, type IdentityOptions } from "./identities/service.ts";
-import { createMemoryStore } from "./memory-store.ts";
 import { createRegistryService } from "./service.ts";
+import type { Store } from "./store.ts";
 
 export { openFileStore } from "./identities/file-store.ts";
 export type { IdentityOptions } from "./identities/service.ts";
+export { openStore } from "./open-store.ts";
 
 /** How to make a registry. */
 export interface RegistryOptions {
+  /** Where leases are kept; the registry closes it. */
+  readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** How long a node stays in the mesh without a word, in milliseconds. */
-  readonly leaseTtlMs?: number;
   /** Where and how nodes get identities; absent in a mesh without TLS. */
   readonly identities?: IdentityOptions;
-  /** Nodes that were revoked in an earlier life. */
-  readonly revoked?: readonly string[];
   /** What it speaks and understands; default: what this program does. */
   readonly protocol?: ProtocolRange;
 }
@@ -29,21 +29,27 @@ export interface RegistryOptions {
 export interface Registry {
   readonly implementation: ServiceImpl<typeof RegistryService>;
   readonly identityImplementation: ServiceImpl<typeof IdentityService>;
-  /** Ends every watch and lets go of all timers. */
-  close(): void;
+  /** Why it cannot serve now; undefined when its store can be used. */
+  whyNotReady(): Promise<string | undefined>;
+  /** Ends every watch and lets go of the store. */
+  close(): Promise<void>;
 }
 
-/** Makes a registry that keeps its leases in memory. */
+/** Makes a registry over a store. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { clock, log, leaseTtlMs = 10_000, identities, revoked = [], protocol } = options;
-  const store = createMemoryStore({ clock, ttlMs: leaseTtlMs, revoked });
+  const { store, clock, log, identities, protocol } = options;
   return {
     implementation: createRegistryService(store, {
       clock,
       log,
       ...(protocol === undefined ? {} : { protocol }),
     }),
-    identityImplementation: createIdentityService(identities, { leases: store, clock, log }),
+    identityImplementation: createIdentityService(identities, { clock, log }),
+    whyNotReady: () =>
+      store.list().then(
+        () => undefined,
+        (error: unknown) => `The store cannot be used: ${toMeshError(error).message}`,
+      ),
     close: () => store.close(),
   };
 }

@@ -3,11 +3,13 @@ import { expect, test } from "vitest";
 import { NodeSchema } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { describeStore } from "../../test/support/registry/store-contract.ts";
+import { createLedgerStore } from "./identities/ledger-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 
 describeStore("the memory store", async () => {
   const clock = new FakeClock();
-  return { store: createMemoryStore({ clock, ttlMs: 10_000 }), elapse: (ms) => clock.advance(ms) };
+  const { revoke, revocations } = createLedgerStore({ clock });
+  return { store: createMemoryStore({ clock, revocations }), elapse: (ms) => clock.advance(ms), revoke };
 });
 
 const node = (id: string) => create(NodeSchema, { id });
@@ -39,7 +41,7 @@ test("cuts a watch that falls further behind than the history reaches, and keeps
   await expect(slow.next()).rejects.toMatchObject({ kind: "saturated" });
   const rest = [await keen.next(), await keen.next(), await keen.next()];
   expect(rest.map(({ value }) => value.event.value.revision)).toEqual([2n, 3n, 4n]);
-  store.close();
+  await store.close();
 });
 
 test("refuses more nodes than its limit, but replaces the ones it has", async () => {
@@ -51,7 +53,7 @@ test("refuses more nodes than its limit, but replaces the ones it has", async ()
   await store.put(node("b"));
   await clock.advance(1001);
   await store.put(node("c"));
-  store.close();
+  await store.close();
 });
 
 test("has an epoch of its own in each life", async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Timer } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import {
   ListNodesResponseSchema,
@@ -9,19 +9,16 @@ import {
   WatchNodesResponseSchema,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { History } from "./history.ts";
-import { revokedFault } from "./revoked-fault.ts";
-import type { Store } from "./store.ts";
+import type { StoreOptions } from "./open-store.ts";
+import { noRevocations, revokedFault } from "./revocations.ts";
+import { defaultLeaseTtlMs, type Store } from "./store.ts";
 
 /** How to make a memory store. */
-export interface MemoryStoreOptions {
-  readonly clock: Clock;
-  readonly ttlMs: number;
+export interface MemoryStoreOptions extends StoreOptions {
   /** The most nodes; more are refused. */
   readonly nodeLimit?: number;
   /** How many changes a watch may fall behind before it is cut. */
   readonly historyLimit?: number;
-  /** Nodes that were revoked before. */
-  readonly revoked?: readonly string[];
 }
 
 type ChangeOfNode = WatchNodesResponse_Change["change"];
@@ -36,19 +33,24 @@ interface Lease {
  * equally long, so a map that holds them in order of renewal is in order of expiry too, and one timer is enough.
  */
 export function createMemoryStore(options: MemoryStoreOptions): Store {
-  const { clock, ttlMs, nodeLimit = 10_000, historyLimit = 4096 } = options;
+  const { clock, ttlMs = defaultLeaseTtlMs, revocations = noRevocations } = options;
+  const { nodeLimit = 10_000, historyLimit = 4096 } = options;
   const epoch = randomUUID();
   const leases = new Map<string, Lease>();
   const leaseIds = new Map<string, string>();
-  const revoked = new Set(options.revoked);
   const history = new History(historyLimit);
   let timer: Timer | undefined;
   let closed = false;
 
-  const tell = (change: ChangeOfNode) =>
-    history.append((revision) =>
+  /** Tells every watch; returns the revision that shows it. */
+  const tell = (change: ChangeOfNode): bigint => {
+    const revision = history.latest + 1n;
+    history.append(
+      revision,
       create(WatchNodesResponseSchema, { event: { case: "change", value: { revision, change } } }),
     );
+    return revision;
+  };
 
   const end = (leaseId: string) => {
     const lease = leases.get(leaseId);
@@ -93,11 +95,18 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     });
   };
 
+  const ignoreRevocations = revocations.onRevoked((nodeId) => {
+    const leaseId = leaseIds.get(nodeId);
+    if (leaseId !== undefined) leases.delete(leaseId);
+    leaseIds.delete(nodeId);
+    tell({ case: "revoked", value: nodeId });
+  });
+
   return {
     ttlMs,
     async put(node) {
       sweep();
-      if (revoked.has(node.id)) throw revokedFault(node.id);
+      if (revocations.has(node.id)) throw revokedFault(node.id);
       const former = leaseIds.get(node.id);
       if (former === undefined && leases.size >= nodeLimit)
         throw new MeshError("saturated", `The registry is full: it holds ${nodeLimit} nodes.`);
@@ -118,24 +127,17 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
       sweep();
       if (find(leaseId, holder) !== undefined) end(leaseId);
     },
-    async revoke(nodeId) {
-      if (revoked.has(nodeId)) return;
-      revoked.add(nodeId);
-      const leaseId = leaseIds.get(nodeId);
-      if (leaseId !== undefined) leases.delete(leaseId);
-      leaseIds.delete(nodeId);
-      tell({ case: "revoked", value: nodeId });
-    },
     list: async () => list(),
     async *watch(signal) {
       const { nodes, revision, epoch } = list();
       yield create(WatchNodesResponseSchema, {
-        event: { case: "snapshot", value: { nodes, revision, epoch, revoked: [...revoked] } },
+        event: { case: "snapshot", value: { nodes, revision, epoch, revoked: revocations.list() } },
       });
       yield* history.after(revision, signal);
     },
-    close() {
+    async close() {
       closed = true;
+      ignoreRevocations();
       timer?.cancel();
       history.close();
     },

@@ -8,11 +8,17 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import { NodeSchema, RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createRegistry } from "./index.ts";
+import { createMemoryStore } from "./memory-store.ts";
 
 /** A client of a registry that speaks and understands so much. */
 function clientOf(range?: ProtocolRange) {
   const clock = new FakeClock();
-  const options = { clock, log: silentLog, ...(range === undefined ? {} : { protocol: range }) };
+  const options = {
+    store: createMemoryStore({ clock }),
+    clock,
+    log: silentLog,
+    ...(range === undefined ? {} : { protocol: range }),
+  };
   const { implementation } = createRegistry(options);
   return {
     clock,

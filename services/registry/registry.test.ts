@@ -1,12 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { beforeEach, describe, expect, test } from "vitest";
+import { MeshError } from "../../core/errors/mesh-error.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { type Node, NodeSchema, RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { FakeClock } from "../../test/support/core/fake-clock.ts";
-import { createRegistry } from "./index.ts";
+import { createRegistry, openStore } from "./index.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import { type Store, storeNames } from "./store.ts";
 
 const record = (change: (node: Node) => void = () => {}): Node => {
   const node = create(NodeSchema, {
@@ -26,7 +29,7 @@ describe("the registry", () => {
   let client: ReturnType<typeof createClient<typeof RegistryService>>;
   beforeEach(() => {
     clock = new FakeClock();
-    const { implementation } = createRegistry({ clock, log: silentLog });
+    const { implementation } = createRegistry({ store: createMemoryStore({ clock }), clock, log: silentLog });
     client = createClient(
       RegistryService,
       createInProcessTransport([register(RegistryService, implementation)]),
@@ -117,4 +120,27 @@ describe("the registry", () => {
       expect((await client.listNodes({})).nodes[0]?.address).toBe(address);
     },
   );
+});
+
+test("a registry is ready while its store can be used, and says what keeps it from that", async () => {
+  const clock = new FakeClock();
+  const memory = createMemoryStore({ clock });
+  let failure: MeshError | undefined;
+  const store: Store = {
+    ...memory,
+    list: () => (failure === undefined ? memory.list() : Promise.reject(failure)),
+  };
+  const registry = createRegistry({ store, clock, log: silentLog });
+  expect(await registry.whyNotReady()).toBeUndefined();
+  failure = new MeshError("no_nodes", "Nobody answers at store:1.");
+  expect(await registry.whyNotReady()).toBe("The store cannot be used: Nobody answers at store:1.");
+  await registry.close();
+});
+
+test("a store of a kind that there is can be opened by its name", async () => {
+  for (const name of storeNames) {
+    const store = await openStore(name, { clock: new FakeClock(), ttlMs: 1234 });
+    expect(store.ttlMs).toBe(1234);
+    await store.close();
+  }
 });

@@ -4,9 +4,17 @@ import type {
   WatchNodesResponse,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
+/** The kinds of stores, by the names that `--store` takes; `open-store.ts` opens them. */
+export const storeNames = ["memory"] as const;
+export type StoreName = (typeof storeNames)[number];
+
+/** How long a node stays in the mesh without a word unless told otherwise, in milliseconds. */
+export const defaultLeaseTtlMs = 10_000;
+
 /**
  * Where leases are kept. Every store behaves as `store-contract.ts` says; the records it takes have been checked
- * and are never changed afterwards, by either side.
+ * and are never changed afterwards, by either side. Who was revoked is not its own to know: it is given `Revocations`,
+ * ends the lease of a node when that is revoked, tells every watch, and takes no such node.
  */
 export interface Store {
   /** How long a lease lives without being renewed, in milliseconds. */
@@ -24,17 +32,17 @@ export interface Store {
   renew(leaseId: string, holder?: string): Promise<string | undefined>;
   /** Ends a lease; harmless when there is no such living lease, or it is not `holder`'s. */
   delete(leaseId: string, holder?: string): Promise<void>;
-  /** Ends the lease of a node and keeps it out for good; every watch is told, and so are those that begin later. */
-  revoke(nodeId: string): Promise<void>;
   /** All nodes with a living lease, in order of id, and the revision and epoch that this shows. */
   list(): Promise<ListNodesResponse>;
   /**
-   * A snapshot, then every change after it, each one revision above the last, until the signal aborts or the store
-   * closes. Memory is bounded: a watch that falls too far behind throws `saturated`; its reader watches again.
+   * A snapshot, with all nodes that were ever revoked, then every change after it, until the signal aborts or the store
+   * closes. Within an epoch revisions rise strictly, and that is all they do: numbers may be skipped, and those of
+   * different epochs do not compare. Memory is bounded: a watch that falls too far behind throws `saturated`; its
+   * reader watches again, which begins with a fresh snapshot.
    */
   watch(signal: AbortSignal): AsyncIterable<WatchNodesResponse>;
-  /** Ends every watch and lets go of all timers. */
-  close(): void;
+  /** Ends every watch and lets go of all timers and connections; harmless when it is closed already. */
+  close(): Promise<void>;
 }
 
 /** What came of a put. */

@@ -2,14 +2,15 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import type { ProtocolRange } from "../../core/protocol.ts";
 import type { LoadSource } from "../../core/relay/contract.ts";
+import type { OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { LoadSchema } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { watchRegistry } from "./fleet/watch-registry.ts";
-import { listModels } from "./models.ts";
 import { createPipeline } from "./pipeline.ts";
 import { defaultQueueLimits, type QueueLimits } from "./queue-limits.ts";
 import { Attachments } from "./relays/attach.ts";
@@ -33,6 +34,8 @@ export interface RouterOptions extends Partial<QueueLimits> {
   readonly attemptLimit?: number;
   /** What counts how much when nodes are ranked. */
   readonly profile?: keyof typeof profiles;
+  /** Are told of each generation when it has ended; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** The versions of the mesh's protocol that it speaks towards nodes; default: those of this program. */
   readonly protocol?: ProtocolRange;
 }
@@ -40,8 +43,8 @@ export interface RouterOptions extends Partial<QueueLimits> {
 /** A router, to be served or called in process. */
 export interface Router {
   readonly implementation: ServiceImpl<typeof RouterService>;
-  /** Whether some model can be served. */
-  readonly ready: boolean;
+  /** Why nothing can be sent through it now; undefined once it has heard of the registry, and until it drains. */
+  whyNotReady(): string | undefined;
   /** Takes nothing new, and resolves when all is answered or `graceMs` have passed. */
   drain(graceMs: number): Promise<void>;
   /** Ends what is open, and lets go of everything. */
@@ -86,6 +89,7 @@ export function createRouter(options: RouterOptions): Router {
     },
   };
 
+  let listed = false;
   void watchRegistry(
     {
       registry,
@@ -93,6 +97,7 @@ export function createRouter(options: RouterOptions): Router {
       random,
       log,
       onListing: ({ nodes, epoch, revoked }, former) => {
+        listed = true;
         fleet.list(nodes, { memoryLost: former !== undefined && former.epoch !== epoch, revoked });
         dialler.follow(nodes);
       },
@@ -110,8 +115,9 @@ export function createRouter(options: RouterOptions): Router {
       load,
       lifetime: lifetime.signal,
     }),
-    get ready() {
-      return !pipeline.draining && listModels(fleet).length > 0;
+    whyNotReady() {
+      if (pipeline.draining) return shuttingDown;
+      return listed ? undefined : "The registry has not been heard of yet.";
     },
     async drain(graceMs) {
       pipeline.refuseNew();
@@ -120,7 +126,7 @@ export function createRouter(options: RouterOptions): Router {
     },
     close() {
       pipeline.refuseNew();
-      const stopped = new MeshError("node_lost", "The router was stopped.");
+      const stopped = new MeshError("node_lost", shuttingDown);
       dialler.close();
       pipeline.open.abort(stopped);
       // To the fleet it is no loss but this router's own wish.

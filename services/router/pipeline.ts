@@ -3,8 +3,10 @@ import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
 import { checkGeneration } from "../../core/generation/check-generation.ts";
-import { stack } from "../../core/layers.ts";
+import { type Layer, stack } from "../../core/layers.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { DeliveryLog } from "../../core/relay/delivery-log.ts";
+import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { type Begin, Call } from "./call.ts";
 import { continueAnswer } from "./continue-answer.ts";
@@ -13,12 +15,12 @@ import { Admission } from "./layers/admission.ts";
 import { deadline } from "./layers/deadline.ts";
 import { dispatch } from "./layers/dispatch.ts";
 import { failover } from "./layers/failover.ts";
+import { observe } from "./layers/observe.ts";
 import { RetryBudget } from "./layers/retry-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { RoutedAnswer } from "./routed-answer.ts";
 import type { Profile } from "./routing/profile.ts";
-import { summarize } from "./summary.ts";
 
 /** What the pipeline needs. */
 export interface PipelineOptions extends QueueLimits {
@@ -30,6 +32,8 @@ export interface PipelineOptions extends QueueLimits {
   readonly answerTimeoutMs?: number;
   /** The most nodes that one generation is tried on before its first token, and again for each node that it outlives. */
   readonly attemptLimit: number;
+  /** Are told of each generation when it has ended; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
 }
 
 /** How generations get from callers to nodes. */
@@ -46,6 +50,7 @@ export interface Pipeline {
 /** Builds the way of a generation: layers in call order around the core. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { fleet, clock, log, attemptLimit, queueTimeoutMs } = options;
+  const { onGenerationEnd = [logGenerations(log)] } = options;
   const open = new OpenCalls();
   const admission = new Admission(options);
   const budget = new RetryBudget(clock);
@@ -53,10 +58,20 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let draining = false;
   fleet.onChange(() => admission.admit());
 
+  /** Counts a generation among the open ones; refuses one that is malformed, and any once nothing new is taken. */
+  const takeIn: Layer<Begin> = (next) => async (call) => {
+    open.add(call);
+    checkGeneration(call.generation);
+    if (draining) throw new MeshError("saturated", shuttingDown, { retryAfterMs: 1000 });
+    return next(call);
+  };
   const send = stack<Begin>([failover({ budget, attemptLimit })], dispatch(options));
   const route = stack<Begin>(
     [
-      // Outermost, so that time spent in the queue counts.
+      // Outermost, so that whatever becomes of a generation is told.
+      observe({ clock, log, onGenerationEnd: tellAll(onGenerationEnd, log) }),
+      takeIn,
+      // Around the queue, so that time spent there counts.
       deadline(options),
       // Around failover: a generation that moves keeps its turn.
       admission.layer,
@@ -73,21 +88,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     attemptLimit,
   });
 
-  const begin: Begin = async (call) => {
-    call.onEnd((ending) => summarize(call, ending, clock, log));
-    open.add(call);
-    checkGeneration(call.generation);
-    if (draining)
-      throw new MeshError("saturated", "This router is shutting down: ask another one.", {
-        retryAfterMs: 1000,
-      });
-    return route(call);
-  };
-
   return {
     generate(generation, signal) {
       const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
-      return new RoutedAnswer(new Call(named, clock.now()), signal, { begin, continueOn, deliveries });
+      return new RoutedAnswer(new Call(named, clock.now()), signal, { begin: route, continueOn, deliveries });
     },
     open,
     get draining() {

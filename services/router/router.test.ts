@@ -2,6 +2,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { openRelay } from "../../core/relay/client.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
@@ -100,14 +101,13 @@ async function* wrap(frames: AsyncIterable<EngineBound>) {
 }
 
 describe("a router", () => {
-  test("is ready once it can serve some model, and no longer when it cannot", async () => {
+  test("is ready once it has heard of the registry, and stays so while that is away", async () => {
+    expect(router.whyNotReady()).toBe("The registry has not been heard of yet.");
     await settled();
-    expect(router.ready).toBe(false);
-    await join({ a: saying("hello") });
-    expect(router.ready).toBe(true);
-    nodes.stop("a:1");
+    expect(router.whyNotReady()).toBeUndefined();
+    registry.goDown();
     await settled();
-    expect(router.ready).toBe(false);
+    expect(router.whyNotReady()).toBeUndefined();
   });
 
   test("answers over Generate", async () => {
@@ -233,7 +233,7 @@ describe("trouble", () => {
     );
     await settled();
     expect(seen.begun).toBe(2);
-    translator.close(new MeshError("node_lost", "The translator stops."));
+    translator.close(new MeshError("node_lost", shuttingDown));
     await Promise.all(answers);
     await settled();
     expect(seen.cancelled).toBe(2);
@@ -303,7 +303,8 @@ describe("the end", () => {
       drained = true;
     });
     await settled();
-    expect([router.ready, translator.load?.draining, drained]).toEqual([false, true, false]);
+    expect(router.whyNotReady()).toBe("The service is shutting down.");
+    expect([translator.load?.draining, drained]).toEqual([true, false]);
     await expect(generate()).rejects.toMatchObject({ kind: "saturated" });
     finish.resolve();
     expect(textOf(await answer)).toBe("begun, done");

@@ -2,9 +2,10 @@ import type { ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { MeshError } from "../../core/errors/mesh-error.ts";
+import type { Surface } from "../../core/telemetry/generation-record.ts";
 import type { GenerationOptions } from "./answers/options.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
-import type { Authenticate } from "./auth/keys.ts";
+import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { type CatalogueSource, createCatalogueRoute } from "./catalogue/route.ts";
 import { createChatRoute } from "./chat/route.ts";
@@ -27,7 +28,7 @@ import { registerOpenApi } from "./openapi/register.ts";
 import { createResponses } from "./responses/register.ts";
 
 /** What the HTTP surface is made of. */
-export interface AppOptions extends GenerationOptions {
+export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly listModels: ListModels;
   readonly catalogue: CatalogueSource;
   readonly authenticate: Authenticate;
@@ -104,15 +105,17 @@ export function createApp(options: AppOptions): FastifyInstance {
 
   registerHealth(app, options);
   registerOpenApi(app);
-  const registerResponses = createResponses(options);
+  const registerResponses = createResponses(onSurface("responses", options));
   registerAtMounts(app, (scope) => {
     registerOpenAiRoutes(scope, options);
     registerResponses(scope);
   });
   registerModels(app, options);
-  registerAnthropic(app, options);
+  registerAnthropic(app, onSurface("messages", options));
   return app;
 }
+
+const onSurface = (surface: Surface, options: AppOptions) => ({ ...options, surface });
 
 /** Options of Node's server, under the name that makes Fastify choose HTTP or HTTPS. */
 function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
@@ -136,8 +139,8 @@ function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void
   const { authenticate } = options;
   scope.addHook("onRequest", requireKey(authenticate));
   takeJson(scope);
-  addResource(scope, "/chat/completions", { POST: createChatRoute(options) });
-  addResource(scope, "/embeddings", { POST: createEmbeddingsRoute(options) });
-  addResource(scope, "/completions", { POST: createCompletionsRoute(options) });
+  addResource(scope, "/chat/completions", { POST: createChatRoute(onSurface("chat", options)) });
+  addResource(scope, "/embeddings", { POST: createEmbeddingsRoute(onSurface("embeddings", options)) });
+  addResource(scope, "/completions", { POST: createCompletionsRoute(onSurface("completions", options)) });
   addResource(scope, "/catalogue", { GET: createCatalogueRoute(options) });
 }

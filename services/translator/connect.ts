@@ -12,9 +12,9 @@ import { withoutReserved } from "../../core/generation/reserved-fields.ts";
 import { toConnectError } from "../../core/rpc/status.ts";
 import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
-import { AnswerWatch } from "./answers/answer-watch.ts";
 import type { GenerationOptions } from "./answers/options.ts";
-import type { Authenticate } from "./auth/keys.ts";
+import { type AnswerReading, iterateAnswer } from "./answers/read-answer.ts";
+import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/report-bug.ts";
 import { type CallerFacts, callerFacts, toCaller } from "./http/caller.ts";
@@ -23,7 +23,8 @@ import type { RouterPool } from "./routers/router-pool.ts";
 
 /** What the Connect surface works with. */
 export interface ConnectOptions
-  extends Pick<GenerationOptions, "generate" | "clock" | "log">,
+  extends AnswerReading,
+    Pick<GenerationOptions, "log">,
     Pick<RouterPool, "listModels" | "explainRoute"> {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
@@ -32,7 +33,14 @@ export interface ConnectOptions
 }
 
 /** Who sends a call. */
-const callerKey = createContextKey<CallerFacts>({ userId: "", requestId: "", hops: 0, via: [] });
+const callerKey = createContextKey<CallerFacts>({
+  userId: "",
+  keyId: "",
+  projectId: "",
+  requestId: "",
+  hops: 0,
+  via: [],
+});
 
 /**
  * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and
@@ -59,32 +67,16 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
 }
 
 function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterService>> {
-  const { generate, clock, log } = options;
   /** What a failed call says; bugs leave masked. */
   const toError = (thrown: unknown, context: HandlerContext) => {
-    reportBug(log, thrown, context.values.get(callerKey).requestId);
+    reportBug(options.log, thrown, context.values.get(callerKey).requestId);
     return toConnectError(toMeshError(thrown));
   };
   return {
     async *generate({ generation: asked }, context) {
       try {
-        const generation = toOwned(asked, context);
-        const watch = new AnswerWatch(generation, clock, log);
-        let outcome: unknown = new MeshError("cancelled", "The caller left.");
-        try {
-          for await (const event of generate(generation, context.signal)) {
-            watch.see(event);
-            yield { event };
-          }
-          watch.end();
-          outcome = undefined;
-        } catch (thrown) {
-          outcome = thrown;
-          throw thrown;
-        } finally {
-          // Also when the caller leaves in the middle, which throws nothing.
-          if (outcome !== undefined) watch.fail(outcome);
-        }
+        for await (const event of iterateAnswer(options, toOwned(asked, context), context.signal))
+          yield { event };
       } catch (thrown) {
         throw toError(thrown, context);
       }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { toMeshError } from "../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import type { ListModels } from "./models/model-list.ts";
 
 /** The process answers. */
@@ -24,12 +25,13 @@ export interface HealthOptions {
 export function registerHealth(app: FastifyInstance, { listModels, isDraining }: HealthOptions): void {
   app.get("/healthz", async () => ({ status: "ok", service: "cxmpute" }));
   app.get("/readyz", async (_request, reply) => {
-    const reason = isDraining() ? "The service is shutting down." : await whyNotReady(listModels);
+    const reason = isDraining() ? shuttingDown : await whyNotReady(listModels);
     return reason === undefined ? { status: "ready" } : reply.code(503).send({ status: "not ready", reason });
   });
 }
 
-async function whyNotReady(listModels: ListModels): Promise<string | undefined> {
+/** Why no model can be served now; undefined when one can. */
+export async function whyNotReady(listModels: ListModels): Promise<string | undefined> {
   try {
     const models = await listModels();
     return models.length > 0 ? undefined : "No node serves a model yet.";

@@ -6,7 +6,9 @@ import { loadCatalogue } from "../../core/catalogue/load-catalogue.ts";
 import type { Clock } from "../../core/clock.ts";
 import { parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
+import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { createApp } from "./app.ts";
 import { createAuthenticate } from "./auth/keys.ts";
@@ -19,6 +21,7 @@ import {
 } from "./config.ts";
 import { registerConnect } from "./connect.ts";
 import { drain } from "./drain.ts";
+import { whyNotReady } from "./health.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { SseStreams } from "./http/sse-streams.ts";
 import { createImageFetcher } from "./images/image-fetcher.ts";
@@ -36,6 +39,8 @@ export interface TranslatorOptions {
   readonly config: TranslatorConfig;
   readonly clock: Clock;
   readonly log: Log;
+  /** Are told of each generation when it has ended, on whichever surface; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** In [0, 1); spreads reconnects. */
   readonly random?: () => number;
 }
@@ -49,6 +54,8 @@ export interface Translator {
    * then keeps the one before. Only for a translator that serves HTTPS.
    */
   replaceTls(tls: HttpTls): void;
+  /** Why no model can be served now; undefined when one can. */
+  whyNotReady(): Promise<string | undefined>;
   /**
    * Says not ready, takes no new connections, lets open answers finish for up to `graceMs`, then ends them with an
    * error. Resolves when nothing is left open.
@@ -70,12 +77,21 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   const openRequests = new OpenRequests();
   const authenticate = createAuthenticate(config.keys);
   const shutdown = new AbortController();
-  const surface = { generate: pool.generate, listModels, authenticate, bodyLimitBytes, clock, log };
+  const onGenerationEnd = tellAll(options.onGenerationEnd ?? [logGenerations(log)], log);
+  const shared = {
+    generate: pool.generate,
+    listModels,
+    authenticate,
+    bodyLimitBytes,
+    onGenerationEnd,
+    clock,
+    log,
+  };
   let draining = false;
   let catalogue: Catalogue | undefined;
 
   const app = createApp({
-    ...surface,
+    ...shared,
     fetchImages: config.fetchImages ? createImageFetcher(clock) : undefined,
     strictKeys: config.strictKeys,
     storeLimits: config.storeLimits ?? defaultStoreLimits,
@@ -85,14 +101,19 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
     tls: config.tls,
     isDraining: () => draining,
   });
-  registerConnect(app, { ...surface, explainRoute: pool.explainRoute, shutdownSignal: shutdown.signal });
+  registerConnect(app, {
+    ...shared,
+    surface: "connect",
+    explainRoute: pool.explainRoute,
+    shutdownSignal: shutdown.signal,
+  });
   await app.ready();
 
   const end = async (graceMs: number) => {
     draining = true;
     await drain({ server: app.server, openRequests, shutdown, clock }, graceMs);
     await app.close();
-    for (const link of links) link.close(new MeshError("cancelled", "The translator has ended."));
+    for (const link of links) link.close(new MeshError("cancelled", shuttingDown));
   };
   return {
     async listen() {
@@ -109,6 +130,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
       if (app.server instanceof TlsServer)
         app.server.setSecureContext({ cert: certificate, key: privateKey });
     },
+    whyNotReady: async () => (draining ? shuttingDown : whyNotReady(listModels)),
     drain: end,
     close: () => end(0),
   };

@@ -78,6 +78,19 @@ describe("cxmpute up", () => {
     expect(await refused(baseUrl)).toBe(true);
   });
 
+  test.each(["json", "pretty"])("logs one line for a generation, with its node, as %s", async (format) => {
+    const { baseUrl, apiKey } = await start(slow, { CXMPUTE_LOG_FORMAT: format });
+    const answer = await beginAnswer(baseUrl, apiKey);
+    await answer.rest();
+    await up.stop("SIGTERM");
+    const lines = up
+      .stderr()
+      .split("\n")
+      .filter((line) => line.includes("generation finished"));
+    expect(lines).toHaveLength(1);
+    for (const part of ["translator", "local", "chat", "synthetic"]) expect(lines[0]).toContain(part);
+  });
+
   test("keeps the key that it made, and takes one that is given", async () => {
     const first = await start(slow);
     await up.stop("SIGTERM");

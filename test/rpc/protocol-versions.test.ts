@@ -11,6 +11,7 @@ import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createNode, type InferenceNode } from "../../services/inference/index.ts";
 import { createRegistry } from "../../services/registry/index.ts";
+import { createMemoryStore } from "../../services/registry/memory-store.ts";
 import { createRouter } from "../../services/router/index.ts";
 import { FakeEngine } from "../support/inference/fake-engine.ts";
 import { freeAddress } from "../support/mesh.ts";
@@ -49,7 +50,11 @@ let nodeSays: string[];
 beforeEach(async () => {
   routerSays = [];
   nodeSays = [];
-  const { implementation, close } = createRegistry({ clock, log: silentLog });
+  const { implementation, close } = createRegistry({
+    store: createMemoryStore({ clock }),
+    clock,
+    log: silentLog,
+  });
   cleanups.push(close);
   registry = await serve("127.0.0.1:0", [register(RegistryService, implementation)]);
 });

@@ -65,6 +65,7 @@ describe.each(transports)("a client of $protocol", ({ open }) => {
     expect(call.generation.id).toMatch(/^gen-/);
     expect(call.generation.caller).toMatchObject({
       userId: testUser,
+      keyId: expect.stringMatching(/^key_/),
       requestId: expect.stringMatching(/^req_/),
     });
     call.push(...answerOf("Hel", "lo"));

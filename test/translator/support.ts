@@ -6,6 +6,7 @@ import type { Generate } from "../../core/generate.ts";
 import { serveRelay } from "../../core/relay/server.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
+import type { OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { type RelayRequest, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { TranslatorConfig } from "../../services/translator/config.ts";
@@ -22,7 +23,11 @@ export interface ServedTranslator extends Translator {
 /** Serves until the test has finished. */
 export async function serveTranslator(
   generate: Generate,
-  { clock = systemClock, ...config }: Partial<TranslatorConfig> & { clock?: Clock } = {},
+  {
+    clock = systemClock,
+    onGenerationEnd,
+    ...config
+  }: Partial<TranslatorConfig> & { clock?: Clock; onGenerationEnd?: OnGenerationEnd } = {},
 ): Promise<ServedTranslator> {
   const router = createInProcessTransport([
     register(RouterService, {
@@ -43,6 +48,7 @@ export async function serveTranslator(
     config: { listen: "127.0.0.1:0", keys: [{ key: testKey, userId: testUser }], ...config },
     clock,
     log: silentLog,
+    ...(onGenerationEnd === undefined ? {} : { onGenerationEnd: [onGenerationEnd] }),
   });
   onTestFinished(() => translator.close());
   const url = await translator.listen();

@@ -6,12 +6,11 @@ import { protocol } from "../../../core/protocol.ts";
 import type { Finding, Subject } from "./check.ts";
 import { checkDataFolder, toPrivacyFinding, toRoomFinding } from "./data-folder.ts";
 import { splitCure } from "./engines.ts";
-import { toMemoryFinding } from "./hardware.ts";
 import { checkIdentity, toTermFinding } from "./identity.ts";
-import { toNodeFinding } from "./program.ts";
+import { toMemoryFinding, toNodeFinding } from "./machine.ts";
 import { explain } from "./reach.ts";
-import { toClockFinding, toProtocolFinding } from "./registry.ts";
 import { toReport } from "./report.ts";
+import { toClockFinding, toProtocolFinding } from "./services.ts";
 
 const gib = 1024 ** 3;
 const day = 24 * 3_600_000;

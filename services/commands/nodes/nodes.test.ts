@@ -14,10 +14,9 @@ import {
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type NodeVerdict, NodeVerdictSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { listAbilities, toAbilities } from "./abilities.ts";
-import { toHardwareText } from "./hardware-text.ts";
 import { toGenerationInit } from "./needs.ts";
 import { toRows } from "./rows.ts";
-import { toNodesTable } from "./table.ts";
+import { toHardwareText, toNodesTable } from "./table.ts";
 
 type Init<Shape> = Exclude<Shape, { $typeName: string }>;
 

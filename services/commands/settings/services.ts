@@ -2,11 +2,13 @@ import { z } from "zod";
 import { hostPort, isLoopback } from "../../../core/config/host-port.ts";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
+import { defaultLeaseTtlMs, storeNames } from "../../registry/store.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
 import { admission } from "./admission.ts";
 import { checkEngine, engine } from "./engine.ts";
 import { membership } from "./membership.ts";
 import { checkOffer, offer } from "./offer.ts";
+import { opsAddresses, opsListen } from "./ops.ts";
 import { listen, registryAddress, routerAddresses, service, setting, userId } from "./parts.ts";
 import { surface } from "./surface.ts";
 import { checkTls, tls } from "./tls.ts";
@@ -28,6 +30,7 @@ export const upSettings = defineSettings(
     ...engine,
     ...admission,
     ...surface,
+    opsListen: opsListen(),
     ...service,
   },
   (values, report, given) => checkEngine(values.engine, values, report, given),
@@ -73,6 +76,7 @@ export const translatorSettings = defineSettings(
       help: "The private key of that certificate, PEM.",
     }),
     ...surface,
+    opsListen: opsListen(opsAddresses.translator),
     ...tls,
     ...service,
   },
@@ -97,6 +101,7 @@ export const routerSettings = defineSettings(
   {
     listen: listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
     registry: registryAddress,
+    opsListen: opsListen(opsAddresses.router),
     ...admission,
     ...tls,
     ...service,
@@ -108,9 +113,16 @@ export const registrySettings = defineSettings(
   "registry",
   {
     listen: listen("127.0.0.1:50051", "Where nodes and routers connect."),
+    opsListen: opsListen(opsAddresses.registry),
+    store: setting({
+      schema: z.enum(storeNames),
+      default: "memory",
+      placeholder: "NAME",
+      help: `Where nodes' leases are kept: ${storeNames.join(", ")}. In memory they end with this process, and nodes register again.`,
+    }),
     leaseTtlMs: setting({
       schema: z.int().min(500).max(600_000),
-      default: 10_000,
+      default: defaultLeaseTtlMs,
       placeholder: "N",
       help: "How long a node stays in the mesh without a word, in milliseconds.",
     }),
@@ -164,6 +176,7 @@ export const joinSettings = defineSettings(
       placeholder: "HOST:PORT",
       help: "Where the node listens; default: where it is advertised, and nowhere without --advertise.",
     }),
+    opsListen: opsListen(opsAddresses.join),
     nodeId: setting({
       schema: z
         .string()

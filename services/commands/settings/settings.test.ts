@@ -3,7 +3,7 @@ import { loadConfig } from "../../../core/config/load.ts";
 import { byName, type Settings } from "../../../core/config/settings.ts";
 import { shapeOf } from "../../../core/config/shape.ts";
 import { commands } from "../catalogue.ts";
-import { joinSettings, translatorSettings, upSettings } from "./services.ts";
+import { joinSettings, registrySettings, translatorSettings, upSettings } from "./services.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
   loadConfig({ settings, args, environment: {} }).values;
@@ -69,6 +69,12 @@ test("what only the synthetic engine understands is refused with another", () =>
   expect(load(joinSettings, "--engine", "synthetic", "--tokens-per-second", "50")).toMatchObject({
     tokensPerSecond: 50,
   });
+});
+
+test("a store of a kind that does not exist is refused with those that do", () => {
+  expect(() => load(registrySettings, "--store", "consul")).toThrow(
+    '--store: expected one of memory, got "consul"',
+  );
 });
 
 test("a node cannot be advertised at port 0", () => {

@@ -1,5 +1,6 @@
 import { systemClock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
 import { syntheticOptionsSchema } from "../engines/synthetic/options.ts";
@@ -18,7 +19,7 @@ describeEngine("synthetic, behind the guard", {
         return [...guard.models];
       },
       generate: guard.generate,
-      close: () => guard.close(new MeshError("node_lost", "The node has stopped.")),
+      close: () => guard.close(new MeshError("node_lost", shuttingDown)),
     };
   },
   abilities: { seed: true, resume: Capabilities_Resume.TOKENS, rawPrompt: true },

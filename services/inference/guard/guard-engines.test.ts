@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { finishedEvent, signOfLife, startedEvent, textEvent } from "../../../core/generation/events.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   FakeEngine,
@@ -95,7 +96,7 @@ describe("the end", () => {
     const { guard, engine } = await makeGuard();
     const readings = [read(guard), read(guard), read(guard)];
     await settle();
-    await guard.close(new MeshError("node_lost", "The node has stopped."));
+    await guard.close(new MeshError("node_lost", shuttingDown));
     for (const { ended } of readings) expect(await ended).toMatchObject({ kind: "node_lost" });
     expect([engine.closed, guard.open]).toEqual([true, 0]);
     expect(engine.runs.every(({ signal }) => signal.aborted)).toBe(true);

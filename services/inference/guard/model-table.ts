@@ -2,6 +2,7 @@ import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import { listCapabilities, needsOf, offersOf, unsupported } from "../../../core/generation/capabilities.ts";
 import { canResume } from "../../../core/generation/resume.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
@@ -69,14 +70,7 @@ export class ModelTable implements LoadSource {
 
   /** Where a generation goes. Throws why it goes nowhere. */
   admit(generation: Generation): Admission {
-    if (this.#draining)
-      throw new MeshError(
-        "no_nodes",
-        "This node is shutting down and takes no new generations. Ask another.",
-        {
-          retryAfterMs: 1000,
-        },
-      );
+    if (this.#draining) throw new MeshError("no_nodes", shuttingDown, { retryAfterMs: 1000 });
     const entry = this.#entries.get(generation.model);
     if (entry === undefined)
       throw new MeshError("model_not_found", `This node does not serve \`${generation.model}\`.`, {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import { generationOf } from "../../../test/support/inference/fake-engine.ts";
 import { advance, never, settle, startNode } from "../../../test/support/inference/node.ts";
 import { transcribe } from "../transcript.ts";
@@ -31,7 +32,7 @@ describe("attached", () => {
     const { clock, routers, engine, node } = await startNode();
     const answer = transcribe(routers[0].relay.generate(generationOf(), never)).catch((error) => error);
     await settle();
-    routers[0].relay.close(new MeshError("node_lost", "The router has stopped."));
+    routers[0].relay.close(new MeshError("node_lost", shuttingDown));
     await advance(clock, 249);
     expect([engine.runs[0]?.signal.aborted, node.load.current().models[0]?.running]).toEqual([true, 0]);
     expect(routers.map(({ hellos }) => hellos.length)).toEqual([1, 1]);
@@ -44,7 +45,7 @@ describe("attached", () => {
     const { clock, routers } = await startNode();
     const [router] = routers;
     router.refuses = new MeshError("no_nodes", "Not now.");
-    router.relay.close(new MeshError("node_lost", "The router has stopped."));
+    router.relay.close(new MeshError("node_lost", shuttingDown));
     const tries: number[] = [];
     for (let elapsed = 0; elapsed < 60_000; elapsed += 250) {
       const before = router.hellos.length;
@@ -56,7 +57,7 @@ describe("attached", () => {
     router.refuses = undefined;
     await advance(clock, 2000);
     const before = router.hellos.length;
-    router.relay.close(new MeshError("node_lost", "The router has stopped."));
+    router.relay.close(new MeshError("node_lost", shuttingDown));
     await advance(clock, 251);
     expect(router.hellos.length).toBe(before + 1);
   });
@@ -64,7 +65,7 @@ describe("attached", () => {
   test("registers anew when a router does not know its lease, and shows the new one at once", async () => {
     const { clock, routers, registry } = await startNode();
     routers[0].refusesLease = "lease-1";
-    routers[0].relay.close(new MeshError("node_lost", "The router has stopped."));
+    routers[0].relay.close(new MeshError("node_lost", shuttingDown));
     await advance(clock, 251);
     expect(registry.registered).toHaveLength(2);
     expect(routers[0].hellos).toEqual(["node-1 lease-1", "node-1 lease-1", "node-1 lease-2"]);
@@ -87,7 +88,7 @@ describe("attached", () => {
     const { clock, routers } = await startNode();
     const [router] = routers;
     router.refuses = new MeshError("unauthenticated", "No such lease.");
-    router.relay.close(new MeshError("node_lost", "The router has stopped."));
+    router.relay.close(new MeshError("node_lost", shuttingDown));
     await advance(clock, 60_000);
     expect(router.hellos.length).toBeGreaterThan(20);
     expect(router.hellos.length).toBeLessThan(40);

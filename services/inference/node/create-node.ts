@@ -2,10 +2,17 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import type { ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
-import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
+import {
+  describeGeneration,
+  type GenerationRecord,
+  logGenerations,
+  type OnGenerationEnd,
+  tellAll,
+} from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import {
@@ -51,6 +58,8 @@ export interface NodeOptions {
   readonly random?: () => number;
   /** Generations that may wait for a slot of one model. */
   readonly queueLimit?: number;
+  /** Are told of each generation when it has ended; default: the log. */
+  readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** Milliseconds since the machine started, those asleep included; default: as the system tells. */
   readonly uptimeMs?: () => number;
   /** Called once, when the engines have said what they serve and before the registry is told. */
@@ -68,6 +77,8 @@ export interface InferenceNode {
   readonly models: readonly ServedModel[];
   /** What keeps registry or routers from using it, with what to do first; undefined when all is well. */
   readonly trouble: string | undefined;
+  /** Why it cannot serve now; undefined once it is registered and an engine serves a model, and until it drains. */
+  whyNotReady(): string | undefined;
   /** What it has done so far. */
   readonly tally: Tally;
   /**
@@ -94,6 +105,7 @@ export function createNode(options: NodeOptions): InferenceNode {
   const { id, clock, log, registry, random = Math.random } = options;
   const lifetime = new AbortController();
   const speeds = new Speedometer();
+  const tellEnd = tellAll(options.onGenerationEnd ?? [logGenerations(log)], log);
   let hardware: Hardware | undefined;
   const guard = guardEngines({
     nodeId: id,
@@ -102,7 +114,8 @@ export function createNode(options: NodeOptions): InferenceNode {
     ...(options.queueLimit === undefined ? {} : { queueLimit: options.queueLimit }),
     onEnd: (record) => {
       speeds.learn(record);
-      logAnswer(log, id, record);
+      tellEnd(toRecord(id, record));
+      logFault(log, record);
     },
   });
   const describe = (): Node =>
@@ -181,7 +194,7 @@ export function createNode(options: NodeOptions): InferenceNode {
 
   const stop = async (): Promise<void> => {
     await registration.end();
-    await guard.close(new MeshError("node_lost", "The node has stopped."));
+    await guard.close(new MeshError("node_lost", shuttingDown));
     lifetime.abort();
   };
 
@@ -198,6 +211,12 @@ export function createNode(options: NodeOptions): InferenceNode {
       return guard.models;
     },
     get trouble() {
+      return mismatches.values().next().value;
+    },
+    whyNotReady() {
+      if (drained !== undefined || closed !== undefined) return shuttingDown;
+      if (guard.models.length === 0) return "No engine serves a model.";
+      if (registration.leaseId === undefined) return "The node is not registered yet.";
       return mismatches.values().next().value;
     },
     get tally() {
@@ -251,23 +270,19 @@ export function createNode(options: NodeOptions): InferenceNode {
 const withSpeed = (served: ServedModel, tokensPerSecond: number | undefined): ServedModel =>
   tokensPerSecond === undefined ? served : { ...served, tokensPerSecond };
 
-/** The node's line on a generation at its end, and, where the fault is the node's own, what lies beneath it. */
-function logAnswer(log: Log, nodeId: string, record: AnswerRecord): void {
-  const { generation, outcome, usage, givenTokens } = record;
-  const failure = outcome instanceof MeshError ? outcome : undefined;
-  logGeneration(log, {
-    requestId: generation.caller?.requestId ?? "",
-    generationId: generation.id,
-    model: generation.model,
-    nodeId,
-    userId: generation.caller?.userId,
-    outcome: outcome instanceof MeshError ? outcome.kind : outcome,
-    promptTokens: usage?.promptTokens,
-    completionTokens: usage?.completionTokens ?? givenTokens,
-    queuedMs: record.queuedMs,
-    firstTokenMs: record.firstTokenMs,
-    durationMs: record.durationMs,
-  });
-  if (failure?.cause !== undefined && failure.row.http >= 500)
-    log.error({ generation_id: generation.id, model: generation.model, err: failure }, "the engine failed");
+const toRecord = (nodeId: string, record: AnswerRecord): GenerationRecord => ({
+  ...describeGeneration(record.generation),
+  nodeId,
+  outcome: record.outcome instanceof MeshError ? record.outcome.kind : record.outcome,
+  promptTokens: record.usage?.promptTokens,
+  completionTokens: record.usage?.completionTokens ?? record.givenTokens,
+  queuedMs: record.queuedMs,
+  firstTokenMs: record.firstTokenMs,
+  durationMs: record.durationMs,
+});
+
+/** Where the fault is the node's own, what lies beneath it. */
+function logFault(log: Log, { generation: { id, model }, outcome }: AnswerRecord): void {
+  if (outcome instanceof MeshError && outcome.cause !== undefined && outcome.row.http >= 500)
+    log.error({ generation_id: id, model, err: outcome }, "the engine failed");
 }

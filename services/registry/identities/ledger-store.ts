@@ -14,6 +14,9 @@ export interface LedgerStoreOptions {
 /** Keeps who was let in for as long as this process lives, or longer where `save` writes it down. */
 export function createLedgerStore({ clock, state, save }: LedgerStoreOptions): IdentityStore {
   const ledger = new Ledger(state);
+  const listeners = new Set<(nodeId: string) => void>();
+  /** Whose revocation is written down and known to the listeners, or older than they are. */
+  const announced = new Set(ledger.revoked);
   let saving: Promise<void> = Promise.resolve();
   /** One after the other, each with what the ledger says by then. */
   const saved = (): Promise<void> => {
@@ -38,7 +41,17 @@ export function createLedgerStore({ clock, state, save }: LedgerStoreOptions): I
     async revoke(nodeId) {
       ledger.revoke(nodeId);
       await saved();
+      if (announced.has(nodeId)) return;
+      announced.add(nodeId);
+      for (const listener of [...listeners]) listener(nodeId);
     },
-    revoked: async () => ledger.revoked,
+    revocations: {
+      has: (nodeId) => ledger.isRevoked(nodeId),
+      list: () => ledger.revoked,
+      onRevoked(listener) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    },
   };
 }

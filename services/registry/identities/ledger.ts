@@ -56,6 +56,10 @@ export class Ledger {
     return [...this.#revoked];
   }
 
+  isRevoked(nodeId: string): boolean {
+    return this.#revoked.has(nodeId);
+  }
+
   addToken(token: JoinToken, now: number): void {
     this.#forget(now);
     if (this.#tokens.length >= tokenLimit)

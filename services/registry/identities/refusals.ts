@@ -1,6 +1,6 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { toUtc } from "../../../core/identity/certificate.ts";
-import { revokedFault } from "../revoked-fault.ts";
+import { revokedFault } from "../revocations.ts";
 import type { Verdict } from "./store.ts";
 
 /** What a node hears that is not let in; undefined for one that is. */

@@ -15,7 +15,6 @@ import { type Peer, peerKey, trustedPeer } from "../../../core/identity/peer.ts"
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
-import { createMemoryStore } from "../memory-store.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import { createIdentityService } from "./service.ts";
 
@@ -39,12 +38,8 @@ let clock: FakeClock;
 let service: ReturnType<typeof createIdentityService>;
 beforeEach(() => {
   clock = new FakeClock();
-  const leases = createMemoryStore({ clock, ttlMs: 10_000 });
   const store = createLedgerStore({ clock });
-  service = createIdentityService(
-    { store, authority, credentials: own, termMs },
-    { leases, clock, log: silentLog },
-  );
+  service = createIdentityService({ store, authority, credentials: own, termMs }, { clock, log: silentLog });
 });
 
 const as = (peer: Peer): HandlerContext =>
@@ -170,10 +165,9 @@ describe("renewal", () => {
 });
 
 test("without an authority over nodes there are no tokens, but nodes can be revoked", async () => {
-  const leases = createMemoryStore({ clock, ttlMs: 10_000 });
   const store = createLedgerStore({ clock });
-  service = createIdentityService({ store, credentials: own, termMs }, { leases, clock, log: silentLog });
+  service = createIdentityService({ store, credentials: own, termMs }, { clock, log: silentLog });
   await expect(createToken()).rejects.toThrow(/start it with --node-ca-cert and --node-ca-key/);
   await service.revokeNode({ nodeId: "gpu-1" } as never, as(admin));
-  expect(await store.revoked()).toEqual(["gpu-1"]);
+  expect(store.revocations.list()).toEqual(["gpu-1"]);
 });

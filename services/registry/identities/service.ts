@@ -11,11 +11,9 @@ import { isProof, readPublicKey } from "../../../core/identity/key-pair.ts";
 import { callingNode, peerKey } from "../../../core/identity/peer.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
-import { revokedFault } from "../revoked-fault.ts";
-import type { Store } from "../store.ts";
+import { revokedFault } from "../revocations.ts";
 import { toRefusal } from "./refusals.ts";
 import type { IdentityStore } from "./store.ts";
-import { checkTokenRequest } from "./token-limits.ts";
 
 /** What identities are given out with. */
 export interface IdentityOptions {
@@ -28,13 +26,18 @@ export interface IdentityOptions {
   readonly termMs: number;
 }
 
+/** How long a join token lives unless told otherwise, and at most, in milliseconds. */
+const longestTokenTtlMs = 10 * 60_000;
+const shortestTokenTtlMs = 1000;
+/** How many nodes one token lets in at most. */
+const mostUses = 1000;
 /** Certificates are valid from a little before now on, for the clocks of nodes differ. */
 const clockToleranceMs = 5 * 60_000;
 
 /** Answers IdentityService. Without `identities`, in a mesh in plain text, every call says what is missing. */
 export function createIdentityService(
   identities: IdentityOptions | undefined,
-  { leases, clock, log }: { readonly leases: Store; readonly clock: Clock; readonly log: Log },
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): ServiceImpl<typeof IdentityService> {
   const required = (): IdentityOptions => {
     if (identities !== undefined) return identities;
@@ -117,7 +120,6 @@ export function createIdentityService(
           param: "node_id",
         });
       await store.revoke(nodeId);
-      await leases.revoke(nodeId);
       log.info({ node_id: nodeId }, "node revoked");
       return {};
     },
@@ -131,6 +133,24 @@ const access: Access<typeof IdentityService> = {
   renewIdentity: ["node"],
   revokeNode: ["admin"],
 };
+
+/** What a token is asked for with, its defaults filled in; throws `invalid_request` at what is out of bounds. */
+function checkTokenRequest({ uses, ttlMs }: { readonly uses: number; readonly ttlMs: number }): {
+  readonly uses: number;
+  readonly ttlMs: number;
+} {
+  if (uses > mostUses)
+    throw new MeshError("invalid_request", `A join token lets in at most ${mostUses} nodes, not ${uses}.`, {
+      param: "uses",
+    });
+  if (ttlMs !== 0 && (ttlMs < shortestTokenTtlMs || ttlMs > longestTokenTtlMs))
+    throw new MeshError(
+      "invalid_request",
+      `A join token lives for ${shortestTokenTtlMs / 1000} s to ${longestTokenTtlMs / 60_000} min, not for ${ttlMs / 1000} s: make it when it is needed.`,
+      { param: "ttl_ms" },
+    );
+  return { uses: uses === 0 ? 1 : uses, ttlMs: ttlMs === 0 ? longestTokenTtlMs : ttlMs };
+}
 
 /** The node that calls, and its key. */
 function callerOf(context: HandlerContext): { nodeId: string; publicKey: Uint8Array } {

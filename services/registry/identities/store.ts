@@ -1,3 +1,5 @@
+import type { Revocations } from "../revocations.ts";
+
 /**
  * Where a registry keeps who was let in, by which tokens, and who was thrown out. Every store behaves as
  * `store-contract.ts` says; times are in milliseconds since 1970.
@@ -15,8 +17,8 @@ export interface IdentityStore {
   renew(renewal: Renewal): Promise<boolean>;
   /** Ends the identity of a node for good, whether it is known or not. */
   revoke(nodeId: string): Promise<void>;
-  /** All that were revoked. */
-  revoked(): Promise<readonly string[]>;
+  /** Who was revoked; this store alone owns that, all others read it here. */
+  readonly revocations: Revocations;
 }
 
 /** A join token as it is kept: enough to know it again, and not enough to use it. */

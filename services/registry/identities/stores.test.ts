@@ -52,7 +52,7 @@ describe("the ledger in a file", () => {
     expect(await store.admit(admission("n1", "b", "2"))).toEqual({ is: "name_taken" });
     expect(await store.admit(admission("bad", "b", "2"))).toEqual({ is: "name_revoked" });
     expect(await store.admit(admission("n2", "b", "2"))).toEqual({ is: "admitted" });
-    expect(await store.revoked()).toEqual(["bad"]);
+    expect(store.revocations.list()).toEqual(["bad"]);
   });
 
   test("is for its owner's eyes only, and leaves no drafts behind", async () => {
@@ -81,7 +81,10 @@ describe("the ledger in a file", () => {
       },
     });
     await expect(store.addToken(token)).rejects.toThrow("the disk is full");
+    const heard: string[] = [];
+    store.revocations.onRevoked((nodeId) => heard.push(nodeId));
     await expect(store.revoke("x")).rejects.toThrow("the disk is full");
-    expect(await store.revoked()).toEqual(["x"]);
+    expect(heard).toEqual([]);
+    expect(store.revocations.list()).toEqual(["x"]);
   });
 });

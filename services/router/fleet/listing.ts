@@ -11,8 +11,8 @@ export interface Listing {
 }
 
 /**
- * The listing after one more word of the registry. Throws when that word does not follow: a gap, or a snapshot
- * that is older than what is known; then what is known stands, and the caller watches again.
+ * The listing after one more word of the registry. Throws when that word does not follow: it is older than what
+ * is known, or no later. Then what is known stands, and the caller watches again.
  */
 export function follow(listing: Listing | undefined, { event }: WatchNodesResponse): Listing {
   if (event.case === "snapshot") {
@@ -25,7 +25,7 @@ export function follow(listing: Listing | undefined, { event }: WatchNodesRespon
   if (event.case !== "change") throw outOfOrder("an event of an unknown kind");
   if (listing === undefined) throw outOfOrder("a change before the snapshot");
   const { revision, change } = event.value;
-  if (revision !== listing.revision + 1n)
+  if (revision <= listing.revision)
     throw outOfOrder(`revision ${revision} after revision ${listing.revision}`);
   const { epoch } = listing;
   const nodes = new Map(listing.nodes);

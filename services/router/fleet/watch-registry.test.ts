@@ -101,15 +101,25 @@ test("never waits longer than five seconds for a registry that comes back", asyn
   expect(registry.watches).toBe(2);
 });
 
-test("asks for a fresh snapshot when a change is missing, so that nothing is missed", async () => {
+test("asks for a fresh snapshot when a change is out of order, so that nothing is missed", async () => {
   await begin();
   registry.put(nodeOf("a"));
-  registry.skip();
+  registry.shiftRevision(-1n);
   registry.put(nodeOf("b"));
   await clock.advance(200);
   await settled();
   expect(registry.watches).toBe(2);
-  expect(listings).toEqual(["0: ", "1: a", "3: a b"]);
+  expect(listings).toEqual(["0: ", "1: a", "1: a b"]);
+});
+
+test("takes no offence at revisions that are skipped", async () => {
+  await begin();
+  registry.put(nodeOf("a"));
+  registry.shiftRevision(7n);
+  registry.put(nodeOf("b"));
+  await settled();
+  expect(registry.watches).toBe(1);
+  expect(listings).toEqual(["0: ", "1: a", "9: a b"]);
 });
 
 test("takes the word of a registry that lost its memory", async () => {

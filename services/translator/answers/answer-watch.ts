@@ -1,8 +1,11 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Kind } from "../../../core/errors/kinds.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { logGeneration } from "../../../core/telemetry/generation-summary.ts";
-import type { Log } from "../../../core/telemetry/log.ts";
+import {
+  describeGeneration,
+  type OnGenerationEnd,
+  type Surface,
+} from "../../../core/telemetry/generation-record.ts";
 import type {
   Finished,
   FinishReason,
@@ -10,30 +13,39 @@ import type {
   GenerationEvent,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** Sees the events of one answer go by, and logs the answer's one line at its end. */
+/** How the end of an answer is told. */
+export interface EndOptions {
+  readonly clock: Clock;
+  /** Through what the answer was asked for. */
+  readonly surface: Surface;
+  /** Is told the end of every answer. */
+  readonly onGenerationEnd: OnGenerationEnd;
+}
+
+/** Sees the events of one answer go by, and tells its end, once: the first word counts. */
 export class AnswerWatch {
+  /** Whether the end has been told. */
+  ended = false;
   /** Whether deltas still matter: until the first that brings a token. */
   awaitsToken = true;
   readonly #generation: Generation;
-  readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #options: EndOptions;
   readonly #begunAt: number;
   #nodeId: string | undefined;
   #firstTokenMs: number | undefined;
   #finished: Finished | undefined;
 
-  constructor(generation: Generation, clock: Clock, log: Log) {
+  constructor(options: EndOptions, generation: Generation) {
+    this.#options = options;
     this.#generation = generation;
-    this.#clock = clock;
-    this.#log = log;
-    this.#begunAt = clock.now();
+    this.#begunAt = options.clock.now();
   }
 
   see({ event }: GenerationEvent): void {
     if (event.case === "delta") {
       if (!this.awaitsToken || (event.value.text === "" && event.value.tokenIds.length === 0)) return;
       this.awaitsToken = false;
-      this.#firstTokenMs = this.#clock.now() - this.#begunAt;
+      this.#firstTokenMs = this.#sinceBegin();
     } else if (event.case === "finished") this.#finished = event.value;
     else if (event.case === "started") this.#nodeId = event.value.nodeId;
   }
@@ -42,29 +54,35 @@ export class AnswerWatch {
   end(): void {
     if (this.#finished === undefined)
       throw new MeshError("engine_failed", "The answer broke off before its end.");
-    this.#logOutcome(this.#finished.reason);
+    this.#tell(this.#finished.reason);
   }
 
   /** The events have ended by what was thrown; returns it as the error that it means. */
   fail(thrown: unknown): MeshError {
     const error = toMeshError(thrown);
-    this.#logOutcome(error.kind);
+    this.#tell(error.kind);
     return error;
   }
 
-  #logOutcome(outcome: FinishReason | Kind): void {
-    const { id: generationId, model, caller } = this.#generation;
-    logGeneration(this.#log, {
-      requestId: caller?.requestId ?? "",
-      generationId,
-      model,
-      nodeId: this.#nodeId,
-      userId: caller?.userId,
+  #tell(outcome: FinishReason | Kind): void {
+    if (this.ended) return;
+    this.ended = true;
+    const { surface, onGenerationEnd } = this.#options;
+    const continuedOn = this.#finished?.continuations.map(({ nodeId }) => nodeId);
+    onGenerationEnd({
+      ...describeGeneration(this.#generation),
+      surface,
+      nodeId: continuedOn?.at(-1) ?? this.#nodeId,
+      continuedOn,
       outcome,
       promptTokens: this.#finished?.usage?.promptTokens,
       completionTokens: this.#finished?.usage?.completionTokens,
       firstTokenMs: this.#firstTokenMs,
-      durationMs: this.#clock.now() - this.#begunAt,
+      durationMs: this.#sinceBegin(),
     });
+  }
+
+  #sinceBegin(): number {
+    return this.#options.clock.now() - this.#begunAt;
   }
 }

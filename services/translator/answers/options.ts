@@ -1,12 +1,12 @@
-import type { Clock } from "../../../core/clock.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { OpenRequests } from "../http/open-requests.ts";
 import type { SseStreams } from "../http/sse-streams.ts";
 import type { FetchImages } from "../images/image-fetcher.ts";
+import type { EndOptions } from "./answer-watch.ts";
 
 /** What every route works with that answers by generations. */
-export interface GenerationOptions {
+export interface GenerationOptions extends EndOptions {
   readonly generate: Generate;
   readonly openRequests: OpenRequests;
   readonly sseStreams: SseStreams;
@@ -16,6 +16,5 @@ export interface GenerationOptions {
   readonly strictKeys?: boolean | undefined;
   /** Whether the server takes no more work, so that connections end with their answer. */
   readonly isDraining: () => boolean;
-  readonly clock: Clock;
   readonly log: Log;
 }

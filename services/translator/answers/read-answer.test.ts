@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { type GenerationRecord, logGenerations } from "../../../core/telemetry/generation-record.ts";
 import { createLog } from "../../../core/telemetry/log.ts";
 import { type GenerationEvent, GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
@@ -11,7 +12,7 @@ import {
   startedEvent,
   textEvent,
 } from "../../../test/support/translator/translator.ts";
-import { readAnswer } from "./read-answer.ts";
+import { type AnswerReading, iterateAnswer, readAnswer } from "./read-answer.ts";
 
 const generation = create(GenerationSchema, {
   id: "g-1",
@@ -26,9 +27,12 @@ function reading(accept: (event: GenerationEvent) => Promise<void> | undefined =
   const log = createLog({ service: "t", pretty: false, write: (line) => lines.push(JSON.parse(line)) });
   const script = createScript();
   const controller = new AbortController();
-  const done = readAnswer({ generate: script.generate, clock, log }, generation, controller.signal, {
-    accept,
-  });
+  const done = readAnswer(
+    { generate: script.generate, clock, surface: "chat", onGenerationEnd: logGenerations(log) },
+    generation,
+    controller.signal,
+    { accept },
+  );
   done.catch(() => {});
   return { clock, lines, script, controller, done };
 }
@@ -88,4 +92,56 @@ test("a reader that never has room again is not waited for once the answer is no
   await expect(done).rejects.toMatchObject({ kind: "cancelled" });
   await call.aborted;
   expect(lines).toMatchObject([{ level: "info", outcome: "cancelled" }]);
+});
+
+test.each([
+  [
+    "read",
+    (reader: AnswerReading, signal: AbortSignal) =>
+      readAnswer(reader, generation, signal, { accept: () => undefined }),
+  ],
+  [
+    "iterated",
+    (reader: AnswerReading, signal: AbortSignal) =>
+      Array.fromAsync(iterateAnswer(reader, generation, signal)),
+  ],
+])("an answer that is %s and ends without a last word fails, and its end is told once", async (_, read) => {
+  const records: GenerationRecord[] = [];
+  const reader: AnswerReading = {
+    async *generate() {
+      yield startedEvent("node-7");
+    },
+    clock: new FakeClock(),
+    surface: "connect",
+    onGenerationEnd: (record) => void records.push(record),
+  };
+  await expect(read(reader, new AbortController().signal)).rejects.toMatchObject({ kind: "engine_failed" });
+  expect(records).toMatchObject([{ outcome: "engine_failed", nodeId: "node-7", surface: "connect" }]);
+});
+
+test.each<[string, (answer: AsyncGenerator, leave: AbortController) => unknown, string]>([
+  ["stops reading", (answer) => answer.return(undefined), "cancelled"],
+  ["is gone, and leaves the iteration where it stands", (_, leave) => leave.abort(), "cancelled"],
+  ["is gone, and stops reading", (answer, leave) => [leave.abort(), answer.return(undefined)], "cancelled"],
+  [
+    "is cut because the service ends",
+    (_, leave) => leave.abort(new MeshError("node_lost", "The end.")),
+    "node_lost",
+  ],
+])("of an answer whose reader %s the end is told once", async (_, end, outcome) => {
+  const records: GenerationRecord[] = [];
+  const reader: AnswerReading = {
+    async *generate() {
+      yield startedEvent("node-7");
+      yield textEvent("a");
+    },
+    clock: new FakeClock(),
+    surface: "connect",
+    onGenerationEnd: (record) => void records.push(record),
+  };
+  const leave = new AbortController();
+  const answer = iterateAnswer(reader, generation, leave.signal);
+  await answer.next();
+  await end(answer, leave);
+  expect(records).toMatchObject([{ outcome, nodeId: "node-7" }]);
 });

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { createGenerationRoute } from "../answers/generation-route.ts";
 import type { GenerationOptions } from "../answers/options.ts";
-import type { Authenticate } from "../auth/keys.ts";
+import type { Authenticate } from "../auth/principal.ts";
+import { requireApiKey } from "../auth/require-key.ts";
 import { HttpError } from "../errors/http-error.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import { pathOf } from "../http/request-context.ts";
@@ -10,7 +11,6 @@ import { addResource, methods, registerAtMounts, takeJson } from "../http/resour
 import { MessageCollector } from "./answer/collector.ts";
 import { MessageEncoder, toEvent } from "./answer/events.ts";
 import type { MessageHead } from "./answer/wire.ts";
-import { requireApiKey } from "./auth.ts";
 import { createSendError, modelNotFound, toErrorEnvelope } from "./errors.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 

@@ -7,27 +7,41 @@ const authenticate = createAuthenticate([
   { key: "sk-cx-alice-0123456789", userId: "alice" },
   { sha256: createHash("sha256").update("sk-cx-bob-0123456789").digest("hex").toUpperCase(), userId: "bob" },
 ]);
-const ask = (authorization?: string, userId?: string) => authenticate({ authorization, userId });
-const failure = (run: () => unknown): MeshError => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof MeshError) return error;
-  }
+const { signal } = new AbortController();
+const ask = (authorization?: string, userId?: string) => authenticate({ authorization, userId }, signal);
+const failure = async (answer: Promise<unknown>): Promise<MeshError> => {
+  const error = await answer.catch((thrown: unknown) => thrown);
+  if (error instanceof MeshError) return error;
   throw new Error("It did not fail.");
 };
 
 describe("a key", () => {
-  test("says who asks, in clear or hashed, with or without the user's own id", () => {
-    expect(ask("Bearer sk-cx-alice-0123456789")).toBe("alice");
-    expect(ask("bearer   sk-cx-bob-0123456789 ")).toBe("bob");
-    expect(ask("Bearer sk-cx-alice-0123456789", "alice")).toBe("alice");
+  test("says who asks, in clear or hashed, with or without the user's own id", async () => {
+    expect(await ask("Bearer sk-cx-alice-0123456789")).toMatchObject({ userId: "alice" });
+    expect(await ask("bearer   sk-cx-bob-0123456789 ")).toMatchObject({ userId: "bob" });
+    expect(await ask("Bearer sk-cx-alice-0123456789", "alice")).toMatchObject({ userId: "alice" });
+  });
+
+  test("has an id that is the same however it is configured, and shows neither key nor hash", async () => {
+    const key = "sk-cx-alice-0123456789";
+    const sha256 = createHash("sha256").update(key).digest("hex");
+    const { keyId } = await ask(`Bearer ${key}`);
+    const hashed = createAuthenticate([{ sha256, userId: "alice" }]);
+    expect((await hashed({ authorization: `Bearer ${key}`, userId: undefined }, signal)).keyId).toBe(keyId);
+    expect((await ask("Bearer sk-cx-bob-0123456789")).keyId).not.toBe(keyId);
+    expect(keyId).toMatch(/^key_[0-9a-f]{16}$/);
+    expect(sha256).not.toContain(keyId.slice("key_".length));
+  });
+
+  test("is of no project, and neither restricted nor limited, where it is configured", async () => {
+    const { projectId, scopes, limits } = await ask("Bearer sk-cx-alice-0123456789");
+    expect({ projectId, scopes, limits }).toEqual({ projectId: "", scopes: undefined, limits: {} });
   });
 
   test.each([undefined, "", "Bearer", "Bearer ", "Basic c2stY3g6", "sk-cx-alice-0123456789"])(
     "is missing in %s",
-    (authorization) => {
-      const error = failure(() => ask(authorization));
+    async (authorization) => {
+      const error = await failure(ask(authorization));
       expect(error.message).toContain("You didn't provide an API key.");
       expect([error.row.http, error.row.code]).toEqual([401, null]);
     },
@@ -35,24 +49,25 @@ describe("a key", () => {
 
   test.each(["Bearer sk-cx-mallory-0123456789", "Bearer __proto__", "Bearer sk-cx-alice-012345678"])(
     "is wrong in %s",
-    (authorization) => {
-      const error = failure(() => ask(authorization));
+    async (authorization) => {
+      const error = await failure(ask(authorization));
       expect(error.message).toContain("Incorrect API key provided: ");
       expect(error.message).not.toContain(authorization.slice("Bearer ".length));
       expect([error.row.http, error.row.code]).toEqual([401, "invalid_api_key"]);
     },
   );
 
-  test("does not open somebody else's account", () => {
-    const error = failure(() => ask("Bearer sk-cx-alice-0123456789", "bob"));
+  test("does not open somebody else's account", async () => {
+    const error = await failure(ask("Bearer sk-cx-alice-0123456789", "bob"));
     expect([error.row.http, error.row.code]).toEqual([401, "invalid_api_key"]);
     expect(error.message).not.toContain("alice");
   });
 });
 
-test("without keys everybody is let in, under any name", () => {
+test("without keys everybody is let in, under any name and without a key's id", async () => {
   const open = createAuthenticate([]);
-  expect(open({ authorization: undefined, userId: undefined })).toBe(anonymous);
-  expect(open({ authorization: "Bearer any", userId: "" })).toBe(anonymous);
-  expect(open({ authorization: undefined, userId: "x".repeat(500) })).toHaveLength(128);
+  const enter = async (authorization?: string, userId?: string) => open({ authorization, userId }, signal);
+  expect(await enter()).toMatchObject({ userId: anonymous, keyId: "" });
+  expect(await enter("Bearer any", "")).toMatchObject({ userId: anonymous, keyId: "" });
+  expect((await enter(undefined, "x".repeat(500))).userId).toHaveLength(128);
 });

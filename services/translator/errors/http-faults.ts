@@ -1,5 +1,6 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { ringMessage } from "../../../core/hops.ts";
+import { shuttingDown as sentence } from "../../../core/lifecycle/lifecycle.ts";
 import { HttpError } from "./http-error.ts";
 
 // What is wrong with a request as HTTP, in OpenAI's words where it has words for it.
@@ -88,7 +89,7 @@ export const goesRound = () => new HttpError("goes_round", ringMessage);
 
 /** The service ends before the answer does. */
 export const shuttingDown = () =>
-  new HttpError("shutting_down", "The service is shutting down. Send the request again.", {
+  new HttpError("shutting_down", `${sentence} Send the request again.`, {
     retryAfterMs: 1000,
   });
 

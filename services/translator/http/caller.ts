@@ -8,8 +8,10 @@ import { goesRound } from "../errors/http-faults.ts";
 export type CallerFacts = Omit<Caller, "$typeName">;
 
 /** Who sends a request. */
-export const callerFacts = ({ userId, id, headers }: FastifyRequest): CallerFacts => ({
-  userId,
+export const callerFacts = ({ principal, id, headers }: FastifyRequest): CallerFacts => ({
+  userId: principal.userId,
+  keyId: principal.keyId,
+  projectId: principal.projectId,
   requestId: id,
   hops: hopsOf(headers),
   via: viaOf(headers),

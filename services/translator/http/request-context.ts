@@ -1,19 +1,20 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
+import type { Principal } from "../auth/principal.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** When its head had arrived, in milliseconds on the clock. */
     receivedAt: number;
-    /** The account that it speaks for; empty where no key is asked for. */
-    userId: string;
+    /** Who sends it; only where a key is asked for. */
+    principal: Principal;
   }
 }
 
 /** Gives every request its fields. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("receivedAt", 0);
-  app.decorateRequest("userId", "");
+  app.decorateRequest("principal", null as unknown as Principal);
 }
 
 /** What `openai-processing-ms` says: from the head of the request to that of the response. */

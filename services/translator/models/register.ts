@@ -1,9 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { Log } from "../../../core/telemetry/log.ts";
-import { requireApiKey } from "../anthropic/auth.ts";
 import { createSendError } from "../anthropic/errors.ts";
-import type { Authenticate } from "../auth/keys.ts";
-import { apiKeyCredentials, requireKey } from "../auth/require-key.ts";
+import type { Authenticate } from "../auth/principal.ts";
+import { apiKeyCredentials, requireApiKey, requireKey } from "../auth/require-key.ts";
 import { addResource, registerAtMounts } from "../http/resource.ts";
 import { createModelInfo, createModelPage, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
@@ -35,9 +34,10 @@ function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
   });
   const anthropicKey = requireApiKey(authenticate);
   const openAiKey = requireKey(authenticate, apiKeyCredentials);
-  scope.addHook("onRequest", (request, reply, next) => {
-    if (speaksAnthropic(request)) reply.header("request-id", request.id);
-    (speaksAnthropic(request) ? anthropicKey : openAiKey)(request, reply, next);
+  scope.addHook("onRequest", (request, reply) => {
+    if (!speaksAnthropic(request)) return openAiKey(request, reply);
+    reply.header("request-id", request.id);
+    return anthropicKey(request, reply);
   });
 
   const listOpenAi = createModelsRoute(listModels);

@@ -15,7 +15,9 @@ import {
   testUser,
   textEvent,
 } from "../../../test/support/translator/translator.ts";
+import type { AppOptions } from "../app.ts";
 import { createAuthenticate } from "../auth/keys.ts";
+import { defaultStoreLimits } from "../config.ts";
 
 const post = (app: FastifyInstance, more: Record<string, unknown> = {}, headers = bearer) =>
   app.inject({
@@ -29,13 +31,19 @@ const get = (app: FastifyInstance, path: string, headers = bearer) =>
 const typesOf = (body: string): string[] => [...body.matchAll(/^event: (.*)$/gm)].map(([, type]) => type!);
 
 /** An app that answers all generations alike and notes them. */
-function appThatNotes(events = answerOf("Hello")) {
+function appThatNotes(
+  events = answerOf("Hello"),
+  parts: Partial<AppOptions> = {},
+  before: (generation: Generation) => Promise<unknown> = async () => {},
+) {
   const generations: Generation[] = [];
   const generate = answering(events);
   const app = createTestApp({
-    generate(generation, signal) {
+    ...parts,
+    async *generate(generation, signal) {
       generations.push(generation);
-      return generate(generation, signal);
+      await before(generation);
+      yield* generate(generation, signal);
     },
   });
   return { app, generations };
@@ -254,6 +262,47 @@ describe("a stored response", () => {
     const remove = () => app.inject({ method: "DELETE", url: `/v1/responses/${id}`, headers: bearer });
     expect((await remove()).json()).toEqual({ id, object: "response", deleted: true });
     expect((await remove()).statusCode).toBe(404);
+  });
+
+  test.each([
+    [
+      "deleted",
+      {},
+      (app: FastifyInstance, id: string) =>
+        app.inject({ method: "DELETE", url: `/v1/responses/${id}`, headers: bearer }),
+    ],
+    ["evicted for want of room", { storeLimits: { ...defaultStoreLimits, responses: 1 } }, async () => {}],
+  ])(
+    "that was %s cannot be continued, and what continues it already goes on whole",
+    async (_, parts, lose) => {
+      const { app, generations } = appThatNotes(answerOf("Hello"), parts);
+      const first = (await post(app, { input: "one" })).json();
+      const second = (await post(app, { input: "two", previous_response_id: first.id })).json();
+      await lose(app, first.id);
+      const late = await post(app, { input: "three", previous_response_id: first.id });
+      expect(late.statusCode).toBe(400);
+      expect(late.json().error.code).toBe("previous_response_not_found");
+      await post(app, { input: "three", previous_response_id: second.id });
+      expect(textsOf(generations.at(-1)!)).toEqual([
+        "USER one",
+        "ASSISTANT Hello",
+        "USER two",
+        "ASSISTANT Hello",
+        "USER three",
+      ]);
+    },
+  );
+
+  test("that is lost while its continuation is generated stays a part of that", async () => {
+    const { app, generations } = appThatNotes(answerOf("Hello"), {}, async ({ messages }) => {
+      if (messages.length === 3)
+        await app.inject({ method: "DELETE", url: `/v1/responses/${first.id}`, headers: bearer });
+    });
+    const first = (await post(app, { input: "one" })).json();
+    const second = (await post(app, { input: "two", previous_response_id: first.id })).json();
+    expect((await get(app, `/${first.id}`)).statusCode).toBe(404);
+    await post(app, { input: "three", previous_response_id: second.id });
+    expect(textsOf(generations.at(-1)!)).toHaveLength(5);
   });
 
   test("lists what it was made of, the latest first, page by page", async () => {

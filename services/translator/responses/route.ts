@@ -39,14 +39,15 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
 
       const keep = async (output: Output, response: ResponseObject): Promise<void> => {
         if (!request.store) return;
-        await store.put({
+        const stored = {
           id: head.id,
           userId,
           response: Buffer.from(JSON.stringify(response)),
           input: Buffer.from(JSON.stringify(resolved.input)),
           itemIds: [...resolved.input, ...output.items].map(({ id }) => id),
-          previous: resolved.previous,
-        });
+          previousId: resolved.continued.at(-1)?.id,
+        };
+        await store.put(stored, resolved.continued);
       };
       const end = async (output: Output): Promise<ResponseObject> => {
         const response = toEndedResponse(head, output, nowSeconds(options));

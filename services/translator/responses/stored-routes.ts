@@ -32,7 +32,7 @@ export const responseDeleted = z.object({
 /** `DELETE /responses/{id}`: responses that continue it keep what they have of it. */
 export const createDeleteRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const id = idOf(request);
-  if (!(await store.delete(request.userId, id))) throw responseNotFound(id);
+  if (!(await store.delete(request.principal.userId, id))) throw responseNotFound(id);
   return { id, object: "response", deleted: true };
 };
 
@@ -54,7 +54,10 @@ export const inputItemPage = z.object({
 /** `GET /responses/{id}/input_items`: all that the response was made of, the latest first, page by page. */
 export const createInputItemsRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const { order, after, limit } = parsePage(request.query as JsonObject);
-  const items = inputHistoryOf(await find(store, request));
+  const id = idOf(request);
+  const turns = await store.turns(request.principal.userId, id);
+  if (turns === undefined) throw responseNotFound(id);
+  const items = inputHistoryOf(turns);
   if (order !== "asc") items.reverse();
   const begin = after === undefined ? 0 : indexAfter(items, after);
   const data = items.slice(begin, begin + limit);
@@ -69,7 +72,7 @@ export const createInputItemsRoute = (store: ResponseStore) => async (request: F
 
 async function find(store: ResponseStore, request: FastifyRequest): Promise<StoredResponse> {
   const id = idOf(request);
-  const stored = await store.get(request.userId, id);
+  const stored = await store.get(request.principal.userId, id);
   if (stored === undefined) throw responseNotFound(id);
   return stored;
 }

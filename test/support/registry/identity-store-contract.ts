@@ -117,7 +117,25 @@ export function describeIdentityStore(name: string, open: () => Promise<Identity
       await addToken("b");
       expect(await admit("n1", "b", "another key")).toEqual({ is: "name_revoked" });
       expect(await admit("n2", "b")).toEqual({ is: "admitted" });
-      expect(await store.revoked()).toEqual(["n1"]);
+      expect(store.revocations.list()).toEqual(["n1"]);
+    });
+
+    test("says once who was revoked, to those who listen then, and to anybody who asks later", async () => {
+      const { revocations } = store;
+      const heard: string[] = [];
+      const stop = revocations.onRevoked((nodeId) => heard.push(nodeId));
+      expect(revocations.has("n1")).toBe(false);
+      await Promise.all([store.revoke("n1"), store.revoke("n1"), store.revoke("n2")]);
+      stop();
+      await store.revoke("n3");
+      expect(heard).toEqual(["n1", "n2"]);
+      expect(revocations.list()).toEqual(["n1", "n2", "n3"]);
+      expect(["n1", "n2", "n3", "n4"].map((nodeId) => revocations.has(nodeId))).toEqual([
+        true,
+        true,
+        true,
+        false,
+      ]);
     });
 
     test("takes no more tokens than it can hold, and forgets them a day after they expired", async () => {

@@ -13,6 +13,8 @@ export interface StoreHarness {
   readonly store: Store;
   /** Lets so much of the store's time pass: a fake clock moves, a real store waits. */
   elapse(ms: number): Promise<void>;
+  /** Revokes a node at the owner of the revocations that the store was opened with. */
+  revoke(nodeId: string): Promise<void>;
 }
 
 /** What every store must do. Each test opens a fresh, empty store. */
@@ -26,9 +28,9 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       store = harness.store;
       leave = new AbortController();
     });
-    afterEach(() => {
+    afterEach(async () => {
       leave.abort();
-      store.close();
+      await store.close();
     });
 
     const ids = async () => (await store.list()).nodes.map(({ id }) => id);
@@ -124,7 +126,7 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
     test("ends the lease of a node that is revoked, and keeps it out", async () => {
       const { leaseId } = await store.put(node("a"));
       await store.put(node("b"));
-      await store.revoke("a");
+      await harness.revoke("a");
       expect(await ids()).toEqual(["b"]);
       expect(await store.renew(leaseId)).toBeUndefined();
       await expect(store.put(node("a"))).rejects.toMatchObject({ code: "node_revoked" });
@@ -134,12 +136,12 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       await store.put(node("a"));
       const changes = watch();
       const snapshot = await read(changes);
-      await store.revoke("a");
-      await store.revoke("a");
-      await store.revoke("never seen");
+      await harness.revoke("a");
+      await harness.revoke("a");
+      await harness.revoke("never seen");
       const told = [await read(changes), await read(changes)];
       expect(told.map(({ told }) => told)).toEqual(["!a", "!never seen"]);
-      expect(told.map(({ revision }) => revision - snapshot.revision)).toEqual([1n, 2n]);
+      expectRising([snapshot, ...told]);
       expect((await read(watch())).revoked).toEqual(["a", "never seen"]);
     });
 
@@ -148,7 +150,7 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       expect(new Set(leases.map(({ leaseId }) => leaseId)).size).toBe(4);
     });
 
-    test("tells a watch what is there, then every change, one revision at a time", async () => {
+    test("tells a watch what is there, then every change, in revisions that rise", async () => {
       await store.put(node("a"));
       const changes = watch();
       const snapshot = await read(changes);
@@ -158,7 +160,7 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       await harness.elapse(store.ttlMs + 1);
       const told = [await read(changes), await read(changes), await read(changes)];
       expect(told.map(({ told }) => told)).toEqual(["+b", "-b", "-a"]);
-      expect(told.map(({ revision }) => revision - snapshot.revision)).toEqual([1n, 2n, 3n]);
+      expectRising([snapshot, ...told]);
     });
 
     test("tells a watch of a lapse without being asked anything else", async () => {
@@ -184,6 +186,26 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       for (const seen of await Promise.all(watches)) expect(seen).toEqual(expected);
     });
 
+    test("gives every watch the same revision for a change, and the writer of a node too", async () => {
+      const [one, other] = [watch(), watch()];
+      await read(one);
+      await read(other);
+      const { revision } = await store.put(node("a"));
+      expect([(await read(one)).revision, (await read(other)).revision]).toEqual([revision, revision]);
+    });
+
+    test("begins a watch that comes again with what is there by then, under the epoch of the listing", async () => {
+      const former = watch();
+      const seen = await read(former);
+      await store.put(node("a"));
+      await former.return?.();
+      const fresh = await read(watch());
+      expect(fresh.nodes).toEqual(["a"]);
+      expectRising([seen, fresh]);
+      expect(fresh.epoch).toBe((await store.list()).epoch);
+      expect(fresh.epoch).toBe(seen.epoch);
+    });
+
     test("wakes a watch that waits when its reader leaves", async () => {
       const changes = watch();
       await read(changes);
@@ -207,7 +229,8 @@ export function describeStore(name: string, open: () => Promise<StoreHarness>): 
       const changes = watch();
       await read(changes);
       const waiting = changes.next();
-      store.close();
+      await store.close();
+      await store.close();
       expect((await waiting).done).toBe(true);
     });
   });
@@ -220,6 +243,7 @@ interface Told {
   /** Of a snapshot. */
   readonly nodes: string[];
   readonly revoked: string[];
+  readonly epoch: string;
   /** Of a change: `+id`, `-id` or, when it was revoked, `!id`. */
   readonly told: string;
 }
@@ -233,6 +257,7 @@ async function read(watch: AsyncIterator<WatchNodesResponse>): Promise<Told> {
       revision: event.value.revision,
       nodes: event.value.nodes.map(({ id }) => id),
       revoked: event.value.revoked,
+      epoch: event.value.epoch,
       told: "",
     };
   if (event.case !== "change") throw new Error("an empty event");
@@ -241,19 +266,26 @@ async function read(watch: AsyncIterator<WatchNodesResponse>): Promise<Told> {
     change.case === "upserted"
       ? `+${change.value.id}`
       : `${change.case === "revoked" ? "!" : "-"}${change.value}`;
-  return { revision, nodes: [], revoked: [], told };
+  return { revision, nodes: [], revoked: [], epoch: "", told };
 }
 
-/** The ids that a watch shows once it has shown the node `end`; fails on a gap or after too many changes. */
+/** Within an epoch a store may skip revisions, but never repeats one or goes back. */
+function expectRising(told: readonly Told[]): void {
+  for (const [index, { revision }] of told.entries())
+    if (index > 0) expect(revision).toBeGreaterThan(told[index - 1]!.revision);
+}
+
+/** The ids that a watch shows once it has shown the node `end`; fails when revisions do not rise or too much comes. */
 async function follow(watch: AsyncIterator<WatchNodesResponse>, mostChanges: number): Promise<string[]> {
-  const snapshot = await read(watch);
-  const seen = new Set(snapshot.nodes);
-  for (let revision = snapshot.revision + 1n; !seen.has("end"); revision += 1n) {
+  let last = await read(watch);
+  const seen = new Set(last.nodes);
+  for (let changes = 0; !seen.has("end"); changes++) {
     const change = await read(watch);
-    if (change.revision !== revision || revision > snapshot.revision + BigInt(2 * mostChanges))
-      throw new Error(`expected revision ${revision}, got ${change.revision}`);
+    expectRising([last, change]);
+    if (changes > 2 * mostChanges) throw new Error(`${changes} changes have come, and not the last`);
     if (change.told.startsWith("+")) seen.add(change.told.slice(1));
     else seen.delete(change.told.slice(1));
+    last = change;
   }
   return [...seen].sort();
 }

@@ -69,9 +69,9 @@ export class FakeRegistry {
     this.#tell({ case: "removed", value: id });
   }
 
-  /** Skips a revision, as a registry with a fault would. */
-  skip(): void {
-    this.#revision += 1n;
+  /** Skips revisions, as a registry may; goes back by some, as one with a fault would. */
+  shiftRevision(by: bigint): void {
+    this.#revision += by;
   }
 
   /** Goes away: watches break, and nothing is answered. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { createCatalogue } from "../../../core/catalogue/catalogue.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { Channel } from "../../../core/streams/channel.ts";
+import { logGenerations } from "../../../core/telemetry/generation-record.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import {
   type DeltaSchema,
@@ -124,6 +125,7 @@ export function createTestApp(parts: Partial<AppOptions> = {}): FastifyInstance 
     sseStreams: new SseStreams(clock, 30_000),
     bodyLimitBytes: defaultBodyLimitBytes,
     isDraining: () => false,
+    onGenerationEnd: logGenerations(parts.log ?? silentLog),
     clock,
     log: silentLog,
     ...parts,

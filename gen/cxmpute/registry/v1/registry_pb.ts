@@ -742,7 +742,7 @@ export const WatchNodesResponse_SnapshotSchema: GenMessage<WatchNodesResponse_Sn
  */
 export type WatchNodesResponse_Change = Message<"cxmpute.registry.v1.WatchNodesResponse.Change"> & {
   /**
-   * One more than the change before, or than the snapshot.
+   * Above that of the change before, and of the snapshot; numbers may be skipped.
    *
    * @generated from field: uint64 revision = 1;
    */

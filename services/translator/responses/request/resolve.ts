@@ -11,9 +11,9 @@ import type { ResponseRequest } from "./index.ts";
 
 /** A request's conversation, with what it names in the place of the names. */
 export interface Resolved {
-  /** The response that the request continues. */
-  readonly previous: StoredResponse | undefined;
-  /** What that one was made of and what it said. */
+  /** The response that the request continues and all before it, the oldest first; none where it begins. */
+  readonly continued: readonly StoredResponse[];
+  /** What those were made of and what they said. */
   readonly history: readonly Item[];
   readonly input: readonly Item[];
 }
@@ -24,11 +24,11 @@ export async function resolve(
   userId: string,
   { input, previousResponseId }: Pick<ResponseRequest, "input" | "previousResponseId">,
 ): Promise<Resolved> {
-  const previous = previousResponseId === undefined ? undefined : await store.get(userId, previousResponseId);
-  if (previousResponseId !== undefined && previous === undefined) throw previousNotFound(previousResponseId);
+  const continued = previousResponseId === undefined ? [] : await store.turns(userId, previousResponseId);
+  if (continued === undefined) throw previousNotFound(previousResponseId!);
   return {
-    previous,
-    history: previous === undefined ? [] : conversationOf(previous),
+    continued,
+    history: conversationOf(continued),
     input: await Promise.all(
       input.map((item) => (item.type === "item_reference" ? findItem(store, userId, item) : item)),
     ),

@@ -1,10 +1,16 @@
 import type { Clock } from "../../../../core/clock.ts";
 import type { StoreLimits } from "../../config.ts";
-import type { ResponseStore, StoredResponse } from "./response-store.ts";
+import type { ResponseStore, StoredResponse, Turns } from "./response-store.ts";
 
 interface Entry {
   readonly stored: StoredResponse;
   readonly madeAt: number;
+}
+
+/** A response, and how many hold it: its own entry, and the responses that continue it. */
+interface Kept {
+  readonly stored: StoredResponse;
+  holders: number;
 }
 
 /** What is kept for one owner. */
@@ -25,14 +31,14 @@ const overheadBytes = 1024;
 export class MemoryResponseStore implements ResponseStore {
   readonly #clock: Clock;
   readonly #limits: StoreLimits;
-  /** By id, oldest first. */
+  /** Those that can be found, by id, oldest first. */
   readonly #entries = new Map<string, Entry>();
   /** By owner and id of an item: callers may choose ids. */
   readonly #byItem = new Map<string, Entry>();
   /** By owner; those who have something. */
   readonly #shares = new Map<string, Share>();
-  /** How many hold a response: its own entry, and the responses that continue it. */
-  readonly #holders = new Map<StoredResponse, number>();
+  /** By id: those that can be found, and those that they continue, each for as long as anything holds it. */
+  readonly #kept = new Map<string, Kept>();
   #bytes = 0;
 
   constructor(clock: Clock, limits: StoreLimits) {
@@ -45,19 +51,31 @@ export class MemoryResponseStore implements ResponseStore {
     return this.#bytes;
   }
 
-  async put(stored: StoredResponse): Promise<void> {
+  async put(stored: StoredResponse, continued: readonly StoredResponse[]): Promise<void> {
     // It would drive out all others and then itself.
     if (sizeOf(stored) > this.#limits.bytes) return;
     const entry = { stored, madeAt: this.#clock.now() };
     this.#entries.set(stored.id, entry);
     for (const itemId of stored.itemIds) this.#byItem.set(itemKey(stored.userId, itemId), entry);
     this.#shareOf(stored).entries.add(entry);
-    this.#hold(stored);
+    this.#hold([...continued, stored]);
     this.#forget();
   }
 
   async get(userId: string, id: string): Promise<StoredResponse | undefined> {
     return this.#find(userId, id)?.stored;
+  }
+
+  async turns(userId: string, id: string): Promise<Turns | undefined> {
+    const last = this.#find(userId, id)?.stored;
+    if (last === undefined) return undefined;
+    const before: StoredResponse[] = [];
+    for (let previousId = last.previousId; previousId !== undefined; ) {
+      const { stored } = this.#kept.get(previousId)!;
+      before.push(stored);
+      previousId = stored.previousId;
+    }
+    return [...before.reverse(), last];
   }
 
   async findByItem(userId: string, itemId: string): Promise<StoredResponse | undefined> {
@@ -122,25 +140,27 @@ export class MemoryResponseStore implements ResponseStore {
     if (share.entries.size === 0) this.#shares.delete(stored.userId);
   }
 
-  /** Counts one more holder; the first one's bytes, and so on with what it continues. */
-  #hold(stored: StoredResponse): void {
-    for (let turn: StoredResponse | undefined = stored; turn !== undefined; turn = turn.previous) {
-      const holders = this.#holders.get(turn) ?? 0;
-      this.#holders.set(turn, holders + 1);
-      if (holders > 0) return;
-      this.#count(turn, sizeOf(turn));
+  /** Counts one more holder of the last turn; the first one's bytes, and so on with the turn before it. */
+  #hold(turns: readonly StoredResponse[]): void {
+    for (const stored of turns.toReversed()) {
+      const kept = this.#kept.get(stored.id);
+      if (kept !== undefined) {
+        kept.holders += 1;
+        return;
+      }
+      this.#kept.set(stored.id, { stored, holders: 1 });
+      this.#count(stored, sizeOf(stored));
     }
   }
 
-  #release(stored: StoredResponse): void {
-    for (let turn: StoredResponse | undefined = stored; turn !== undefined; turn = turn.previous) {
-      const holders = (this.#holders.get(turn) ?? 0) - 1;
-      if (holders > 0) {
-        this.#holders.set(turn, holders);
-        return;
-      }
-      this.#holders.delete(turn);
-      this.#count(turn, -sizeOf(turn));
+  #release({ id }: StoredResponse): void {
+    for (let held: string | undefined = id; held !== undefined; ) {
+      const kept: Kept = this.#kept.get(held)!;
+      kept.holders -= 1;
+      if (kept.holders > 0) return;
+      this.#kept.delete(held);
+      this.#count(kept.stored, -sizeOf(kept.stored));
+      held = kept.stored.previousId;
     }
   }
 

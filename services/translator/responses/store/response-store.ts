@@ -11,15 +11,23 @@ export interface StoredResponse {
   readonly input: Uint8Array;
   /** The ids of the items that it has, its own input's and its output's. */
   readonly itemIds: readonly string[];
-  /** What it continues, for as long as it is kept itself; undefined where it began a conversation. */
-  readonly previous: StoredResponse | undefined;
+  /** The response that it continues; undefined where it began a conversation. */
+  readonly previousId: string | undefined;
 }
+
+/** A response at its end, before it those that it continues, the oldest first; never empty. */
+export type Turns = readonly [...StoredResponse[], StoredResponse];
 
 /** Where responses are kept. What is lost, and what is somebody else's, is as if it had never been. */
 export interface ResponseStore {
-  /** Keeps a response. What it continues stays with it, whatever becomes of that one's own entry. */
-  put(stored: StoredResponse): Promise<void>;
+  /**
+   * Keeps a response. `continued` is what it continues, as `turns` gave it; that stays with it, whatever becomes or has
+   * become of the entries of those responses.
+   */
+  put(stored: StoredResponse, continued: readonly StoredResponse[]): Promise<void>;
   get(userId: string, id: string): Promise<StoredResponse | undefined>;
+  /** A response with all that it continues, of which nothing is missing. */
+  turns(userId: string, id: string): Promise<Turns | undefined>;
   /** The response that has an item of this id; of several the latest. */
   findByItem(userId: string, itemId: string): Promise<StoredResponse | undefined>;
   /** Whether there was such a response. */
@@ -39,16 +47,14 @@ function saidIn({ response }: StoredResponse): Item[] {
   return status === "failed" ? output.filter((item) => item.status !== "incomplete") : output;
 }
 
-/** The whole conversation up to a response, its own output included, oldest first. */
-export function conversationOf(stored: StoredResponse): Item[] {
-  return [...inputHistoryOf(stored), ...saidIn(stored)];
-}
+/** The whole conversation up to the last response, its own output included, oldest first. */
+export const conversationOf = (turns: readonly StoredResponse[]): Item[] =>
+  turns.flatMap((turn) => [...inputOf(turn), ...saidIn(turn)]);
 
-/** All that a response was made of: the conversation that it continues, and its own input. */
-export function inputHistoryOf(stored: StoredResponse): Item[] {
-  const turns: StoredResponse[] = [];
-  for (let turn = stored.previous; turn !== undefined; turn = turn.previous) turns.push(turn);
-  return [...turns.reverse().flatMap((turn) => [...inputOf(turn), ...saidIn(turn)]), ...inputOf(stored)];
-}
+/** All that the last response was made of: the conversation that it continues, and its own input. */
+export const inputHistoryOf = (turns: Turns): Item[] => [
+  ...conversationOf(turns.slice(0, -1)),
+  ...inputOf(turns.at(-1)!),
+];
 
 const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toString("utf8"));

@@ -2,10 +2,12 @@ import { createClient } from "@connectrpc/connect";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { type ProtocolRange, protocol, protocolFault } from "../../../core/protocol.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "../../inference/node/messages.ts";
 import type { Security } from "../security.ts";
 import { ask } from "./ask.ts";
-import { type Check, type Finding, fault, ok, type Subject } from "./check.ts";
+import { type Check, type Finding, fault, ok, type Subject, warning } from "./check.ts";
+import { isServing } from "./health.ts";
 import { reach } from "./reach.ts";
 
 /** The registry: whether it can be reached, speaks our protocol, and has our time. */
@@ -62,3 +64,23 @@ export function toClockFinding(skewMs: number): Finding {
   const [says, cure] = nodeMessages.clockSkew(skewMs).split(/\. (?=Set)/) as [string, string];
   return fault("Clock", says, `${cure}.`);
 }
+
+/** The routers: whether each can be reached, for a node that is not advertised dials all of them. */
+export const checkRouters: Check = async ({ routers, security }, signal) =>
+  Promise.all(
+    routers.map(async (router): Promise<Finding> => {
+      const away = await reach("Router", router, "--router", signal);
+      if (away !== undefined) return away;
+      const answer = await ask("router", router, security, signal, (transport, limited) =>
+        isServing(transport, RouterService.typeName, limited),
+      );
+      if ("finding" in answer) return answer.finding;
+      return answer.value
+        ? ok("Router", `${router} answers and takes requests`)
+        : warning(
+            "Router",
+            `${router} is shutting down`,
+            "Nothing, if it is only restarting; else ask the operator.",
+          );
+    }),
+  );

@@ -1,7 +1,29 @@
+import { protocol } from "../../../core/protocol.ts";
 import { printable } from "../../../core/terminal.ts";
 import type { Hardware } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { readHardware } from "../../inference/index.ts";
-import { type Check, type Finding, ok, warning } from "./check.ts";
+import { version } from "../places.ts";
+import { type Check, type Finding, fault, ok, warning } from "./check.ts";
+
+/** The oldest Node.js that runs TypeScript as it is. */
+export const oldestNode = 24;
+
+/** The program, and the Node.js that runs it. */
+export const checkProgram: Check = async () => [
+  ok("cxmpute", `${version}, protocol version ${protocol.current}`),
+  toNodeFinding(process.versions.node),
+];
+
+export function toNodeFinding(nodeVersion: string): Finding {
+  const major = Number(nodeVersion.split(".")[0]);
+  return major >= oldestNode
+    ? ok("Node.js", nodeVersion)
+    : fault(
+        "Node.js",
+        `${nodeVersion} is too old: ${oldestNode} or later is needed`,
+        `Start with \`npm run cxmpute\` or the \`cxmpute\` command, which bring their own, or install Node.js ${oldestNode}.`,
+      );
+}
 
 /** Less is hardly enough for the smallest models that are of use, in bytes. */
 const littleMemoryBytes = 2 * 1024 ** 3;
