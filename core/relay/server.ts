@@ -2,7 +2,7 @@ import type { ErrorDetail } from "../../gen/cxmpute/error/v1/error_pb.ts";
 import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ClientBound } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { MeshError, toErrorDetail, toMeshError } from "../errors/mesh-error.ts";
-import { pour, type Taker } from "../streams/pour.ts";
+import { pushTo, type Sink } from "../streams/push.ts";
 import { beatMs, bufferLimitBytes, type RelayServerOptions } from "./contract.ts";
 import { encodeFrame, type StreamNews } from "./frame-codec.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
@@ -16,8 +16,8 @@ import { Outbox } from "./outbox.ts";
 const gapMsPerStream = 0.004;
 const longestGapMs = 4;
 
-/** One generation that is being answered; takes its events while they are poured. */
-class Answer implements Taker<GenerationEvent>, StreamNews {
+/** One generation that is being answered; takes its events while they are pushed. */
+class Answer implements Sink<GenerationEvent>, StreamNews {
   readonly streamId: number;
   /** Set in the same turn in which the client cancels; a signal's own flag takes four reads of memory to see. */
   cancelled = false;
@@ -128,7 +128,7 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
     running.set(streamId, answer);
     try {
       const events = generate(generation, answer.controller.signal)[Symbol.asyncIterator]();
-      while ((await pour(events, answer)) === "stopped") {
+      while ((await pushTo(events, answer)) === "stopped") {
         if (answer.cancelled) return void (await events.return?.());
         // The other side reads too slowly: hold this generation until something has left.
         await flushed.promise;

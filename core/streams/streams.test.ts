@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Channel } from "./channel.ts";
 import { linkSignal } from "./link-signal.ts";
-import { pour } from "./pour.ts";
+import { pushTo } from "./push.ts";
 import { scoped } from "./scoped.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -71,13 +71,13 @@ describe("a channel", () => {
   });
 });
 
-describe("pouring", () => {
+describe("pushing", () => {
   const sources = {
     "a channel": async (values: number[], failure?: Error) => {
       const channel = new Channel<number>({ capacity: 100 });
       const [first = 0, ...rest] = values;
       channel.push(first);
-      // The others come while it is being poured.
+      // The others come while it is being pushed.
       queueMicrotask(() => {
         for (const value of rest) channel.push(value);
         if (failure === undefined) channel.close();
@@ -95,7 +95,9 @@ describe("pouring", () => {
   describe.each(Object.entries(sources))("%s", (_, open) => {
     test("hands over every value in order, then says that it ended", async () => {
       const taken: number[] = [];
-      expect(await pour(await open([1, 2, 3, 4]), { take: (value) => taken.push(value) > 0 })).toBe("ended");
+      expect(await pushTo(await open([1, 2, 3, 4]), { take: (value) => taken.push(value) > 0 })).toBe(
+        "ended",
+      );
       expect(taken).toEqual([1, 2, 3, 4]);
     });
 
@@ -103,25 +105,25 @@ describe("pouring", () => {
       const source = await open([1, 2, 3, 4]);
       const taken: number[] = [];
       const two = { take: (value: number) => taken.push(value) % 2 !== 0 };
-      expect(await pour(source, two)).toBe("stopped");
+      expect(await pushTo(source, two)).toBe("stopped");
       expect(taken).toEqual([1, 2]);
       expect((await source.next()).value).toBe(3);
-      expect(await pour(source, two)).toBe("ended");
+      expect(await pushTo(source, two)).toBe("ended");
       expect(taken).toEqual([1, 2, 4]);
     });
 
     test("rejects with what the source fails with, after what came before", async () => {
       const taken: number[] = [];
       await expect(
-        pour(await open([1, 2], new Error("broken")), { take: (value) => taken.push(value) > 0 }),
+        pushTo(await open([1, 2], new Error("broken")), { take: (value) => taken.push(value) > 0 }),
       ).rejects.toThrow("broken");
       expect(taken).toEqual([1, 2]);
     });
 
-    test("rejects with what the taker throws, and the source ends", async () => {
+    test("rejects with what the sink throws, and the source ends", async () => {
       const source = await open([1, 2, 3]);
       await expect(
-        pour(source, {
+        pushTo(source, {
           take() {
             throw new Error("no");
           },
@@ -131,34 +133,34 @@ describe("pouring", () => {
     });
   });
 
-  test("a channel whose taker throws tells its writer, whose push goes on unharmed", async () => {
+  test("a channel whose sink throws tells its writer, whose push goes on unharmed", async () => {
     let left = 0;
     const channel = new Channel<number>({ capacity: 9, onLeave: () => left++ });
-    const poured = pour(channel, {
+    const pushed = pushTo(channel, {
       take() {
         throw new Error("no");
       },
     });
     await Promise.resolve();
     expect(channel.push(1)).toBe(true);
-    await expect(poured).rejects.toThrow("no");
+    await expect(pushed).rejects.toThrow("no");
     expect(left).toBe(1);
     expect(channel.push(2)).toBe(false);
   });
 
-  test("a taker that makes its own source end is not called again", async () => {
+  test("a sink that makes its own source end is not called again", async () => {
     const channel = new Channel<number>({ capacity: 9 });
     channel.push(1);
     channel.push(2);
     const taken: number[] = [];
-    const poured = await pour(channel, {
+    const pushed = await pushTo(channel, {
       take(value) {
         taken.push(value);
         void channel.return();
         return true;
       },
     });
-    expect(poured).toBe("ended");
+    expect(pushed).toBe("ended");
     expect(taken).toEqual([1]);
   });
 });

@@ -472,12 +472,12 @@ test("an answer that its caller had begun goes on from the whole text, for ids a
   expect(wordsUpTo(2) + textOf(reader.events)).toBe(wordsUpTo(wholeTokens));
 });
 
-test("a relay pours a continued answer to its reader as one", async () => {
+test("a relay pushes a continued answer to its reader as one", async () => {
   join({ a: equal });
   const answer = pipeline.generate(generationOf(), new AbortController().signal)[Symbol.asyncIterator]();
   const events: GenerationEvent[] = [];
-  if (!("pour" in answer)) throw new Error("An answer can be poured.");
-  const poured = (answer as Required<{ pour: (taker: object) => Promise<string> }>).pour({
+  if (!("pushTo" in answer)) throw new Error("An answer can be pushed.");
+  const pushed = (answer as Required<{ pushTo: (sink: object) => Promise<string> }>).pushTo({
     take: (event: GenerationEvent) => events.push(event) > 0,
   });
   await settled();
@@ -486,6 +486,6 @@ test("a relay pours a continued answer to its reader as one", async () => {
   join({ b: equal });
   await kill("a");
   nodes.b!.finish();
-  expect(await poured).toBe("ended");
+  expect(await pushed).toBe("ended");
   expect(textOf(events)).toBe(wordsUpTo(wholeTokens));
 });

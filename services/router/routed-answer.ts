@@ -1,7 +1,7 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
-import { type Pourable, type Poured, pour, type Taker } from "../../core/streams/pour.ts";
 import { pull } from "../../core/streams/pull.ts";
+import { type PushEnd, type PushSource, pushTo, type Sink } from "../../core/streams/push.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
 import type { ContinueAnswer } from "./continue-answer.ts";
@@ -29,10 +29,10 @@ export interface AnswerParts {
  * The one hook on the way of every delta: hand-written, because each async generator would cost 0.5 µs per token.
  */
 export class RoutedAnswer
-  implements AsyncIterable<GenerationEvent>, Pourable<GenerationEvent>, Taker<GenerationEvent>
+  implements AsyncIterable<GenerationEvent>, PushSource<GenerationEvent>, Sink<GenerationEvent>
 {
-  /** Whom a pour goes to. */
-  #taker: Taker<GenerationEvent> | undefined;
+  /** Where events go while they are pushed. */
+  #sink: Sink<GenerationEvent> | undefined;
   readonly #deliveries: DeliveryLog;
   /** Its number there. */
   #number = 0;
@@ -60,27 +60,27 @@ export class RoutedAnswer
     return pull(this);
   }
 
-  async pour(taker: Taker<GenerationEvent>): Promise<Poured> {
+  async pushTo(sink: Sink<GenerationEvent>): Promise<PushEnd> {
     if (!this.#opened) await this.#open();
-    this.#taker = taker;
+    this.#sink = sink;
     for (;;) {
-      while (this.#position < this.#head.length) if (!taker.take(this.#takeHead())) return "stopped";
+      while (this.#position < this.#head.length) if (!sink.take(this.#takeHead())) return "stopped";
       if (this.#begun === undefined) return "ended";
       try {
-        const poured = await pour(this.#begun.rest, this);
-        if (poured === "ended") this.#checkEnd();
-        return poured;
+        const pushed = await pushTo(this.#begun.rest, this);
+        if (pushed === "ended") this.#checkEnd();
+        return pushed;
       } catch (error) {
         await this.#continue(error);
       }
     }
   }
 
-  /** For its own pour: an event after the head goes by. */
+  /** As the sink of its own source: passes on an event after the head. */
   take(event: GenerationEvent): boolean {
-    if (this.#deliveries.add(this.#number, event)) return this.#taker!.take(event);
+    if (this.#deliveries.add(this.#number, event)) return this.#sink!.take(event);
     const passed = this.#check(event);
-    return passed === undefined || this.#taker!.take(passed);
+    return passed === undefined || this.#sink!.take(passed);
   }
 
   /** The reader leaves. */

@@ -1,7 +1,7 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { isDelta } from "../../../core/relay/encoded-event.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
-import { pour, type Taker } from "../../../core/streams/pour.ts";
+import { pushTo, type Sink } from "../../../core/streams/push.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { withParam } from "../errors/capability-params.ts";
 import { AnswerWatch, type EndOptions } from "./answer-watch.ts";
@@ -32,7 +32,7 @@ export async function readAnswer(
     const events = reader.generate(generation, signal)[Symbol.asyncIterator]();
     const hand = new Hand(writer, watch);
     // The reader is waited for no longer than anybody wants the answer.
-    while ((await pour(events, hand)) === "stopped") await orAborted(hand.waits!, signal);
+    while ((await pushTo(events, hand)) === "stopped") await orAborted(hand.waits!, signal);
     watch.end();
   } catch (thrown) {
     throw withParam(watch.fail(signal.aborted ? signal.reason : thrown), generation.model);
@@ -70,7 +70,7 @@ export async function* iterateAnswer(
 }
 
 /** Hands events to the writer, under the eyes of the watch. */
-class Hand implements Taker<GenerationEvent> {
+class Hand implements Sink<GenerationEvent> {
   /** What the next event waits for. */
   waits: Promise<void> | undefined;
   readonly #writer: AnswerWriter;

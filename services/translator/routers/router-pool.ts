@@ -2,7 +2,7 @@ import type { Kind } from "../../../core/errors/kinds.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
-import { type Pourable, type Poured, pour, type Taker } from "../../../core/streams/pour.ts";
+import { type PushEnd, type PushSource, pushTo, type Sink } from "../../../core/streams/push.ts";
 import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
@@ -52,7 +52,7 @@ export function createRouterPool(links: readonly Link[]): RouterPool {
  * One generation, on one router after another until its first event has come; from then on its events are that
  * router's, passed through without a layer in between, because each costs half a microsecond per token.
  */
-class PooledAnswer implements Pourable<GenerationEvent> {
+class PooledAnswer implements PushSource<GenerationEvent> {
   readonly #links: readonly Link[];
   readonly #generation: Generation;
   readonly #signal: AbortSignal;
@@ -69,13 +69,13 @@ class PooledAnswer implements Pourable<GenerationEvent> {
     return this.#events === undefined ? this.#begin() : this.#events.next();
   }
 
-  async pour(taker: Taker<GenerationEvent>): Promise<Poured> {
+  async pushTo(sink: Sink<GenerationEvent>): Promise<PushEnd> {
     if (this.#events === undefined) {
       const first = await this.#begin();
       if (first.done === true) return "ended";
-      if (!taker.take(first.value)) return "stopped";
+      if (!sink.take(first.value)) return "stopped";
     }
-    return this.#events === undefined ? "ended" : pour(this.#events, taker);
+    return this.#events === undefined ? "ended" : pushTo(this.#events, sink);
   }
 
   async return(): Promise<IteratorResult<GenerationEvent>> {
