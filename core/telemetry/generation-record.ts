@@ -70,14 +70,15 @@ export const tellAll =
 
 /**
  * Writes the one line of a log for each generation. Failures that are the mesh's own are warnings; those that the
- * caller caused, and everything else, are information.
+ * caller caused, and everything else, are information. As a detail, where another service of the process logs the
+ * same generation, each is a debug line.
  */
 export const logGenerations =
-  (log: Log): OnGenerationEnd =>
+  (log: Log, { isDetail = false } = {}): OnGenerationEnd =>
   (record) => {
     const { outcome, attempts, continuedOn } = record;
     const failed = typeof outcome === "string";
-    const level = failed && kinds[outcome].http >= 500 ? "warn" : "info";
+    const level = isDetail ? "debug" : failed && kinds[outcome].http >= 500 ? "warn" : "info";
     if (!log.isLevelEnabled(level)) return;
     log[level](
       {

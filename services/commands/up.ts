@@ -4,6 +4,7 @@ import type { Values } from "../../core/config/settings.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../core/rpc/in-process-transport.ts";
+import { logGenerations } from "../../core/telemetry/generation-record.ts";
 import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -48,13 +49,14 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     add({ name: "registry", stop: () => registry.close() });
 
     const dial = () => createInProcessTransport([register(InferenceService, node.implementation)]);
+    const routerLog = logFor("router", isDetail);
     const router = createRouter({
       registry: toRegistry,
       dial,
       ...toRouterLimits(values),
       clock,
-      log: logFor("router", isDetail),
-      onGenerationEnd: [],
+      log: routerLog,
+      onGenerationEnd: [logGenerations(routerLog, isDetail)],
     });
     const toRouter = createInProcessTransport([register(RouterService, router.implementation)]);
     add({ name: "router", drain: (graceMs) => router.drain(graceMs), stop: () => router.close() });
@@ -70,7 +72,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       readHardware,
       clock,
       log: inferenceLog,
-      onGenerationEnd: [],
+      onGenerationEnd: [logGenerations(inferenceLog, isDetail)],
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 

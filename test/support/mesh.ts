@@ -94,7 +94,9 @@ export async function startMesh(
       );
       return node;
     };
-    if (shape === "in one process") start("up", ["up", "--listen", http, ...surface, ...routing, ...engine]);
+    // At level debug the services within one process log what those apart log of a generation.
+    if (shape === "in one process")
+      start("up", ["up", "--listen", http, "--log-level", "debug", ...surface, ...routing, ...engine]);
     else {
       registry = await freeAddress(options.host);
       while (routers.length < (options.routers ?? 2)) routers.push(await freeAddress(options.host));
