@@ -3,7 +3,7 @@ import { Ajv } from "ajv";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
-import { type Mesh, realEngine, startMesh } from "../support/mesh.ts";
+import { hasProbed, type Mesh, realEngine, startMesh } from "../support/mesh.ts";
 import type { Program } from "../support/program.ts";
 
 const found = findLlamaServer();
@@ -28,6 +28,7 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
   };
   const joinServer = async (name: string) => {
     nodes.set(name, await mesh.join(name, ["--engine", "openai", "--url", server.url]));
+    await hasProbed(nodes.get(name));
   };
 
   beforeAll(async () => {

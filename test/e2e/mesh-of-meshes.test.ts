@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ringMessage } from "../../core/hops.ts";
-import { type Mesh, shapes, startMesh } from "../support/mesh.ts";
+import { hasProbed, type Mesh, shapes, startMesh } from "../support/mesh.ts";
 
 const weather = {
   type: "function" as const,
@@ -45,6 +45,8 @@ describe.each(shapes)("a mesh %s that another mesh has joined as a node", (shape
       engine: ["--engine", "openai", "--url", inner.url, "--engine-key", inner.apiKey],
       model: "starter",
     });
+    const nodes = shape === "in one process" ? ["up"] : ["dialled", "attached"];
+    await Promise.all(nodes.map((name) => hasProbed(outer.programs.get(name))));
     direct = clientOf(inner);
     through = clientOf(outer);
   });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLlamaCppEngine } from "../../services/inference/engines/llama-cpp/index.ts";
 import { starterPath } from "../support/inference/llama-cpp/engines.ts";
 import { type OllamaServer, startOllamaServer } from "../support/inference/ollama/ollama-server.ts";
-import { type Mesh, type Shape, shapes, startMesh } from "../support/mesh.ts";
+import { hasProbed, type Mesh, type Shape, shapes, startMesh } from "../support/mesh.ts";
 
 const parameters = {
   type: "object",
@@ -32,6 +32,7 @@ describe.each<Shape>([...shapes])("a mesh %s over an Ollama", (shape) => {
       engine: ["--engine", "ollama", "--url", server.url, "--slots", "4"],
       nodes: ["attached"],
     });
+    await hasProbed(mesh.programs.get(shape === "in one process" ? "up" : "attached"));
     client = new OpenAI({ baseURL: `${mesh.url}/v1`, apiKey: mesh.apiKey, maxRetries: 0 });
     model = (await client.models.list()).data[0]!.id;
   });

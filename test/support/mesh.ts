@@ -143,6 +143,11 @@ export async function startMesh(
   }
 }
 
+/** Resolves once a node has seen all that its model can do. On a busy machine it may have joined before that. */
+export const hasProbed = (node: Program | undefined): Promise<unknown> =>
+  node?.logged(({ msg }) => msg.endsWith("was probed")) ??
+  Promise.reject(new Error("There is no such node."));
+
 /** Polls `/readyz`, as a load balancer would, until it answers 200. */
 export async function untilReady(url: string, programs: ReadonlyMap<string, Program>): Promise<void> {
   const deadline = Date.now() + 100_000;
