@@ -23,9 +23,9 @@ import { decorateRequests, pathOf, processingMs } from "./http/request-context.t
 import { requestIdOf } from "./http/request-id.ts";
 import { addResource, registerAtMounts, takeJson } from "./http/resource.ts";
 import type { ListModels } from "./models/model-list.ts";
-import { registerModels } from "./models/register.ts";
+import { registerModels } from "./models/routes.ts";
 import { registerOpenApi } from "./openapi/register.ts";
-import { createResponses } from "./responses/register.ts";
+import { createResponses } from "./responses/route.ts";
 
 /** What the HTTP surface is made of. */
 export interface AppOptions extends Omit<GenerationOptions, "surface"> {

@@ -7,7 +7,7 @@ import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest } from "../http/open-requests.ts";
 import type { RemoteImage } from "../images/remote-images.ts";
-import type { RequestRules } from "../requests/rules.ts";
+import type { RequestRules } from "../requests/check-body.ts";
 import { type EventEncoder, LateStream, StreamWriter } from "./late-stream.ts";
 import type { GenerationOptions } from "./options.ts";
 import { type AnswerWriter, readAnswer } from "./read-answer.ts";

@@ -6,9 +6,8 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Described } from "../answers/schema.ts";
 import { type AnswerHead, lastFingerprint, toFinishReason } from "../answers/wire.ts";
-import type { completion } from "./answer-schema.ts";
 import type { CompletionRequest } from "./request.ts";
-import { echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
+import { type completion, echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
 
 type Completion = Described<typeof completion>;
 

@@ -8,8 +8,7 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { arrayTooLong, emptyArray, emptyString, wrongType, wrongValue } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import { checkBody, requireModel } from "../requests/check-body.ts";
-import { defaultRules, type RequestRules } from "../requests/rules.ts";
+import { checkBody, defaultRules, type RequestRules, requireModel } from "../requests/check-body.ts";
 import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
 import {
   arrayOf,

@@ -1,11 +1,10 @@
 import type { Clock } from "../../../core/clock.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
-import { fetchImage, type Network } from "./fetch-image.ts";
+import { fetchImage, type Network, resolveName } from "./fetch-image.ts";
 import { isGlobalAddress } from "./global-address.ts";
 import { ImageProblem } from "./image-problem.ts";
 import { Permits, tooBusy } from "./permits.ts";
 import type { RemoteImage } from "./remote-images.ts";
-import { resolveName } from "./resolve-name.ts";
 
 /**
  * Fills in the images of one request, fetching all of them at once. Throws the fault of the first that fails, which

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { modelNotFound } from "../anthropic/errors.ts";
-import { anthropic, fault } from "../anthropic/faults.ts";
+import { anthropic, fault, modelNotFound } from "../anthropic/errors.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { pathOf } from "../http/request-context.ts";
@@ -32,12 +32,21 @@ export const createModelPage = (listModels: ListModels) => async (request: Fasti
 
 /** `GET /models/*` as Anthropic answers it. */
 export const createModelInfo = (listModels: ListModels) => async (request: FastifyRequest) => {
+  return toModelInfo(await findModel(request, listModels, modelNotFound));
+};
+
+/** The model that the path names; throws `notFound` unless it is served. */
+export async function findModel(
+  request: FastifyRequest,
+  listModels: ListModels,
+  notFound: (name: string) => MeshError,
+): Promise<Model> {
   const name = (request.params as { "*": string })["*"];
   if (name === "") throw unknownUrl(request.method, pathOf(request));
-  const model = (await listModels()).find((known) => known.name === name);
-  if (model === undefined) throw modelNotFound(name);
-  return toModelInfo(model);
-};
+  const model = (await listModels()).find((served) => served.name === name);
+  if (model === undefined) throw notFound(name);
+  return model;
+}
 
 const defaultLimit = 20;
 

@@ -1,11 +1,59 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
+import type { Log } from "../../../core/telemetry/log.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { count, type Described, unixSeconds } from "../answers/schema.ts";
-import { unknownUrl } from "../errors/http-faults.ts";
+import { createSendError } from "../anthropic/errors.ts";
+import type { Authenticate } from "../auth/principal.ts";
+import { apiKeyCredentials, requireApiKey, requireKey } from "../auth/require-key.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
-import { pathOf } from "../http/request-context.ts";
+import { addResource, registerAtMounts } from "../http/resource.ts";
+import { createModelInfo, createModelPage, findModel, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
+
+/** What the routes work with. */
+export interface ModelsOptions {
+  readonly listModels: ListModels;
+  readonly authenticate: Authenticate;
+  readonly bodyLimitBytes: number;
+  readonly log: Log;
+}
+
+/**
+ * The list of models, at both mounts. OpenAI's clients and Anthropic's ask for it at the same address, so each is
+ * answered in its own way: requests with `anthropic-version` in Anthropic's. Both take the key in either header.
+ */
+export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
+  registerAtMounts(app, (scope) => registerRoutes(scope, options));
+}
+
+function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
+  const { authenticate, listModels } = options;
+  const sendAnthropicError = createSendError(options);
+  scope.setErrorHandler((thrown, request, reply) => {
+    // Thrown on, it goes to the handler of all.
+    if (!speaksAnthropic(request)) throw thrown;
+    sendAnthropicError(thrown, request, reply);
+  });
+  const anthropicKey = requireApiKey(authenticate);
+  const openAiKey = requireKey(authenticate, apiKeyCredentials);
+  scope.addHook("onRequest", (request, reply) => {
+    if (!speaksAnthropic(request)) return openAiKey(request, reply);
+    reply.header("request-id", request.id);
+    return anthropicKey(request, reply);
+  });
+
+  const listOpenAi = createModelsRoute(listModels);
+  const getOpenAi = createModelRoute(listModels);
+  const listAnthropic = createModelPage(listModels);
+  const getAnthropic = createModelInfo(listModels);
+  addResource(scope, "/models", {
+    GET: (request) => (speaksAnthropic(request) ? listAnthropic(request) : listOpenAi()),
+  });
+  addResource(scope, "/models/*", {
+    GET: (request) => (speaksAnthropic(request) ? getAnthropic(request) : getOpenAi(request)),
+  });
+}
 
 /** `GET /models`: every model that some node can serve now. */
 export const createModelsRoute = (listModels: ListModels) => async () => ({
@@ -17,11 +65,7 @@ export const createModelsRoute = (listModels: ListModels) => async () => ({
 export const createModelRoute =
   (listModels: ListModels) =>
   async (request: FastifyRequest): Promise<object> => {
-    const name = (request.params as { "*": string })["*"];
-    if (name === "") throw unknownUrl(request.method, pathOf(request));
-    const model = (await listModels()).find((known) => known.name === name);
-    if (model === undefined) throw modelNotFound(name);
-    return toModelObject(model);
+    return toModelObject(await findModel(request, listModels, modelNotFound));
   };
 
 /** OpenAI's model object, and the context as OpenRouter adds it. */

@@ -5,6 +5,16 @@ import type { JsonObject } from "../http/json-body.ts";
 import { type Dialect, describeIssue } from "./describe-issue.ts";
 import { isGiven } from "./vocabulary.ts";
 
+/** How the operator wants requests to be read. */
+export interface RequestRules {
+  /** Whether images may be named by URL, from which they are fetched. */
+  readonly fetchImages: boolean;
+  /** Whether an unknown key is a fault; otherwise it is ignored, as open servers do. */
+  readonly strictKeys: boolean;
+}
+
+export const defaultRules: RequestRules = { fetchImages: false, strictKeys: false };
+
 /** A schema, compiled or not: whether it takes a value, and what it makes of it. */
 export interface Checker<T> {
   safeParse(value: unknown): { data?: T | undefined; error?: z.ZodError | undefined };

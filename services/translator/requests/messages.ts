@@ -9,6 +9,16 @@ import {
 
 // What messages of the mesh are put together from.
 
+/** Sets the fields of a message that have a value; the others stay unset. */
+export function setGiven<M extends object>(
+  message: M,
+  fields: { readonly [Name in keyof M]?: M[Name] | null | undefined },
+): M {
+  for (const [name, value] of Object.entries(fields))
+    if (value !== undefined && value !== null) message[name as keyof M] = value as M[keyof M];
+  return message;
+}
+
 export const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
 
 export const toImagePart = (value: Image): Part => create(PartSchema, { part: { case: "image", value } });

@@ -4,12 +4,14 @@ import { bounds, mostStops, repetitionPenaltyAbove, toUint32 } from "../../../co
 import {
   type Limits,
   LimitsSchema,
+  type LogprobsRequest,
   type Reasoning,
   ReasoningSchema,
   type Sampling,
   SamplingSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { wrongValue } from "../errors/param-faults.ts";
+import { setGiven } from "./messages.ts";
 import {
   arrayOf,
   decimal,
@@ -121,17 +123,18 @@ type SamplingParameters = {
 
 /** How tokens are drawn; what the request leaves open is left to the engine, but for the temperature. */
 export function parseSampling(body: SamplingParameters): Sampling {
-  const sampling = create(SamplingSchema, { temperature: body.temperature ?? defaultTemperature });
-  if (isGiven(body.top_p)) sampling.topP = body.top_p;
-  // vLLM turns the limit off with -1.
-  if (isGiven(body.top_k)) sampling.topK = toUint32(Math.max(0, body.top_k));
-  if (isGiven(body.min_p)) sampling.minP = body.min_p;
-  if (isGiven(body.frequency_penalty)) sampling.frequencyPenalty = body.frequency_penalty;
-  if (isGiven(body.presence_penalty)) sampling.presencePenalty = body.presence_penalty;
-  if (isGiven(body.repetition_penalty)) sampling.repetitionPenalty = body.repetition_penalty;
-  if (isGiven(body.seed)) sampling.seed = toInt64(body.seed);
-  if (body.logit_bias) sampling.logitBias = parseLogitBias(body.logit_bias);
-  return sampling;
+  const { top_k, seed, logit_bias } = body;
+  return setGiven(create(SamplingSchema, { temperature: body.temperature ?? defaultTemperature }), {
+    topP: body.top_p,
+    // vLLM turns the limit off with -1.
+    topK: isGiven(top_k) ? toUint32(Math.max(0, top_k)) : undefined,
+    minP: body.min_p,
+    frequencyPenalty: body.frequency_penalty,
+    presencePenalty: body.presence_penalty,
+    repetitionPenalty: body.repetition_penalty,
+    seed: isGiven(seed) ? toInt64(seed) : undefined,
+    logitBias: logit_bias ? parseLogitBias(logit_bias) : undefined,
+  });
 }
 
 /** When to stop: after `maxTokens` at the latest, and before any of the sequences. */
@@ -142,16 +145,21 @@ export function parseLimits(maxTokens: number | null | undefined, sequences: Giv
   return limits;
 }
 
+/** Asks for log probabilities, and for those of this many of the likeliest tokens at each position. */
+export const toLogprobsRequest = (top: number | null | undefined): LogprobsRequest => ({
+  $typeName: "cxmpute.generation.v1.LogprobsRequest",
+  top: top ?? 0,
+});
+
 /** How hard to think, and whether at all; undefined where the request says neither. */
 export function toReasoning(
   effort: string | null | undefined,
   enabled?: boolean | null,
 ): Reasoning | undefined {
   if (!isGiven(effort) && !isGiven(enabled)) return undefined;
-  const reasoning = create(ReasoningSchema, { effort: effort ?? "" });
-  if (isGiven(enabled)) reasoning.enabled = enabled;
-  else if (effort === "none") reasoning.enabled = false;
-  return reasoning;
+  return setGiven(create(ReasoningSchema, { effort: effort ?? "" }), {
+    enabled: enabled ?? (effort === "none" ? false : undefined),
+  });
 }
 
 function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number, number> {

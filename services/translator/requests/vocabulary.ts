@@ -65,6 +65,16 @@ export const descriptions = {
   chatTemplate: "Passed to the model's chat template.",
 };
 
+/** Parameters by which open servers constrain the output; none of them is supported. */
+export const outputConstraints: readonly string[] = [
+  "guided_json",
+  "guided_regex",
+  "guided_choice",
+  "guided_grammar",
+  "structured_outputs",
+  "grammar",
+];
+
 /** Whether a parameter was sent with a value. */
 export const isGiven = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;
 

@@ -1,9 +1,12 @@
+import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { createGenerationRoute } from "../answers/generation-route.ts";
 import type { GenerationOptions } from "../answers/options.ts";
+import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { newId } from "../http/request-id.ts";
+import { addResource } from "../http/resource.ts";
 import { RemoteImages } from "../images/remote-images.ts";
 import { ResponseEncoder } from "./answer/events.ts";
 import { Output, unobserved } from "./answer/output.ts";
@@ -13,13 +16,39 @@ import { withOwnParam } from "./faults.ts";
 import { parseResponseRequest, type ResponseRequest } from "./request/index.ts";
 import { resolve } from "./request/resolve.ts";
 import { toMessages, truncate } from "./request/to-messages.ts";
+import { MemoryResponseStore } from "./store/memory-store.ts";
 import type { ResponseStore } from "./store/response-store.ts";
+import {
+  createCancelRoute,
+  createDeleteRoute,
+  createGetRoute,
+  createInputItemsRoute,
+} from "./stored-routes.ts";
+
+/**
+ * OpenAI's Responses API. What is returned puts it under the prefix of a scope; all scopes see the same stored
+ * responses.
+ */
+export function createResponses(
+  options: GenerationOptions & { readonly storeLimits?: StoreLimits },
+): (scope: FastifyInstance) => void {
+  const store = new MemoryResponseStore(options.clock, options.storeLimits ?? defaultStoreLimits);
+  const resources = {
+    "/responses": { POST: createResponseRoute(options, store) },
+    "/responses/:id": { GET: createGetRoute(store), DELETE: createDeleteRoute(store) },
+    "/responses/:id/cancel": { POST: createCancelRoute(store) },
+    "/responses/:id/input_items": { GET: createInputItemsRoute(store) },
+  };
+  return (scope) => {
+    for (const [url, handlers] of Object.entries(resources)) addResource(scope, url, handlers, false);
+  };
+}
 
 /**
  * `POST /responses`: as one object, or as a stream, whose last event says how it has ended. However it ended, a
  * response is kept where the request wants that, so that a client that has seen its end can continue it.
  */
-export const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =>
+const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =>
   createGenerationRoute<ResponseRequest>(options, {
     parse: parseResponseRequest,
     async answer(request, { caller, rules }) {

@@ -9,15 +9,14 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { checkBody } from "../../requests/check-body.ts";
+import { checkBody, defaultRules, type RequestRules } from "../../requests/check-body.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
+import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
 import { jsonSchemaFormat } from "../../requests/tools.ts";
 import { findUnknownKey } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
-import { threadUnsupported } from "../errors.ts";
-import { anthropic, fault } from "../faults.ts";
+import { anthropic, fault, threadUnsupported } from "../errors.ts";
 import { parseMessages } from "./messages.ts";
 import { type MessagesRequestBody, messagesRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
@@ -56,10 +55,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
     limits: parseLimits(body.max_tokens, body.stop_sequences),
   });
   parseTools(body, generation);
-  const reasoning = parseThinking(body);
-  if (reasoning !== undefined) generation.reasoning = reasoning;
-  const outputFormat = parseFormat(body);
-  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
+  setGiven(generation, { reasoning: parseThinking(body), outputFormat: parseFormat(body) });
   return {
     generation,
     remoteImages: remote?.list ?? [],

@@ -9,7 +9,7 @@ import type { ToImageFault } from "../../images/image-problem.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
 import { addText, toImagePart, toToolCall } from "../../requests/messages.ts";
-import { fault } from "../faults.ts";
+import { fault } from "../errors.ts";
 import type {
   AnthropicMessage,
   ContentBlock,

@@ -7,7 +7,7 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
 import { toToolChoice } from "../../requests/tools.ts";
-import { fault } from "../faults.ts";
+import { fault } from "../errors.ts";
 import type { MessagesRequestBody } from "./schema.ts";
 
 /** Puts `tools` and `tool_choice` into a generation. Throws the first thing that cannot be honoured. */

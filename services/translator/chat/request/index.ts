@@ -11,10 +11,10 @@ import {
 import { wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { checkBody, requireModel } from "../../requests/check-body.ts";
+import { checkBody, defaultRules, type RequestRules, requireModel } from "../../requests/check-body.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
-import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { setGiven } from "../../requests/messages.ts";
+import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../../requests/sampling.ts";
 import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { parseMessages } from "./messages.ts";
@@ -65,20 +65,16 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
     limits: parseLimits(body.max_completion_tokens ?? body.max_tokens, body.stop),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
-  if (resume !== undefined) generation.resume = resume;
-  if (toolChoice !== undefined) generation.toolChoice = toolChoice;
   // The legacy form has room for one call only.
   const parallel = legacy ? false : body.parallel_tool_calls;
-  if (tools.length > 0 && typeof parallel === "boolean") generation.parallelToolCalls = parallel;
-  const outputFormat = parseOutputFormat(body);
-  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
-  if (body.logprobs)
-    generation.logprobs = {
-      $typeName: "cxmpute.generation.v1.LogprobsRequest",
-      top: body.top_logprobs ?? 0,
-    };
-  const reasoning = parseReasoning(body);
-  if (reasoning !== undefined) generation.reasoning = reasoning;
+  setGiven(generation, {
+    resume,
+    toolChoice,
+    parallelToolCalls: tools.length > 0 ? parallel : undefined,
+    outputFormat: parseOutputFormat(body),
+    logprobs: body.logprobs ? toLogprobsRequest(body.top_logprobs) : undefined,
+    reasoning: parseReasoning(body),
+  });
 
   return {
     generation,

@@ -1,6 +1,7 @@
 import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { refuseMuchMetadata, refuseStreamOptions } from "../../requests/check-body.ts";
+import { outputConstraints } from "../../requests/vocabulary.ts";
 import type { ChatRequestBody } from "./schema.ts";
 
 /**
@@ -12,13 +13,7 @@ const refused = [
   "audio",
   "web_search_options",
   "moderation",
-  // Of open servers: other ways to force the form of an answer.
-  "guided_json",
-  "guided_regex",
-  "guided_choice",
-  "guided_grammar",
-  "structured_outputs",
-  "grammar",
+  ...outputConstraints,
   // Of open servers: another prompt, other tokens, other ends.
   "echo",
   "documents",

@@ -1,10 +1,10 @@
 import { usage } from "../../answers/schema.ts";
 import { chatCompletion, chatCompletionChunk } from "../../chat/answer/schema.ts";
 import { chatRequestSchema } from "../../chat/request/schema.ts";
-import { completion, completionChunk } from "../../completions/answer-schema.ts";
 import { completionRequestSchema } from "../../completions/schema.ts";
-import { embeddings as embeddingsSchema } from "../../embeddings/answer.ts";
+import { completion, completionChunk } from "../../completions/wire.ts";
 import { embeddingsRequestSchema } from "../../embeddings/request.ts";
+import { embeddings as embeddingsSchema } from "../../embeddings/route.ts";
 import { answerOf, bodyOf, type RouteDescription } from "../route-description.ts";
 
 const streaming =

@@ -7,10 +7,16 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { emptyArray, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { checkBody, requireModel } from "../../requests/check-body.ts";
+import { checkBody, defaultRules, type RequestRules, requireModel } from "../../requests/check-body.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
-import { defaultTemperature, parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { setGiven } from "../../requests/messages.ts";
+import {
+  defaultTemperature,
+  parseLimits,
+  parseSampling,
+  toLogprobsRequest,
+  toReasoning,
+} from "../../requests/sampling.ts";
 import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import type { Item, ItemReference } from "../items.ts";
@@ -71,7 +77,6 @@ export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defa
 
 function toGeneration(body: ResponseRequestBody): Generation {
   const tools = parseTools(body.tools);
-  const toolChoice = parseToolChoice(body.tool_choice, tools);
   const generation = create(GenerationSchema, {
     model: body.model,
     tools,
@@ -79,17 +84,15 @@ function toGeneration(body: ResponseRequestBody): Generation {
     limits: parseLimits(body.max_output_tokens, body.stop),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
-  if (toolChoice !== undefined) generation.toolChoice = toolChoice;
-  if (tools.length > 0 && typeof body.parallel_tool_calls === "boolean")
-    generation.parallelToolCalls = body.parallel_tool_calls;
-  const outputFormat = parseOutputFormat(body);
-  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
   const top = body.top_logprobs ?? 0;
-  if (top > 0 || body.include?.includes("message.output_text.logprobs"))
-    generation.logprobs = { $typeName: "cxmpute.generation.v1.LogprobsRequest", top };
-  const reasoning = toReasoning(body.reasoning?.effort);
-  if (reasoning !== undefined) generation.reasoning = reasoning;
-  return generation;
+  const wantsLogprobs = top > 0 || body.include?.includes("message.output_text.logprobs");
+  return setGiven(generation, {
+    toolChoice: parseToolChoice(body.tool_choice, tools),
+    parallelToolCalls: tools.length > 0 ? body.parallel_tool_calls : undefined,
+    outputFormat: parseOutputFormat(body),
+    logprobs: wantsLogprobs ? toLogprobsRequest(top) : undefined,
+    reasoning: toReasoning(body.reasoning?.effort),
+  });
 }
 
 /** The form of the output, from `text.format`; undefined for free text. */

@@ -3,8 +3,8 @@ import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../.
 import type { JsonObject } from "../../http/json-body.ts";
 import { newId } from "../../http/request-id.ts";
 import type { Checker } from "../../requests/check-body.ts";
+import { defaultRules, type RequestRules } from "../../requests/check-body.ts";
 import { describeIssue } from "../../requests/describe-issue.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
 import { longestName } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
