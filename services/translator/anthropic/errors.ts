@@ -7,13 +7,13 @@ import { list, quote } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
 import { type Dialect, maxShownKeyLength } from "../requests/describe-issue.ts";
 
-/** What is wrong with a parameter, in Anthropic's form: its path with dots, a colon, a sentence. */
+/** An error of a parameter in Anthropic's form: a dotted path, a colon, a sentence. */
 export const fault = (path: string, message: string): MeshError =>
   new MeshError("invalid_request", `${path}: ${message}`, { param: path });
 
-/** What a schema found, in Anthropic's words. */
+/** Issues of a schema in Anthropic's words. */
 export const anthropic: Dialect = {
-  // `messages.0.content`
+  // Such as `messages.0.content`.
   toPath: (path) => path.map((key) => String(key).slice(0, maxShownKeyLength)).join("."),
   missing: (at) => fault(at, "Field required"),
   unknownKey: (at) => fault(at, "Extra inputs are not permitted"),
@@ -39,21 +39,21 @@ export const anthropic: Dialect = {
 const count = (number: number | bigint, noun: string): string =>
   `${number} ${noun}${Number(number) === 1 ? "" : "s"}`;
 
-/** No node serves a model of this name; Anthropic's own words are no more than the name. */
+/** No node serves the model; Anthropic's message is no more than the name. */
 export const modelNotFound = (model: string): MeshError =>
   new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
 
-/** The code of a request that wants its conversation kept; the only one that clients act on. */
+/** The code of a request for a stored conversation; the only code that clients act on. */
 export const threadUnsupported = "thread_unsupported_request";
 
-/** Answers a request that has failed in Anthropic's envelope. */
+/** Sends an error in Anthropic's envelope. */
 export const createSendError =
   ({ bodyLimitBytes, log }: { readonly bodyLimitBytes: number; readonly log: Log }) =>
   (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const error = fromFastify(thrown, request, bodyLimitBytes);
     reportBug(log, error, request.id);
     const { status, headers } = toErrorAnswer(error);
-    // As in `app.ts`: the client is to read the answer, not to see its connection break.
+    // As in `app.ts`: keeps the connection open, so that the client can read the answer.
     if (reply.hasHeader("connection")) reply.removeHeader("connection");
     void reply
       .code(statuses[status] ?? status)
@@ -61,13 +61,13 @@ export const createSendError =
       .send(toErrorEnvelope(error, request.id));
   };
 
-/** The envelope; also what a stream says when it fails after its 200. */
+/** Anthropic's envelope; also sent in streams that fail after status 200. */
 export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
   JSON.stringify({
     type: "error",
     error: {
       type: toType(error.row.http),
-      message: toWords(error),
+      message: toMessage(error),
       ...(error.code === threadUnsupported
         ? { details: { error_code: threadUnsupported, unsupported: ["thread"] } }
         : {}),
@@ -75,7 +75,7 @@ export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
     request_id: requestId,
   });
 
-/** Too much to do has a status of its own. */
+/** Anthropic's status for an overloaded service. */
 const statuses: Readonly<Record<number, number>> = { 503: 529 };
 
 const types: Readonly<Record<number, string>> = {
@@ -91,10 +91,10 @@ const types: Readonly<Record<number, string>> = {
 
 const toType = (http: number): string => types[http] ?? (http < 499 ? "invalid_request_error" : "api_error");
 
-/** What routers and nodes say is in OpenAI's terms. */
-function toWords({ kind, code, message }: MeshError): string {
+/** Routers and nodes word errors in OpenAI's terms. */
+function toMessage({ kind, code, message }: MeshError): string {
   if (kind === "internal") return internalMessage;
   const words = message.replaceAll("response_format", "output_config.format");
-  // Agents look for these words to know that they must shorten the conversation.
+  // Agents match these words and shorten the conversation.
   return code === "context_length_exceeded" ? `prompt is too long: ${words}` : words;
 }

@@ -21,25 +21,23 @@ import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
 import { isGiven, outputConstraints } from "../requests/vocabulary.ts";
 import { type CompletionRequestBody, completionRequestSchema, defaultMaxTokens } from "./schema.ts";
 
-/** A legacy completion request, checked. */
+/** A validated legacy completion request. */
 export interface CompletionRequest {
   readonly model: string;
-  /** One for each prompt, in order; without id and caller. */
+  /** One per prompt, in order; without id and caller. */
   readonly generations: readonly Generation[];
-  /** What each prompt's answers begin with: the prompt itself when it is to be echoed. */
+  /** The text before each prompt's answers: the prompt itself with `echo`, else empty. */
   readonly echoes: readonly string[];
-  /** How many answers each prompt gets. */
+  /** Answers per prompt. */
   readonly choices: number;
   readonly stream: boolean;
-  /** Whether the stream ends with the usage. */
   readonly includeUsage: boolean;
-  /** Whether log probabilities are wanted. */
   readonly logprobs: boolean;
 }
 
 const schema = z.compile(completionRequestSchema);
 
-/** Checks a body against OpenAI's rules and translates it. Throws the first fault. */
+/** Validates a body and translates it. Throws the first fault. */
 export function parseCompletionRequest(
   raw: JsonObject,
   rules: RequestRules = defaultRules,
@@ -94,7 +92,7 @@ type Prompt = CompletionRequestBody["prompt"];
 
 const isText = (prompt: Prompt): boolean => typeof prompt === "string" || typeof prompt[0] === "string";
 
-/** An array of integers is one prompt; any other array has one in each place. */
+/** An array of integers is one prompt; any other array holds one prompt per element. */
 function toPrompts(prompt: Prompt): RawPrompt[] {
   if (typeof prompt === "string") return [toRawPrompt(prompt)];
   if (typeof prompt[0] === "number") return [toRawPrompt(prompt as number[])];

@@ -4,7 +4,7 @@ import { chunkUsage, count, fingerprint, finishReason, unixSeconds, usage } from
 import { type AnswerHead, toFingerprint, toLogprob, toUsage } from "../answers/wire.ts";
 import type { CompletionRequest } from "./request.ts";
 
-/** Log probabilities in the legacy form: a list for each thing that is known of a token. */
+/** Log probabilities in the legacy form: parallel lists, one element per token. */
 export const legacyLogprobs = z.object({
   text_offset: z.array(count),
   token_logprobs: z.array(z.number()),
@@ -32,13 +32,13 @@ export const completion = z.object({
   usage,
 });
 
-/** One message of a stream. */
+/** One event of a stream. */
 export const completionChunk = completion.extend({
   choices: z.array(choice.extend({ finish_reason: finishReason.nullable() })),
   usage: chunkUsage,
 });
 
-/** What completion and chunk have in common; their `object` is the same, too. */
+/** The head of completions and chunks; their `object` is the same, too. */
 export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) => ({
   id,
   object: "text_completion" as const,
@@ -47,11 +47,11 @@ export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) 
   system_fingerprint: toFingerprint(fingerprint),
 });
 
-/** What a choice's text begins with: its prompt, where the request wants that. */
+/** The text before a choice: its prompt with `echo`, else empty. */
 export const echoOf = ({ echoes, choices }: CompletionRequest, index: number): string =>
   echoes[Math.floor(index / choices)]!;
 
-/** The usage of a request: each prompt once, however many answers it has, and all of the answers. */
+/** The usage of a request: each prompt once, the completions of all answers. */
 export function toTotalUsage(
   answers: readonly { readonly usage: Usage | undefined }[],
   choices: number,
@@ -71,13 +71,11 @@ export function toTotalUsage(
 
 type LegacyLogprobs = z.output<typeof legacyLogprobs>;
 
-/** Writes log probabilities of one answer, piece by piece, and knows where in its text each token is. */
+/** Converts log probabilities of one answer, piece by piece, and tracks the offset of each token. */
 export class LogprobsWriter {
-  /** Characters of the text so far. */
   #offset = 0;
   #decoder = new TextDecoder();
 
-  /** The next tokens. */
   write(logprobs: readonly TokenLogprob[]): LegacyLogprobs {
     const legacy: LegacyLogprobs = { text_offset: [], token_logprobs: [], tokens: [], top_logprobs: [] };
     for (const { token, top } of logprobs) {
@@ -97,7 +95,7 @@ export class LogprobsWriter {
   }
 }
 
-/** A token that is no whole text goes by its bytes, as OpenAI has it. */
+/** Tokens that are not valid text are named by their bytes, as OpenAI does. */
 function toName(token: TokenChoice | undefined): string {
   const { text = "", bytes = new Uint8Array() } = token ?? {};
   if (!text.includes("\ufffd")) return text;

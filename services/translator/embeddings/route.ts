@@ -34,7 +34,6 @@ export const embeddings = z.object({
   usage: z.object({ prompt_tokens: count, total_tokens: count }),
 });
 
-/** Collects the vectors of one answer. */
 export class EmbeddingCollector implements AnswerWriter {
   readonly #embeddings: Embedded[] = [];
   #usage: Usage | undefined;
@@ -44,7 +43,7 @@ export class EmbeddingCollector implements AnswerWriter {
     else if (event.case === "finished") this.#usage = event.value.usage;
   }
 
-  /** OpenAI's object as JSON text. Throws when the model's vectors are shorter than what was asked for. */
+  /** OpenAI's object as JSON text. Throws when the model's vectors have fewer dimensions than requested. */
   toBody({ generation, encoding, dimensions }: EmbeddingsRequest): string {
     const promptTokens = this.#usage?.promptTokens ?? 0;
     const answer: Described<typeof embeddings> = {
@@ -65,8 +64,8 @@ export class EmbeddingCollector implements AnswerWriter {
 }
 
 /**
- * The beginning of a vector, brought to length 1 again: what models that were trained for it mean by fewer
- * dimensions, and what Ollama does for all.
+ * The first dimensions of a vector, normalized to length 1: what models trained for it mean by fewer dimensions, and
+ * what Ollama does for all.
  */
 function shorten(values: readonly number[], dimensions: number): number[] {
   if (dimensions > values.length)
@@ -79,7 +78,7 @@ function shorten(values: readonly number[], dimensions: number): number[] {
   return length === 0 ? beginning : beginning.map((value) => value / length);
 }
 
-/** Nine digits distinguish all 32-bit floats; the double that one became has seventeen. */
+/** Nine digits distinguish all 32-bit floats. */
 const toFloat = (value: number): number => Number(value.toPrecision(9));
 
 function toBase64(values: readonly number[]): string {

@@ -2,15 +2,14 @@ import { internalMessage, type MeshError } from "../../../core/errors/mesh-error
 import { isErrorCode } from "./codes.ts";
 import { HttpError } from "./http-error.ts";
 
-/** A failure as HTTP sends it. */
+/** An error as an HTTP response. */
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** OpenAI's envelope as JSON text. */
   readonly body: string;
 }
 
-/** A failure before the answer has started: status, headers for retrying, envelope. */
+/** The response to an error that occurs before the answer has started. */
 export function toErrorAnswer(error: MeshError): ErrorAnswer {
   const { http, retry } = error.row;
   return {
@@ -24,7 +23,7 @@ export function toErrorAnswer(error: MeshError): ErrorAnswer {
   };
 }
 
-/** OpenAI's envelope; also what a stream says when it fails after its 200. */
+/** OpenAI's envelope as JSON text; also sent in streams that fail after status 200. */
 export function toErrorBody(error: MeshError): string {
   const { row, code } = error;
   return JSON.stringify({
@@ -45,7 +44,7 @@ const isRetriedUnasked = (status: number): boolean => status === 409 || status =
 const defaultRetryMs = 1000;
 const maxRetryMs = 30_000;
 
-/** `openai` 6 for Node sleeps for as long as the header says, so it never says more than half a minute. */
+/** Capped at half a minute: `openai` 6 for Node sleeps for as long as the header says. */
 function retryAfter(milliseconds: number): Record<string, string> {
   const bounded = Math.min(maxRetryMs, Math.max(1, Math.ceil(milliseconds)));
   return { "retry-after": String(Math.ceil(bounded / 1000)), "retry-after-ms": String(bounded) };

@@ -11,7 +11,6 @@ import { addResource, registerAtMounts } from "../http/resource.ts";
 import { createModelInfo, createModelPage, findModel, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
 
-/** What the routes work with. */
 export interface ModelsOptions {
   readonly listModels: ListModels;
   readonly authenticate: Authenticate;
@@ -20,8 +19,8 @@ export interface ModelsOptions {
 }
 
 /**
- * The list of models, at both mounts. OpenAI's clients and Anthropic's ask for it at the same address, so each is
- * answered in its own way: requests with `anthropic-version` in Anthropic's. Both take the key in either header.
+ * The list of models, at both mounts. OpenAI's and Anthropic's clients share its path: requests with
+ * `anthropic-version` are answered in Anthropic's form. Both accept the key in either header.
  */
 export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
   registerAtMounts(app, (scope) => registerRoutes(scope, options));
@@ -31,7 +30,7 @@ function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
   const { authenticate, listModels } = options;
   const sendAnthropicError = createSendError(options);
   scope.setErrorHandler((thrown, request, reply) => {
-    // Thrown on, it goes to the handler of all.
+    // Rethrown to the app's own handler.
     if (!speaksAnthropic(request)) throw thrown;
     sendAnthropicError(thrown, request, reply);
   });
@@ -61,14 +60,14 @@ export const createModelsRoute = (listModels: ListModels) => async () => ({
   data: (await listModels()).map(toModelObject),
 });
 
-/** `GET /models/*`: one of them. Its name may hold slashes, sent as they are or percent-encoded. */
+/** `GET /models/*`: one model. Its name may hold slashes, encoded or not. */
 export const createModelRoute =
   (listModels: ListModels) =>
   async (request: FastifyRequest): Promise<object> => {
     return toModelObject(await findModel(request, listModels, modelNotFound));
   };
 
-/** OpenAI's model object, and the context as OpenRouter adds it. */
+/** OpenAI's model object, with OpenRouter's context length. */
 export const modelObject = z.object({
   id: z.string().describe("The ID that requests refer to the model by."),
   object: z.literal("model"),
@@ -77,7 +76,7 @@ export const modelObject = z.object({
   context_length: count.optional().describe("The longest context that a node offers, in tokens."),
 });
 
-/** All that are served. */
+/** The answer of `GET /models`. */
 export const modelList = z.object({ object: z.literal("list"), data: z.array(modelObject) });
 
 const toModelObject = ({ name, since, contextLength }: Model): Described<typeof modelObject> => ({

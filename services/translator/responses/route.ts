@@ -25,10 +25,7 @@ import {
   createInputItemsRoute,
 } from "./stored-routes.ts";
 
-/**
- * OpenAI's Responses API. What is returned puts it under the prefix of a scope; all scopes see the same stored
- * responses.
- */
+/** OpenAI's Responses API. The returned function registers it in a scope; all scopes share the stored responses. */
 export function createResponses(
   options: GenerationOptions & { readonly storeLimits?: StoreLimits },
 ): (scope: FastifyInstance) => void {
@@ -45,8 +42,8 @@ export function createResponses(
 }
 
 /**
- * `POST /responses`: as one object, or as a stream, whose last event says how it has ended. However it ended, a
- * response is kept where the request wants that, so that a client that has seen its end can continue it.
+ * `POST /responses`: as one object, or as a stream whose last event reports the outcome. With `store`, the response
+ * is kept whatever its outcome, so that a client that saw its end can continue it.
  */
 const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =>
   createGenerationRoute<ResponseRequest>(options, {
@@ -58,7 +55,7 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
       const head: ResponseHead = { id: newId("resp_"), createdAt: nowSeconds(options), settings };
       const remote = rules.fetchImages ? new RemoteImages() : undefined;
       const messages = toMessages({ instructions, ...resolved, remote });
-      // In place, because nothing else refers to it yet.
+      // Mutated: nothing else refers to it yet.
       const generation = Object.assign(request.generation, { id: head.id, caller, messages });
       const made = {
         generations: [generation],
@@ -66,7 +63,7 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
         retry: retryWithFewerTurns(request),
       };
 
-      const keep = async (output: Output, response: ResponseObject): Promise<void> => {
+      const save = async (output: Output, response: ResponseObject): Promise<void> => {
         if (!request.store) return;
         const stored = {
           id: head.id,
@@ -80,7 +77,7 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
       };
       const end = async (output: Output): Promise<ResponseObject> => {
         const response = toEndedResponse(head, output, nowSeconds(options));
-        await keep(output, response);
+        await save(output, response);
         return response;
       };
 
@@ -95,8 +92,8 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
         end: async () => encoder.end(await end(encoder.output)),
         async fail(error, clientGone) {
           const failed = toFailedResponse(head, encoder.output, error);
-          // A client that has left has not seen its end.
-          if (!clientGone) await keep(encoder.output, failed);
+          // A client that has disconnected has not seen the end.
+          if (!clientGone) await save(encoder.output, failed);
           return encoder.end(failed);
         },
       };
@@ -104,11 +101,11 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
     explain: (error, { generation }) => withOwnParam(namingModel(generation.model)(error)),
   });
 
-/** Where the request allows it: the same with fewer turns each time when all of them do not fit. */
+/** With `truncation: auto`: retries with fewer turns each time the context is exceeded. */
 function retryWithFewerTurns({ mayTruncate, generation }: ResponseRequest) {
   let shorter = generation;
   return (error: MeshError) => {
-    // Said of a prompt only before an answer begins, so nothing has been shown yet.
+    // Engines report it of the prompt, so nothing has been shown yet.
     if (!mayTruncate || error.code !== "context_length_exceeded") return undefined;
     const messages = truncate(shorter.messages);
     if (messages === undefined) return undefined;

@@ -25,32 +25,32 @@ import { knownBeside, refuse, refuseMoved } from "./refusals.ts";
 import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
 import { parseToolChoice, parseTools } from "./tools.ts";
 
-/** A request for a response, checked as far as that can be done without what is stored. */
+/** A request that is validated as far as possible without the store. */
 export interface ResponseRequest {
-  /** What to generate; without id, caller and messages. */
+  /** Without id, caller and messages. */
   readonly generation: Generation;
-  /** What the request adds to the conversation. */
+  /** Added to the conversation by this request. */
   readonly input: readonly (Item | ItemReference)[];
   readonly instructions: string;
-  /** Which response it continues. */
+  /** The response that it continues. */
   readonly previousResponseId: string | undefined;
   readonly stream: boolean;
-  /** Whether it is kept for the key's owner. */
+  /** Whether the response is stored. */
   readonly store: boolean;
-  /** Whether the oldest turns may be left out where the conversation does not fit the model's context. */
+  /** Whether the oldest turns may be dropped to fit the model's context. */
   readonly mayTruncate: boolean;
-  /** Reasoning is shown as a summary, not openly. */
+  /** Whether reasoning is shown as a summary. */
   readonly summarizes: boolean;
-  /** What the response object repeats of the request, in OpenAI's names. */
+  /** The request's parameters in the response object. */
   readonly settings: ResponseSettings;
 }
 
 const schema = z.compile(responseRequestSchema);
 
 /**
- * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, parameters that
- * have other names here, where the rules are strict a key that means nothing, then field by field in the order of
- * the schema, then what the fields mean together, then item by item.
+ * Validates a body and translates it. Throws the first fault: a missing model, parameters that were renamed, unknown
+ * keys where the rules are strict, then each field in the schema's order, then contradictions between fields, then
+ * each item.
  */
 export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defaultRules): ResponseRequest {
   requireModel(raw);
@@ -95,7 +95,7 @@ function toGeneration(body: ResponseRequestBody): Generation {
   });
 }
 
-/** The form of the output, from `text.format`; undefined for free text. */
+/** The output format from `text.format`; undefined for text. */
 function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefined {
   const format = text?.format;
   if (format?.type === "json_object") return jsonObjectFormat();
@@ -108,7 +108,7 @@ function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefi
   return jsonSchemaFormat(name, json, strict ?? false);
 }
 
-/** What a response repeats of its request; defaults where the request leaves something out. */
+/** The parameters that a response repeats, with defaults. */
 export type ResponseSettings = ReturnType<typeof toSettings>;
 
 function toSettings(body: ResponseRequestBody) {
@@ -134,7 +134,7 @@ function toSettings(body: ResponseRequestBody) {
       strict: strict ?? false,
     })),
     top_logprobs: body.top_logprobs ?? 0,
-    // Without one the engine's own holds, which only the engine knows.
+    // The default is the engine's, which is not known here.
     top_p: body.top_p ?? null,
     truncation: body.truncation ?? "disabled",
     user: body.user ?? null,
