@@ -27,7 +27,7 @@ import { registerModels } from "./models/routes.ts";
 import { registerOpenApi } from "./openapi/register.ts";
 import { createResponses } from "./responses/route.ts";
 
-/** What the HTTP surface is built from. */
+/** The parts and settings of the HTTP surface. */
 export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly listModels: ListModels;
   readonly catalogue: CatalogueSource;

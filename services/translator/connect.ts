@@ -21,6 +21,7 @@ import { type CallerFacts, callerFacts, toCaller } from "./http/caller.ts";
 import { newId } from "./http/request-id.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
+/** What the Connect surface needs. */
 export interface ConnectOptions
   extends AnswerReading,
     Pick<GenerationOptions, "log">,

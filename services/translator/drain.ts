@@ -3,6 +3,7 @@ import { type Clock, sleep } from "../../core/clock.ts";
 import { shuttingDown } from "./errors/http-faults.ts";
 import type { OpenRequests } from "./http/open-requests.ts";
 
+/** What is drained. */
 export interface DrainOptions {
   readonly server: Server;
   readonly openRequests: OpenRequests;

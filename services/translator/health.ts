@@ -11,6 +11,7 @@ export const readiness = z.object({ status: z.literal("ready") });
 /** No model can be served. */
 export const notReady = z.object({ status: z.literal("not ready"), reason: z.string() });
 
+/** What readiness depends on. */
 export interface HealthOptions {
   readonly listModels: ListModels;
   readonly isDraining: () => boolean;

@@ -32,6 +32,7 @@ import { createRouterPool } from "./routers/router-pool.ts";
 export type { ApiKey } from "./auth/keys.ts";
 export type { TranslatorConfig } from "./config.ts";
 
+/** The parts and settings of a translator. */
 export interface TranslatorOptions {
   /** At least one. */
   readonly routers: readonly Transport[];

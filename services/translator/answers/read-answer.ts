@@ -7,8 +7,10 @@ import { withParam } from "../errors/capability-params.ts";
 import { AnswerWatch, type EndOptions } from "./answer-watch.ts";
 import type { GenerationOptions } from "./options.ts";
 
+/** What is needed to read an answer and to report its end. */
 export type AnswerReading = EndOptions & Pick<GenerationOptions, "generate">;
 
+/** Receives the events of one generation. */
 export interface AnswerWriter {
   /** Handles the next event; the one after that writable for a returned promise. */
   accept(event: GenerationEvent): Promise<void> | undefined;

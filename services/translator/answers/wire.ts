@@ -102,6 +102,7 @@ export const toTokenLogprob = ({ token, top }: TokenLogprob): Described<typeof t
   top_logprobs: top.map(toLogprob),
 });
 
+/** A log probability without alternatives. */
 export function toLogprob(choice: TokenChoice | undefined) {
   const { text = "", bytes, logprob = lowestLogprob } = choice ?? {};
   return {

@@ -14,6 +14,7 @@ import type { MessageHead } from "./answer/wire.ts";
 import { createSendError, modelNotFound, toErrorEnvelope } from "./errors.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
+/** What Anthropic's routes need. */
 export interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;

@@ -11,7 +11,7 @@ export const legacyLogprobs = z.object({
   tokens: z.array(z.string()),
   top_logprobs: z
     .array(z.record(z.string(), z.number()))
-    .describe("The most likely tokens at each position, the one that was drawn always among them."),
+    .describe("The most likely tokens at each position, always including the sampled one."),
 });
 
 const choice = z.object({

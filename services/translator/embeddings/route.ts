@@ -34,6 +34,7 @@ export const embeddings = z.object({
   usage: z.object({ prompt_tokens: count, total_tokens: count }),
 });
 
+/** Collects the vectors of one answer. */
 export class EmbeddingCollector implements AnswerWriter {
   readonly #embeddings: Embedded[] = [];
   #usage: Usage | undefined;

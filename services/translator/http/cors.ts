@@ -23,6 +23,7 @@ const answerHeaders = {
 /** How long browsers may cache a preflight, in seconds; Chromium's limit. */
 const maxAgeSeconds = 7200;
 
+/** Lets the page that sent the request read the answer. */
 export function allowOrigin(request: FastifyRequest, reply: FastifyReply): void {
   if (request.headers.origin !== undefined) reply.headers(answerHeaders);
 }

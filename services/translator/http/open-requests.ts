@@ -11,6 +11,7 @@ export interface OpenRequest {
   end(): void;
 }
 
+/** The requests that a server is answering. */
 export class OpenRequests {
   readonly #open = new Set<OpenRequest>();
 

@@ -17,6 +17,7 @@ export interface Network {
 /** Called with the size of each chunk. Throws when the total is too large. */
 export type CountBytes = (bytes: number) => void;
 
+/** An image, its format taken from its bytes. */
 export interface FetchedImage {
   readonly data: Uint8Array;
   readonly mimeType: string;

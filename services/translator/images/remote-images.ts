@@ -13,6 +13,7 @@ export const maxRemoteImages = 16;
 /** In UTF-16 units; no server takes longer URLs. */
 export const maxUrlLength = 8192;
 
+/** The images of one request that are still to be fetched. */
 export class RemoteImages {
   readonly list: RemoteImage[] = [];
 

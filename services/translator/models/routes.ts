@@ -11,6 +11,7 @@ import { addResource, registerAtMounts } from "../http/resource.ts";
 import { createModelInfo, createModelPage, findModel, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
 
+/** What the model routes need. */
 export interface ModelsOptions {
   readonly listModels: ListModels;
   readonly authenticate: Authenticate;

@@ -5,6 +5,7 @@ import { unknownParameter } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { toParam } from "./describe-issue.ts";
 
+/** A key that a schema does not define. */
 export interface UnknownKey {
   /** Includes the key itself. */
   readonly path: readonly PropertyKey[];

@@ -13,6 +13,7 @@ export const model = text.describe("ID of the model to use. `GET /models` lists 
 
 export const flag = z.boolean({ error: "a boolean" });
 
+/** A whole number within inclusive bounds. */
 export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
   z
     .number({ error: "an integer" })

@@ -8,6 +8,7 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
+/** Settings of a link to one router. */
 export interface RouterLinkOptions {
   readonly transport: Transport;
   /** The router's name in logs. */

@@ -9,6 +9,7 @@ import type { contentBlock, message, messageDelta } from "./schema.ts";
 
 // Parts of Anthropic's answers that messages and streams share.
 
+/** What is known before a message starts. */
 export interface MessageHead {
   readonly id: string;
   /** As the caller named it. */
@@ -19,6 +20,7 @@ export interface MessageHead {
 export type Message = Described<typeof message>;
 export type ContentBlock = Described<typeof contentBlock>;
 export type MessageDelta = Described<typeof messageDelta>;
+/** Anthropic's stop reason, and the stop sequence if there was one. */
 export type StopReason = Pick<MessageDelta["delta"], "stop_reason" | "stop_sequence">;
 
 /** Anthropic's stop reason for an answer of at most `maxTokens` tokens. */
@@ -53,6 +55,7 @@ export const toCounts = (usage: Usage | undefined): MessageDelta["usage"] => {
   };
 };
 
+/** The usage of a whole message. */
 export const toUsage = (usage: Usage | undefined): Message["usage"] => ({
   ...toCounts(usage),
   cache_creation: null,
@@ -61,6 +64,7 @@ export const toUsage = (usage: Usage | undefined): Message["usage"] => ({
   speed: "standard",
 });
 
+/** The message object; `usage`: undefined while it is streamed. */
 export const toMessage = (
   { id, model }: MessageHead,
   content: readonly ContentBlock[],

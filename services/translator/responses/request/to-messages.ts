@@ -19,6 +19,7 @@ import type {
   ReasoningItem,
 } from "../items.ts";
 
+/** The parts of a conversation, in order. */
 export interface ConversationParts {
   /** The system message; empty for none. Not carried over from earlier responses. */
   readonly instructions: string;
