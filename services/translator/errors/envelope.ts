@@ -17,7 +17,7 @@ export function toErrorAnswer(error: MeshError): ErrorAnswer {
     headers: {
       ...(error instanceof HttpError ? error.headers : {}),
       ...(waits.has(http) && retry === "after" ? retryAfter(error.retryAfterMs ?? defaultRetryMs) : {}),
-      ...(retry === "never" && isRetriedUnasked(http) ? { "x-should-retry": "false" } : {}),
+      ...(retry === "never" && isRetriedByDefault(http) ? { "x-should-retry": "false" } : {}),
     },
     body: toErrorBody(error),
   };
@@ -39,7 +39,7 @@ export function toErrorBody(error: MeshError): string {
 const waits = new Set([429, 503]);
 
 /** Statuses that OpenAI's SDKs retry unless `x-should-retry` says otherwise. */
-const isRetriedUnasked = (status: number): boolean => status === 409 || status === 429 || status >= 500;
+const isRetriedByDefault = (status: number): boolean => status === 409 || status === 429 || status >= 500;
 
 const defaultRetryMs = 1000;
 const maxRetryMs = 30_000;

@@ -6,7 +6,7 @@ import {
   badRequest,
   badUrl,
   bodyTooLarge,
-  goesRound,
+  loopDetected,
   unknownUrl,
   urlTooLong,
   wrongContentType,
@@ -33,7 +33,7 @@ export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitB
     default: {
       const error = toMeshError(thrown);
       // Reported by another mesh behind a node.
-      return error.code === ringCode ? goesRound() : error;
+      return error.code === ringCode ? loopDetected() : error;
     }
   }
 }

@@ -22,7 +22,7 @@ export const httpFaults = {
   content_type: { kind: "invalid_request", http: 415, code: "unsupported_content_type" },
   content_encoding: { kind: "invalid_request", http: 415, code: "unsupported_content_encoding" },
   headers_too_large: { kind: "invalid_request", http: 431, code: null },
-  goes_round: { kind: "invalid_request", http: 508, code: ringCode },
+  loop_detected: { kind: "invalid_request", http: 508, code: ringCode },
   shutting_down: { kind: "no_nodes", http: 503, code: null },
 } as const satisfies Record<string, HttpForm>;
 

@@ -85,7 +85,7 @@ export const headersTooLarge = () =>
 export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
 
 /** The request loops between meshes that serve each other's models. */
-export const goesRound = () => new HttpError("goes_round", ringMessage);
+export const loopDetected = () => new HttpError("loop_detected", ringMessage);
 
 /** The service shuts down before the answer has ended. */
 export const shuttingDown = () =>

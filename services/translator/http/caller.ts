@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyRequest } from "fastify";
 import { hopLimit, hopsHeader, viaHeader } from "../../../core/hops.ts";
 import type { Caller } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { goesRound } from "../errors/http-faults.ts";
+import { loopDetected } from "../errors/http-faults.ts";
 
 /** The sender of a request, as far as its headers and key show. */
 export type CallerFacts = Omit<Caller, "$typeName">;
@@ -22,7 +22,7 @@ export const callerOf = (request: FastifyRequest): Caller => toCaller(callerFact
 
 /** As `callerOf`, from known facts. */
 export function toCaller(facts: CallerFacts): Caller {
-  if (facts.hops > hopLimit) throw goesRound();
+  if (facts.hops > hopLimit) throw loopDetected();
   return { $typeName: "cxmpute.generation.v1.Caller", ...facts };
 }
 

@@ -55,15 +55,6 @@ export const toCounts = (usage: Usage | undefined): MessageDelta["usage"] => {
   };
 };
 
-/** The usage of a whole message. */
-export const toUsage = (usage: Usage | undefined): Message["usage"] => ({
-  ...toCounts(usage),
-  cache_creation: null,
-  inference_geo: null,
-  service_tier: "standard",
-  speed: "standard",
-});
-
 /** The message object; `usage`: undefined while it is streamed. */
 export const toMessage = (
   { id, model }: MessageHead,
@@ -80,7 +71,13 @@ export const toMessage = (
   stop_details: null,
   container: null,
   diagnostics: null,
-  usage: toUsage(usage),
+  usage: {
+    ...toCounts(usage),
+    cache_creation: null,
+    inference_geo: null,
+    service_tier: "standard",
+    speed: "standard",
+  },
 });
 
 export const toTextBlock = (text: string): ContentBlock => ({ type: "text", text, citations: null });

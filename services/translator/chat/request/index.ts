@@ -18,7 +18,7 @@ import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../.
 import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { parseMessages } from "./messages.ts";
-import { knownBeside, refuse } from "./refusals.ts";
+import { knownOutsideSchema, refuse } from "./refusals.ts";
 import { type ChatRequestBody, chatRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
 
@@ -45,7 +45,7 @@ const schema = z.compile(chatRequestSchema);
  */
 export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultRules): ChatRequest {
   requireModel(raw, "messages");
-  if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownBeside);
+  if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownOutsideSchema);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 

@@ -26,7 +26,7 @@ const refused = [
 ];
 
 /** Known keys outside the schema: those above, and harmless ones of open servers. */
-export const knownBeside: readonly string[] = [...refused, "thinking", "ignore_eos"];
+export const knownOutsideSchema: readonly string[] = [...refused, "thinking", "ignore_eos"];
 
 /** Throws for unsupported parameters and for contradictions between parameters. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {

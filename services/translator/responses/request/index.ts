@@ -21,7 +21,7 @@ import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/to
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import type { Item, ItemReference } from "../items.ts";
 import { parseItems } from "./parse-items.ts";
-import { knownBeside, refuse, refuseMoved } from "./refusals.ts";
+import { knownOutsideSchema, refuse, refuseMoved } from "./refusals.ts";
 import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
 import { parseToolChoice, parseTools } from "./tools.ts";
 
@@ -55,7 +55,7 @@ const schema = z.compile(responseRequestSchema);
 export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defaultRules): ResponseRequest {
   requireModel(raw);
   refuseMoved(raw);
-  if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownBeside);
+  if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownOutsideSchema);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 

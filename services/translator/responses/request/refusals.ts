@@ -34,7 +34,7 @@ const moved: readonly (readonly [string, string])[] = [
 ];
 
 /** Known keys outside the schema. */
-export const knownBeside: readonly string[] = [...refused, ...moved.map(([name]) => name)];
+export const knownOutsideSchema: readonly string[] = [...refused, ...moved.map(([name]) => name)];
 
 /** Throws for unsupported parameters and for contradictions between parameters. */
 export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
