@@ -65,7 +65,7 @@ describe("a completion", () => {
     expect(json().id).toBe(generation.id);
   });
 
-  test("tells how long it took, from the request's head to the answer's", async () => {
+  test("reports how long it took, from the request's head to the answer's", async () => {
     const clock = new FakeClock();
     const script = createScript();
     const response = post({ clock, generate: script.generate });
@@ -91,7 +91,7 @@ describe("a stream", () => {
     expect(parseSse(body).at(-1)).toBe("[DONE]");
   });
 
-  test("tells the usage in the last chunk when it was asked for", async () => {
+  test("reports the usage in the last chunk on request", async () => {
     const { body } = await post({}, { ...streamed, stream_options: { include_usage: true } });
     const chunks = parseSse(body)
       .slice(0, -1)
@@ -191,7 +191,7 @@ describe("a failure before anything was shown has its own status, streamed or no
     { kind: "node_lost", status: 502, type: "server_error", code: null },
     { kind: "deadline", status: 504, type: "server_error", code: "timeout" },
   ] as const)("$kind is $status", async ({ kind, status, type, code }) => {
-    // A node that has begun and moved, but has shown nothing.
+    // A node that has started and moved, but has shown nothing.
     const generate = answering([startedEvent(), textEvent("")], new MeshError(kind, "Why.", { param: "p" }));
     for (const more of [{}, streamed, { ...streamed, n: 2 }]) {
       const response = await post({ generate }, more);
@@ -203,7 +203,7 @@ describe("a failure before anything was shown has its own status, streamed or no
     }
   });
 
-  test("an unknown model is told in OpenAI's words, whatever the router said", async () => {
+  test("an unknown model is reported in OpenAI's words, whatever the router said", async () => {
     const generate = answering([], new MeshError("model_not_found", "nobody serves it"));
     const response = await post({ generate }, streamed);
     expect(response.statusCode).toBe(404);
@@ -249,7 +249,7 @@ describe("a failure after that is the last event, without [DONE] and without an 
       error: { message: "The node went away.", type: "server_error", param: null, code: null },
     });
     for (const { choices } of data.slice(0, -1)) expect(choices[0].finish_reason).toBeNull();
-    // Whoever else works on this request is told to stop.
+    // The request's other generations are aborted.
     for (const { signal } of calls) expect(signal.aborted).toBe(true);
   });
 });
@@ -277,7 +277,7 @@ describe("a key", () => {
     },
   );
 
-  test("of somebody else, and a user id of somebody else, are refused", async () => {
+  test("of other users, and other users' ids, are refused", async () => {
     const wrong = await get("/v1/models", {}, { authorization: "Bearer sk-cx-somebody-else" });
     expect([wrong.statusCode, wrong.json().error.code]).toEqual([401, "invalid_api_key"]);
     const stolen = await get("/v1/models", {}, { ...bearer, "x-user-id": "user-2" });
@@ -316,13 +316,13 @@ describe("models", () => {
     expect((await get(`/api/v1/models/${path}`, parts)).json().id).toBe(name);
   });
 
-  test("that nobody serves are not found", async () => {
+  test("that no node serves are not found", async () => {
     const response = await get("/v1/models/org%2Fother", parts);
     expect([response.statusCode, response.json().error.code]).toEqual([404, "model_not_found"]);
     expect(response.json().error.message).toContain("`org/other`");
   });
 
-  test("cannot be told when no router can", async () => {
+  test("cannot be listed when no router can", async () => {
     const response = await get("/v1/models", {
       listModels: async () => {
         throw new MeshError("no_nodes", "No router.");
@@ -357,7 +357,7 @@ describe("an address", () => {
     expect(response.headers["x-request-id"]).toMatch(/^req_/);
   });
 
-  test("that means nothing needs no key to be told so", async () => {
+  test("that does not exist is reported without a key", async () => {
     expect((await get("/v1/nowhere", {}, {})).statusCode).toBe(404);
   });
 
@@ -420,7 +420,7 @@ describe("a body", () => {
     expect([response.statusCode, response.json().error.code]).toEqual([status, code]);
   });
 
-  test("of the wrong type is told its type", async () => {
+  test("of the wrong type is named in the error", async () => {
     expect((await send("hi", { "content-type": "text/plain" })).json().error.message).toBe(
       "Unsupported content type: 'text/plain'. This API method only accepts 'application/json' requests, but you specified the header 'Content-Type: text/plain'.",
     );
@@ -491,7 +491,7 @@ describe("a page in a browser", () => {
 });
 
 describe("health", () => {
-  test("is told without a key", async () => {
+  test("is sent without a key", async () => {
     expect((await get("/healthz", {}, {})).json()).toEqual({ status: "ok", service: "cxmpute" });
   });
 

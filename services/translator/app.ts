@@ -23,11 +23,11 @@ import { decorateRequests, pathOf, processingMs } from "./http/request-context.t
 import { requestIdOf } from "./http/request-id.ts";
 import { addResource, registerAtMounts, takeJson } from "./http/resource.ts";
 import type { ListModels } from "./models/model-list.ts";
-import { registerModels } from "./models/register.ts";
+import { registerModels } from "./models/routes.ts";
 import { registerOpenApi } from "./openapi/register.ts";
-import { createResponses } from "./responses/register.ts";
+import { createResponses } from "./responses/route.ts";
 
-/** What the HTTP surface is made of. */
+/** The parts and settings of the HTTP surface. */
 export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly listModels: ListModels;
   readonly catalogue: CatalogueSource;
@@ -35,26 +35,25 @@ export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly bodyLimitBytes: number;
   /** Serves HTTPS with these; absent: plain HTTP. */
   readonly tls?: HttpTls | undefined;
-  /** How many responses are kept; default: `defaultStoreLimits`. */
   readonly storeLimits?: StoreLimits;
 }
 
-/** A request's headers must have come within this time, in milliseconds. */
+/** Time for the headers of a request to arrive, in milliseconds. */
 const headersTimeoutMs = 10_000;
-/** A whole request must have come within this time; how long its answer takes does not count. */
+/** Time for a whole request to arrive; generating the answer does not count. */
 const requestTimeoutMs = 30_000;
-/** How often Node looks for requests that are late. */
 const lateCheckMs = 2000;
-/** An idle connection is kept so long: longer than a load balancer does (60 s), so that it is the one to close. */
+/** Longer than load balancers keep idle connections (60 s), so that they are the ones to close. */
 const keepAliveTimeoutMs = 72_000;
-/** Of the name of a model in a path. */
+/** Characters of a model's name in a path. */
 const maxParamLength = 512;
 
 /**
- * The HTTP surface. The way of a request, and the status it can fail with at each step:
+ * The HTTP surface. The stages of a request, and the status that each can fail with:
  *
  *     socket ─ 400 408 431 ─▶ route ─ 404 ─▶ key ─ 401 ─▶ method ─ 405 ─▶ encoding, type ─ 415 ─▶ size ─ 413
- *       ─▶ JSON, parameters ─ 400 ─▶ generation ─ 400 404 429 499 5xx ─▶ first delta ─ 200 ─▶ the end, or an error event
+ *       ─▶ JSON, parameters ─ 400 ─▶ generation ─ 400 404 429 499 5xx ─▶ first delta ─ 200 ─▶ the end, or an error
+ * event
  */
 export function createApp(options: AppOptions): FastifyInstance {
   const { bodyLimitBytes, isDraining, clock, log } = options;
@@ -65,24 +64,24 @@ export function createApp(options: AppOptions): FastifyInstance {
     ...toServerOptions(options.tls),
     routerOptions: { maxParamLength },
     genReqId: ({ headers }) => requestIdOf(headers),
-    // Its own answers lack the envelope.
+    // Fastify's own answers lack the envelope.
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) =>
       sendError(error, request as FastifyRequest, reply as FastifyReply),
     return503OnClosing: false,
     forceCloseConnections: true,
   });
-  // A client may have many requests under way on one connection, and each listens for its end.
+  // Pipelined requests each listen for the end of their connection.
   for (const event of ["connection", "secureConnection"])
     app.server.on(event, (socket: Socket) => socket.setMaxListeners(0));
 
   const sendError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = fromFastify(thrown, request, bodyLimitBytes);
     reportBug(log, error, request.id);
-    // Fastify would close the connection under a body that is refused: the client would see it break instead of
-    // the answer. Node reads such a body to its end, or to the request timeout, and drops it.
+    // Fastify would close the connection while the rejected body arrives, and the client would see a reset instead
+    // of the answer. Node reads such a body to its end, or to the request timeout, and drops it.
     if (reply.hasHeader("connection")) reply.removeHeader("connection");
-    // Where Fastify gives up before its hooks have run, it has not been set yet.
+    // Not set yet where Fastify fails before its hooks run.
     reply.header("x-request-id", request.id);
     sendAnswer(error, reply);
   };
@@ -117,12 +116,12 @@ export function createApp(options: AppOptions): FastifyInstance {
 
 const onSurface = (surface: Surface, options: AppOptions) => ({ ...options, surface });
 
-/** Options of Node's server, under the name that makes Fastify choose HTTP or HTTPS. */
+/** Node's server options, under the name that makes Fastify choose HTTP or HTTPS. */
 function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
   const options = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs };
   if (tls === undefined) return { http: options };
   const https = { ...options, cert: tls.certificate, key: tls.privateKey };
-  // Fastify's types distinguish the two kinds of servers; nothing here does.
+  // Fastify's types distinguish HTTP from HTTPS servers; nothing here does.
   return { https } as unknown as { http: ServerOptions };
 }
 
@@ -134,7 +133,6 @@ function sendAnswer(error: MeshError, reply: FastifyReply): void {
     .send(body);
 }
 
-/** OpenAI's routes, behind a key. */
 function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
   const { authenticate } = options;
   scope.addHook("onRequest", requireKey(authenticate));

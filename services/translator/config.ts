@@ -2,42 +2,41 @@ import type { ApiKey } from "./auth/keys.ts";
 
 /** How a translator is set up. */
 export interface TranslatorConfig {
-  /** HOST:PORT to serve HTTP on; port 0 takes any. */
+  /** HOST:PORT to serve HTTP on; port 0 takes any free one. */
   readonly listen: string;
-  /** Who may use it. None: everybody, without a key. */
+  /** The keys that are accepted. Empty: every caller, without a key. */
   readonly keys: readonly ApiKey[];
-  /** Serves HTTPS with these, PEM; without them plain HTTP. */
+  /** Serves HTTPS; absent: plain HTTP. */
   readonly tls?: HttpTls;
-  /** The largest body, in bytes; default 20 MiB, which is what Ollama takes. */
+  /** The largest body, in bytes; default 20 MiB, as in Ollama. */
   readonly bodyLimitBytes?: number;
-  /** A client of a stream that takes nothing for so long is cut, in milliseconds; default 30 s. */
+  /** A streaming client that reads nothing for this long is disconnected, in milliseconds; default 30 s. */
   readonly stallTimeoutMs?: number;
-  /** Whether images that requests name by their address are fetched; default no. */
+  /** Whether images given by URL are fetched; default no. */
   readonly fetchImages?: boolean;
-  /** Whether a request with a key that means nothing here is refused; default no. */
+  /** Whether requests with unknown parameters are rejected; default no. */
   readonly strictKeys?: boolean;
-  /** How much of the responses is kept; default: `defaultStoreLimits`. */
+  /** Limits of stored responses; default: `defaultStoreLimits`. */
   readonly storeLimits?: StoreLimits;
 }
 
-/** What an HTTPS server shows, PEM. */
+/** The certificate of an HTTPS server, in PEM. */
 export interface HttpTls {
-  /** Its certificate, then those between it and the root. */
+  /** The certificate, then its intermediates. */
   readonly certificate: string;
   readonly privateKey: string;
 }
 
-/** How many responses are kept at most, of all callers together. */
+/** Limits of stored responses, for all callers together. */
 export interface StoreLimits {
-  /** Responses that can be found. */
   readonly responses: number;
-  /** Bytes of everything that is kept, conversations that go on included. */
+  /** Bytes of all stored responses, including those that others continue. */
   readonly bytes: number;
-  /** Milliseconds since a response was made. */
+  /** Milliseconds after which a response is dropped. */
   readonly ageMs: number;
 }
 
-/** What one process can spare, and long enough for a conversation. */
+/** What one process can spare; a day is long enough for a conversation. */
 export const defaultStoreLimits: StoreLimits = {
   responses: 10_000,
   bytes: 128 * 1024 * 1024,

@@ -21,18 +21,17 @@ import { type CallerFacts, callerFacts, toCaller } from "./http/caller.ts";
 import { newId } from "./http/request-id.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
-/** What the Connect surface works with. */
+/** What the Connect surface needs. */
 export interface ConnectOptions
   extends AnswerReading,
     Pick<GenerationOptions, "log">,
     Pick<RouterPool, "listModels" | "explainRoute"> {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
-  /** Aborts what is still open when the server ends. */
+  /** Aborts open calls when the server shuts down. */
   readonly shutdownSignal: AbortSignal;
 }
 
-/** Who sends a call. */
 const callerKey = createContextKey<CallerFacts>({
   userId: "",
   keyId: "",
@@ -44,12 +43,12 @@ const callerKey = createContextKey<CallerFacts>({
 
 /**
  * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and
- * `Attach` are for the mesh's own processes and answer "unimplemented" here.
+ * `Attach` serve the mesh's own processes and answer "unimplemented" here.
  */
 export function registerConnect(app: FastifyInstance, options: ConnectOptions): void {
   const { authenticate, bodyLimitBytes, shutdownSignal } = options;
   app.register((scope, _options, done) => {
-    // Before the call is even read; Connect's own interceptors run after that.
+    // Before the call is read; Connect's interceptors run later.
     scope.addHook("onRequest", requireKey(authenticate));
     scope.setErrorHandler((thrown, request, reply) => {
       const error = toMeshError(thrown);
@@ -67,15 +66,15 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
 }
 
 function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterService>> {
-  /** What a failed call says; bugs leave masked. */
+  /** Reports bugs and masks them. */
   const toError = (thrown: unknown, context: HandlerContext) => {
     reportBug(options.log, thrown, context.values.get(callerKey).requestId);
     return toConnectError(toMeshError(thrown));
   };
   return {
-    async *generate({ generation: asked }, context) {
+    async *generate({ generation }, context) {
       try {
-        for await (const event of iterateAnswer(options, toOwned(asked, context), context.signal))
+        for await (const event of iterateAnswer(options, withCaller(generation, context), context.signal))
           yield { event };
       } catch (thrown) {
         throw toError(thrown, context);
@@ -90,7 +89,7 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
     },
     async explainRoute({ generation }, context) {
       try {
-        return await options.explainRoute(toOwned(generation, context), context.signal);
+        return await options.explainRoute(withCaller(generation, context), context.signal);
       } catch (thrown) {
         throw toError(thrown, context);
       }
@@ -99,10 +98,10 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
 }
 
 /**
- * A generation under this service's own id and its caller's name, whatever the call claims, and without what only the
- * mesh says; routers check the rest.
+ * A generation with its own id and the verified caller, and without the fields that only the mesh may set. Routers
+ * check the rest.
  */
-function toOwned(generation: Generation | undefined, context: HandlerContext): Generation {
+function withCaller(generation: Generation | undefined, context: HandlerContext): Generation {
   if (generation === undefined)
     throw new MeshError("invalid_request", "The request carries no generation.", { param: "generation" });
   return {

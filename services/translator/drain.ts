@@ -7,26 +7,26 @@ import type { OpenRequests } from "./http/open-requests.ts";
 export interface DrainOptions {
   readonly server: Server;
   readonly openRequests: OpenRequests;
-  /** Ends what is open on the Connect surface. */
+  /** Aborts open calls of the Connect surface. */
   readonly shutdown: AbortController;
   readonly clock: Clock;
 }
 
-/** How often connections whose answer has ended are closed, in milliseconds. */
+/** How often idle connections are closed, in milliseconds. */
 const sweepMs = 50;
-/** Time for the last words to leave, in milliseconds. */
-const lastWordsMs = 250;
+/** Time for the last errors to be sent, in milliseconds. */
+const lastErrorsMs = 250;
 
 /**
- * Takes no new connections, lets open answers finish for up to `graceMs`, then ends them with an error and cuts
- * what is still connected. Resolves when no connection is left.
+ * Stops accepting connections, lets open answers finish for up to `graceMs`, then fails them and closes what is still
+ * connected. Resolves when no connection is left.
  */
 export async function drain(
   { server, openRequests, shutdown, clock }: DrainOptions,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Connections that were busy when the server closed stay open when they get idle.
+  // Connections that were busy at `close` stay open once they are idle.
   const sweep = clock.every(sweepMs, () => server.closeIdleConnections());
   const within = async (milliseconds: number): Promise<boolean> => {
     const waiting = new AbortController();
@@ -44,7 +44,7 @@ export async function drain(
     if (await within(graceMs)) return;
     openRequests.abortAll(shuttingDown());
     shutdown.abort(shuttingDown());
-    if (await within(lastWordsMs)) return;
+    if (await within(lastErrorsMs)) return;
     server.closeAllConnections();
     await closed;
   } finally {

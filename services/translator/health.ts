@@ -11,16 +11,15 @@ export const readiness = z.object({ status: z.literal("ready") });
 /** No model can be served. */
 export const notReady = z.object({ status: z.literal("not ready"), reason: z.string() });
 
-/** What probes ask for. */
+/** What readiness depends on. */
 export interface HealthOptions {
   readonly listModels: ListModels;
-  /** Whether the server takes no more work. */
   readonly isDraining: () => boolean;
 }
 
 /**
- * `/healthz`: the process answers, and says whose it is, so that no mesh takes itself for an engine. `/readyz`: some
- * model can be served; when not, why. Neither asks for a key.
+ * `/healthz`: the process answers, and identifies itself so that a mesh does not take itself for an engine.
+ * `/readyz`: some model can be served, or the reason why none can. Neither requires a key.
  */
 export function registerHealth(app: FastifyInstance, { listModels, isDraining }: HealthOptions): void {
   app.get("/healthz", async () => ({ status: "ok", service: "cxmpute" }));

@@ -32,40 +32,36 @@ import { createRouterPool } from "./routers/router-pool.ts";
 export type { ApiKey } from "./auth/keys.ts";
 export type { TranslatorConfig } from "./config.ts";
 
-/** What a translator is made of. */
+/** The parts and settings of a translator. */
 export interface TranslatorOptions {
   /** At least one. */
   readonly routers: readonly Transport[];
   readonly config: TranslatorConfig;
   readonly clock: Clock;
   readonly log: Log;
-  /** Are told of each generation when it has ended, on whichever surface; default: the log. */
+  /** Called at the end of each generation, on every surface; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
-  /** In [0, 1); spreads reconnects. */
   readonly random?: () => number;
 }
 
 /** The HTTP service in front of the mesh. */
 export interface Translator {
-  /** Begins to serve. Resolves with the URL of its root. Throws what to do about it when it cannot listen. */
+  /** Starts serving. Resolves with the root URL. Throws a MeshError that says what to do when it cannot listen. */
   listen(): Promise<string>;
-  /**
-   * Uses another certificate for new connections; open ones keep theirs. Throws what keeps it from being used, and
-   * then keeps the one before. Only for a translator that serves HTTPS.
-   */
+  /** Uses another certificate for new connections. Throws, and keeps the old one, when it is invalid. HTTPS only. */
   replaceTls(tls: HttpTls): void;
   /** Why no model can be served now; undefined when one can. */
   whyNotReady(): Promise<string | undefined>;
   /**
-   * Says not ready, takes no new connections, lets open answers finish for up to `graceMs`, then ends them with an
-   * error. Resolves when nothing is left open.
+   * Reports not ready, stops accepting connections, lets open answers finish for up to `graceMs`, then fails them.
+   * Resolves when nothing is left open.
    */
   drain(graceMs: number): Promise<void>;
-  /** Ends everything now. */
+  /** Drains without a grace period. */
   close(): Promise<void>;
 }
 
-/** Makes a translator. Its relays to the routers open at once; it serves no requests before `listen`. */
+/** Creates a translator. It connects to the routers at once and serves requests after `listen`. */
 export async function createTranslator(options: TranslatorOptions): Promise<Translator> {
   const { routers, config, clock, log, random = Math.random } = options;
   const { bodyLimitBytes = defaultBodyLimitBytes, stallTimeoutMs = defaultStallTimeoutMs } = config;
@@ -136,7 +132,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   };
 }
 
-/** Where clients find it; a server on all addresses is shown as this machine. */
+/** The host for clients; this machine for a wildcard address. */
 function toHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;

@@ -104,7 +104,7 @@ describe("an unknown key", () => {
     expect(error.message).toBe(`${path}: Extra inputs are not permitted`);
   });
 
-  test("is told after what is missing, and before what is wrong", async () => {
+  test("is reported after what is missing, and before what is wrong", async () => {
     const { messages, ...noMessages } = { ...chat, zzz_unknown: 1 };
     expect((await post(paths.chat, { messages, zzz_unknown: 1 })).error.message).toContain(
       "a model parameter",

@@ -13,24 +13,22 @@ import type {
   GenerationEvent,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** How the end of an answer is told. */
+/** How the end of an answer is reported. */
 export interface EndOptions {
   readonly clock: Clock;
-  /** Through what the answer was asked for. */
   readonly surface: Surface;
-  /** Is told the end of every answer. */
+  /** Called at the end of every answer. */
   readonly onGenerationEnd: OnGenerationEnd;
 }
 
-/** Sees the events of one answer go by, and tells its end, once: the first word counts. */
+/** Observes the events of one answer and reports its end exactly once. */
 export class AnswerWatch {
-  /** Whether the end has been told. */
   ended = false;
-  /** Whether deltas still matter: until the first that brings a token. */
+  /** Whether the first token is still to come; later deltas need not be seen. */
   awaitsToken = true;
   readonly #generation: Generation;
   readonly #options: EndOptions;
-  readonly #begunAt: number;
+  readonly #startedAt: number;
   #nodeId: string | undefined;
   #firstTokenMs: number | undefined;
   #finished: Finished | undefined;
@@ -38,33 +36,33 @@ export class AnswerWatch {
   constructor(options: EndOptions, generation: Generation) {
     this.#options = options;
     this.#generation = generation;
-    this.#begunAt = options.clock.now();
+    this.#startedAt = options.clock.now();
   }
 
   see({ event }: GenerationEvent): void {
     if (event.case === "delta") {
       if (!this.awaitsToken || (event.value.text === "" && event.value.tokenIds.length === 0)) return;
       this.awaitsToken = false;
-      this.#firstTokenMs = this.#sinceBegin();
+      this.#firstTokenMs = this.#elapsedMs();
     } else if (event.case === "finished") this.#finished = event.value;
     else if (event.case === "started") this.#nodeId = event.value.nodeId;
   }
 
-  /** The events have ended. Throws when they did so too early. */
+  /** Reports the end of the events. Throws when they broke off. */
   end(): void {
     if (this.#finished === undefined)
       throw new MeshError("engine_failed", "The answer broke off before its end.");
-    this.#tell(this.#finished.reason);
+    this.#report(this.#finished.reason);
   }
 
-  /** The events have ended by what was thrown; returns it as the error that it means. */
+  /** Reports a failure; returns it as a MeshError. */
   fail(thrown: unknown): MeshError {
     const error = toMeshError(thrown);
-    this.#tell(error.kind);
+    this.#report(error.kind);
     return error;
   }
 
-  #tell(outcome: FinishReason | Kind): void {
+  #report(outcome: FinishReason | Kind): void {
     if (this.ended) return;
     this.ended = true;
     const { surface, onGenerationEnd } = this.#options;
@@ -78,11 +76,11 @@ export class AnswerWatch {
       promptTokens: this.#finished?.usage?.promptTokens,
       completionTokens: this.#finished?.usage?.completionTokens,
       firstTokenMs: this.#firstTokenMs,
-      durationMs: this.#sinceBegin(),
+      durationMs: this.#elapsedMs(),
     });
   }
 
-  #sinceBegin(): number {
-    return this.#options.clock.now() - this.#begunAt;
+  #elapsedMs(): number {
+    return this.#options.clock.now() - this.#startedAt;
   }
 }

@@ -1,12 +1,11 @@
 import type { Caller, Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /**
- * One generation for each choice. They share everything, messages included, but the id and the seed: with one
- * seed for all, `n` answers would be one answer `n` times. A single generation has the id `id`; of several each
- * adds its index.
+ * One generation for each choice. They share everything but the id and the seed: with the same seed, all choices
+ * would be equal. A single generation has the id `id`; of several, each appends its index.
  */
 export function fanOut(generation: Generation, choices: number, id: string, caller: Caller): Generation[] {
-  // In place, because nothing else refers to it yet and a copy takes 3 µs.
+  // Mutated, because nothing else refers to it yet and a copy takes 3 µs.
   generation.caller = caller;
   generation.id = id;
   if (choices === 1) return [generation];

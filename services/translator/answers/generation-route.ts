@@ -7,60 +7,57 @@ import { callerOf } from "../http/caller.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest } from "../http/open-requests.ts";
 import type { RemoteImage } from "../images/remote-images.ts";
-import type { RequestRules } from "../requests/rules.ts";
+import type { RequestRules } from "../requests/check-body.ts";
 import { type EventEncoder, LateStream, StreamWriter } from "./late-stream.ts";
 import type { GenerationOptions } from "./options.ts";
 import { type AnswerWriter, readAnswer } from "./read-answer.ts";
 
-/** How a surface answers a request, of which `Parsed` is the checked form. */
+/** How a surface answers a request that it parses to `Parsed`. */
 export interface GenerationRoute<Parsed> {
-  /** Checks a body. Throws the first fault. */
   parse(body: JsonObject, rules: RequestRules): Parsed;
-  /** What the request is answered with. */
   answer(request: Parsed, arrival: Arrival): Answer | Promise<Answer>;
-  /** A failure before the answer has started, in the surface's words. */
+  /** Converts an error before the start of the answer to the surface's words. */
   explain(error: MeshError, request: Parsed): MeshError;
 }
 
-/** What is known of a request beside its body. */
+/** A request's context beside its body. */
 export interface Arrival {
   readonly caller: Caller;
-  /** When its body had come, in whole seconds since 1970. */
+  /** When its body had arrived, in whole seconds since 1970. */
   readonly now: number;
   readonly rules: RequestRules;
 }
 
-/** The generations that make an answer, and what is made of them: one body, or a stream. */
+/** The generations of an answer, and what they become: one body or a stream. */
 export type Answer = (WholeAnswer | StreamedAnswer) & {
   readonly generations: readonly Generation[];
-  /** Images that the generations name and that are still to be fetched. */
+  /** Images that are still to be fetched. */
   readonly remoteImages?: readonly RemoteImage[];
-  /** Other generations to try after a failure that has shown nothing; undefined: the failure is final. */
+  /** Generations to retry with after an error before any output; undefined: the error is final. */
   retry?(error: MeshError): readonly Generation[] | undefined;
 };
 
-/** An answer that is sent once all of it has come. */
+/** An answer that is sent when it is complete. */
 export interface WholeAnswer {
   /** One for each generation. */
   readonly collectors: readonly AnswerWriter[];
-  /** The body as JSON text, once all generations have ended. */
+  /** The body as JSON text, after all generations have ended. */
   toBody(): string | Promise<string>;
 }
 
-/** An answer that is sent as it comes, as server-sent events. */
+/** An answer that is streamed as server-sent events. */
 export interface StreamedAnswer {
   /** One for each generation. */
   readonly encoders: readonly EventEncoder[];
-  /** The last events, once all generations have ended. */
+  /** The last events, after all generations have ended. */
   end(): string | Promise<string>;
-  /** The last events when the answer fails after its start; `clientGone`: no client is left to read them. */
+  /** The last events when the stream fails; `clientGone`: no client will read them. */
   fail(error: MeshError, clientGone: boolean): string | Promise<string>;
 }
 
 /**
- * A route that answers by generations. A stream begins, and status 200 with it, with the first event that shows
- * something, so whatever goes wrong before that is an error with its own status. Once the client is gone nothing is
- * answered at all.
+ * Creates a route that answers with generations. A stream starts, with status 200, at the first event that shows
+ * something; earlier failures have their own status. Nothing is sent once the client has disconnected.
  */
 export function createGenerationRoute<Parsed>(
   options: GenerationOptions,
@@ -119,7 +116,7 @@ async function stream(
   return reply;
 }
 
-/** Reads generations side by side, each into a writer of its own; when one fails, so do all. */
+/** Reads generations concurrently; when one fails, all do. */
 async function read(
   options: GenerationOptions,
   { generations, retry }: Answer,

@@ -6,18 +6,15 @@ import type { SseStream } from "../http/sse-stream.ts";
 import type { GenerationOptions } from "./options.ts";
 import type { AnswerWriter } from "./read-answer.ts";
 
-/** Turns the events of one generation into text of a stream. */
+/** Encodes the events of one generation as text of a stream. */
 export interface EventEncoder {
-  /** The event as whole events of the stream; empty while there is nothing to show. */
+  /** Returns whole server-sent events; empty while there is nothing to show. */
   encode(event: GenerationEvent): string;
-  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
+  /** Whether the last result of `encode` is known to be ASCII, so that its bytes need not be counted. */
   readonly isAscii?: boolean;
 }
 
-/**
- * A stream that opens, and status 200 with it, with its first text: whatever goes wrong before that is an error
- * with a status of its own.
- */
+/** A stream that opens, with status 200, at its first text, so that earlier failures have their own status. */
 export class LateStream {
   readonly #options: GenerationOptions;
   readonly #reply: FastifyReply;
@@ -28,12 +25,11 @@ export class LateStream {
     this.#reply = reply;
   }
 
-  /** Whether the status has left. */
   get isOpen(): boolean {
     return this.#sse !== undefined;
   }
 
-  /** The stream; the first call opens it, with the headers that were set for the reply. */
+  /** The stream. The first call opens it with the reply's headers. */
   open(): SseStream {
     if (this.#sse !== undefined) return this.#sse;
     const { sseStreams, isDraining, clock } = this.#options;
@@ -46,7 +42,7 @@ export class LateStream {
   }
 }
 
-/** Writes one generation to the stream that all of an answer share. A token meets this, its encoder and the stream. */
+/** Writes one generation to the answer's shared stream. A token touches this, its encoder and the stream. */
 export class StreamWriter implements AnswerWriter {
   readonly #encoder: EventEncoder;
   readonly #late: LateStream;

@@ -5,16 +5,16 @@ import type { SseStreams } from "../http/sse-streams.ts";
 import type { FetchImages } from "../images/image-fetcher.ts";
 import type { EndOptions } from "./answer-watch.ts";
 
-/** What every route works with that answers by generations. */
+/** What every route that generates answers works with. */
 export interface GenerationOptions extends EndOptions {
   readonly generate: Generate;
   readonly openRequests: OpenRequests;
   readonly sseStreams: SseStreams;
-  /** Fetches images from their addresses; undefined: they are refused. */
+  /** Fetches images by URL; undefined: they are rejected. */
   readonly fetchImages?: FetchImages | undefined;
-  /** Whether a key that means nothing here is a fault; default false. */
+  /** Whether unknown parameters are rejected; default false. */
   readonly strictKeys?: boolean | undefined;
-  /** Whether the server takes no more work, so that connections end with their answer. */
+  /** Whether the server is draining, so that connections close after their answer. */
   readonly isDraining: () => boolean;
   readonly log: Log;
 }

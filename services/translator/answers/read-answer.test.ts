@@ -37,7 +37,7 @@ function reading(accept: (event: GenerationEvent) => Promise<void> | undefined =
   return { clock, lines, script, controller, done };
 }
 
-test("the log tells who answered, how it ended, and how long it took", async () => {
+test("the log shows who answered, how it ended, and how long it took", async () => {
   const { clock, lines, script, done } = reading();
   const call = await script.next();
   call.push(startedEvent("node-7"), deltaEvent({}));

@@ -7,19 +7,18 @@ import { withParam } from "../errors/capability-params.ts";
 import { AnswerWatch, type EndOptions } from "./answer-watch.ts";
 import type { GenerationOptions } from "./options.ts";
 
-/** What reading an answer takes. */
+/** What is needed to read an answer and to report its end. */
 export type AnswerReading = EndOptions & Pick<GenerationOptions, "generate">;
 
-/** Takes the events of one generation. */
+/** Receives the events of one generation. */
 export interface AnswerWriter {
-  /** Takes the next event; when it returns a promise, the one after that waits for it. */
+  /** Handles the next event; the one after that writable for a returned promise. */
   accept(event: GenerationEvent): Promise<void> | undefined;
 }
 
 /**
-/**
- * Reads one answer to its end and hands every event to the writer. Its end is told, once. Throws a
- * MeshError in OpenAI's terms when the answer fails; when the signal aborts, its reason.
+ * Reads one answer to its end, passes every event to the writer and reports the end once. Throws a MeshError in
+ * OpenAI's terms when the answer fails, or the signal's reason.
  */
 export async function readAnswer(
   reader: AnswerReading,
@@ -30,29 +29,29 @@ export async function readAnswer(
   const watch = new AnswerWatch(reader, generation);
   try {
     const events = reader.generate(generation, signal)[Symbol.asyncIterator]();
-    const hand = new Hand(writer, watch);
-    // The reader is waited for no longer than anybody wants the answer.
-    while ((await pushTo(events, hand)) === "stopped") await orAborted(hand.waits!, signal);
+    const sink = new WatchedSink(writer, watch);
+    // The writer is not waited for after an abort.
+    while ((await pushTo(events, sink)) === "stopped") await orAborted(sink.writable!, signal);
     watch.end();
   } catch (thrown) {
     throw withParam(watch.fail(signal.aborted ? signal.reason : thrown), generation.model);
   }
 }
 
-/** The events of one answer, for whoever reads them as they are. Its end is told, once, however it is left. */
+/** The raw events of one answer. Reports its end once, however the iteration is left. */
 export async function* iterateAnswer(
   reader: AnswerReading,
   generation: Generation,
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
   const watch = new AnswerWatch(reader, generation);
-  // A framework may drop this iteration where it stands when its client has gone: then only the signal tells.
-  const leave = () =>
+  // A framework may abandon this iteration when its client has gone; then only the signal fires.
+  const reportAborted = () =>
     watch.fail(
       signal.reason instanceof MeshError ? signal.reason : new MeshError("cancelled", "The caller left."),
     );
-  if (signal.aborted) leave();
-  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) reportAborted();
+  signal.addEventListener("abort", reportAborted, { once: true });
   try {
     for await (const event of reader.generate(generation, signal)) {
       watch.see(event);
@@ -63,19 +62,19 @@ export async function* iterateAnswer(
     watch.fail(thrown);
     throw thrown;
   } finally {
-    signal.removeEventListener("abort", leave);
-    // Of a reader that leaves in the middle, which throws nothing.
-    if (!watch.ended) leave();
+    signal.removeEventListener("abort", reportAborted);
+    // Covers a `return` in the middle, which throws nothing.
+    if (!watch.ended) reportAborted();
   }
 }
 
-/** Hands events to the writer, under the eyes of the watch. */
-class Hand implements Sink<GenerationEvent> {
-  /** What the next event waits for. */
-  waits: Promise<void> | undefined;
+/** Passes events to the writer, and to the watch while it needs them. */
+class WatchedSink implements Sink<GenerationEvent> {
+  /** The writer's promise, while the next event must wait. */
+  writable: Promise<void> | undefined;
   readonly #writer: AnswerWriter;
   readonly #watch: AnswerWatch;
-  /** Whether the watch needs to see deltas; kept here, so that most tokens need not touch it. */
+  /** Whether the watch needs deltas; a copy here spares most tokens from touching it. */
   #watched = true;
 
   constructor(writer: AnswerWriter, watch: AnswerWatch) {
@@ -88,7 +87,7 @@ class Hand implements Sink<GenerationEvent> {
       this.#watch.see(event);
       this.#watched = this.#watch.awaitsToken;
     }
-    this.waits = this.#writer.accept(event);
-    return this.waits === undefined;
+    this.writable = this.#writer.accept(event);
+    return this.writable === undefined;
   }
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { serviceTier } from "./wire.ts";
 
-// What the answers of OpenAI's surfaces have in common. From schemas like these come the types of what is sent, and
-// the description of it in `openapi/`. Nothing that is sent is checked against them but in tests.
+// Shared schemas of OpenAI's answers. Types and the OpenAPI document derive from them; answers are validated
+// against them only in tests.
 
 /** A value of a schema, deeply read-only. */
 export type Described<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
@@ -13,22 +13,21 @@ type DeepReadonly<T> = T extends readonly (infer Element)[]
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** How many of something. */
+/** A non-negative integer. */
 export const count = z.number().min(0).meta({ type: "integer" });
 
-/** When something was made. */
+/** A point in time. */
 export const unixSeconds = count.describe("Unix timestamp in seconds.");
 
-/** Any JSON object. */
 export const anyRecord = z.record(z.string(), z.unknown());
 
-/** How an answer was served. */
+/** The service tier of every answer. */
 export const tier = z.literal(serviceTier);
 
 /** Why an answer ended. */
 export const finishReason = z.enum(["stop", "length", "tool_calls", "function_call", "content_filter"]);
 
-/** Names an engine. */
+/** Identifies an engine. */
 export const fingerprint = z
   .string()
   .nullable()
@@ -45,7 +44,7 @@ const logprob = z.object({
 /** The log probability of a token, and those of others in its place. */
 export const tokenLogprob = logprob.extend({ top_logprobs: z.array(logprob) });
 
-/** What a request took; its prompt counts once, however many answers it has. */
+/** The token usage of a request; the prompt counts once for all answers. */
 export const usage = z.object({
   prompt_tokens: count,
   completion_tokens: count,
@@ -59,7 +58,7 @@ export const usage = z.object({
   }),
 });
 
-/** The usage that chunks carry. */
+/** The usage in chunks of a stream. */
 export const chunkUsage = usage
   .nullable()
   .optional()

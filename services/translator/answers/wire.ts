@@ -10,18 +10,18 @@ import {
 import { toErrorBody } from "../errors/envelope.ts";
 import type { Described, finishReason, tokenLogprob, usage } from "./schema.ts";
 
-// Parts of OpenAI's answers that their two forms, object and stream, have in common.
+// Parts of OpenAI's answers that objects and streams share.
 
-/** One message of a stream. */
+/** One event of a stream. */
 export const toDataEvent = (json: string): string => `data: ${json}\n\n`;
 
-/** How every stream that succeeds ends. */
+/** The end of every successful stream. */
 export const doneEvent = toDataEvent("[DONE]");
 
-/** How a stream ends that fails after its beginning; no `[DONE]` follows. */
+/** The end of a stream that fails; no `[DONE]` follows. */
 export const toErrorEvent = (error: MeshError): string => toDataEvent(toErrorBody(error));
 
-/** What all of one completion's choices and chunks share. */
+/** What all choices and chunks of a completion share. */
 export interface AnswerHead {
   readonly id: string;
   /** Seconds since 1970. */
@@ -30,10 +30,13 @@ export interface AnswerHead {
   readonly model: string;
 }
 
-/** Every answer is served alike, whatever tier was asked for. */
+/** All answers have the same tier, whatever was requested. */
 export const serviceTier = "default" as const;
 
-/** Equal for engines that would continue each other's answers exactly; null when the engine does not say. */
+/**
+ * OpenAI's form of a fingerprint: equal for engines that continue each other's answers exactly; null when the engine
+ * reports none.
+ */
 export function toFingerprint(fingerprint: string): string | null {
   if (fingerprint === "") return null;
   let short = fingerprints.get(fingerprint);
@@ -45,18 +48,18 @@ export function toFingerprint(fingerprint: string): string | null {
   return short;
 }
 
-/** Short forms of those that were seen lately: a mesh has a few, and every answer needs one. */
+/** Cached hashes: a mesh has few fingerprints, and every answer needs one. */
 const fingerprints = new Map<string, string>();
 const maxFingerprints = 256;
 
 /**
- * The engine by which an answer ends: the one that began it, unless another went on from its text, so that a seed
- * did not decide all of it. OpenAI's fingerprint is there to show clients just that.
+ * The fingerprint at the end of an answer: the first engine's, unless another continued inexactly from its text, so
+ * that the seed did not determine all of it.
  */
 export const lastFingerprint = ({ continuations }: Finished, first: string): string =>
   continuations.findLast(({ exact }) => !exact)?.fingerprint ?? first;
 
-/** OpenAI's word for why an answer ended. */
+/** OpenAI's finish reason. */
 export function toFinishReason(
   reason: FinishReason,
   legacyFunctions: boolean,
@@ -73,7 +76,7 @@ export function toFinishReason(
   }
 }
 
-/** The usage of a request: its prompt once, however many answers it has, and all of the answers. */
+/** The usage of a request: the prompt once, the completions of all answers. */
 export function toUsage(usages: readonly (Usage | undefined)[]): Described<typeof usage> {
   const sum = (count: (usage: Usage) => number) =>
     usages.reduce((total, usage) => total + (usage === undefined ? 0 : count(usage)), 0);
@@ -99,7 +102,7 @@ export const toTokenLogprob = ({ token, top }: TokenLogprob): Described<typeof t
   top_logprobs: top.map(toLogprob),
 });
 
-/** The log probability of one token by itself. */
+/** A log probability without alternatives. */
 export function toLogprob(choice: TokenChoice | undefined) {
   const { text = "", bytes, logprob = lowestLogprob } = choice ?? {};
   return {
@@ -109,5 +112,5 @@ export function toLogprob(choice: TokenChoice | undefined) {
   };
 }
 
-/** In place of minus infinity, which JSON cannot express; vLLM uses the same. */
+/** Replaces minus infinity, which JSON cannot express; the same as in vLLM. */
 const lowestLogprob = -9999;

@@ -3,23 +3,57 @@ import { internalMessage, MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { toErrorAnswer } from "../errors/envelope.ts";
 import { fromFastify } from "../errors/from-fastify.ts";
+import { list, quote } from "../errors/param-faults.ts";
 import { reportBug } from "../errors/report-bug.ts";
+import { type Dialect, maxShownKeyLength } from "../requests/describe-issue.ts";
 
-/** No node serves a model of this name; Anthropic's own words are no more than the name. */
+/** An error of a parameter in Anthropic's form: a dotted path, a colon, a sentence. */
+export const fault = (path: string, message: string): MeshError =>
+  new MeshError("invalid_request", `${path}: ${message}`, { param: path });
+
+/** Issues of a schema in Anthropic's words. */
+export const anthropic: Dialect = {
+  // Such as `messages.0.content`.
+  toPath: (path) => path.map((key) => String(key).slice(0, maxShownKeyLength)).join("."),
+  missing: (at) => fault(at, "Field required"),
+  unknownKey: (at) => fault(at, "Extra inputs are not permitted"),
+  wrongType: (at, expected) => fault(at, `Input should be ${expected.replace(/^an? /, "a valid ")}`),
+  notOneOf(at, value, words, isTag) {
+    const expected = list(words.map(quote), "or");
+    return isTag && typeof value === "string"
+      ? fault(at, `Input tag '${value.slice(0, 100)}' is not supported here. Expected ${expected}`)
+      : fault(at, `Input should be ${expected}`);
+  },
+  tooSmall(at, { origin, minimum }) {
+    if (origin === "array") return fault(at, `List should have at least ${count(minimum, "item")}`);
+    if (origin === "string") return fault(at, `String should have at least ${count(minimum, "character")}`);
+    return fault(at, `Input should be greater than or equal to ${minimum}`);
+  },
+  tooBig(at, { origin, maximum }) {
+    if (origin === "array") return fault(at, `List should have at most ${count(maximum, "item")}`);
+    if (origin === "string") return fault(at, `String should have at most ${count(maximum, "character")}`);
+    return fault(at, `Input should be less than or equal to ${maximum}`);
+  },
+};
+
+const count = (number: number | bigint, noun: string): string =>
+  `${number} ${noun}${Number(number) === 1 ? "" : "s"}`;
+
+/** No node serves the model; Anthropic's message is no more than the name. */
 export const modelNotFound = (model: string): MeshError =>
   new MeshError("model_not_found", `model: ${model.slice(0, 100)}`);
 
-/** The code of a request that wants its conversation kept; the only one that clients act on. */
+/** The code of a request for a stored conversation; the only code that clients act on. */
 export const threadUnsupported = "thread_unsupported_request";
 
-/** Answers a request that has failed in Anthropic's envelope. */
+/** Sends an error in Anthropic's envelope. */
 export const createSendError =
   ({ bodyLimitBytes, log }: { readonly bodyLimitBytes: number; readonly log: Log }) =>
   (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const error = fromFastify(thrown, request, bodyLimitBytes);
     reportBug(log, error, request.id);
     const { status, headers } = toErrorAnswer(error);
-    // As in `app.ts`: the client is to read the answer, not to see its connection break.
+    // As in `app.ts`: keeps the connection open, so that the client can read the answer.
     if (reply.hasHeader("connection")) reply.removeHeader("connection");
     void reply
       .code(statuses[status] ?? status)
@@ -27,13 +61,13 @@ export const createSendError =
       .send(toErrorEnvelope(error, request.id));
   };
 
-/** The envelope; also what a stream says when it fails after its 200. */
+/** Anthropic's envelope; also sent in streams that fail after status 200. */
 export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
   JSON.stringify({
     type: "error",
     error: {
       type: toType(error.row.http),
-      message: toWords(error),
+      message: toMessage(error),
       ...(error.code === threadUnsupported
         ? { details: { error_code: threadUnsupported, unsupported: ["thread"] } }
         : {}),
@@ -41,7 +75,7 @@ export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
     request_id: requestId,
   });
 
-/** Too much to do has a status of its own. */
+/** Anthropic's status for an overloaded service. */
 const statuses: Readonly<Record<number, number>> = { 503: 529 };
 
 const types: Readonly<Record<number, string>> = {
@@ -57,10 +91,10 @@ const types: Readonly<Record<number, string>> = {
 
 const toType = (http: number): string => types[http] ?? (http < 499 ? "invalid_request_error" : "api_error");
 
-/** What routers and nodes say is in OpenAI's terms. */
-function toWords({ kind, code, message }: MeshError): string {
+/** Routers and nodes word errors in OpenAI's terms. */
+function toMessage({ kind, code, message }: MeshError): string {
   if (kind === "internal") return internalMessage;
   const words = message.replaceAll("response_format", "output_config.format");
-  // Agents look for these words to know that they must shorten the conversation.
+  // Agents match these words and shorten the conversation.
   return code === "context_length_exceeded" ? `prompt is too long: ${words}` : words;
 }

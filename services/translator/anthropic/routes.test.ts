@@ -118,7 +118,7 @@ test.each<[Kind, MeshErrorOptions, number, string]>([
   }
 });
 
-test("a model that nobody serves is not found, by its name", async () => {
+test("a model that no node serves is not found, by its name", async () => {
   const generate = answering([], new MeshError("model_not_found", "No."));
   const response = await ask({ generate });
   expect([response.statusCode, response.json().error]).toEqual([

@@ -14,13 +14,13 @@ import type { MessageHead } from "./answer/wire.ts";
 import { createSendError, modelNotFound, toErrorEnvelope } from "./errors.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
-/** What Anthropic's routes work with. */
+/** What Anthropic's routes need. */
 export interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
 }
 
-/** Anthropic's routes, behind a key, at both mounts. Whatever fails on them does so in Anthropic's envelope. */
+/** Registers Anthropic's routes at both mounts, behind a key. All of their errors use Anthropic's envelope. */
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
   registerAtMounts(app, (scope) => {
     scope.setErrorHandler(createSendError(options));
@@ -32,7 +32,7 @@ export function registerAnthropic(app: FastifyInstance, options: AnthropicOption
     takeJson(scope);
     addResource(scope, "/messages", { POST: createMessagesRoute(options) });
     addResource(scope, "/messages/count_tokens", { POST: refuseCount });
-    // What else Anthropic has below: its clients are to read that it is not here.
+    // Anthropic's other routes below get a 404 in Anthropic's envelope.
     scope.route({
       method: [...methods],
       url: "/messages/*",
@@ -50,7 +50,7 @@ const createMessagesRoute = (options: GenerationOptions) =>
     parse: parseMessagesRequest,
     answer(request, { caller }) {
       const { generation, remoteImages } = request;
-      // In place, because nothing else refers to it yet.
+      // Mutated: nothing else refers to it yet.
       Object.assign(generation, { id: newId("msg_"), caller });
       const head: MessageHead = { id: generation.id, model: generation.model };
       const made = { generations: [generation], remoteImages };
@@ -69,7 +69,7 @@ const createMessagesRoute = (options: GenerationOptions) =>
       error.kind === "model_not_found" ? modelNotFound(generation.model) : error,
   });
 
-/** Tokens are counted by the engine that has the model, and only in an answer; an estimate would be no count. */
+/** Only the engine can count tokens, and only in an answer. */
 async function refuseCount(): Promise<never> {
   throw new HttpError(
     "unknown_url",

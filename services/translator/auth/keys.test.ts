@@ -57,7 +57,7 @@ describe("a key", () => {
     },
   );
 
-  test("does not open somebody else's account", async () => {
+  test("does not open another account", async () => {
     const error = await failure(ask("Bearer sk-cx-alice-0123456789", "bob"));
     expect([error.row.http, error.row.code]).toEqual([401, "invalid_api_key"]);
     expect(error.message).not.toContain("alice");

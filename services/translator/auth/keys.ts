@@ -2,16 +2,15 @@ import { hash } from "node:crypto";
 import { missingKey, wrongKey, wrongUser } from "../errors/http-faults.ts";
 import type { Authenticate, Principal } from "./principal.ts";
 
-/** A key of the configuration: in clear or as the SHA-256 of it in hex, and the account that it speaks for. */
+/** A configured key, in plain text or as its SHA-256 in hex, and the account that it belongs to. */
 export type ApiKey = { readonly userId: string } & ({ readonly key: string } | { readonly sha256: string });
 
-/** The account of everybody where no keys are configured. */
+/** The account of every caller when no keys are configured. */
 export const anonymous = "anonymous";
 
 /**
- * Checks bearer keys against the configured ones, without waiting for anything. Only their SHA-256 is kept, and a key
- * is looked up by its own, so that the time this takes tells nothing about the keys there are. Without keys every
- * caller is let in, under the name that it gives.
+ * Checks bearer keys against the configured ones, synchronously. Keys are stored and looked up by their SHA-256, so
+ * timing reveals nothing about them. Without keys every caller is accepted, under the user id it claims.
  */
 export function createAuthenticate(keys: readonly ApiKey[]): Authenticate {
   if (keys.length === 0)
@@ -39,10 +38,10 @@ const toPrincipal = (userId: string, keyId: string): Principal => ({
   limits: {},
 });
 
-/** Stays the same for a key, and shows neither the key nor the hash by which it may be configured. */
+/** Stable for a key; reveals neither the key nor the hash it may be configured by. */
 const toKeyId = (digest: string): string => `key_${sha256(`cxmpute key id ${digest}`).slice(0, 16)}`;
 
-/** In characters; of a name that nobody has checked. */
+/** In characters, of an unverified user id. */
 const longestUserId = 128;
 
 const bearer = /^bearer +(\S+) *$/i;

@@ -2,16 +2,16 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Authenticate, Credentials } from "./principal.ts";
 
-/** A hook that runs before anything of a request's body is read. */
+/** A hook that runs before the request's body is read. */
 export type RequestHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** Lets only those requests in whose key is right, before anything else of them is looked at; notes whose it is. */
+/** Rejects requests without a valid key, and sets `request.principal` on the others. */
 export const requireKey =
   (authenticate: Authenticate, toCredentials = bearerCredentials): RequestHook =>
   (request, reply) =>
     identify(authenticate, toCredentials(request), request, reply);
 
-/** As `requireKey`, for Anthropic's clients, which read that they are to send `x-api-key` when there is no key at all. */
+/** As `requireKey` for Anthropic's clients: a missing key is reported as a missing `x-api-key` header. */
 export const requireApiKey =
   (authenticate: Authenticate): RequestHook =>
   async (request, reply) => {
@@ -23,23 +23,20 @@ export const requireApiKey =
     }
   };
 
-/** The key as OpenAI's clients send it: `Authorization: Bearer`. */
+/** As OpenAI's clients send the key: `Authorization: Bearer`. */
 const bearerCredentials = ({ headers }: FastifyRequest): Credentials => ({
   authorization: headers.authorization,
   userId: headers["x-user-id"] as string | undefined,
 });
 
-/**
- * The key as Anthropic's clients send it, in `x-api-key`, or else as OpenAI's do. Where both come the former counts:
- * it is what Anthropic's own clients call the key.
- */
+/** The key from `x-api-key`, which Anthropic's clients send, or else from `Authorization`. */
 export function apiKeyCredentials(request: FastifyRequest): Credentials {
   const key = request.headers["x-api-key"];
   const credentials = bearerCredentials(request);
   return typeof key === "string" ? { ...credentials, authorization: `Bearer ${key}` } : credentials;
 }
 
-/** Asks for no longer than the client waits. */
+/** Stops waiting when the client disconnects. */
 async function identify(
   authenticate: Authenticate,
   credentials: Credentials,
@@ -47,12 +44,12 @@ async function identify(
   { raw }: FastifyReply,
 ): Promise<void> {
   const waiting = new AbortController();
-  const leave = () => waiting.abort(new MeshError("cancelled", "The client closed the connection."));
-  raw.once("close", leave);
+  const onClose = () => waiting.abort(new MeshError("cancelled", "The client closed the connection."));
+  raw.once("close", onClose);
   try {
     request.principal = await authenticate(credentials, waiting.signal);
   } finally {
-    raw.off("close", leave);
+    raw.off("close", onClose);
   }
 }
 

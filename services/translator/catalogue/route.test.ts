@@ -26,7 +26,7 @@ const catalogue = parseCatalogue(
 `,
 );
 
-test("tells what is known of a model together with how it is served", () => {
+test("describes a model together with how it is served", () => {
   const served = create(ModelSchema, {
     name: "b:8x7b",
     nodes: 3,

@@ -5,23 +5,23 @@ import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { count, type Described } from "../answers/schema.ts";
 import type { ListModels } from "../models/model-list.ts";
 
-/** Gives the catalogue, the same each time. It is read when it is first asked for: that takes 0.1 s of a start. */
+/** Returns the catalogue, always the same one. Loaded on first use: that takes 0.1 s. */
 export type CatalogueSource = () => Catalogue;
 
-/** What the route works with. */
+/** What the catalogue route needs. */
 export interface CatalogueOptions {
   readonly catalogue: CatalogueSource;
   readonly listModels: ListModels;
 }
 
-/** `GET /catalogue`: every model that is known or served, and how it is served now. */
+/** `GET /catalogue`: every model that is known or served, and how it is currently served. */
 export const createCatalogueRoute =
   ({ catalogue, listModels }: CatalogueOptions) =>
   async () => ({ object: "list", data: listCatalogue(catalogue(), await listModels()) });
 
 const positive = z.number().min(1).meta({ type: "integer" }).nullable();
 
-/** A model as `GET /catalogue` describes it: what is known of it, and how it is served now. Null: not known. */
+/** A model of the catalogue and how it is served; null means unknown. */
 export const catalogueModel = z.object({
   id: z.string().describe("The ID that requests refer to the model by."),
   object: z.literal("catalogue.model"),
@@ -55,13 +55,13 @@ export const catalogueModel = z.object({
   }),
 });
 
-/** All of them. */
+/** The answer of `GET /catalogue`. */
 export const catalogueList = z.object({ object: z.literal("list"), data: z.array(catalogueModel) });
 
 /** A model as `GET /catalogue` describes it. */
 export type CatalogueModel = Described<typeof catalogueModel>;
 
-/** The whole catalogue in its order, then in order of name what is served and not in it. */
+/** The catalogue in its order, then other served models in order of name. */
 export function listCatalogue({ entries, get }: Catalogue, served: readonly Model[]): CatalogueModel[] {
   const byName = new Map(served.map((model) => [model.name, model]));
   return [
@@ -98,5 +98,5 @@ const toModel = (
   },
 });
 
-/** A measurement is not more exact than that. */
+/** Measurements are no more exact than three digits. */
 const toThreeDigits = (value: number): number => Number(value.toPrecision(3));

@@ -6,17 +6,15 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Described } from "../answers/schema.ts";
 import { type AnswerHead, lastFingerprint, toFinishReason } from "../answers/wire.ts";
-import type { completion } from "./answer-schema.ts";
 import type { CompletionRequest } from "./request.ts";
-import { echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
+import { type completion, echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
 
 type Completion = Described<typeof completion>;
 
-/** Gathers one answer into a choice of the completion. */
+/** Collects one answer into a choice of the completion. */
 export class ChoiceCollector {
-  /** What the answer took; undefined before its end. */
+  /** Undefined before the end. */
   usage: Usage | undefined;
-  /** As the node said it; empty when it did not. */
   fingerprint = "";
   readonly #wantsLogprobs: boolean;
   readonly #logprobs: TokenLogprob[] = [];
@@ -54,7 +52,7 @@ export class ChoiceCollector {
   }
 }
 
-/** The completion object as JSON text; `choices`: how many answers each prompt got. */
+/** The completion object as JSON text; `choices`: answers per prompt. */
 export const toCompletion = (
   head: AnswerHead,
   collectors: readonly ChoiceCollector[],

@@ -5,17 +5,16 @@ import { type AnswerHead, lastFingerprint, toDataEvent, toFinishReason } from ".
 import type { CompletionRequest } from "./request.ts";
 import { echoOf, LogprobsWriter, toHead, toTotalUsage } from "./wire.ts";
 
-/** Turns the events of one answer into the chunks of one choice: the echo, what comes, the finish reason. */
+/** Encodes the events of one answer as chunks of one choice: the echo, the deltas, the finish reason. */
 export class ChunkEncoder implements EventEncoder {
-  /** What the answer took; undefined before its end. */
+  /** Undefined before the end. */
   usage: Usage | undefined;
-  /** As the node said it; empty when it did not. */
   fingerprint = "";
   readonly #head: AnswerHead;
   readonly #index: number;
   readonly #request: CompletionRequest;
   readonly #logprobs = new LogprobsWriter();
-  /** What is to be shown before the answer. */
+  /** The prompt, until it has been sent. */
   #echo: string;
 
   constructor(head: AnswerHead, index: number, request: CompletionRequest) {
@@ -25,7 +24,6 @@ export class ChunkEncoder implements EventEncoder {
     this.#echo = echoOf(request, index);
   }
 
-  /** The event as text of the stream; empty while there is nothing to show. */
   encode({ event }: GenerationEvent): string {
     switch (event.case) {
       case "delta": {

@@ -4,7 +4,7 @@ import { parseCompletionRequest } from "./request.ts";
 const parse = (more: Record<string, unknown> = {}) =>
   parseCompletionRequest({ model: "m", prompt: "Once", ...more });
 
-test("the shortest request goes on from one text, for 16 tokens, with this service's own temperature", () => {
+test("the shortest request continues one text, for 16 tokens, with this service's own temperature", () => {
   const { generations, ...rest } = parse();
   expect(generations).toHaveLength(1);
   expect(generations[0]).toMatchObject({

@@ -3,68 +3,59 @@ import { z } from "zod";
 import {
   type Generation,
   GenerationSchema,
-  LogprobsRequestSchema,
   type RawPrompt,
   RawPromptSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import { checkBody, refuseStreamOptions, requireModel } from "../requests/check-body.ts";
-import { defaultRules, type RequestRules } from "../requests/rules.ts";
-import { parseLimits, parseSampling } from "../requests/sampling.ts";
+import {
+  checkBody,
+  defaultRules,
+  type RequestRules,
+  refuseStreamOptions,
+  requireModel,
+} from "../requests/check-body.ts";
+import { setGiven } from "../requests/messages.ts";
+import { parseLimits, parseSampling, toLogprobsRequest } from "../requests/sampling.ts";
 import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
-import { isGiven } from "../requests/vocabulary.ts";
+import { isGiven, outputConstraints } from "../requests/vocabulary.ts";
 import { type CompletionRequestBody, completionRequestSchema, defaultMaxTokens } from "./schema.ts";
 
-/** A legacy completion request, checked. */
+/** A validated legacy completion request. */
 export interface CompletionRequest {
   readonly model: string;
-  /** One for each prompt, in order; without id and caller. */
+  /** One per prompt, in order; without id and caller. */
   readonly generations: readonly Generation[];
-  /** What each prompt's answers begin with: the prompt itself when it is to be echoed. */
+  /** The text before each prompt's answers: the prompt itself with `echo`, else empty. */
   readonly echoes: readonly string[];
-  /** How many answers each prompt gets. */
+  /** Answers per prompt. */
   readonly choices: number;
   readonly stream: boolean;
-  /** Whether the stream ends with the usage. */
   readonly includeUsage: boolean;
-  /** Whether log probabilities are wanted. */
   readonly logprobs: boolean;
 }
 
 const schema = z.compile(completionRequestSchema);
 
-/** What would change the answer and cannot be honoured: other ways to force its form. */
-const refused = [
-  "guided_json",
-  "guided_regex",
-  "guided_choice",
-  "guided_grammar",
-  "structured_outputs",
-  "grammar",
-];
-
-/** Checks a body against OpenAI's rules and translates it. Throws the first fault. */
+/** Validates a body and translates it. Throws the first fault. */
 export function parseCompletionRequest(
   raw: JsonObject,
   rules: RequestRules = defaultRules,
 ): CompletionRequest {
   requireModel(raw, "prompt");
-  if (rules.strictKeys) refuseUnknownKeys(completionRequestSchema, raw, refused);
+  if (rules.strictKeys) refuseUnknownKeys(completionRequestSchema, raw, outputConstraints);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
   const prompts = toPrompts(body.prompt);
   const sampling = parseSampling(body);
   const limits = parseLimits(body.max_tokens ?? defaultMaxTokens, body.stop);
-  const logprobs = isGiven(body.logprobs) ? create(LogprobsRequestSchema, { top: body.logprobs }) : undefined;
+  const logprobs = isGiven(body.logprobs) ? toLogprobsRequest(body.logprobs) : undefined;
   return {
     model: body.model,
-    generations: prompts.map((rawPrompt) => {
-      const generation = create(GenerationSchema, { model: body.model, rawPrompt, sampling, limits });
-      if (logprobs !== undefined) generation.logprobs = logprobs;
-      return generation;
-    }),
+    generations: prompts.map((rawPrompt) =>
+      setGiven(create(GenerationSchema, { model: body.model, rawPrompt, sampling, limits }), { logprobs }),
+    ),
     echoes: prompts.map(({ prompt }) => (body.echo && prompt.case === "text" ? prompt.value : "")),
     choices: body.n ?? 1,
     stream: body.stream ?? false,
@@ -74,7 +65,7 @@ export function parseCompletionRequest(
 }
 
 function refuse(raw: JsonObject, body: CompletionRequestBody): void {
-  for (const name of refused) if (isGiven(raw[name])) throw unsupportedParameter(name);
+  for (const name of outputConstraints) if (isGiven(raw[name])) throw unsupportedParameter(name);
   if (body.suffix) throw unsupportedParameter("suffix");
   const choices = body.n ?? 1;
   const bestOf = body.best_of ?? choices;
@@ -101,7 +92,7 @@ type Prompt = CompletionRequestBody["prompt"];
 
 const isText = (prompt: Prompt): boolean => typeof prompt === "string" || typeof prompt[0] === "string";
 
-/** An array of integers is one prompt; any other array has one in each place. */
+/** An array of integers is one prompt; any other array holds one prompt per element. */
 function toPrompts(prompt: Prompt): RawPrompt[] {
   if (typeof prompt === "string") return [toRawPrompt(prompt)];
   if (typeof prompt[0] === "number") return [toRawPrompt(prompt as number[])];

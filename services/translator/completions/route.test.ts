@@ -27,7 +27,7 @@ const post = (generate: Generate, more: Record<string, unknown> = {}, url = "/v1
 const bytes = (text: string) => new TextEncoder().encode(text);
 const token = (text: string, logprob: number, raw = bytes(text)) => ({ text, bytes: raw, logprob });
 
-test.each(["/v1/completions", "/api/v1/completions"])("a text goes on at %s", async (url) => {
+test.each(["/v1/completions", "/api/v1/completions"])("a text is continued at %s", async (url) => {
   const response = await post(answering(answerOf(" upon", " a time")), {}, url);
   expect(response.statusCode).toBe(200);
   expect(response.json()).toEqual({
@@ -52,7 +52,7 @@ test.each(["/v1/completions", "/api/v1/completions"])("a text goes on at %s", as
   });
 });
 
-test("a text that went on elsewhere ends with the fingerprint of that engine", async () => {
+test("a text that another engine continued ends with the fingerprint of that engine", async () => {
   const events = [startedEvent(), textEvent("a"), continuedEvent("another", false)];
   const whole = await post(answering(events));
   expect(whole.json().system_fingerprint).toBe(toFingerprint("another"));

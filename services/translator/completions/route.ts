@@ -9,8 +9,8 @@ import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./request.ts";
 
 /**
- * `POST /completions`, the legacy form: each text is continued as it stands, as one object or as a stream, which ends
- * with `[DONE]` unless it fails. The choices of the first prompt come first, then those of the second.
+ * `POST /completions`, the legacy form, as one object or as a stream, which ends with `[DONE]` unless it fails. All
+ * choices of the first prompt precede those of the second.
  */
 export const createCompletionsRoute = (options: GenerationOptions) =>
   createGenerationRoute<CompletionRequest>(options, {

@@ -33,8 +33,8 @@ const prompt = z.union(
 );
 
 /**
- * The body of a legacy completion request. The order of the keys is the order in which faults are reported: only
- * the first one is. Unknown keys are ignored; those that cannot be honoured `request.ts` refuses by name.
+ * The body of a legacy completion request. Faults are reported in the order of the keys, and only the first one.
+ * Unknown keys are ignored; `request.ts` rejects unsupported ones.
  */
 export const completionRequestSchema = object({
   model,
@@ -71,5 +71,5 @@ export const completionRequestSchema = object({
   ...shared.openSampling,
 });
 
-/** A request whose every field has its type. */
+/** A body whose types are valid. */
 export type CompletionRequestBody = z.output<typeof completionRequestSchema>;

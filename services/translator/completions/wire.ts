@@ -1,10 +1,44 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { TokenChoice, TokenLogprob, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { chunkUsage, count, fingerprint, finishReason, unixSeconds, usage } from "../answers/schema.ts";
 import { type AnswerHead, toFingerprint, toLogprob, toUsage } from "../answers/wire.ts";
-import type { legacyLogprobs } from "./answer-schema.ts";
 import type { CompletionRequest } from "./request.ts";
 
-/** What completion and chunk have in common; their `object` is the same, too. */
+/** Log probabilities in the legacy form: parallel lists, one element per token. */
+export const legacyLogprobs = z.object({
+  text_offset: z.array(count),
+  token_logprobs: z.array(z.number()),
+  tokens: z.array(z.string()),
+  top_logprobs: z
+    .array(z.record(z.string(), z.number()))
+    .describe("The most likely tokens at each position, always including the sampled one."),
+});
+
+const choice = z.object({
+  text: z.string(),
+  index: count.describe("The choices of the first prompt come first, then those of the second."),
+  logprobs: legacyLogprobs.nullable(),
+  finish_reason: finishReason,
+});
+
+/** The answer as one object. */
+export const completion = z.object({
+  id: z.string(),
+  object: z.literal("text_completion"),
+  created: unixSeconds,
+  model: z.string(),
+  system_fingerprint: fingerprint,
+  choices: z.array(choice),
+  usage,
+});
+
+/** One event of a stream. */
+export const completionChunk = completion.extend({
+  choices: z.array(choice.extend({ finish_reason: finishReason.nullable() })),
+  usage: chunkUsage,
+});
+
+/** The head of completions and chunks; their `object` is the same, too. */
 export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) => ({
   id,
   object: "text_completion" as const,
@@ -13,11 +47,11 @@ export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) 
   system_fingerprint: toFingerprint(fingerprint),
 });
 
-/** What a choice's text begins with: its prompt, where the request wants that. */
+/** The text before a choice: its prompt with `echo`, else empty. */
 export const echoOf = ({ echoes, choices }: CompletionRequest, index: number): string =>
   echoes[Math.floor(index / choices)]!;
 
-/** The usage of a request: each prompt once, however many answers it has, and all of the answers. */
+/** The usage of a request: each prompt once, the completions of all answers. */
 export function toTotalUsage(
   answers: readonly { readonly usage: Usage | undefined }[],
   choices: number,
@@ -37,13 +71,11 @@ export function toTotalUsage(
 
 type LegacyLogprobs = z.output<typeof legacyLogprobs>;
 
-/** Writes log probabilities of one answer, piece by piece, and knows where in its text each token is. */
+/** Converts log probabilities of one answer, piece by piece, and tracks the offset of each token. */
 export class LogprobsWriter {
-  /** Characters of the text so far. */
   #offset = 0;
   #decoder = new TextDecoder();
 
-  /** The next tokens. */
   write(logprobs: readonly TokenLogprob[]): LegacyLogprobs {
     const legacy: LegacyLogprobs = { text_offset: [], token_logprobs: [], tokens: [], top_logprobs: [] };
     for (const { token, top } of logprobs) {
@@ -63,7 +95,7 @@ export class LogprobsWriter {
   }
 }
 
-/** A token that is no whole text goes by its bytes, as OpenAI has it. */
+/** Tokens that are not valid text are named by their bytes, as OpenAI does. */
 function toName(token: TokenChoice | undefined): string {
   const { text = "", bytes = new Uint8Array() } = token ?? {};
   if (!text.includes("\ufffd")) return text;

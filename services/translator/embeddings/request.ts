@@ -8,8 +8,7 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { arrayTooLong, emptyArray, emptyString, wrongType, wrongValue } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import { checkBody, requireModel } from "../requests/check-body.ts";
-import { defaultRules, type RequestRules } from "../requests/rules.ts";
+import { checkBody, defaultRules, type RequestRules, requireModel } from "../requests/check-body.ts";
 import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
 import {
   arrayOf,
@@ -23,13 +22,13 @@ import {
   word,
 } from "../requests/vocabulary.ts";
 
-/** A request for embeddings, checked. */
+/** A validated request for embeddings. */
 export interface EmbeddingsRequest {
-  /** What to embed; without id and caller. */
+  /** Without id and caller. */
   readonly generation: Generation;
-  /** How vectors are written: as numbers, or as the bytes of 32-bit floats, little-endian, in base64. */
+  /** As numbers, or as little-endian 32-bit floats in base64. */
   readonly encoding: "float" | "base64";
-  /** How many numbers of each vector are wanted; undefined for all. */
+  /** Undefined for all. */
   readonly dimensions: number | undefined;
 }
 
@@ -37,7 +36,7 @@ type Input = MessageInitShape<typeof RawPromptSchema>;
 
 const maxInputs = 2048;
 
-/** The body of a request, but for `input`, which is looked at first. */
+/** The body without `input`, which is validated first, and by hand. */
 const checkedSchema = object({
   model,
   dimensions: optional(integer(1)).describe(
@@ -52,7 +51,7 @@ const checkedSchema = object({
 
 const tokens = arrayOf(integer(...bounds.tokenId), "integers").min(1);
 
-/** The whole body. */
+/** The whole body, for its description. */
 export const embeddingsRequestSchema = checkedSchema.extend({
   input: z
     .union([
@@ -69,7 +68,7 @@ export const embeddingsRequestSchema = checkedSchema.extend({
 
 const schema = z.compile(checkedSchema);
 
-/** Checks a body against OpenAI's rules and translates it. Throws the first fault. */
+/** Validates a body and translates it. Throws the first fault. */
 export function parseEmbeddingsRequest(
   raw: JsonObject,
   rules: RequestRules = defaultRules,
@@ -85,7 +84,7 @@ export function parseEmbeddingsRequest(
   };
 }
 
-/** A text, a list of texts, a list of tokens, or a list of such lists. */
+/** A string, an array of strings, an array of tokens, or an array of token arrays. */
 function parseInput(input: unknown): Input[] {
   if (!Array.isArray(input)) return [toText("input", input)];
   if (input.length === 0) throw emptyArray("input");

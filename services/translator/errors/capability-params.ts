@@ -2,7 +2,7 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { capabilities, describeLack, type Lack } from "../../../core/generation/capabilities.ts";
 import type { ErrorCode } from "./codes.ts";
 
-/** What asks for a capability on this endpoint: a parameter altogether, or a value that it also has without. */
+/** The parameter that requires a capability, and whether all of its values do or only some. */
 interface Origin {
   readonly param: string;
   readonly code: ErrorCode & ("unsupported_parameter" | "unsupported_value");
@@ -11,7 +11,7 @@ interface Origin {
 const parameter = (param: string): Origin => ({ param, code: "unsupported_parameter" });
 const value = (param: string): Origin => ({ param, code: "unsupported_value" });
 
-/** By the names of chat completions; surfaces that call a parameter otherwise rename it. */
+/** By the names of chat completions; other surfaces rename them. */
 const origins: Readonly<Record<Lack, Origin>> = {
   tools: parameter("tools"),
   forced_tool_choice: value("tool_choice"),
@@ -26,8 +26,8 @@ const origins: Readonly<Record<Lack, Origin>> = {
 };
 
 /**
- * A failure of a generation of this model as an HTTP client is told: a capability that is nowhere to be had by the
- * parameter that asks for it, in OpenAI's sentence. Other failures come back as they are.
+ * Reports capabilities that no node offers by the parameter that requires them, in OpenAI's words. Returns other
+ * errors unchanged.
  */
 export function withParam(error: MeshError, model: string): MeshError {
   const lack = error.capabilities.filter(isLack);
@@ -44,5 +44,5 @@ export function withParam(error: MeshError, model: string): MeshError {
   );
 }
 
-/** A router of a newer version may know more of them. */
+/** A newer router may know more capabilities. */
 const isLack = (name: string): name is Lack => name === "resume" || Object.hasOwn(capabilities, name);

@@ -1,6 +1,6 @@
 /**
- * Every `error.code` that this service sends, by who finds the fault; null aside. Clients match on them, so
- * adding one is free and changing one is not.
+ * Every `error.code` that this service sends besides null. Clients match on them: codes may be added, but never
+ * changed.
  */
 export const errorCodes = [
   // The HTTP surface.
@@ -40,10 +40,10 @@ export const errorCodes = [
   "loop_detected",
 ] as const;
 
-/** One of them. */
+/** A code of the HTTP surface. */
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** Whether a code is one of ours; what a node says besides stays inside the mesh. */
+/** Whether clients may see a code; others stay inside the mesh. */
 export const isErrorCode = (code: string): code is ErrorCode => known.has(code);
 
 const known: ReadonlySet<string> = new Set(errorCodes);

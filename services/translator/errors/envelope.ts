@@ -2,15 +2,14 @@ import { internalMessage, type MeshError } from "../../../core/errors/mesh-error
 import { isErrorCode } from "./codes.ts";
 import { HttpError } from "./http-error.ts";
 
-/** A failure as HTTP sends it. */
+/** An error as an HTTP response. */
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** OpenAI's envelope as JSON text. */
   readonly body: string;
 }
 
-/** A failure before the answer has started: status, headers for retrying, envelope. */
+/** The response to an error that occurs before the answer has started. */
 export function toErrorAnswer(error: MeshError): ErrorAnswer {
   const { http, retry } = error.row;
   return {
@@ -18,13 +17,13 @@ export function toErrorAnswer(error: MeshError): ErrorAnswer {
     headers: {
       ...(error instanceof HttpError ? error.headers : {}),
       ...(waits.has(http) && retry === "after" ? retryAfter(error.retryAfterMs ?? defaultRetryMs) : {}),
-      ...(retry === "never" && isRetriedUnasked(http) ? { "x-should-retry": "false" } : {}),
+      ...(retry === "never" && isRetriedByDefault(http) ? { "x-should-retry": "false" } : {}),
     },
     body: toErrorBody(error),
   };
 }
 
-/** OpenAI's envelope; also what a stream says when it fails after its 200. */
+/** OpenAI's envelope as JSON text; also sent in streams that fail after status 200. */
 export function toErrorBody(error: MeshError): string {
   const { row, code } = error;
   return JSON.stringify({
@@ -40,12 +39,12 @@ export function toErrorBody(error: MeshError): string {
 const waits = new Set([429, 503]);
 
 /** Statuses that OpenAI's SDKs retry unless `x-should-retry` says otherwise. */
-const isRetriedUnasked = (status: number): boolean => status === 409 || status === 429 || status >= 500;
+const isRetriedByDefault = (status: number): boolean => status === 409 || status === 429 || status >= 500;
 
 const defaultRetryMs = 1000;
 const maxRetryMs = 30_000;
 
-/** `openai` 6 for Node sleeps for as long as the header says, so it never says more than half a minute. */
+/** Capped at half a minute: `openai` 6 for Node sleeps for as long as the header says. */
 function retryAfter(milliseconds: number): Record<string, string> {
   const bounded = Math.min(maxRetryMs, Math.max(1, Math.ceil(milliseconds)));
   return { "retry-after": String(Math.ceil(bounded / 1000)), "retry-after-ms": String(bounded) };

@@ -62,7 +62,7 @@ test("the failures that only HTTP knows have these statuses and codes", () => {
     ["content_type", 415, "unsupported_content_type"],
     ["content_encoding", 415, "unsupported_content_encoding"],
     ["headers_too_large", 431, null],
-    ["goes_round", 508, "loop_detected"],
+    ["loop_detected", 508, "loop_detected"],
     ["shutting_down", 503, null],
   ]);
 });

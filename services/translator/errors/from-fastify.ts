@@ -6,13 +6,13 @@ import {
   badRequest,
   badUrl,
   bodyTooLarge,
-  goesRound,
+  loopDetected,
   unknownUrl,
   urlTooLong,
   wrongContentType,
 } from "./http-faults.ts";
 
-/** Whatever a request failed with, Fastify's own errors included, as the error to send. */
+/** Converts anything thrown, Fastify's own errors included, to the error to send. */
 export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): MeshError {
   switch ((thrown as FastifyError | undefined)?.code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
@@ -26,14 +26,14 @@ export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitB
       return urlTooLong();
     case "FST_ERR_NOT_FOUND":
       return unknownUrl(request.method, pathOf(request));
-    // The body is shorter or longer than announced, or its connection broke.
+    // The body does not have the announced length, or its connection broke.
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
     case "ECONNRESET":
       return badRequest();
     default: {
       const error = toMeshError(thrown);
-      // Reported by a mesh behind a node.
-      return error.code === ringCode ? goesRound() : error;
+      // Reported by another mesh behind a node.
+      return error.code === ringCode ? loopDetected() : error;
     }
   }
 }

@@ -3,14 +3,14 @@ import { MeshError, type MeshErrorOptions } from "../../../core/errors/mesh-erro
 import { ringCode } from "../../../core/hops.ts";
 import type { ErrorCode } from "./codes.ts";
 
-/** How a failure looks that only HTTP knows: the row of a kind, with another status and code. */
+/** An error that only HTTP knows: a kind with its own status and code. */
 interface HttpForm {
   readonly kind: Kind;
   readonly http: number;
   readonly code: ErrorCode | null;
 }
 
-/** Every failure that the HTTP surface finds by itself, before a generation exists. */
+/** Every error that the HTTP surface finds by itself, before a generation exists. */
 export const httpFaults = {
   missing_key: { kind: "unauthenticated", http: 401, code: null },
   unknown_url: { kind: "invalid_request", http: 404, code: null },
@@ -22,17 +22,16 @@ export const httpFaults = {
   content_type: { kind: "invalid_request", http: 415, code: "unsupported_content_type" },
   content_encoding: { kind: "invalid_request", http: 415, code: "unsupported_content_encoding" },
   headers_too_large: { kind: "invalid_request", http: 431, code: null },
-  goes_round: { kind: "invalid_request", http: 508, code: ringCode },
+  loop_detected: { kind: "invalid_request", http: 508, code: ringCode },
   shutting_down: { kind: "no_nodes", http: 503, code: null },
 } as const satisfies Record<string, HttpForm>;
 
-/** The name of one. */
+/** A key of `httpFaults`. */
 export type HttpFault = keyof typeof httpFaults;
 
 /** A MeshError whose status and code are HTTP's own; on any other surface it is its kind. */
 export class HttpError extends MeshError {
   readonly #row: KindRow;
-  /** Response headers that belong to it. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(

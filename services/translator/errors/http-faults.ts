@@ -3,9 +3,9 @@ import { ringMessage } from "../../../core/hops.ts";
 import { shuttingDown as sentence } from "../../../core/lifecycle/lifecycle.ts";
 import { HttpError } from "./http-error.ts";
 
-// What is wrong with a request as HTTP, in OpenAI's words where it has words for it.
+// Errors of the HTTP request itself, in OpenAI's words where it has any.
 
-/** No bearer key came. */
+/** The request has no bearer key. */
 export const missingKey = () =>
   new HttpError(
     "missing_key",
@@ -13,25 +13,25 @@ export const missingKey = () =>
     { headers: challenge },
   );
 
-/** A key that is not known; it is shown masked. */
+/** The key is unknown; the message shows it masked. */
 export const wrongKey = (key: string) =>
   new MeshError(
     "unauthenticated",
     `Incorrect API key provided: ${maskKey(key)}. Check it for missing characters, or ask whoever runs this service for one.`,
   );
 
-/** The key is right, the `X-User-Id` beside it is somebody else's. */
+/** `X-User-Id` names another user than the key's. */
 export const wrongUser = () =>
   new MeshError(
     "unauthenticated",
     "The X-User-Id header does not belong to this API key. Send the key's own user id, or leave the header out.",
   );
 
-/** Nothing is at this address. */
+/** No route has this path. */
 export const unknownUrl = (method: string, path: string) =>
   new HttpError("unknown_url", `Invalid URL (${method} ${path})`);
 
-/** Something is at this address, for other methods. */
+/** The route does not take this method. */
 export const wrongMethod = (method: string, path: string, allowed: string) =>
   new HttpError(
     "wrong_method",
@@ -46,7 +46,7 @@ export const bodyTooLarge = (limitBytes: number) =>
     `The request body is too large: at most ${limitBytes} bytes (${Math.floor(limitBytes / 1024 / 1024)} MiB) are accepted.`,
   );
 
-/** The body is not said to be JSON. */
+/** The content type is missing or not JSON. */
 export const wrongContentType = (type: string | undefined) =>
   new HttpError(
     "content_type",
@@ -66,7 +66,7 @@ export const wrongContentEncoding = (encoding: string) =>
 export const badJson = (hint: string) =>
   new MeshError("invalid_request", `We could not parse the JSON body of your request. (HINT: ${hint})`);
 
-/** The path, or a part of it, is longer than any that means something here. */
+/** The path, or a segment of it, is too long. */
 export const urlTooLong = () => new HttpError("url_too_long", "The URL is too long.");
 
 /** The path holds a broken percent-encoding. */
@@ -81,13 +81,13 @@ export const requestTimeout = () =>
 export const headersTooLarge = () =>
   new HttpError("headers_too_large", "The request's headers are too large.");
 
-/** What arrived is not HTTP/1.1, or breaks off. */
+/** The request is not HTTP/1.1, or is cut off. */
 export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
 
-/** The request goes round between meshes that serve each other's models. */
-export const goesRound = () => new HttpError("goes_round", ringMessage);
+/** The request loops between meshes that serve each other's models. */
+export const loopDetected = () => new HttpError("loop_detected", ringMessage);
 
-/** The service ends before the answer does. */
+/** The service shuts down before the answer has ended. */
 export const shuttingDown = () =>
   new HttpError("shutting_down", `${sentence} Send the request again.`, {
     retryAfterMs: 1000,
@@ -95,7 +95,6 @@ export const shuttingDown = () =>
 
 const challenge = { "www-authenticate": "Bearer" };
 
-/** Enough to recognise one's own key, too little to use it. */
 function maskKey(key: string): string {
   return key.length < 12 ? "***" : `${key.slice(0, 5)}***${key.slice(-4)}`;
 }

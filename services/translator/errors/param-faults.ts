@@ -2,13 +2,13 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { ToImageFault } from "../images/image-problem.ts";
 import type { ErrorCode } from "./codes.ts";
 
-// What is wrong with a parameter, in OpenAI's words. `param` is its path: `messages[0].role`.
+// Errors of parameters, in OpenAI's words. `param` is a path such as `messages[0].role`.
 
-/** A parameter that must be there is not. */
+/** A required parameter is missing. */
 export const missing = (param: string) =>
   fault("missing_required_parameter", param, `Missing required parameter: '${param}'.`);
 
-/** A value of another type; `expected` is a noun phrase such as `a decimal`. */
+/** A value has the wrong type; `expected` is a noun phrase such as `a decimal`. */
 export const wrongType = (param: string, expected: string, value: unknown) =>
   fault(
     "invalid_type",
@@ -16,7 +16,7 @@ export const wrongType = (param: string, expected: string, value: unknown) =>
     `Invalid type for '${param}': expected ${expected}, but got ${describeType(value)} instead.`,
   );
 
-/** A word that is none of those supported. */
+/** A value is none of the supported words. */
 export const unknownValue = (param: string, value: string, supported: readonly string[]) =>
   fault(
     "invalid_value",
@@ -24,37 +24,37 @@ export const unknownValue = (param: string, value: string, supported: readonly s
     `Invalid value: '${shorten(value)}'. Supported values are: ${list(supported.map(quote), "and")}.`,
   );
 
-/** A value that is wrong in a way of its own; `message` is the whole sentence. */
+/** A value is invalid; `message` is the whole sentence. */
 export const wrongValue = (param: string, message: string) => fault("invalid_value", param, message);
 
 /** OpenAI distinguishes integers from decimals by the parameter's type, not by the value. */
 export type NumberNoun = "integer" | "decimal";
 
-/** A number below its bound, which is written as `>= 0`. */
+/** A number is below its bound, written as `>= 0`. */
 export const belowMinimum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
   outOfBounds(`${noun}_below_min_value`, param, `${noun} below minimum value`, `a value ${bound}`, value);
 
-/** A number above its bound, which is written as `<= 2`. */
+/** A number is above its bound, written as `<= 2`. */
 export const aboveMaximum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
   outOfBounds(`${noun}_above_max_value`, param, `${noun} above maximum value`, `a value ${bound}`, value);
 
-/** An array without elements. */
+/** An array is empty. */
 export const emptyArray = (param: string) =>
   outOfBounds("empty_array", param, "empty array", "an array with minimum length 1", "an empty array");
 
-/** An array with too many elements. */
+/** An array is too long. */
 export const arrayTooLong = (param: string, limit: number, length: number) =>
   tooLong("array_above_max_length", param, "array", limit, length);
 
-/** A text without characters. */
+/** A string is empty. */
 export const emptyString = (param: string) =>
   outOfBounds("empty_string", param, "empty string", "a string with minimum length 1", "an empty string");
 
-/** A text with too many characters. */
+/** A string is too long. */
 export const stringTooLong = (param: string, limit: number, length: number) =>
   tooLong("string_above_max_length", param, "string", limit, length);
 
-/** An object with too many keys. */
+/** An object has too many keys. */
 export const tooManyProperties = (param: string, limit: number, count: number) =>
   outOfBounds(
     "object_above_max_properties",
@@ -64,14 +64,14 @@ export const tooManyProperties = (param: string, limit: number, count: number) =
     `an object with ${count} properties`,
   );
 
-/** A text that does not have the form it must have. */
+/** A string does not match its pattern. */
 export const wrongPattern = (param: string, pattern: string) =>
   wrongValue(
     param,
     `Invalid '${param}': string does not match pattern. Expected a string that matches the pattern '${pattern}'.`,
   );
 
-/** A key that means nothing here, and the one that is likely meant. */
+/** An unknown parameter, and the one that was probably meant. */
 export const unknownParameter = (param: string, suggestion: string | undefined) =>
   fault(
     "unknown_parameter",
@@ -79,7 +79,7 @@ export const unknownParameter = (param: string, suggestion: string | undefined) 
     `Unknown parameter: '${param}'.${suggestion === undefined ? "" : ` Did you mean '${suggestion}'?`}`,
   );
 
-/** A parameter that is not supported here. */
+/** A parameter is not supported. */
 export const unsupportedParameter = (param: string) =>
   fault(
     "unsupported_parameter",
@@ -87,7 +87,7 @@ export const unsupportedParameter = (param: string) =>
     `Unsupported parameter: '${param}' is not supported with this model.`,
   );
 
-/** A value that is not supported here, of a parameter that has others. */
+/** A value is not supported; others of the same parameter are. */
 export const unsupportedValue = (param: string, value: string, supported: string) =>
   fault(
     "unsupported_value",
@@ -95,11 +95,11 @@ export const unsupportedValue = (param: string, value: string, supported: string
     `Unsupported value: '${param}' does not support '${value}' with this model. Only ${supported} is supported.`,
   );
 
-/** A function's parameters that are no schema; `problem` completes the sentence. */
+/** The parameters of a function are not a valid schema; `problem` completes the sentence. */
 export const wrongFunctionSchema = (param: string, name: string, problem: string) =>
   fault("invalid_function_parameters", param, `Invalid schema for function '${name}': ${problem}`);
 
-/** An image that cannot be had, or that is of a kind that models do not take. */
+/** An image cannot be loaded, or has an unsupported format. */
 export const wrongImage =
   (param: string): ToImageFault =>
   ({ code, message }) =>
@@ -118,13 +118,13 @@ export const modelNotFound = (model: string) =>
     `The model \`${shorten(model)}\` does not exist or you do not have access to it.`,
   );
 
-/** A failure of a generation as its caller sees it: for a model that is not served, OpenAI's sentence. */
+/** Reports a model that is not served in OpenAI's words; returns other errors unchanged. */
 export const namingModel =
   (model: string) =>
   (error: MeshError): MeshError =>
     error.kind === "model_not_found" ? modelNotFound(model) : error;
 
-/** A fault of meaning between parameters, to which OpenAI gives no code. */
+/** Parameters contradict each other; OpenAI gives no code for that. */
 export const wrongMeaning = (param: string, message: string) =>
   new MeshError("invalid_request", message, { param });
 
@@ -140,7 +140,7 @@ const outOfBounds = (code: ErrorCode, param: string, what: string, expected: str
 const fault = (code: ErrorCode, param: string, message: string) =>
   new MeshError("invalid_request", message, { code, param });
 
-/** A JSON value's type as OpenAI's messages say it. */
+/** The type of a JSON value, as OpenAI's messages name it. */
 export function describeType(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
@@ -160,8 +160,7 @@ export function list(words: readonly string[], conjunction: "and" | "or"): strin
   return `${words.slice(0, -1).join(", ")}, ${conjunction} ${words.at(-1)}`;
 }
 
-/** A word in the quotes of OpenAI's messages. */
 export const quote = (word: string): string => `'${word}'`;
 
-/** What the caller sent goes back to it, but not by the megabyte. */
+/** Echoed values are cut: they may be megabytes long. */
 const shorten = (value: string): string => (value.length > 100 ? `${value.slice(0, 100)}…` : value);

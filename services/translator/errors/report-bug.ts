@@ -1,7 +1,7 @@
 import { toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 
-/** Logs what the caller does not see: an error that was not thrown on purpose. Others are not logged here. */
+/** Logs an error whose details are hidden from the caller: one that was not thrown on purpose. */
 export function reportBug(log: Log, thrown: unknown, requestId: string): void {
   const error = toMeshError(thrown);
   if (error.kind === "internal")

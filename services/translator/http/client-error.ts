@@ -5,8 +5,8 @@ import { badRequest, headersTooLarge, requestTimeout } from "../errors/http-faul
 import { newId } from "./request-id.ts";
 
 /**
- * Answers what never became a request, because it is not HTTP, is too large or came too slowly: the connection
- * gets the same envelope as everything else and ends.
+ * Answers data that is not a complete request (not HTTP, too large, too slow) with the usual envelope, and closes the
+ * connection.
  */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code !== "ECONNRESET" && socket.writable && !isAnswering(socket)) {
@@ -29,7 +29,7 @@ function toFault(code: string | undefined) {
   return badRequest();
 }
 
-/** Whether a response is on its way; Node keeps it there, and its own handler looks there too. */
+/** Whether a response has started; Node's own handler looks in the same field. */
 function isAnswering(socket: Socket): boolean {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage?.headersSent === true;
 }

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
-/** What a page may read of an answer, beyond what browsers always allow. */
+/** Response headers that pages may read, beyond those that browsers always allow. */
 const exposed = [
   "x-request-id",
   "request-id",
@@ -14,24 +14,21 @@ const exposed = [
   "grpc-status-details-bin",
 ].join(", ");
 
-/** On every answer to a page. Any origin may ask: what counts is the key, and browsers send none by themselves. */
+/** Any origin is allowed: access depends on the key, which browsers never send by themselves. */
 const answerHeaders = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers": exposed,
 };
 
-/** How long a browser may remember the answer to a preflight, in seconds; Chromium's own limit. */
+/** How long browsers may cache a preflight, in seconds; Chromium's limit. */
 const maxAgeSeconds = 7200;
 
-/** Adds what a browser needs to let its page read the answer. */
+/** Lets the page that sent the request read the answer. */
 export function allowOrigin(request: FastifyRequest, reply: FastifyReply): void {
   if (request.headers.origin !== undefined) reply.headers(answerHeaders);
 }
 
-/**
- * Answers a preflight: whatever headers the page wants to send it may, for SDKs send more than a dozen of their
- * own and invent new ones.
- */
+/** Answers a preflight. All request headers are allowed: SDKs send more than a dozen of their own. */
 export function answerPreflight(request: FastifyRequest, reply: FastifyReply): void {
   const wanted = request.headers["access-control-request-headers"];
   void reply

@@ -69,7 +69,7 @@ describe.each(surfaces)("at $url", ({ url, payload, answer = answerOf("ok") }) =
     expect(response.json().error.message).toBe(ringMessage);
   });
 
-  test("one that went round behind a node is told so, and not to come again", async () => {
+  test("one that looped behind a node fails with that reason, and must not be retried", async () => {
     const failure = new MeshError("engine_failed", ringMessage, { code: ringCode });
     const app = createTestApp({ generate: answering([startedEvent()], failure) });
     const response = await app.inject({ method: "POST", url, headers: headersOf("0"), payload });

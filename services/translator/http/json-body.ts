@@ -9,8 +9,8 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export const depthLimit = 64;
 
 /**
- * Reads a body. Throws when it is not UTF-8, nests too deep, is not JSON, or is not an object. Of equal keys the
- * last one counts, as `JSON.parse` has it; whatever is checked later is this very value.
+ * Parses a body. Throws unless it is UTF-8 and one JSON object within the depth limit. The last of equal keys counts,
+ * as in `JSON.parse`; every later check sees this same value.
  */
 export function parseJsonBody(bytes: Uint8Array): JsonObject {
   if (nestsDeeperThan(bytes, depthLimit))
@@ -35,7 +35,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // Only the position of the parser's own message is passed on: the rest quotes the prompt.
+    // Only the position: the rest of the parser's message quotes the prompt.
     const position = /\(line \d+ column \d+\)/.exec((error as Error).message)?.[0] ?? "";
     throw badJson(
       `This likely means you aren't using your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid JSON ${position}`.trimEnd() +

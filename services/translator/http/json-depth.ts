@@ -1,14 +1,14 @@
 const quote = 0x22;
 const backslash = 0x5c;
-/** `[` and `{` differ in this bit alone, and so do `]` and `}`. */
+/** `[` differs from `{` in this bit alone, and `]` from `}`. */
 const curly = 0x20;
 const opening = 0x7b;
 const closing = 0x7d;
 
 /**
- * Whether JSON text nests arrays and objects deeper than `limit`. Looked at before it is parsed, because ten
- * megabytes of brackets keep `JSON.parse` busy for seconds. About 2 ns a byte; long strings, such as images,
- * are skipped over. Says nothing about whether the text is JSON at all.
+ * Whether JSON text nests arrays and objects deeper than `limit`. Checked before parsing: ten megabytes of brackets
+ * keep `JSON.parse` busy for seconds. About 2 ns a byte; long strings, such as images, are skipped natively. Does not
+ * validate the text.
  */
 export function nestsDeeperThan(json: Uint8Array, limit: number): boolean {
   let depth = 0;
@@ -22,12 +22,12 @@ export function nestsDeeperThan(json: Uint8Array, limit: number): boolean {
   return false;
 }
 
-/** Bytes that are looked at one by one before native code is asked, which is slow to start. */
+/** Bytes to scan in JavaScript before a native search, which is slow to start. */
 const shortRun = 32;
-/** The same where quotes come in quick succession. */
+/** The same after a search that stopped at an escaped quote. */
 const longRun = 1024;
 
-/** Where the string whose text begins at `start` ends: the index of its closing quote, or the end of the text. */
+/** The index of the closing quote of the string that starts at `start`, or the length of the text. */
 function endOfString(json: Uint8Array, start: number): number {
   let at = start;
   let run = shortRun;

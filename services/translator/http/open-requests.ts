@@ -1,24 +1,23 @@
 import type { IncomingMessage } from "node:http";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 
-/** A request whose answer is being made. */
+/** A request that is being answered. */
 export interface OpenRequest {
-  /** Aborts when the client is gone, when the server gives the request up, or by `abort`. */
+  /** Aborts when the client disconnects, on shutdown, or by `abort`. */
   readonly signal: AbortSignal;
-  /** Whether anybody is left to read the answer. */
   readonly clientGone: boolean;
   abort(reason: MeshError): void;
-  /** Call it always, in `finally`. */
+  /** Must always be called, in `finally`. */
   end(): void;
 }
 
-/** The requests of a server whose answers are being made. */
+/** The requests that a server is answering. */
 export class OpenRequests {
   readonly #open = new Set<OpenRequest>();
 
   /**
-   * Begins to watch a request's connection. The connection and not the response, because a response that waits
-   * behind another one on its connection never hears of its end.
+   * Watches a request's connection. Not its response: a response that waits behind another one on its connection
+   * emits no `close`.
    */
   begin({ socket }: IncomingMessage): OpenRequest {
     const controller = new AbortController();
@@ -41,12 +40,10 @@ export class OpenRequests {
     return request;
   }
 
-  /** How many there are. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** Gives all of them up. */
   abortAll(reason: MeshError): void {
     for (const request of this.#open) request.abort(reason);
   }

@@ -4,24 +4,24 @@ import type { Principal } from "../auth/principal.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** When its head had arrived, in milliseconds on the clock. */
+    /** When its headers arrived, in milliseconds on the clock. */
     receivedAt: number;
-    /** Who sends it; only where a key is asked for. */
+    /** Set only on routes that require a key. */
     principal: Principal;
   }
 }
 
-/** Gives every request its fields. */
+/** Declares the fields above on every request. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("receivedAt", 0);
   app.decorateRequest("principal", null as unknown as Principal);
 }
 
-/** What `openai-processing-ms` says: from the head of the request to that of the response. */
+/** The value of `openai-processing-ms`: from the request's headers to the response's. */
 export const processingMs = (request: FastifyRequest, clock: Clock): number =>
   Math.max(0, Math.round(clock.now() - request.receivedAt));
 
-/** The address without its query, which may hold secrets. */
+/** The URL without its query, which may hold secrets. */
 export function pathOf(request: FastifyRequest): string {
   const { url } = request.raw;
   return (url ?? "/").split("?", 1)[0]!;

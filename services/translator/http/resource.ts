@@ -3,10 +3,10 @@ import { wrongContentEncoding, wrongMethod } from "../errors/http-faults.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { pathOf } from "./request-context.ts";
 
-/** The prefixes under which the API is served, all alike. */
+/** The prefixes that the API is served under. */
 export const apiMounts: readonly string[] = ["/v1", "/api/v1"];
 
-/** Registers the same routes below each prefix, each time in a scope of their own with its own hooks and error handler. */
+/** Registers the same routes under each prefix, each time in a scope with its own hooks and error handler. */
 export function registerAtMounts(
   app: FastifyInstance,
   registerRoutes: (scope: FastifyInstance) => void,
@@ -21,7 +21,7 @@ export function registerAtMounts(
     );
 }
 
-/** Lets the routes of a scope take JSON, and bodies of no other type. */
+/** Accepts JSON bodies, and no others, in a scope. */
 export function takeJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
@@ -29,15 +29,15 @@ export function takeJson(scope: FastifyInstance): void {
   );
 }
 
-/** Those that some address has. */
+/** The methods that a resource may have. */
 export const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 /** Answers a request. */
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
 /**
- * Serves one address with a handler for each of its methods; any other method is refused with a word on which there
- * are. `hasHead`: whether HEAD is answered where GET is.
+ * Serves one path with a handler for each method; other methods are rejected with the list of those allowed.
+ * `hasHead`: whether HEAD is answered where GET is.
  */
 export function addResource(
   scope: FastifyInstance,
@@ -65,7 +65,7 @@ export function addResource(
   });
 }
 
-/** Clients do not compress prompts, and a small body that unfolds to gigabytes is an attack. */
+/** Decompression is refused: a small body may expand to gigabytes, and clients do not compress prompts. */
 async function refuseEncoding({ headers }: FastifyRequest): Promise<void> {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") throw wrongContentEncoding(encoding);

@@ -2,44 +2,43 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Clock } from "../../../core/clock.ts";
 
-/** Text that is written without waiting for the end of the turn, in UTF-16 units. */
+/** Pending text above this is written at once, in UTF-16 units. */
 const flushNowUnits = 64 * 1024;
 
-/** What a stream needs from those that it is one of. */
+/** How a stream works with the server's other streams. */
 export interface SseStreamOptions {
   readonly clock: Clock;
   /** Calls `flush` once, at the end of this turn of the event loop. */
   readonly flushSoon: (stream: SseStream) => void;
-  /** Called when the stream has ended or its client is gone. */
+  /** Called when the stream ends or its client disconnects. */
   readonly onEnd: (stream: SseStream) => void;
-  /** A client that takes nothing for so long is cut, in milliseconds. */
+  /** A client that reads nothing for this long is disconnected, in milliseconds. */
   readonly stallTimeoutMs: number;
 }
 
 /**
- * A response of server-sent events. Everything that is written in one turn of the event loop leaves in one write.
+ * A response of server-sent events. All text of one turn of the event loop is written at once.
  *
- * Past the first write, chunks go to the socket framed for HTTP/1.1 by hand: Node's own `response.write` makes
- * three buffers and a callback of each, which costs 6 µs a chunk instead of 2 (Node 24).
+ * After the first write, chunks go to the socket with hand-made HTTP/1.1 framing: Node's `response.write` makes three
+ * buffers and a callback of each, which costs 6 µs a chunk instead of 2 (Node 24).
  */
 export class SseStream {
   #pending = "";
-  /** Whether all that is pending is known to be ASCII. */
+  /** Whether the pending text is known to be ASCII. */
   #isAscii = true;
-  /** Where chunks go directly; undefined while they must go by way of the response. */
+  /** The socket that chunks are written to; undefined while they must go through the response. */
   #socket: Socket | undefined;
   #ended = false;
-  /** The last write filled the socket's buffer; by now the client may have caught up. */
+  /** The last write filled the socket's buffer; the client may have caught up since. */
   #full = false;
-  /** When something last left, on the clock. */
   #lastWriteAt: number;
   readonly #options: SseStreamOptions;
   readonly #response: ServerResponse;
   #whenDrained: Promise<void> | undefined;
-  /** Ends the wait for the client, while there is one. */
+  /** Resolves `#whenDrained`. */
   #release: (() => void) | undefined;
 
-  /** Sets status 200 and the headers; they leave together with the first text. */
+  /** Sets status 200 and the headers, which are sent with the first text. */
   constructor(response: ServerResponse, headers: OutgoingHttpHeaders, options: SseStreamOptions) {
     this.#response = response;
     this.#options = options;
@@ -53,14 +52,14 @@ export class SseStream {
     response.once("close", this.#onClose);
   }
 
-  /** When something last left, in milliseconds on the clock. */
+  /** When text was last written, in milliseconds on the clock. */
   get lastWriteAt(): number {
     return this.#lastWriteAt;
   }
 
   /**
-   * Adds whole events. After the end, or when the client is gone, nothing happens. Who knows that they are ASCII
-   * says so: to count the bytes of a text costs a tenth of all that a token costs here.
+   * Adds whole events; ignored after the end. `isAscii` spares counting the bytes, a tenth of what a token costs
+   * here.
    */
   write(text: string, isAscii = false): void {
     if (this.#ended || text === "") return;
@@ -70,7 +69,7 @@ export class SseStream {
     if (this.#pending.length > flushNowUnits) this.flush(this.#options.clock.now());
   }
 
-  /** Writes what has been added; `now` is the time on the clock. */
+  /** Writes the pending text; `now` is the time on the clock. */
   flush(now: number): void {
     if (this.#pending === "") return;
     const text = this.#pending;
@@ -78,7 +77,7 @@ export class SseStream {
     this.#lastWriteAt = now;
     const byteLength = this.#isAscii ? text.length : Buffer.byteLength(text);
     this.#isAscii = true;
-    // Pure ASCII is the rule, and the cheaper way to the socket.
+    // Most text is ASCII, and latin1 is the cheaper encoding.
     const encoding = byteLength === text.length ? "latin1" : "utf8";
     const taken =
       this.#socket === undefined
@@ -87,11 +86,11 @@ export class SseStream {
     if (!taken) this.#full = true;
   }
 
-  /** Resolves when the client has taken enough, or is gone; undefined when there is no need to wait. */
+  /** Resolves when the client has caught up or disconnected; undefined when there is no need to wait. */
   drained(): Promise<void> | undefined {
     if (!this.#full) return undefined;
     const source = this.#socket ?? this.#response;
-    // It has caught up since, and will not say so again.
+    // Already drained: no further event will come.
     if (!source.writableNeedDrain) {
       this.#full = false;
       return undefined;
@@ -119,7 +118,7 @@ export class SseStream {
     this.#isAscii = false;
     this.#ended = true;
     this.#options.onEnd(this);
-    // Corked, so that the last events and the end of the response leave together; `end` uncorks.
+    // Corked, so that the last events and the end of the response share a packet; `end` uncorks.
     this.#socket?.cork();
     this.flush(this.#options.clock.now());
     this.#response.end();
@@ -129,12 +128,12 @@ export class SseStream {
   }
 
   /**
-   * Writes by way of the response, which puts the head before the first chunk. Later chunks go to the socket, once
-   * the response is first in line on its connection and if HTTP/1.1 chunks frame the body.
+   * Writes through the response, which puts the headers first. Later chunks go to the socket, once the response is
+   * first in line on its connection, if the body is chunked.
    */
   #writeResponse(text: string, encoding: BufferEncoding): boolean {
     const response = this.#response;
-    // Written to after that, it would throw an error event that nothing catches.
+    // Writing to a destroyed response emits an error that nothing catches.
     if (response.destroyed) return true;
     const taken = response.write(text, encoding);
     if (response.chunkedEncoding && response.socket instanceof Socket) this.#socket = response.socket;
@@ -145,7 +144,7 @@ export class SseStream {
     const { clock, stallTimeoutMs } = this.#options;
     return clock.after(stallTimeoutMs, () => {
       this.#response.destroy();
-      // A response that waits behind another one on its connection has no `close` of its own.
+      // A response that waits behind another one on its connection emits no `close`.
       this.#onClose();
     });
   }

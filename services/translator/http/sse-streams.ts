@@ -2,14 +2,14 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Clock, Timer } from "../../../core/clock.ts";
 import { SseStream } from "./sse-stream.ts";
 
-/** A comment keeps proxies from cutting a stream that has been silent for so long, in milliseconds. */
+/** Silence after which a comment is sent, so that proxies keep the stream open, in milliseconds. */
 export const keepAliveMs = 15_000;
 
-/** Every SDK skips comments; events without data make some of them throw. */
+/** A comment: every SDK skips it, while some throw on events without data. */
 const keepAlive = ": keep-alive\n\n";
 
-/** How exactly silence is measured, in milliseconds. */
-const lookEveryMs = 1000;
+/** How often silence is checked, in milliseconds. */
+const checkEveryMs = 1000;
 
 /** The open streams of a server: flushed together at the end of each turn, kept alive by one timer. */
 export class SseStreams {
@@ -17,14 +17,14 @@ export class SseStreams {
   readonly #stallTimeoutMs: number;
   readonly #open = new Set<SseStream>();
   #written: SseStream[] = [];
-  #look: Timer | undefined;
+  #keepAliveTimer: Timer | undefined;
 
   constructor(clock: Clock, stallTimeoutMs: number) {
     this.#clock = clock;
     this.#stallTimeoutMs = stallTimeoutMs;
   }
 
-  /** Begins a stream on a response to which nothing has been written. */
+  /** Opens a stream on a response to which nothing has been written. */
   open(response: ServerResponse, headers: OutgoingHttpHeaders): SseStream {
     const stream = new SseStream(response, headers, {
       clock: this.#clock,
@@ -33,7 +33,7 @@ export class SseStreams {
       stallTimeoutMs: this.#stallTimeoutMs,
     });
     this.#open.add(stream);
-    this.#look ??= this.#clock.every(lookEveryMs, this.#keepAlive);
+    this.#keepAliveTimer ??= this.#clock.every(checkEveryMs, this.#keepAlive);
     return stream;
   }
 
@@ -57,7 +57,7 @@ export class SseStreams {
   readonly #onEnd = (stream: SseStream): void => {
     this.#open.delete(stream);
     if (this.#open.size > 0) return;
-    this.#look?.cancel();
-    this.#look = undefined;
+    this.#keepAliveTimer?.cancel();
+    this.#keepAliveTimer = undefined;
   };
 }

@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns/promises";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
@@ -6,34 +7,32 @@ import type { AddressPolicy } from "./global-address.ts";
 import { ImageProblem, wrongFormat } from "./image-problem.ts";
 import { bareHost, requestPinned } from "./pinned-request.ts";
 import { parseAddress } from "./remote-images.ts";
-import type { ResolveName } from "./resolve-name.ts";
 
-/** Who says where addresses lead, and which may be connected to. */
+/** How hosts are resolved, and which addresses may be connected to. */
 export interface Network {
   readonly resolveName: ResolveName;
   readonly isAllowed: AddressPolicy;
 }
 
-/** Takes the number of bytes that have come, piece by piece. Throws when they are too many. */
+/** Called with the size of each chunk. Throws when the total is too large. */
 export type CountBytes = (bytes: number) => void;
 
-/** An image's bytes, and what kind they are. */
+/** An image, its format taken from its bytes. */
 export interface FetchedImage {
   readonly data: Uint8Array;
   readonly mimeType: string;
 }
 
-/** How often an address may lead to another one. */
 export const maxRedirects = 3;
 /** The largest image. */
 export const imageBytesLimit = 10_000_000;
 
 /**
- * Fetches one image. Every host on the way is resolved once, refused when any of its addresses is not allowed, and
- * connected to at these addresses. Throws an `ImageProblem` when there is no image to be had.
+ * Fetches one image. Every host on the way is resolved once, rejected when any of its addresses is not allowed, and
+ * connected to at these addresses only. Throws an `ImageProblem`.
  *
- * That a host is not allowed, has no name or does not answer is one and the same to the caller, who would otherwise
- * learn what there is in the operator's own network. All other messages come from servers of the public internet.
+ * Hosts that are not allowed, do not resolve or do not answer get the same message: otherwise callers could map the
+ * operator's network. All other messages come from servers on the public internet.
  */
 export async function fetchImage(
   from: URL,
@@ -89,7 +88,7 @@ export async function fetchImage(
 
 const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
-/** Throws when what comes is no image, before any of it is read. */
+/** Throws unless the response is an image, before its body is read. */
 function checkHead(response: IncomingMessage): void {
   const { statusCode, headers } = response;
   if (statusCode !== 200)
@@ -132,3 +131,23 @@ const unreachable = () =>
 
 const tooLarge = () =>
   new ImageProblem(`the picture is larger than ${imageBytesLimit / 1_000_000} MB. Send a smaller one.`);
+
+/** Resolves a host name, IPv4 addresses first; empty when it does not resolve. */
+export type ResolveName = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
+
+/**
+ * Asks DNS servers only: `/etc/hosts` and names of the local network are not for callers. Not `dns.lookup`, which
+ * cannot be cancelled and blocks one of the four threads that read files.
+ */
+export const resolveName: ResolveName = async (name, signal) => {
+  signal.throwIfAborted();
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  const cancel = () => resolver.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+};

@@ -29,14 +29,14 @@ function inSilence() {
   return { clock, asked, fetchImages };
 }
 
-test("a picture whose turn comes late is no fault of the request when time is up", async () => {
+test("an image that was fetched late because of others is not the request's fault", async () => {
   const { clock, asked, fetchImages } = inSilence();
   const first = fetchImages(pictures(16), never).catch((error: unknown) => error);
   await clock.advance(1000);
   const second = fetchImages(pictures(1), never).catch((error: unknown) => error);
   expect(asked).toHaveLength(16);
   await clock.advance(fetchTimeoutMs - 1000);
-  // The first of its pictures that has failed.
+  // The first of its images that failed.
   expect(await first).toMatchObject({ kind: "invalid_request", param: "images[0]" });
   expect(asked).toHaveLength(17);
   await clock.advance(1000);
@@ -44,7 +44,7 @@ test("a picture whose turn comes late is no fault of the request when time is up
   expect(clock.pending).toBe(0);
 });
 
-test("a request without pictures to fetch waits for nothing", async () => {
+test("a request without images to fetch does not wait", async () => {
   const { clock, fetchImages } = inSilence();
   await fetchImages([], never);
   expect(clock.pending).toBe(0);

@@ -1,30 +1,28 @@
 import type { Clock } from "../../../core/clock.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
-import { fetchImage, type Network } from "./fetch-image.ts";
+import { fetchImage, type Network, resolveName } from "./fetch-image.ts";
 import { isGlobalAddress } from "./global-address.ts";
 import { ImageProblem } from "./image-problem.ts";
 import { Permits, tooBusy } from "./permits.ts";
 import type { RemoteImage } from "./remote-images.ts";
-import { resolveName } from "./resolve-name.ts";
 
 /**
- * Fills in the images of one request, fetching all of them at once. Throws the fault of the first that fails, which
- * ends the others, or the signal's reason when it aborts.
+ * Fetches the images of one request concurrently. Throws the first fault, which cancels the others, or the signal's
+ * reason.
  */
 export type FetchImages = (images: readonly RemoteImage[], signal: AbortSignal) => Promise<void>;
 
-/** How long all images of a request together may take, in milliseconds. */
+/** Time limit for all images of a request together, in milliseconds. */
 export const fetchTimeoutMs = 5000;
-/** How large they may be together, in bytes: about what a body of the default size can carry itself. */
+/** Size limit for all images of a request, in bytes: about what a body of the default size can carry. */
 export const requestBytesLimit = 20_000_000;
-/** How many images are fetched at a time for all callers: each takes up to 10 MB of memory. */
+/** Concurrent fetches for all callers: each takes up to 10 MB of memory. */
 const maxAtOnce = 16;
 const maxWaiting = 256;
 
-/** The public internet. */
 const internet: Network = { resolveName, isAllowed: isGlobalAddress };
 
-/** Makes what fetches images for all requests of a translator. A network other than the internet guards itself. */
+/** Creates the image fetcher of a translator, for the public internet by default. */
 export function createImageFetcher(clock: Clock, network: Network = internet): FetchImages {
   const permits = new Permits(maxAtOnce, maxWaiting);
   return async (images, signal) => {
@@ -35,17 +33,17 @@ export function createImageFetcher(clock: Clock, network: Network = internet): F
     try {
       await Promise.all(
         images.map(async ({ url, image, toFault }) => {
-          let begunAt = Number.POSITIVE_INFINITY;
+          let startedAt = Number.POSITIVE_INFINITY;
           const work = () => {
-            begunAt = clock.now();
+            startedAt = clock.now();
             return fetchImage(url, network, countBytes, controller.signal);
           };
           try {
             Object.assign(image, await permits.run(controller.signal, work));
           } catch (thrown) {
             if (!(thrown instanceof ImageProblem)) throw thrown;
-            // Not to blame for the time that has passed when most of it went by before its turn.
-            const isLate = controller.signal.aborted && clock.now() - begunAt < fetchTimeoutMs / 2;
+            // Most of the time limit passed while it waited for a permit.
+            const isLate = controller.signal.aborted && clock.now() - startedAt < fetchTimeoutMs / 2;
             throw isLate ? tooBusy() : toFault(thrown);
           }
         }),
@@ -53,7 +51,7 @@ export function createImageFetcher(clock: Clock, network: Network = internet): F
     } finally {
       timer.cancel();
       controller.unlink();
-      // The others, when one has failed.
+      // Cancels the others when one has failed.
       controller.abort(new Error("The request has failed."));
     }
   };

@@ -1,6 +1,6 @@
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 
-/** Why an image cannot be had. `message` is half a sentence; each surface makes its own fault of it. */
+/** Why an image cannot be loaded. `message` is half a sentence; each surface turns it into its own fault. */
 export class ImageProblem extends Error {
   override readonly name = "ImageProblem";
   readonly code: "invalid_image_url" | "invalid_image_format";
@@ -11,14 +11,14 @@ export class ImageProblem extends Error {
   }
 }
 
-/** The bytes are of no kind of image that models take. */
+/** The image has an unsupported format. */
 export const wrongFormat = () =>
   new ImageProblem("the image has none of the formats png, jpeg, gif and webp.", "invalid_image_format");
 
-/** Says what is wrong with an image in the words of a surface, naming the parameter that the image came in. */
+/** Converts a problem to a fault of a surface that names the image's parameter. */
 export type ToImageFault = (problem: ImageProblem) => MeshError;
 
-/** Runs `read`; a problem that it finds is thrown as the fault that it is on this surface. */
+/** Runs `read` and throws problems as faults of the surface. */
 export function orImageFault<T>(toFault: ToImageFault, read: () => T): T {
   try {
     return read();

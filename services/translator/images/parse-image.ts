@@ -5,8 +5,8 @@ import { ImageProblem, orImageFault, type ToImageFault, wrongFormat } from "./im
 import type { RemoteImages } from "./remote-images.ts";
 
 /**
- * An image from a request: from its data URL, or, where the operator has images fetched, from its address. Such a
- * image is empty yet, and one of `remote`; without `remote` addresses are refused. Throws a fault of `toFault`.
+ * Reads an image from a data URL, or, when `remote` is given, adds an empty one to it that is fetched later. Throws a
+ * fault of `toFault`.
  */
 export function parseImage(
   url: string,
@@ -30,7 +30,7 @@ export function parseImage(
 
 const example = "'data:image/png;base64,…'";
 
-/** The bytes, and what kind of image they are: labels are often wrong. */
+/** Reads the format from the bytes: labels are often wrong. */
 function readDataUrl(url: string): { data: Uint8Array; mimeType: string } {
   const comma = url.indexOf(",");
   const label = comma < 0 ? "" : url.slice("data:".length, comma).toLowerCase();
@@ -42,7 +42,9 @@ function readDataUrl(url: string): { data: Uint8Array; mimeType: string } {
   return { data, mimeType };
 }
 
-/** The bytes, or undefined. `Buffer.from` skips what is not base64, so the count shows whether all of it was. */
+/**
+ * Undefined for invalid base64. `Buffer.from` skips invalid characters, so the length shows whether there were any.
+ */
 function decodeBase64(text: string): Uint8Array | undefined {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const digits = text.length - padding;

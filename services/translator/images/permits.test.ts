@@ -15,7 +15,7 @@ function held(permits: Permits, signal = never) {
   return { state, done, end: gate.resolve, fail: gate.reject };
 }
 
-test("so many work at a time, and the one who has waited longest is next", async () => {
+test("the limit may run at a time, and the longest waiting is next", async () => {
   const permits = new Permits(2, 10);
   const works = [held(permits), held(permits), held(permits), held(permits)];
   await turn();
@@ -29,7 +29,7 @@ test("so many work at a time, and the one who has waited longest is next", async
   expect(works[3]!.state.begun).toBe(true);
 });
 
-test("who gives up while waiting takes nobody's turn", async () => {
+test("a waiter that gives up takes no turn", async () => {
   const permits = new Permits(1, 10);
   const first = held(permits);
   const controller = new AbortController();
@@ -42,7 +42,7 @@ test("who gives up while waiting takes nobody's turn", async () => {
   expect([leaver.state.begun, last.state.begun]).toEqual([false, true]);
 });
 
-test("too many who wait are told to come back", async () => {
+test("waiters above the limit are told to retry", async () => {
   const permits = new Permits(1, 1);
   const works = [held(permits), held(permits)];
   await expect(held(permits).done).rejects.toMatchObject({ kind: "saturated", retryAfterMs: 1000 });

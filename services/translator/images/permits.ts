@@ -1,12 +1,12 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 
-/** Others have taken all there is. */
+/** Too many requests already wait for a permit. */
 export const tooBusy = () =>
   new MeshError("saturated", "Too many pictures are being fetched just now. Send the request again.", {
     retryAfterMs: 1000,
   });
 
-/** Limits how many work at a time; others wait their turn, up to a limit of their own. */
+/** Limits concurrency, and how many may wait. */
 export class Permits {
   readonly #maxWaiting: number;
   readonly #waiting = new Set<() => void>();
@@ -17,17 +17,17 @@ export class Permits {
     this.#maxWaiting = maxWaiting;
   }
 
-  /** Runs `work` when it is its turn. Throws `saturated` when too many wait, or the signal's reason when it aborts. */
+  /** Runs `work` once a permit is free. Throws `saturated` when too many wait, or the signal's reason. */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#take(signal);
+    await this.#acquire(signal);
     try {
       return await work();
     } finally {
-      this.#give();
+      this.#release();
     }
   }
 
-  async #take(signal: AbortSignal): Promise<void> {
+  async #acquire(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#free > 0) {
       this.#free--;
@@ -48,8 +48,8 @@ export class Permits {
     });
   }
 
-  /** Straight to the one who has waited longest. */
-  #give(): void {
+  /** Passes the permit to the longest waiting. */
+  #release(): void {
     const [next] = this.#waiting;
     if (next === undefined) {
       this.#free++;

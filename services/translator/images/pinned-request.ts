@@ -4,9 +4,9 @@ import { isIP, type LookupFunction } from "node:net";
 import { imageMimeTypes } from "./formats.ts";
 
 /**
- * Asks `url` with GET, at one of these addresses only: the name is not looked up again. The host header,
- * the name in the TLS handshake and the name that the certificate must have are the URL's. Nothing of this process
- * goes along: no cookies, no credentials, no proxy of the environment. Rejects when no answer begins.
+ * Sends GET to `url` at one of these addresses, without resolving the name again. The host header, the TLS server
+ * name and the certificate's name are the URL's. Sends no cookies or credentials and uses no proxy. Rejects when no
+ * response arrives.
  */
 export function requestPinned(
   url: URL,
@@ -24,9 +24,9 @@ export function requestPinned(
       "user-agent": "cxmpute-mesh",
     },
     lookup: pinTo(addresses),
-    // A connection of its own, by an agent that knows of no proxy.
+    // A connection of its own, without the environment's proxy.
     agent: false,
-    // Whatever the environment says about it.
+    // Regardless of the environment.
     rejectUnauthorized: true,
     servername: isIP(host) === 0 ? host : "",
     maxHeaderSize: 16 * 1024,
@@ -36,16 +36,16 @@ export function requestPinned(
     const request = url.protocol === "https:" ? https.request(options) : http.request(options);
     request.once("response", resolve);
     request.on("error", reject);
-    // Also where no error says so, as when the server switches to another protocol.
+    // Covers ends without an error, such as a protocol switch.
     request.once("close", () => reject(new Error("The connection ended.")));
     request.end();
   });
 }
 
-/** The host as addresses are written elsewhere: IPv6 without its brackets. */
+/** The host without the brackets of IPv6. */
 export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
 
-/** Answers with what is known already; not asked for a host that is an address itself. */
+/** Resolves to the known addresses; not called for IP addresses. */
 const pinTo =
   (addresses: readonly string[]): LookupFunction =>
   (_host, { all }, callback) => {

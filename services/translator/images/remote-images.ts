@@ -1,24 +1,23 @@
 import type { Image } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { ImageProblem, type ToImageFault } from "./image-problem.ts";
 
-/** An image that a request names by its address. */
+/** An image that a request names by URL. */
 export interface RemoteImage {
   readonly url: URL;
-  /** What the generation has of it; still empty. */
+  /** Part of the generation; empty until fetched. */
   readonly image: Image;
   readonly toFault: ToImageFault;
 }
 
-/** The most images that are fetched for one request. */
 export const maxRemoteImages = 16;
-/** In UTF-16 units. Longer addresses than any server takes. */
+/** In UTF-16 units; no server takes longer URLs. */
 export const maxUrlLength = 8192;
 
 /** The images of one request that are still to be fetched. */
 export class RemoteImages {
   readonly list: RemoteImage[] = [];
 
-  /** Notes an image. Throws an `ImageProblem` when the address is none from which images are fetched. */
+  /** Adds an image. Throws an `ImageProblem` when its URL cannot be fetched from. */
   add(address: string, image: Image, toFault: ToImageFault): void {
     const url = parseAddress(address);
     if (this.list.length === maxRemoteImages)
@@ -29,7 +28,7 @@ export class RemoteImages {
   }
 }
 
-/** An address that may be fetched from, judging by its text; `base` is where a redirect came from. */
+/** Parses a URL to fetch from; `base` is the URL that redirected to it. */
 export function parseAddress(address: string, base?: URL): URL {
   const url = address.length > maxUrlLength ? null : URL.parse(address, base?.href);
   if (url === null)

@@ -77,7 +77,7 @@ describe("the list of models", () => {
     expect([status, body.error]).toEqual([400, { type: "invalid_request_error", message }]);
   });
 
-  test("fails in the words of whoever asks", async () => {
+  test("fails in the words of the client's API", async () => {
     const version = { "anthropic-version": "2023-06-01" };
     expect((await get("/v1/models", version)).body).toMatchObject({
       type: "error",
@@ -103,7 +103,7 @@ describe("the list of models", () => {
   });
 });
 
-test("one model is told of, with a name that holds slashes, and one that is not there is not found", async () => {
+test("one model is described, with slashes in its name, and an unknown one is not found", async () => {
   expect((await get("/v1/models/org%2Fname", anthropic)).body).toMatchObject({
     type: "model",
     id: "org/name",

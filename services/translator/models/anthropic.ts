@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { modelNotFound } from "../anthropic/errors.ts";
-import { anthropic, fault } from "../anthropic/faults.ts";
+import { anthropic, fault, modelNotFound } from "../anthropic/errors.ts";
 import { unknownUrl } from "../errors/http-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { pathOf } from "../http/request-context.ts";
@@ -9,7 +9,7 @@ import { checkBody } from "../requests/check-body.ts";
 import { integer, object, optional, text } from "../requests/vocabulary.ts";
 import type { ListModels } from "./model-list.ts";
 
-/** Whether a client speaks Anthropic's API: all of its requests carry the version. */
+/** Whether the client speaks Anthropic's API, whose requests all carry the version. */
 export const speaksAnthropic = ({ headers }: FastifyRequest): boolean =>
   headers["anthropic-version"] !== undefined;
 
@@ -20,7 +20,7 @@ export const createModelPage = (listModels: ListModels) => async (request: Fasti
   const after = afterId === undefined ? 0 : indexOf(models, "after_id", afterId) + 1;
   const before = beforeId === undefined ? models.length : indexOf(models, "before_id", beforeId);
   const rest = models.slice(after, before);
-  // Backwards the page is the one that ends before the model.
+  // With `before_id`, the page ends just before that model.
   const page = beforeId === undefined ? rest.slice(0, limit) : rest.slice(-limit);
   return {
     data: page.map(toModelInfo),
@@ -32,12 +32,21 @@ export const createModelPage = (listModels: ListModels) => async (request: Fasti
 
 /** `GET /models/*` as Anthropic answers it. */
 export const createModelInfo = (listModels: ListModels) => async (request: FastifyRequest) => {
+  return toModelInfo(await findModel(request, listModels, modelNotFound));
+};
+
+/** The model that the path names; throws `notFound` unless it is served. */
+export async function findModel(
+  request: FastifyRequest,
+  listModels: ListModels,
+  notFound: (name: string) => MeshError,
+): Promise<Model> {
   const name = (request.params as { "*": string })["*"];
   if (name === "") throw unknownUrl(request.method, pathOf(request));
-  const model = (await listModels()).find((known) => known.name === name);
-  if (model === undefined) throw modelNotFound(name);
-  return toModelInfo(model);
-};
+  const model = (await listModels()).find((served) => served.name === name);
+  if (model === undefined) throw notFound(name);
+  return model;
+}
 
 const defaultLimit = 20;
 
@@ -49,7 +58,7 @@ const pageSchema = object({
 
 function parsePage(query: JsonObject) {
   const { limit } = query;
-  // A query is all text; what is not a number stays what it is, to be refused.
+  // Query values are text; what is not a number stays text, and is rejected.
   const isNumber = typeof limit === "string" && /^\d{1,4}$/.test(limit);
   const page = checkBody(pageSchema, isNumber ? { ...query, limit: Number(limit) } : query, anthropic);
   if (page.after_id !== undefined && page.before_id !== undefined)
@@ -67,7 +76,7 @@ function indexOf(models: readonly Model[], param: string, id: string): number {
   return index;
 }
 
-/** What is not known of a model here is null, as Anthropic allows. */
+/** Unknown values are null, as Anthropic allows. */
 const toModelInfo = ({ name, since, contextLength }: Model) => ({
   type: "model",
   id: name,

@@ -5,7 +5,7 @@ import { catalogue, model, models } from "./routes/models.ts";
 import * as responses from "./routes/responses.ts";
 import { healthz, openapi, readyz } from "./routes/service.ts";
 
-/** Every route that is served, in the order of the document. A new route gets its place in `routes/` and a word here. */
+/** Every route that is served, in the document's order. New routes are described in `routes/` and listed here. */
 export const descriptions: readonly RouteDescription[] = [
   chatCompletions,
   responses.createResponse,

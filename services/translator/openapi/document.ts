@@ -17,7 +17,7 @@ export interface OpenApiDocument {
 const apiServers = [{ url: "/v1" }, { url: "/api/v1", description: "The same API under a longer path." }];
 const rootServer = { url: "/" };
 
-/** Puts the descriptions of all routes together. */
+/** Builds the document from the descriptions of all routes. */
 export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument {
   const paths: Record<string, Record<string, object | undefined>> = {};
   for (const route of routes) {
@@ -50,18 +50,18 @@ export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument
   };
 }
 
-/** Schemas by name, as JSON schemas: those that check requests, so that types and bounds are those that hold. */
+/** Converts named schemas, the same that validate requests, to JSON schemas. */
 function toJsonSchemas(schemas: Readonly<Record<string, z.ZodType>>): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
-  // As input, because clients have to expect more properties than those that are described.
+  // As input: clients must expect more properties than those described.
   const described = z.toJSONSchema(registry, { io: "input", unrepresentable: "any", uri: uriOf }).schemas;
   return Object.fromEntries(
     Object.entries(described).map(([name, { $schema, $id, ...schema }]) => [name, schema]),
   );
 }
 
-/** Undefined where they are those of the document. */
+/** Undefined for the document's own servers. */
 function serversOf({ mount }: RouteDescription): readonly object[] | undefined {
   if (mount === undefined) return undefined;
   return mount === "both" ? [rootServer, ...apiServers] : [rootServer];
@@ -82,10 +82,9 @@ function toOperation(route: RouteDescription): object {
   ]);
   return {
     ...operation,
-    // What is undefined does not appear in JSON.
     parameters: parameters.length === 0 ? undefined : parameters,
     security: isKeyed ? undefined : [],
-    // What a route says itself counts more than what all of them have in common.
+    // A route's own responses override the common ones.
     responses: { ...toFaultResponses(route), ...Object.fromEntries(answers) },
   };
 }

@@ -14,7 +14,7 @@ export const errorSchema = z.object({
   }),
 });
 
-/** Statuses that each cause can have. */
+/** The statuses that each cause can have. */
 const statuses = {
   any: [500],
   key: [401],
@@ -25,10 +25,10 @@ const statuses = {
   mesh: [503],
 } as const;
 
-/** What is found before the route is, and so has OpenAI's envelope everywhere. */
+/** Found before routing, so always in OpenAI's envelope. */
 const early = [408, 414, 431];
 
-/** What the statuses mean, with the codes of `errors/` that have them. */
+/** The meaning of each status. */
 const meanings: Readonly<Record<number, string>> = {
   400: "The request is invalid.",
   401: "The API key is missing or incorrect, or belongs to another user than `X-User-Id`.",
@@ -54,7 +54,7 @@ const codesOf = (status: number): string => {
 
 const waits = new Set([429, 503]);
 
-/** The responses of a route to faults, by status. */
+/** A route's error responses, by status. */
 export function toFaultResponses({ faults, faultForm }: RouteDescription): Record<string, object> {
   const own = new Set<number>([...statuses.any, ...faults.flatMap((fault) => statuses[fault])]);
   const responses = [...own].map((status) => [

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { apiMounts } from "../http/resource.ts";
 
-/** `/openapi.json`, at the root and at both mounts. It asks for no key: what is served is no secret. */
+/** Serves `/openapi.json` at the root and at both mounts. It requires no key: the API is no secret. */
 export function registerOpenApi(app: FastifyInstance): void {
   let document: Promise<string> | undefined;
   for (const prefix of ["", ...apiMounts])
@@ -11,7 +11,7 @@ export function registerOpenApi(app: FastifyInstance): void {
     });
 }
 
-/** Most processes are never asked, so what it takes is loaded when the first one asks. */
+/** Loaded on first use: most processes are never asked. */
 async function describe(): Promise<string> {
   const [{ descriptions }, { toDocument }] = await Promise.all([
     import("./descriptions.ts"),

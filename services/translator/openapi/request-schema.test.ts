@@ -18,7 +18,7 @@ describe("the request that is described is the one that is checked", () => {
     return { schema, properties: schema.properties as Record<string, Record<string, unknown>> };
   };
 
-  test("types, bounds, defaults and what is required are told", () => {
+  test("types, bounds, defaults and required parameters are described", () => {
     const { schema, properties } = requestOf("ChatCompletionRequest");
     expect(schema.required).toEqual(["model", "messages"]);
     expect(properties.temperature).toMatchObject({

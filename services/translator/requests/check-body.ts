@@ -5,26 +5,36 @@ import type { JsonObject } from "../http/json-body.ts";
 import { type Dialect, describeIssue } from "./describe-issue.ts";
 import { isGiven } from "./vocabulary.ts";
 
-/** A schema, compiled or not: whether it takes a value, and what it makes of it. */
+/** How the operator wants requests to be read. */
+export interface RequestRules {
+  /** Whether images by URL are fetched; otherwise they are rejected. */
+  readonly fetchImages: boolean;
+  /** Whether unknown keys are rejected; otherwise they are ignored. */
+  readonly strictKeys: boolean;
+}
+
+export const defaultRules: RequestRules = { fetchImages: false, strictKeys: false };
+
+/** A schema, compiled or not. */
 export interface Checker<T> {
   safeParse(value: unknown): { data?: T | undefined; error?: z.ZodError | undefined };
 }
 
-/** A body whose every field has its type. Throws the first fault that the schema finds, in a surface's words. */
+/** Validates a body's types. Throws the first fault of the schema, in the dialect's words. */
 export function checkBody<T>(schema: Checker<T>, raw: JsonObject, dialect?: Dialect): T {
   const { data, error } = schema.safeParse(raw);
   if (error !== undefined) throw describeIssue(error.issues[0]!, raw, dialect);
   return data as T;
 }
 
-/** Throws unless a model is named, and this parameter is there, which OpenAI looks for before all others. */
-export function requireModel(raw: JsonObject, beside?: string): void {
+/** Throws unless the model and `alsoRequired` are given; OpenAI checks them before everything else. */
+export function requireModel(raw: JsonObject, alsoRequired?: string): void {
   if (!isGiven(raw.model) || raw.model === "")
     throw new MeshError("invalid_request", "you must provide a model parameter");
-  if (beside !== undefined && !isGiven(raw[beside])) throw missing(beside);
+  if (alsoRequired !== undefined && !isGiven(raw[alsoRequired])) throw missing(alsoRequired);
 }
 
-/** Throws where options for a stream come without one. */
+/** Throws for stream options without a stream. */
 export function refuseStreamOptions(body: {
   readonly stream?: unknown;
   readonly stream_options?: unknown;
@@ -36,7 +46,7 @@ export function refuseStreamOptions(body: {
     );
 }
 
-/** Throws where there is more metadata than OpenAI takes. */
+/** Throws for more metadata than OpenAI accepts. */
 export function refuseMuchMetadata(metadata: JsonObject | null | undefined): void {
   const count = Object.keys(metadata ?? {}).length;
   if (count > maxMetadata) throw tooManyProperties("metadata", maxMetadata, count);

@@ -21,24 +21,24 @@ type Issue = z.core.$ZodIssue;
 type TooSmall = Extract<Issue, { code: "too_small" }>;
 type TooBig = Extract<Issue, { code: "too_big" }>;
 
-/** How a surface says what a schema found. `at` is where, as the surface writes paths. */
+/** How a surface words the issues of a schema. `at` is the path, as the surface writes it. */
 export interface Dialect {
   toPath(path: readonly PropertyKey[]): string;
   missing(at: string): MeshError;
   /** `expected` is a noun phrase of `vocabulary.ts`. */
   wrongType(at: string, expected: string, value: unknown): MeshError;
-  /** A value that is none of some words; `isTag` where the words are the types of a union. */
+  /** `isTag`: the words are the types of a union. */
   notOneOf(at: string, value: unknown, words: readonly string[], isTag: boolean): MeshError;
   tooSmall(at: string, issue: TooSmall, value: unknown): MeshError;
   tooBig(at: string, issue: TooBig, value: unknown): MeshError;
   unknownKey(at: string): MeshError;
 }
 
-/** What a schema found in a body, in the words of a surface. Without a dialect: in OpenAI's. */
+/** Converts an issue of a schema to a fault, in OpenAI's words by default. */
 export function describeIssue(issue: Issue, body: JsonObject, dialect: Dialect = openAi): MeshError {
   return describe(issue, issue.path);
 
-  /** `path` is from the body; an issue inside a union knows only its path from there. */
+  /** `path` starts at the body; paths of issues inside a union start at the union. */
   function describe(issue: Issue, path: readonly PropertyKey[]): MeshError {
     const at = dialect.toPath(path);
     if (issue.code === "unrecognized_keys")
@@ -65,7 +65,7 @@ export function describeIssue(issue: Issue, body: JsonObject, dialect: Dialect =
     }
   }
 
-  /** A union fails for the reason of the branch that the value was meant for, if its type shows which that is. */
+  /** Reports the issue of the branch that the value's type matches, if there is one. */
   function describeUnion(
     issue: Extract<Issue, { code: "invalid_union" }>,
     path: readonly PropertyKey[],
@@ -112,10 +112,10 @@ export function toParam(path: readonly PropertyKey[]): string {
   return param;
 }
 
-/** Of a key that the caller made up, in characters. */
+/** Characters shown of a key in an error. */
 export const maxShownKeyLength = 64;
 
-/** Whether a branch of a union fails because the value is not even of its type. */
+/** Whether a branch rejects the value's type itself. */
 function refusesType(issue: Issue, value: unknown): boolean {
   if (issue.path.length > 0) return false;
   if (issue.code === "invalid_value") return typeof value !== "string";

@@ -1,19 +1,18 @@
 /** Levels that subschemas may nest; each takes two levels of JSON (`properties`, then the name). */
 export const schemaDepthLimit = 16;
-/** The most that a schema's JSON text may take, in UTF-16 units. */
+/** The longest JSON text of a schema, in UTF-16 units. */
 export const schemaLengthLimit = 64 * 1024;
 
-/** A JSON schema on its way to an engine. */
+/** A JSON schema for an engine. */
 export interface CheckedSchema {
-  /** As text, so that the order of keys survives. */
   readonly json: string;
-  /** What is wrong with it, to complete "Invalid schema for …: "; undefined when nothing is. */
+  /** Completes "Invalid schema for …: "; undefined when there is no problem. */
   readonly problem: string | undefined;
 }
 
 /**
- * Looks at what would hurt before any engine compiles the schema: its size, its depth, and references that lead
- * out of it. Whether it can be honoured is for the engine to say.
+ * Checks a schema before any engine compiles it: its size, its depth and external references. Whether it is supported
+ * is up to the engine. Text keeps the order of its keys.
  */
 export function checkSchema(schema: Readonly<Record<string, unknown>>): CheckedSchema {
   const json = JSON.stringify(schema);

@@ -7,19 +7,29 @@ import {
   ToolCallSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-// What messages of the mesh are put together from.
+// Builders of the mesh's messages.
+
+/** Sets those fields that have a value; the others stay unset. */
+export function setGiven<M extends object>(
+  message: M,
+  fields: { readonly [Name in keyof M]?: M[Name] | null | undefined },
+): M {
+  for (const [name, value] of Object.entries(fields))
+    if (value !== undefined && value !== null) message[name as keyof M] = value as M[keyof M];
+  return message;
+}
 
 export const toTextPart = (value: string): Part => create(PartSchema, { part: { case: "text", value } });
 
 export const toImagePart = (value: Image): Part => create(PartSchema, { part: { case: "image", value } });
 
-/** Adds a text behind others; neighbouring texts become one, with `separator` between them. */
+/** Appends a text; adjacent texts are joined with `separator`. */
 export function addText(parts: Part[], text: string, separator = ""): void {
   const last = parts.at(-1)?.part;
   if (last?.case === "text") last.value += separator + text;
   else parts.push(toTextPart(text));
 }
 
-/** A call of an earlier turn. Without arguments it is often written as no text at all, which is no JSON. */
+/** A call of an earlier turn. Clients often send empty arguments as no text, which is not valid JSON. */
 export const toToolCall = (id: string, name: string, argumentsText: string): ToolCall =>
   create(ToolCallSchema, { id, name, argumentsJson: argumentsText === "" ? "{}" : argumentsText });

@@ -4,12 +4,14 @@ import { bounds, mostStops, repetitionPenaltyAbove, toUint32 } from "../../../co
 import {
   type Limits,
   LimitsSchema,
+  type LogprobsRequest,
   type Reasoning,
   ReasoningSchema,
   type Sampling,
   SamplingSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { wrongValue } from "../errors/param-faults.ts";
+import { setGiven } from "./messages.ts";
 import {
   arrayOf,
   decimal,
@@ -23,25 +25,21 @@ import {
   word,
 } from "./vocabulary.ts";
 
-// Parameters that mean the same on every surface that has them: how each is checked and described, and what it
-// becomes in a generation.
+// Parameters that every surface shares: their schemas, and what they become in a generation.
 
-/** Where OpenAI has 1: this service's own documentation promises this value. */
+/** OpenAI's default is 1; this service documents 0.7. */
 export const defaultTemperature = 0.7;
 
-/** How freely tokens are drawn. */
 export const temperature = optional(decimal(...bounds.temperature)).meta({
   description:
     "Sampling temperature. Higher values make the output more random, lower values more focused; 0 always picks the most likely token.",
   default: defaultTemperature,
 });
 
-/** Nucleus sampling. */
 export const topP = optional(decimal(...bounds.topP)).describe(
   "Nucleus sampling: only the most likely tokens whose probabilities add up to this value are considered.",
 );
 
-/** OpenAI's penalties. */
 export const penalties = {
   presence_penalty: optional(decimal(...bounds.presencePenalty)).describe(
     "Positive values make tokens that already appear in the text less likely, which encourages new topics.",
@@ -64,35 +62,31 @@ export const openSampling = {
   ),
 };
 
-/** Biases by token id. */
 export const logitBias = optional(
   z.record(z.string(), decimal(...bounds.logitBias), { error: "an object" }),
 ).describe(
   "Maps token ids of the model's own tokenizer to a bias from -100 to 100, which is added to their logits.",
 );
 
-/** What random choices start from; of 64 bits. */
+/** A signed 64-bit integer. */
 export const seed = optional(integer(...bounds.seed)).describe(
   "Repeated requests with the same seed and parameters return the same result from the same engine; see `system_fingerprint`.",
 );
 
-/** Texts at which an answer ends. */
 export const stop = optional(
   z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
     error: "one of a string or array of strings",
   }),
 ).describe("Up to 4 sequences at which generation stops. The output does not contain the sequence.");
 
-/** The most answers to one prompt. Each is a generation of its own, so this multiplies a caller's load. */
+/** The most answers to one prompt. Each is a generation, so this multiplies a caller's load. */
 const maxChoices = 8;
 
-/** How many answers are wanted. */
 export const choices = optional(integer(1, maxChoices)).meta({
   description: "How many choices to generate for each prompt.",
   default: 1,
 });
 
-/** How an answer is streamed, where it may end with its usage. */
 export const streaming = {
   stream: optional(flag).meta({
     description: "If true, the answer is streamed as server-sent events while it is generated.",
@@ -103,13 +97,11 @@ export const streaming = {
   ).describe("Options for streaming. Only allowed with `stream: true`."),
 };
 
-/** How hard to think. */
 export const effort = word("none", "minimal", "low", "medium", "high", "xhigh", "max");
 
-/** What a request may hold as a parameter. */
 type Given<Schema extends z.ZodType> = z.output<Schema> | undefined;
 
-/** Each surface has some of them. */
+/** Each surface has some of these. */
 type SamplingParameters = {
   readonly [Name in keyof typeof penalties | keyof typeof openSampling]?: number | null | undefined;
 } & {
@@ -119,22 +111,23 @@ type SamplingParameters = {
   readonly logit_bias?: Given<typeof logitBias>;
 };
 
-/** How tokens are drawn; what the request leaves open is left to the engine, but for the temperature. */
+/** Translates the sampling parameters. Except for the temperature, the engine decides what is left out. */
 export function parseSampling(body: SamplingParameters): Sampling {
-  const sampling = create(SamplingSchema, { temperature: body.temperature ?? defaultTemperature });
-  if (isGiven(body.top_p)) sampling.topP = body.top_p;
-  // vLLM turns the limit off with -1.
-  if (isGiven(body.top_k)) sampling.topK = toUint32(Math.max(0, body.top_k));
-  if (isGiven(body.min_p)) sampling.minP = body.min_p;
-  if (isGiven(body.frequency_penalty)) sampling.frequencyPenalty = body.frequency_penalty;
-  if (isGiven(body.presence_penalty)) sampling.presencePenalty = body.presence_penalty;
-  if (isGiven(body.repetition_penalty)) sampling.repetitionPenalty = body.repetition_penalty;
-  if (isGiven(body.seed)) sampling.seed = toInt64(body.seed);
-  if (body.logit_bias) sampling.logitBias = parseLogitBias(body.logit_bias);
-  return sampling;
+  const { top_k, seed, logit_bias } = body;
+  return setGiven(create(SamplingSchema, { temperature: body.temperature ?? defaultTemperature }), {
+    topP: body.top_p,
+    // vLLM turns the limit off with -1.
+    topK: isGiven(top_k) ? toUint32(Math.max(0, top_k)) : undefined,
+    minP: body.min_p,
+    frequencyPenalty: body.frequency_penalty,
+    presencePenalty: body.presence_penalty,
+    repetitionPenalty: body.repetition_penalty,
+    seed: isGiven(seed) ? toInt64(seed) : undefined,
+    logitBias: logit_bias ? parseLogitBias(logit_bias) : undefined,
+  });
 }
 
-/** When to stop: after `maxTokens` at the latest, and before any of the sequences. */
+/** Translates the limits: stops after `maxTokens`, and before any of the sequences. */
 export function parseLimits(maxTokens: number | null | undefined, sequences: Given<typeof stop>): Limits {
   const limits = create(LimitsSchema);
   if (isGiven(maxTokens)) limits.maxTokens = toUint32(maxTokens);
@@ -142,16 +135,21 @@ export function parseLimits(maxTokens: number | null | undefined, sequences: Giv
   return limits;
 }
 
-/** How hard to think, and whether at all; undefined where the request says neither. */
+/** Requests log probabilities, and those of the `top` most likely tokens at each position. */
+export const toLogprobsRequest = (top: number | null | undefined): LogprobsRequest => ({
+  $typeName: "cxmpute.generation.v1.LogprobsRequest",
+  top: top ?? 0,
+});
+
+/** Translates the reasoning effort; undefined where the request sets neither value. */
 export function toReasoning(
   effort: string | null | undefined,
   enabled?: boolean | null,
 ): Reasoning | undefined {
   if (!isGiven(effort) && !isGiven(enabled)) return undefined;
-  const reasoning = create(ReasoningSchema, { effort: effort ?? "" });
-  if (isGiven(enabled)) reasoning.enabled = enabled;
-  else if (effort === "none") reasoning.enabled = false;
-  return reasoning;
+  return setGiven(create(ReasoningSchema, { effort: effort ?? "" }), {
+    enabled: enabled ?? (effort === "none" ? false : undefined),
+  });
 }
 
 function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number, number> {
@@ -168,5 +166,5 @@ function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number
   return parsed;
 }
 
-/** JSON numbers near 2^63 have been rounded by the parser, up to one past the largest int64. */
+/** The parser rounds JSON numbers near 2^63, up to one past the largest int64. */
 const toInt64 = (value: number): bigint => (value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));

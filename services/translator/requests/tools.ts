@@ -17,7 +17,7 @@ import {
 } from "../errors/param-faults.ts";
 import { checkSchema } from "./json-schema.ts";
 
-// Functions and forms of answers as OpenAI's surfaces name and check them.
+// Functions and output formats, as OpenAI's surfaces name and check them.
 
 /** A function as a request defines it. */
 interface FunctionDefinition {
@@ -30,14 +30,14 @@ interface FunctionDefinition {
 /** The longest name of a function or a format, in characters. */
 export const longestName = 64;
 
-/** Throws unless a name has the form that OpenAI takes, for functions and for formats. */
+/** Throws unless OpenAI accepts the name, of a function or a format. */
 export function checkName(name: string, param: string): void {
   if (name === "") throw emptyString(param);
   if (name.length > longestName) throw stringTooLong(param, longestName, name.length);
   if (!/^[a-zA-Z0-9_-]+$/.test(name)) throw wrongPattern(param, "^[a-zA-Z0-9_-]+$");
 }
 
-/** Checks a function and translates it; `path` is where its keys are. */
+/** Validates a function and translates it; `path` is where it is in the request. */
 export function toTool({ name, description, parameters, strict }: FunctionDefinition, path: string): Tool {
   checkName(name, `${path}.name`);
   const schema = parameters ? checkSchema(parameters) : undefined;
@@ -56,7 +56,7 @@ export function toTool({ name, description, parameters, strict }: FunctionDefini
   });
 }
 
-/** An answer names the function it calls, so names must differ. */
+/** Throws unless the names differ: calls refer to functions by name. */
 export function checkNames(tools: Tool[], param: string): Tool[] {
   const seen = new Set<string>();
   for (const { name } of tools) {
@@ -69,14 +69,14 @@ export function checkNames(tools: Tool[], param: string): Tool[] {
 
 const modes = { none: Mode.NONE, auto: Mode.AUTO, required: Mode.REQUIRED };
 
-/** Whether the model may or must call, and only one of these functions where any are named. */
+/** Whether the model may or must call a function; `allowedNames`: only one of these. */
 export const toToolChoice = (mode: keyof typeof modes, allowedNames: string[] = []): ToolChoice =>
   create(ToolChoiceSchema, { mode: modes[mode], allowedNames });
 
-/** An answer that is any JSON object. */
+/** Any JSON object. */
 export const jsonObjectFormat = (): OutputFormat =>
   create(OutputFormatSchema, { format: { case: "jsonObject", value: {} } });
 
-/** An answer that is JSON of a schema; where nothing is wrong with the schema. */
+/** JSON that matches a valid schema. */
 export const jsonSchemaFormat = (name: string, schemaJson: string, strict: boolean): OutputFormat =>
   create(OutputFormatSchema, { format: { case: "jsonSchema", value: { name, schemaJson, strict } } });

@@ -5,18 +5,18 @@ import { unknownParameter } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { toParam } from "./describe-issue.ts";
 
-/** A key that a schema does not know. */
+/** A key that a schema does not define. */
 export interface UnknownKey {
-  /** Where it is, itself included. */
+  /** Includes the key itself. */
   readonly path: readonly PropertyKey[];
-  /** The key that it is likely meant to be. */
+  /** The key that was probably meant. */
   readonly suggestion: string | undefined;
 }
 
 /**
- * The first key that means nothing to a schema: of an object's own keys first, then of what they hold, in the order of
- * the body. Values of another form than the schema's are passed over, for the schema itself to refuse. `alsoKnown` are
- * keys of the body itself that the schema leaves to others. Objects that may have any keys may have these, too.
+ * The first key that a schema does not know: an object's own keys first, then those inside its values, in the body's
+ * order. Values of the wrong type are skipped, for the schema itself to reject. `alsoKnown` are keys of the body that
+ * others handle.
  */
 export function findUnknownKey(
   schema: z.ZodType,
@@ -26,7 +26,7 @@ export function findUnknownKey(
   return search(schema, body, [], alsoKnown);
 }
 
-/** Throws for the first key that means nothing here, as OpenAI does. `at` is where `body` is. */
+/** Throws for the first unknown key, as OpenAI does. `at` is the path of `body`. */
 export function refuseUnknownKeys(
   schema: z.ZodType,
   body: JsonObject,
@@ -43,10 +43,7 @@ export function refuseUnknownKeys(
   );
 }
 
-/**
- * What clients put into messages that they send back: what answers here and elsewhere have, what SDKs have made of
- * it, and what it means to other services to keep a prompt.
- */
+/** Keys in messages that clients send back: from answers, added by SDKs, or cache hints of other services. */
 const knownInside = ["annotations", "parsed", "parsed_arguments", "parsed_output", "cache_control"];
 
 function search(
@@ -76,10 +73,10 @@ function search(
   return undefined;
 }
 
-/** No known key is longer; to compare a longer one with them would take long. */
+/** No known key is longer; comparing longer ones is slow. */
 const longestName = 64;
 
-/** The part of a schema that a value is meant for; undefined when there is none with keys of its own. */
+/** The branch of a schema that matches the value; undefined when it has no keys of its own. */
 function choose(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable)
     return choose(schema.unwrap(), value);
@@ -93,11 +90,10 @@ function choose(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | unde
   if (schema instanceof z.ZodArray) return Array.isArray(value) ? schema : undefined;
   if (schema instanceof z.ZodObject)
     return isJsonObject(value) && hasLiterals(schema, value) ? schema : undefined;
-  // Any object at all: its keys are not checked here.
   return schema instanceof z.ZodCustom && isJsonObject(value) ? schema : undefined;
 }
 
-/** Whether all that the schema fixes about an object, such as its `type`, is so; what is left out may be. */
+/** Whether the value's literals, such as `type`, match the schema; they may be absent. */
 function hasLiterals({ shape }: z.ZodObject, value: JsonObject): boolean {
   return Object.entries(shape).every(([key, inner]) => {
     const fixed = unwrap(inner);

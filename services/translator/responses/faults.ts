@@ -2,20 +2,20 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { HttpError } from "../errors/http-error.ts";
 import { wrongMeaning } from "../errors/param-faults.ts";
 
-// What only this surface finds wrong, in OpenAI's words.
+// Errors of the Responses API, in OpenAI's words.
 
-/** Nothing of this id is stored for the key's owner: never made, made for somebody else, deleted or forgotten. */
+/** The caller has no stored response with this id. */
 export const responseNotFound = (id: string) =>
   new HttpError("unknown_response", `Response with id '${shorten(id)}' not found.`);
 
-/** The same of a response that a request wants to continue; a wrong parameter and no unknown place, so no 404. */
+/** The response to continue is not stored: a wrong parameter, so no 404. */
 export const previousNotFound = (id: string) =>
   new MeshError("invalid_request", `Previous response with id '${shorten(id)}' not found.`, {
     param: "previous_response_id",
     code: "previous_response_not_found",
   });
 
-/** The same of an item that a request refers to. */
+/** A referenced item is not stored. */
 export const itemNotFound = (id: string) =>
   new HttpError(
     "unknown_response",
@@ -23,11 +23,11 @@ export const itemNotFound = (id: string) =>
     { param: "input" },
   );
 
-/** A result of a call that was not made. */
+/** A result without its call. */
 export const orphanOutput = (callId: string) =>
   wrongMeaning("input", `No tool call found for function call output with call_id ${shorten(callId)}.`);
 
-/** A call was made, and its result did not come. */
+/** A call without its result. */
 export const missingOutput = (callId: string) =>
   wrongMeaning("input", `No tool output found for function call ${shorten(callId)}.`);
 
@@ -39,10 +39,7 @@ export const movedParameter = (param: string, to: string) =>
     { code: "unsupported_parameter", param },
   );
 
-/**
- * A fault that another part of the mesh has found, with the name that the parameter has here. Other errors come
- * back as they are.
- */
+/** Renames the parameter of an error to its name here; returns other errors unchanged. */
 export function withOwnParam(error: MeshError): MeshError {
   const param = error.param === undefined ? undefined : ownParams[error.param];
   if (param === undefined || error instanceof HttpError) return error;
@@ -55,7 +52,7 @@ export function withOwnParam(error: MeshError): MeshError {
   });
 }
 
-/** Names of chat completions, by which the mesh calls what it finds fault with. */
+/** The mesh names parameters as chat completions do. */
 const ownParams: Readonly<Record<string, string>> = {
   messages: "input",
   response_format: "text.format",

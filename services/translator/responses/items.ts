@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { type Described, tokenLogprob } from "../answers/schema.ts";
 
-// What goes into a model and comes out of it, as OpenAI's Responses API has it: a list of items. Input is brought
-// into this form when it is read, so that what is stored, listed and translated is one and the same.
+// Items of the Responses API: a model's input and output. Input is converted to this form when it is parsed, so the
+// same items are stored, listed and translated.
 
 const status = z.enum(["in_progress", "completed", "incomplete"]);
-/** Of the tokens of a text. */
+/** Log probabilities of a text's tokens. */
 export const logprobs = z.array(tokenLogprob).describe("Empty unless requested.");
 
 const inputText = z.object({ type: z.literal("input_text"), text: z.string() });
@@ -14,7 +14,7 @@ const inputImage = z.object({
   image_url: z.string(),
   detail: z.enum(["auto", "low", "high"]),
 });
-/** A text of the model. */
+/** A text by the model. */
 export const outputText = z.object({
   type: z.literal("output_text"),
   annotations: z.array(z.unknown()),
@@ -22,9 +22,9 @@ export const outputText = z.object({
   text: z.string(),
 });
 const refusal = z.object({ type: z.literal("refusal"), refusal: z.string() });
-/** A model's reasoning, openly. */
+/** Reasoning shown openly. */
 export const reasoningText = z.object({ type: z.literal("reasoning_text"), text: z.string() });
-/** A model's reasoning, as a summary. */
+/** Reasoning shown as a summary. */
 export const summaryText = z.object({ type: z.literal("summary_text"), text: z.string() });
 
 const itemHead = { id: z.string(), status };
@@ -68,28 +68,26 @@ const functionCallOutput = z.object({
   output: z.union([z.string(), z.array(inputText)]),
 });
 
-/** What a model makes. */
+/** An item of a response's output. */
 export const outputItem = z.union([outputMessage, reasoningItem, functionCall]);
 
-/** What a response may have been made of. */
+/** An item of a response's input. */
 export const inputItem = z.union([outputItem, inputMessage, functionCallOutput]);
 
-/** What a user, a system or a developer says to the model. */
+/** A message of a user, system or developer. */
 export type InputMessage = Described<typeof inputMessage>;
 export type OutputMessage = Described<typeof outputMessage>;
 export type ReasoningItem = Described<typeof reasoningItem>;
 export type FunctionCall = Described<typeof functionCall>;
 export type FunctionCallOutput = Described<typeof functionCallOutput>;
-/** What a model makes. */
 export type OutputItem = Described<typeof outputItem>;
-/** One step of a conversation. */
+/** Any item of a conversation. */
 export type Item = Described<typeof inputItem>;
-/** Something of a message that goes in. */
+/** A part of an input message. */
 export type InputPart = InputMessage["content"][number];
-/** How far an item has come. */
 export type ItemStatus = Item["status"];
 
-/** Refers to an item that is stored. */
+/** A reference to a stored item. */
 export interface ItemReference {
   readonly type: "item_reference";
   readonly id: string;

@@ -152,7 +152,7 @@ describe("a stream", () => {
 });
 
 describe("a conversation", () => {
-  test("goes on from a stored response, without its instructions", async () => {
+  test("continues a stored response, without its instructions", async () => {
     const { app, generations } = appThatNotes();
     const first = (await post(app, { instructions: "Be brief.", input: "one" })).json();
     const second = (await post(app, { input: "two", previous_response_id: first.id })).json();

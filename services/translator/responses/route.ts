@@ -1,9 +1,12 @@
+import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { createGenerationRoute } from "../answers/generation-route.ts";
 import type { GenerationOptions } from "../answers/options.ts";
+import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { newId } from "../http/request-id.ts";
+import { addResource } from "../http/resource.ts";
 import { RemoteImages } from "../images/remote-images.ts";
 import { ResponseEncoder } from "./answer/events.ts";
 import { Output, unobserved } from "./answer/output.ts";
@@ -13,13 +16,36 @@ import { withOwnParam } from "./faults.ts";
 import { parseResponseRequest, type ResponseRequest } from "./request/index.ts";
 import { resolve } from "./request/resolve.ts";
 import { toMessages, truncate } from "./request/to-messages.ts";
+import { MemoryResponseStore } from "./store/memory-store.ts";
 import type { ResponseStore } from "./store/response-store.ts";
+import {
+  createCancelRoute,
+  createDeleteRoute,
+  createGetRoute,
+  createInputItemsRoute,
+} from "./stored-routes.ts";
+
+/** OpenAI's Responses API. The returned function registers it in a scope; all scopes share the stored responses. */
+export function createResponses(
+  options: GenerationOptions & { readonly storeLimits?: StoreLimits },
+): (scope: FastifyInstance) => void {
+  const store = new MemoryResponseStore(options.clock, options.storeLimits ?? defaultStoreLimits);
+  const resources = {
+    "/responses": { POST: createResponseRoute(options, store) },
+    "/responses/:id": { GET: createGetRoute(store), DELETE: createDeleteRoute(store) },
+    "/responses/:id/cancel": { POST: createCancelRoute(store) },
+    "/responses/:id/input_items": { GET: createInputItemsRoute(store) },
+  };
+  return (scope) => {
+    for (const [url, handlers] of Object.entries(resources)) addResource(scope, url, handlers, false);
+  };
+}
 
 /**
- * `POST /responses`: as one object, or as a stream, whose last event says how it has ended. However it ended, a
- * response is kept where the request wants that, so that a client that has seen its end can continue it.
+ * `POST /responses`: as one object, or as a stream whose last event reports the outcome. With `store`, the response
+ * is kept whatever its outcome, so that a client that saw its end can continue it.
  */
-export const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =>
+const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =>
   createGenerationRoute<ResponseRequest>(options, {
     parse: parseResponseRequest,
     async answer(request, { caller, rules }) {
@@ -29,7 +55,7 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
       const head: ResponseHead = { id: newId("resp_"), createdAt: nowSeconds(options), settings };
       const remote = rules.fetchImages ? new RemoteImages() : undefined;
       const messages = toMessages({ instructions, ...resolved, remote });
-      // In place, because nothing else refers to it yet.
+      // Mutated: nothing else refers to it yet.
       const generation = Object.assign(request.generation, { id: head.id, caller, messages });
       const made = {
         generations: [generation],
@@ -37,7 +63,7 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
         retry: retryWithFewerTurns(request),
       };
 
-      const keep = async (output: Output, response: ResponseObject): Promise<void> => {
+      const save = async (output: Output, response: ResponseObject): Promise<void> => {
         if (!request.store) return;
         const stored = {
           id: head.id,
@@ -51,7 +77,7 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
       };
       const end = async (output: Output): Promise<ResponseObject> => {
         const response = toEndedResponse(head, output, nowSeconds(options));
-        await keep(output, response);
+        await save(output, response);
         return response;
       };
 
@@ -66,8 +92,8 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
         end: async () => encoder.end(await end(encoder.output)),
         async fail(error, clientGone) {
           const failed = toFailedResponse(head, encoder.output, error);
-          // A client that has left has not seen its end.
-          if (!clientGone) await keep(encoder.output, failed);
+          // A client that has disconnected has not seen the end.
+          if (!clientGone) await save(encoder.output, failed);
           return encoder.end(failed);
         },
       };
@@ -75,11 +101,11 @@ export const createResponseRoute = (options: GenerationOptions, store: ResponseS
     explain: (error, { generation }) => withOwnParam(namingModel(generation.model)(error)),
   });
 
-/** Where the request allows it: the same with fewer turns each time when all of them do not fit. */
+/** With `truncation: auto`: retries with fewer turns each time the context is exceeded. */
 function retryWithFewerTurns({ mayTruncate, generation }: ResponseRequest) {
   let shorter = generation;
   return (error: MeshError) => {
-    // Said of a prompt only before an answer begins, so nothing has been shown yet.
+    // Engines report it of the prompt, so nothing has been shown yet.
     if (!mayTruncate || error.code !== "context_length_exceeded") return undefined;
     const messages = truncate(shorter.messages);
     if (messages === undefined) return undefined;

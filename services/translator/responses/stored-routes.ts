@@ -9,40 +9,40 @@ import { responseNotFound } from "./faults.ts";
 import { type Item, inputItem } from "./items.ts";
 import { inputHistoryOf, type ResponseStore, type StoredResponse } from "./store/response-store.ts";
 
-// What can be done with a response that is kept, by the key's owner alone.
+// Routes of stored responses, for their owner alone.
 
 /** `GET /responses/{id}`: the response as it ended. */
 export const createGetRoute =
   (store: ResponseStore) => async (request: FastifyRequest, reply: FastifyReply) => {
     const query = request.query as JsonObject;
-    // Events are not kept, so there is nothing to play again.
+    // Events are not stored, so they cannot be replayed.
     if (query.stream === "true") throw unsupportedParameter("stream");
     const stored = await find(store, request);
     reply.header("content-type", "application/json; charset=utf-8");
     return Buffer.from(stored.response);
   };
 
-/** A response is no longer stored. */
+/** The answer to a deletion. */
 export const responseDeleted = z.object({
   id: z.string(),
   object: z.literal("response"),
   deleted: z.literal(true),
 });
 
-/** `DELETE /responses/{id}`: responses that continue it keep what they have of it. */
+/** `DELETE /responses/{id}`: responses that continue it keep their conversation. */
 export const createDeleteRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const id = idOf(request);
   if (!(await store.delete(request.principal.userId, id))) throw responseNotFound(id);
   return { id, object: "response", deleted: true };
 };
 
-/** `POST /responses/{id}/cancel`: what is stored has ended, and what has not ended ends with its request. */
+/** `POST /responses/{id}/cancel`: always fails, since stored responses have ended. */
 export const createCancelRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   await find(store, request);
   throw new MeshError("invalid_request", "Cannot cancel a synchronous response.");
 };
 
-/** Some of the items that a response was made of. */
+/** A page of a response's input items. */
 export const inputItemPage = z.object({
   object: z.literal("list"),
   data: z.array(inputItem),
@@ -51,7 +51,7 @@ export const inputItemPage = z.object({
   has_more: z.boolean(),
 });
 
-/** `GET /responses/{id}/input_items`: all that the response was made of, the latest first, page by page. */
+/** `GET /responses/{id}/input_items`: the response's whole input, latest first, page by page. */
 export const createInputItemsRoute = (store: ResponseStore) => async (request: FastifyRequest) => {
   const { order, after, limit } = parsePage(request.query as JsonObject);
   const id = idOf(request);
@@ -89,7 +89,7 @@ const defaultLimit = 20;
 
 function parsePage(query: JsonObject): { order: "asc" | "desc"; after: string | undefined; limit: number } {
   const { limit } = query;
-  // A query is all text; what is no number stays what it is, to be refused.
+  // Query values are text; what is not a number stays text, and is rejected.
   const raw = typeof limit === "string" && /^-?\d+$/.test(limit) ? { ...query, limit: Number(limit) } : query;
   const { order, after, limit: size } = checkBody(pageSchema, raw);
   return { order: order ?? "desc", after: after ?? undefined, limit: size ?? defaultLimit };

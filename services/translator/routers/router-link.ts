@@ -8,10 +8,10 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
-/** What a link needs. */
+/** Settings of a link to one router. */
 export interface RouterLinkOptions {
   readonly transport: Transport;
-  /** Which router, in logs. */
+  /** The router's name in logs. */
   readonly name: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -19,16 +19,14 @@ export interface RouterLinkOptions {
   readonly random: () => number;
 }
 
-/** Waits between attempts (`Backoff`). */
 const reconnect = { firstMs: 100, limitMs: 5000 } as const;
 
 /**
- * The way to one router: its calls, and a relay that is opened again whenever it ends.
+ * The connection to one router: its unary calls, and a relay that is reopened whenever it ends.
  *
- *     opening ──first frame──▶ connected ──relay ends──▶ waiting ──jittered back-off──▶ opening …
+ *     opening ──first frame──▶ connected ──relay ends──▶ waiting ──jittered backoff──▶ opening …
  */
 export class RouterLink {
-  /** The router's plain calls. */
   readonly client: Client<typeof RouterService>;
   readonly #options: RouterLinkOptions;
   #relay: RelayClient | undefined;
@@ -45,17 +43,17 @@ export class RouterLink {
     this.#open();
   }
 
-  /** The relay, while there is one; undefined between attempts. */
+  /** The relay; undefined between attempts. */
   get relay(): RelayClient | undefined {
     return this.#relay;
   }
 
-  /** Whether the router has answered on the relay. */
+  /** Whether the router has responded on the relay. */
   get connected(): boolean {
     return this.#connected;
   }
 
-  /** Whether the router asks for no more generations. */
+  /** Whether the router refuses new generations. */
   get draining(): boolean {
     return this.#relay?.load?.draining === true;
   }
@@ -87,7 +85,7 @@ export class RouterLink {
 
   #onConnected(): void {
     this.#connected = true;
-    // What goes as it should is worth no line when a mesh starts.
+    // A first connection that succeeds is not worth a log line.
     const level = this.#failures > 0 ? "info" : "debug";
     this.#failures = 0;
     this.#backoff.reset();
@@ -102,7 +100,7 @@ export class RouterLink {
     if (this.#closed) return;
     const delayMs = this.#backoff.next();
     this.#failures += 1;
-    // A router that is away for long is not worth a line for each attempt.
+    // Only the first failure is worth a log line.
     const level = wasConnected || this.#failures === 1 ? "warn" : "debug";
     log[level](
       { router: name, reason: reason.message, retry_ms: Math.round(delayMs) },

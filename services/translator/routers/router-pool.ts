@@ -7,29 +7,29 @@ import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generatio
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
 
-/** What the pool uses of a way to a router. */
+/** The part of a router link that the pool uses. */
 export type Link = Pick<RouterLink, "relay" | "connected" | "draining" | "client">;
 
 /** All routers as one. */
 export interface RouterPool {
-  /** Answers over the relay that is least busy; a router that is lost before the first event is replaced. */
+  /** Answers through the least busy relay; fails over when a router is lost before the first event. */
   readonly generate: Generate;
-  /** What any of the routers serves now. */
+  /** The models that any router serves. */
   listModels(): Promise<readonly Model[]>;
   /** What a router would do with a generation. */
   explainRoute(generation: Generation, signal: AbortSignal): Promise<ExplainRouteResponse>;
 }
 
-/** A router that does not answer a plain call within this time is asked no longer, in milliseconds. */
+/** Time limit of a unary call to one router, in milliseconds. */
 const callTimeoutMs = 2000;
 
-/** Makes one of several. Routers know the same fleet, so any of them can answer anything. */
+/** Pools routers. They know the same fleet, so any of them can answer anything. */
 export function createRouterPool(links: readonly Link[]): RouterPool {
-  const call = async <T>(ask: (client: Link["client"]) => Promise<T>): Promise<T> => {
+  const call = async <T>(run: (client: Link["client"]) => Promise<T>): Promise<T> => {
     let failure: unknown;
     for (const { client } of byPreference(links))
       try {
-        return await ask(client);
+        return await run(client);
       } catch (error) {
         failure = error;
         if (!isUnreachable(error)) break;
@@ -49,8 +49,8 @@ export function createRouterPool(links: readonly Link[]): RouterPool {
 }
 
 /**
- * One generation, on one router after another until its first event has come; from then on its events are that
- * router's, passed through without a layer in between, because each costs half a microsecond per token.
+ * One generation, tried on one router after another until its first event. Later events are passed through without a
+ * layer, which would cost half a microsecond per token.
  */
 class PooledAnswer implements PushSource<GenerationEvent> {
   readonly #links: readonly Link[];
@@ -66,12 +66,12 @@ class PooledAnswer implements PushSource<GenerationEvent> {
   }
 
   next(): Promise<IteratorResult<GenerationEvent>> {
-    return this.#events === undefined ? this.#begin() : this.#events.next();
+    return this.#events === undefined ? this.#start() : this.#events.next();
   }
 
   async pushTo(sink: Sink<GenerationEvent>): Promise<PushEnd> {
     if (this.#events === undefined) {
-      const first = await this.#begin();
+      const first = await this.#start();
       if (first.done === true) return "ended";
       if (!sink.take(first.value)) return "stopped";
     }
@@ -84,7 +84,7 @@ class PooledAnswer implements PushSource<GenerationEvent> {
     return { value: undefined, done: true };
   }
 
-  async #begin(): Promise<IteratorResult<GenerationEvent>> {
+  async #start(): Promise<IteratorResult<GenerationEvent>> {
     const tried = new Set<Link>();
     let failure: unknown;
     while (!this.#left) {
@@ -98,9 +98,9 @@ class PooledAnswer implements PushSource<GenerationEvent> {
       } catch (error) {
         this.#events = undefined;
         const { kind } = toMeshError(error);
-        // The word of a router that answers is worth more to the caller than that another one is gone.
+        // An answer from a router is worth more than that another one is gone.
         if (failure === undefined || kind !== "node_lost") failure = error;
-        if (this.#signal.aborted || !(await mayBeBetterElsewhere(kind, link, relay))) throw error;
+        if (this.#signal.aborted || !(await mayFailOver(kind, link, relay))) throw error;
       }
     }
     return { value: undefined, done: true };
@@ -108,33 +108,33 @@ class PooledAnswer implements PushSource<GenerationEvent> {
 }
 
 /**
- * Whether another router may answer what this one did not. Its failures after it has asked a node are its last
- * word: to repeat the request would only multiply the load.
+ * Whether another router may answer what this one could not. Failures after a node was tried are final: retrying
+ * would only multiply the load.
  */
-async function mayBeBetterElsewhere(kind: Kind, link: Link, relay: RelayClient): Promise<boolean> {
+async function mayFailOver(kind: Kind, link: Link, relay: RelayClient): Promise<boolean> {
   switch (kind) {
-    // No node was asked. A router that has just started knows fewer nodes than its neighbour.
+    // No node was tried. A router that has just started knows fewer nodes.
     case "no_nodes":
     case "model_not_found":
       return true;
     case "saturated":
       return link.draining;
     case "node_lost":
-      return isOver(relay);
+      return hasEnded(relay);
     default:
       return false;
   }
 }
 
-/** Whether a relay has ended, in which case `node_lost` is about the router itself. */
-const isOver = (relay: RelayClient): Promise<boolean> =>
+/** Whether the relay has ended, so that `node_lost` means the router itself. */
+const hasEnded = (relay: RelayClient): Promise<boolean> =>
   new Promise((resolve) => {
     void relay.closed.then(() => resolve(true));
     // The relay fails its generations and resolves `closed` in the same turn.
     setImmediate(() => resolve(false));
   });
 
-/** Connected routers first, those that go last, and among equals the one with the fewest open generations. */
+/** Connected routers first, draining ones last, then by the number of open generations. */
 function byPreference(links: readonly Link[]): Link[] {
   if (links.length === 1) return [...links];
   return [...links].sort((a, b) => rank(a) - rank(b) || openOf(a) - openOf(b));
@@ -144,13 +144,13 @@ const rank = ({ connected, draining }: Link): number => (connected ? 0 : 2) + (d
 
 const openOf = ({ relay }: Link): number => relay?.open ?? Number.POSITIVE_INFINITY;
 
-/** Whether a plain call failed because of the router and not because of the question. */
+/** Whether a unary call failed because of the router, not the question. */
 function isUnreachable(error: unknown): boolean {
   const { kind } = toMeshError(error);
   return kind === "node_lost" || kind === "deadline" || kind === "internal";
 }
 
-/** OpenAI's own words, which its callers wait for, and the reason. */
+/** OpenAI's sentence, which clients match, and the reason. */
 const unreachable = (cause?: unknown) =>
   new MeshError(
     "no_nodes",

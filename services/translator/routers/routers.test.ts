@@ -40,7 +40,7 @@ function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("h
     /** Relays that were opened, successfully or not. */
     attempts: 0,
     models: async () => [modelOf("m")],
-    /** Breaks the relay that stands. */
+    /** Breaks the open relay. */
     kill() {
       router.up = false;
       breaks?.abort(new MeshError("node_lost", "The connection broke."));
@@ -101,7 +101,7 @@ function read(generate: Generate, generation: Generation, signal = never) {
 }
 
 describe("the way to a router", () => {
-  test("stands once the router has answered, and is opened again when it breaks", async () => {
+  test("is connected once the router has answered, and reopens when it breaks", async () => {
     const clock = new FakeClock();
     const router = testRouter(clock);
     expect(router.link.connected).toBe(false);
@@ -177,7 +177,7 @@ describe("several routers", () => {
     expect(await answer.done).toBe("from b");
   });
 
-  test("do not take over after it: the answer has begun", async () => {
+  test("do not take over after it: the answer has started", async () => {
     const [a, b] = [createScript(), createScript()];
     const { routers, pool } = await mesh(a.generate, b.generate);
     const answer = read(pool.generate, generationOf("1"));
@@ -240,7 +240,7 @@ describe("several routers", () => {
     await expect(pool.listModels()).rejects.toMatchObject(failure);
   });
 
-  test("tell their models as long as one of them answers", async () => {
+  test("list their models as long as one of them answers", async () => {
     const { routers, pool } = await mesh(undefined, undefined);
     routers[0]!.up = false;
     expect((await pool.listModels()).map(({ name }) => name)).toEqual(["m"]);

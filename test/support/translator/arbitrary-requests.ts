@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-// Bodies for tests of what must hold whatever comes.
+// Bodies for property tests.
 
 const weather = {
   name: "get_weather",
@@ -14,7 +14,7 @@ const call = {
   function: { name: "get_weather", arguments: '{"city":"Oslo"}' },
 };
 
-/** A valid body for each part of the surface, between them with every parameter. */
+/** Valid bodies that together use every parameter. */
 const validBodies = (model: string): Record<string, unknown>[] => {
   const messages = [{ role: "user", content: "hi" }];
   return [
@@ -99,9 +99,9 @@ const validBodies = (model: string): Record<string, unknown>[] => {
   ];
 };
 
-/** One change at one place of a value: another value there, nothing there, or something beside it. */
+/** A change of one value: replaced, removed or duplicated. */
 const change = fc.record({
-  /** Which of all places, as a fraction of their number. */
+  /** Which place, as a fraction of their number. */
   place: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   how: fc.constantFrom("replace" as const, "remove" as const, "double" as const),
   value: fc.oneof(
@@ -123,7 +123,7 @@ const change = fc.record({
   ),
 });
 
-/** Valid bodies with a few changes: near to what clients send, so that faults lie deep. */
+/** Valid bodies with a few changes: close to real requests, so that faults lie deep. */
 export const mutatedBodies = (model: string): fc.Arbitrary<Record<string, unknown>> =>
   fc
     .tuple(fc.constantFrom(...validBodies(model)), fc.array(change, { minLength: 1, maxLength: 3 }))
@@ -139,7 +139,7 @@ export const mutatedBodies = (model: string): fc.Arbitrary<Record<string, unknow
         else if (Array.isArray(parent)) parent.push(parent[key as never]);
         else parent[`${key}_`] = parent[key];
       }
-      // A hole in an array is null, as it is in JSON.
+      // Holes in arrays become null, as in JSON.
       return JSON.parse(JSON.stringify(body));
     });
 

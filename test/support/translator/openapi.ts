@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { OpenApiDocument } from "../../../services/translator/openapi/document.ts";
 
-/** Where in a document an answer is described. */
+/** The description of an answer in a document. */
 export interface Described {
   readonly method: string;
   readonly path: string;
@@ -9,10 +9,10 @@ export interface Described {
   readonly type?: "application/json" | "text/event-stream";
 }
 
-/** Says what of an answer is not as described; nothing when all of it is. */
+/** Lists the differences between an answer and its description; empty when there are none. */
 export type Validate = (where: Described, answer: unknown) => string[];
 
-/** Checks answers against a document, more strictly than clients should: what is not described is a fault too. */
+/** Validates answers against a document, more strictly than clients should: undescribed properties are faults. */
 export function createValidate(document: OpenApiDocument): Validate {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   ajv.addSchema(close(document) as object, "document");
@@ -27,7 +27,7 @@ export function createValidate(document: OpenApiDocument): Validate {
   };
 }
 
-/** Lets no object have other properties than those it describes. */
+/** Forbids undescribed properties. */
 function close(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(close);

@@ -21,7 +21,7 @@ import { OpenRequests } from "../../../services/translator/http/open-requests.ts
 import { SseStreams } from "../../../services/translator/http/sse-streams.ts";
 import { FakeClock } from "../core/fake-clock.ts";
 
-// What the tests of this service are written with.
+// Helpers for tests of the translator.
 
 export const startedEvent = (nodeId = "node-1", fingerprint = "engine and weights"): GenerationEvent =>
   create(GenerationEventSchema, { event: { case: "started", value: { nodeId, fingerprint } } });
@@ -37,7 +37,7 @@ export const finishedEvent = (
 ): GenerationEvent =>
   create(GenerationEventSchema, { event: { case: "finished", value: { reason, usage } } });
 
-/** The end of an answer that another engine took over in the middle. */
+/** The end of an answer that another engine continued. */
 export const continuedEvent = (fingerprint: string, exact: boolean): GenerationEvent =>
   create(GenerationEventSchema, {
     event: {
@@ -49,14 +49,14 @@ export const continuedEvent = (fingerprint: string, exact: boolean): GenerationE
     },
   });
 
-/** A whole answer that says these texts. */
+/** A whole answer with these texts. */
 export const answerOf = (...texts: string[]): GenerationEvent[] => [
   startedEvent(),
   ...texts.map(textEvent),
   finishedEvent(),
 ];
 
-/** Answers every generation with the same events, then with an error if there is one. */
+/** Answers every generation with the same events, then the error if there is one. */
 export const answering = (events: readonly GenerationEvent[], failure?: unknown): Generate =>
   async function* (_generation, signal) {
     for (const event of events) {
@@ -66,17 +66,17 @@ export const answering = (events: readonly GenerationEvent[], failure?: unknown)
     if (failure !== undefined) throw failure;
   };
 
-/** One generation that a test answers by hand. */
+/** A generation that a test answers by hand. */
 export interface ScriptedCall {
   readonly generation: Generation;
   readonly signal: AbortSignal;
   push(...events: GenerationEvent[]): void;
   fail(error: unknown): void;
-  /** Resolves with the reason when nobody wants the answer any more. */
+  /** Resolves with the reason when the generation is aborted. */
   readonly aborted: Promise<unknown>;
 }
 
-/** Generations that a test answers by hand, in the order in which they come. */
+/** Generations that a test answers by hand, in order of arrival. */
 export function createScript(): { generate: Generate; next(): Promise<ScriptedCall> } {
   const calls = new Channel<ScriptedCall>({ capacity: 10_000 });
   return {
@@ -113,7 +113,7 @@ export const bearer = { authorization: `Bearer ${testKey}` };
 export const modelOf = (name: string, since = 1_700_000_000n, contextLength = 0): Model =>
   create(ModelSchema, { name, nodes: 1, slots: 1, since, contextLength });
 
-/** The HTTP surface around scripted parts; time stands still unless a clock is given. */
+/** The HTTP surface with scripted parts; time stands still unless a clock is given. */
 export function createTestApp(parts: Partial<AppOptions> = {}): FastifyInstance {
   const clock = parts.clock ?? new FakeClock();
   return createApp({
@@ -132,7 +132,7 @@ export function createTestApp(parts: Partial<AppOptions> = {}): FastifyInstance 
   });
 }
 
-/** A body that is as short as can be. */
+/** A minimal body. */
 export const question = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
   model: "m",
   messages: [{ role: "user", content: "hi" }],

@@ -161,7 +161,7 @@ test("an answer without anything is a message without content", () => {
   ]);
 });
 
-test("thoughts that are not to be shown leave no trace but their count", () => {
+test("thinking that is not to be shown leaves no trace but its count", () => {
   const quiet = { showsThinking: false };
   expect(messageOf(everything, quiet).content[0].type).toBe("text");
   expect(messageOf(everything, quiet).usage.output_tokens_details).toEqual({ thinking_tokens: 3 });

@@ -9,7 +9,7 @@ import {
   type ContentBlock,
   type MessageHead,
   toMessage,
-  toStopWord,
+  toStopReason,
   toTextBlock,
   toThinkingBlock,
   toToolUseBlock,
@@ -19,7 +19,7 @@ type Block =
   | { readonly kind: "text" | "thinking"; text: string }
   | { readonly kind: "call"; readonly id: string; readonly name: string; text: string };
 
-/** Gathers an answer into a message: its blocks in the order in which they came. */
+/** Collects an answer into a message, its blocks in order. */
 export class MessageCollector {
   readonly #request: MessagesRequest;
   readonly #blocks: Block[] = [];
@@ -39,10 +39,10 @@ export class MessageCollector {
     for (const piece of toolCalls) this.#appendCall(piece);
   }
 
-  /** The message as JSON text; once the answer has ended. */
+  /** The message as JSON text, after the end of the answer. */
   toJson(head: MessageHead): string {
     const finished = this.#finished!;
-    const end = toStopWord(finished, this.#request.maxTokens);
+    const end = toStopReason(finished, this.#request.maxTokens);
     return JSON.stringify(toMessage(head, this.#blocks.map(toBlock), end, finished.usage));
   }
 
@@ -75,7 +75,7 @@ function toBlock(block: Block): ContentBlock {
   }
 }
 
-/** A call that was cut in the middle has no input that could be shown; `stop_reason` says that it was cut. */
+/** The input of a truncated call is not valid JSON; `stop_reason` shows the truncation. */
 function parseInput(json: string): JsonObject {
   try {
     const input: unknown = JSON.parse(json);

@@ -14,34 +14,34 @@ import {
   type MessageHead,
   toCounts,
   toMessage,
-  toStopWord,
+  toStopReason,
   toTextBlock,
   toThinkingBlock,
   toToolUseBlock,
 } from "./wire.ts";
 
-/** One event of a stream; its data repeats the name. */
+/** A stream event; its data repeats the name. */
 export const toEvent = (name: string, json: string): string => `event: ${name}\ndata: ${json}\n\n`;
 
-/** Clients know it and pass over it; it shows them that the stream is alive. */
+/** Shows that the stream is alive; clients skip it. */
 const ping = toEvent("ping", '{"type":"ping"}');
 
 /**
- * Turns the events of an answer into those of a message: its head, then block after block, then why it ended.
+ * Encodes the events of an answer as those of a message:
  *
  *     message_start ping (content_block_start content_block_delta* content_block_stop)* message_delta message_stop
  *
- * Blocks follow each other and never mix: what is of another kind ends the open one.
+ * Blocks do not interleave: output of another kind closes the open block.
  */
 export class MessageEncoder implements EventEncoder {
   readonly #head: MessageHead;
   readonly #request: MessagesRequest;
   #started = false;
   #open: "none" | "text" | "thinking" | "call" = "none";
-  /** Of the open block, or of the next one. */
+  /** The index of the open block, or of the next one. */
   #index = 0;
   #calls = 0;
-  /** From `event:` to where the text of a text delta of the open block begins. */
+  /** The start of a text delta of the open block, up to its text. */
   #beforeText = "";
 
   constructor(head: MessageHead, request: MessagesRequest) {
@@ -49,7 +49,6 @@ export class MessageEncoder implements EventEncoder {
     this.#request = request;
   }
 
-  /** The event as text of the stream; empty while there is nothing to show. */
   encode(encoded: GenerationEvent): string {
     const text = this.#open === "text" ? plainTextOf(encoded) : undefined;
     if (text !== undefined) return text === "" ? "" : this.#toTextDelta(text);
@@ -60,7 +59,7 @@ export class MessageEncoder implements EventEncoder {
         return blocks === "" ? "" : this.#start() + blocks;
       }
       case "finished":
-        return this.#start() + this.#close() + this.#encodeEnd(event.value);
+        return this.#start() + this.#closeBlock() + this.#encodeEnd(event.value);
       default:
         return "";
     }
@@ -77,9 +76,9 @@ export class MessageEncoder implements EventEncoder {
     let events = "";
     if (reasoning !== "" && this.#request.showsThinking)
       events +=
-        this.#enter("thinking", toThinkingBlock("")) +
+        this.#openBlock("thinking", toThinkingBlock("")) +
         this.#toDelta(`{"type":"thinking_delta","thinking":${quoteJson(reasoning)}}`);
-    if (text !== "") events += this.#enter("text", toTextBlock("")) + this.#toTextDelta(text);
+    if (text !== "") events += this.#openBlock("text", toTextBlock("")) + this.#toTextDelta(text);
     for (const piece of toolCalls) events += this.#encodeCall(piece);
     return events;
   }
@@ -88,7 +87,7 @@ export class MessageEncoder implements EventEncoder {
     let events = "";
     if (index === this.#calls) {
       this.#calls++;
-      events += this.#close() + this.#enter("call", toToolUseBlock(id, name, {}));
+      events += this.#closeBlock() + this.#openBlock("call", toToolUseBlock(id, name, {}));
     }
     if (argumentsJson === "") return events;
     return events + this.#toDelta(`{"type":"input_json_delta","partial_json":${quoteJson(argumentsJson)}}`);
@@ -105,10 +104,10 @@ export class MessageEncoder implements EventEncoder {
     );
   }
 
-  /** Opens a block of a kind, unless one is open. */
-  #enter(kind: "text" | "thinking" | "call", block: ContentBlock): string {
+  /** Opens a block unless one of its kind is open. */
+  #openBlock(kind: "text" | "thinking" | "call", block: ContentBlock): string {
     if (this.#open === kind) return "";
-    const closed = this.#close();
+    const closed = this.#closeBlock();
     this.#open = kind;
     const index = this.#index;
     this.#beforeText =
@@ -118,7 +117,7 @@ export class MessageEncoder implements EventEncoder {
     return closed + toEvent("content_block_start", start);
   }
 
-  #close(): string {
+  #closeBlock(): string {
     if (this.#open === "none") return "";
     this.#open = "none";
     const index = this.#index++;
@@ -126,7 +125,7 @@ export class MessageEncoder implements EventEncoder {
   }
 
   #encodeEnd(finished: Finished): string {
-    const end = { ...toStopWord(finished, this.#request.maxTokens), stop_details: null, container: null };
+    const end = { ...toStopReason(finished, this.#request.maxTokens), stop_details: null, container: null };
     const delta: MessageDelta = { type: "message_delta", delta: end, usage: toCounts(finished.usage) };
     return (
       toEvent("message_delta", JSON.stringify(delta)) + toEvent("message_stop", '{"type":"message_stop"}')

@@ -3,7 +3,7 @@ import { anyRecord, count } from "../../answers/schema.ts";
 
 const nothing = z.null();
 
-/** What counts up while an answer is generated. */
+/** The usage that grows while an answer is generated. */
 const counts = {
   input_tokens: count.describe("Input tokens, without those that were read from the cache."),
   cache_creation_input_tokens: count,
@@ -23,7 +23,7 @@ const toolUseBlock = z.object({
   caller: z.object({ type: z.literal("direct") }),
 });
 
-/** A piece of a message. */
+/** A content block. */
 export const contentBlock = z.union([textBlock, thinkingBlock, toolUseBlock]);
 
 const stopReason = z.enum([
@@ -56,14 +56,14 @@ export const message = z.object({
   }),
 });
 
-/** How every failure is sent, in a stream too. */
+/** The envelope of every error, in streams too. */
 export const anthropicError = z.object({
   type: z.literal("error"),
   error: z.object({ type: z.string(), message: z.string(), details: anyRecord.optional() }),
   request_id: z.string(),
 });
 
-/** The end of a message, as its stream reports it. */
+/** The last delta of a message's stream. */
 export const messageDelta = z.object({
   type: z.literal("message_delta"),
   delta: z.object({

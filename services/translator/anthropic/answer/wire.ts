@@ -7,9 +7,9 @@ import type { Described } from "../../answers/schema.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import type { contentBlock, message, messageDelta } from "./schema.ts";
 
-// Parts of Anthropic's answer that its two forms, message and stream, have in common.
+// Parts of Anthropic's answers that messages and streams share.
 
-/** What a message is from its beginning. */
+/** What is known before a message starts. */
 export interface MessageHead {
   readonly id: string;
   /** As the caller named it. */
@@ -18,22 +18,20 @@ export interface MessageHead {
 
 /** The message object, in Anthropic's names. */
 export type Message = Described<typeof message>;
-/** A piece of one. */
 export type ContentBlock = Described<typeof contentBlock>;
-/** How the stream of a message ends. */
 export type MessageDelta = Described<typeof messageDelta>;
-/** Why a message ended. */
-export type StopWord = Pick<MessageDelta["delta"], "stop_reason" | "stop_sequence">;
+/** Anthropic's stop reason, and the stop sequence if there was one. */
+export type StopReason = Pick<MessageDelta["delta"], "stop_reason" | "stop_sequence">;
 
-/** Anthropic's words for the end of an answer of at most `maxTokens` tokens. */
-export function toStopWord({ reason, stop, usage }: Finished, maxTokens: number): StopWord {
+/** Anthropic's stop reason for an answer of at most `maxTokens` tokens. */
+export function toStopReason({ reason, stop, usage }: Finished, maxTokens: number): StopReason {
   switch (reason) {
     case FinishReason.TOOL_CALLS:
       return { stop_reason: "tool_use", stop_sequence: null };
     case FinishReason.CONTENT_FILTER:
       return { stop_reason: "refusal", stop_sequence: null };
     case FinishReason.LENGTH: {
-      // An answer that is cut before the caller's limit has filled the context.
+      // A truncated answer below the caller's limit has filled the context.
       const isFull = (usage?.completionTokens ?? maxTokens) < maxTokens;
       return { stop_reason: isFull ? "model_context_window_exceeded" : "max_tokens", stop_sequence: null };
     }
@@ -44,7 +42,7 @@ export function toStopWord({ reason, stop, usage }: Finished, maxTokens: number)
   }
 }
 
-/** What counts up; here in full, for what is reused of a prompt does not count as input. */
+/** The usage so far; cached prompt tokens do not count as input. */
 export const toCounts = (usage: Usage | undefined): MessageDelta["usage"] => {
   const { promptTokens = 0, completionTokens = 0, cachedTokens = 0, reasoningTokens = 0 } = usage ?? {};
   return {
@@ -57,16 +55,7 @@ export const toCounts = (usage: Usage | undefined): MessageDelta["usage"] => {
   };
 };
 
-/** The usage of a message. */
-export const toUsage = (usage: Usage | undefined): Message["usage"] => ({
-  ...toCounts(usage),
-  cache_creation: null,
-  inference_geo: null,
-  service_tier: "standard",
-  speed: "standard",
-});
-
-/** A message with this content. */
+/** The message object; `usage`: undefined while it is streamed. */
 export const toMessage = (
   { id, model }: MessageHead,
   content: readonly ContentBlock[],
@@ -82,20 +71,25 @@ export const toMessage = (
   stop_details: null,
   container: null,
   diagnostics: null,
-  usage: toUsage(usage),
+  usage: {
+    ...toCounts(usage),
+    cache_creation: null,
+    inference_geo: null,
+    service_tier: "standard",
+    speed: "standard",
+  },
 });
 
-/** A block of text. */
 export const toTextBlock = (text: string): ContentBlock => ({ type: "text", text, citations: null });
 
-/** A block of thinking. There is no signature: blocks that come back are taken without one. */
+/** The signature is empty; blocks that come back are accepted without one. */
 export const toThinkingBlock = (thinking: string): ContentBlock => ({
   type: "thinking",
   thinking,
   signature: "",
 });
 
-/** A call of a tool, under an id that begins as Anthropic's do. */
+/** Ids of calls get Anthropic's prefix. */
 export const toToolUseBlock = (id: string, name: string, input: JsonObject): ContentBlock => ({
   type: "tool_use",
   id: id.replace(/^call_/, "toolu_"),

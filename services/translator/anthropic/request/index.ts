@@ -9,27 +9,25 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { checkBody } from "../../requests/check-body.ts";
+import { checkBody, defaultRules, type RequestRules } from "../../requests/check-body.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
+import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
 import { jsonSchemaFormat } from "../../requests/tools.ts";
 import { findUnknownKey } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
-import { threadUnsupported } from "../errors.ts";
-import { anthropic, fault } from "../faults.ts";
+import { anthropic, fault, threadUnsupported } from "../errors.ts";
 import { parseMessages } from "./messages.ts";
 import { type MessagesRequestBody, messagesRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
 
-/** A request for a message, checked. */
+/** A validated request for a message. */
 export interface MessagesRequest {
-  /** What to generate; without id and caller. */
+  /** Without id and caller. */
   readonly generation: Generation;
-  /** Its images that are still to be fetched. */
+  /** Images that are still to be fetched. */
   readonly remoteImages: readonly RemoteImage[];
   readonly stream: boolean;
-  /** Whether reasoning is shown. */
   readonly showsThinking: boolean;
   /** As the caller set it. */
   readonly maxTokens: number;
@@ -38,8 +36,8 @@ export interface MessagesRequest {
 const schema = z.compile(messagesRequestSchema);
 
 /**
- * Checks a body against Anthropic's rules and translates it. Throws the first fault: what is known and not
- * supported, then field by field in the order of the schema, then what the fields mean together.
+ * Validates a body and translates it. Throws the first fault: unsupported parameters, unknown keys where the rules
+ * are strict, then each field in the schema's order, then contradictions between fields.
  */
 export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defaultRules): MessagesRequest {
   for (const [name, hint] of Object.entries(refused)) if (isGiven(raw[name])) throw fault(name, hint);
@@ -56,10 +54,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
     limits: parseLimits(body.max_tokens, body.stop_sequences),
   });
   parseTools(body, generation);
-  const reasoning = parseThinking(body);
-  if (reasoning !== undefined) generation.reasoning = reasoning;
-  const outputFormat = parseFormat(body);
-  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
+  setGiven(generation, { reasoning: parseThinking(body), outputFormat: parseFormat(body) });
   return {
     generation,
     remoteImages: remote?.list ?? [],
@@ -69,7 +64,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
   };
 }
 
-/** Parameters of Anthropic's that are not supported here, and what to do instead. */
+/** Unsupported parameters of Anthropic's, and what to do instead. */
 const refused: Readonly<Record<string, string>> = {
   mcp_servers:
     "MCP servers are not supported here. Call them from the client and offer what they do as tools",
@@ -79,7 +74,7 @@ const refused: Readonly<Record<string, string>> = {
   diagnostics: "Diagnostics are not supported here",
 };
 
-/** Says it in the way by which Anthropic's SDK knows that it must send whole conversations. */
+/** The error by which Anthropic's SDK knows that it must send whole conversations. */
 const noThreads = (): MeshError =>
   new MeshError("invalid_request", "thread: Conversations are not kept here. Send all of their messages", {
     code: threadUnsupported,
@@ -87,8 +82,8 @@ const noThreads = (): MeshError =>
   });
 
 /**
- * How much to think. A generation knows efforts and no budgets, so a budget becomes the effort that it is likely
- * meant for; an effort that is given overrules it.
+ * The reasoning effort. Generations have no token budgets, so a budget becomes an effort; an explicit effort takes
+ * precedence.
  */
 function parseThinking({ thinking, output_config, max_tokens }: MessagesRequestBody): Reasoning | undefined {
   const effort = output_config?.effort ?? undefined;

@@ -9,7 +9,7 @@ import type { ToImageFault } from "../../images/image-problem.ts";
 import { parseImage } from "../../images/parse-image.ts";
 import type { RemoteImages } from "../../images/remote-images.ts";
 import { addText, toImagePart, toToolCall } from "../../requests/messages.ts";
-import { fault } from "../faults.ts";
+import { fault } from "../errors.ts";
 import type {
   AnthropicMessage,
   ContentBlock,
@@ -19,9 +19,8 @@ import type {
 } from "./schema.ts";
 
 /**
- * The conversation as the mesh has it: results of tools become turns of their own, and neighbouring turns of one
- * role become one. Images that are named by their address are noted in `remote`, without which they are refused.
- * Throws the first thing that does not add up.
+ * Translates the conversation: tool results become turns of their own, adjacent turns of one role are joined. Images
+ * by URL are added to `remote`, without which they are rejected. Throws the first inconsistency.
  */
 export function parseMessages(
   { system, messages }: Pick<MessagesRequestBody, "system" | "messages">,
@@ -38,17 +37,16 @@ export function parseMessages(
   return conversation.messages;
 }
 
-/** Which blocks a role's turn may consist of. */
+/** The block types that each role may use. */
 const allowed: Record<AnthropicMessage["role"], readonly ContentBlock["type"][]> = {
   user: ["text", "image", "tool_result"],
   assistant: ["text", "thinking", "tool_use"],
   system: ["text"],
 };
 
-/** A conversation as it grows, block by block. */
 class Conversation {
   readonly messages: Message[] = [];
-  /** Calls that were made so far. */
+  /** The ids of calls so far. */
   readonly #calls = new Set<string>();
   readonly #remote: RemoteImages | undefined;
 
@@ -114,7 +112,7 @@ class Conversation {
     this.messages.push(message);
   }
 
-  /** The turn that a block of this role belongs to. */
+  /** The last turn if it is this role's, otherwise a new one. */
   #turn(role: Role): Message {
     const last = this.messages.at(-1);
     if (last?.role === role) return last;
@@ -129,7 +127,7 @@ function toBlocks(content: string | readonly ContentBlock[]): readonly ContentBl
   return content === "" ? [] : [{ type: "text", text: content }];
 }
 
-/** Blocks are lines of their own: what a caller keeps apart is not glued together. */
+/** Adjacent text blocks are joined by a line break. */
 const appendText = ({ parts }: Message, text: string): void => addText(parts, text, "\n");
 
 function checkText({ text, citations }: Extract<ContentBlock, { type: "text" }>, path: string): string {
@@ -138,7 +136,7 @@ function checkText({ text, citations }: Extract<ContentBlock, { type: "text" }>,
   return text;
 }
 
-/** A generation has no mark for a tool that failed, so the text says it. */
+/** Generations have no flag for failed tools, so the text carries it. */
 function toResultText({ content, is_error }: ToolResultBlock, path: string): string {
   const texts: string[] = [];
   if (typeof content === "string") texts.push(content);

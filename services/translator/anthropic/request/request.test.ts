@@ -56,7 +56,7 @@ test("the system prompt comes first, its blocks as lines", () => {
   expect(turnsOf(base.messages, { system: "" })).toEqual([["USER", "Hi"]]);
 });
 
-test("a conversation with thoughts, calls and results becomes turns", () => {
+test("a conversation with thinking, calls and results becomes turns", () => {
   const turns = turnsOf([
     {
       role: "user",
@@ -125,7 +125,7 @@ test("neighbouring turns of one role become one, and a system turn keeps its pla
   ]);
 });
 
-test("a picture keeps its place between texts, and its bytes say what it is", () => {
+test("an image keeps its place between texts, and its bytes show its format", () => {
   const source = { type: "base64", media_type: "image/jpeg", data: png };
   const content = [
     { type: "text", text: "a" },
@@ -195,7 +195,7 @@ test.each([
   else expect(generation.reasoning).toMatchObject(reasoning);
 });
 
-test("thoughts that are to be omitted are not shown", () => {
+test("thinking that is to be omitted is not shown", () => {
   expect(parse({ thinking: { type: "adaptive", display: "omitted" } }).showsThinking).toBe(false);
   expect(parse({ thinking: { type: "adaptive", display: "summarized" } }).showsThinking).toBe(true);
 });

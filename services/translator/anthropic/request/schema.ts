@@ -17,7 +17,7 @@ import {
   word,
 } from "../../requests/vocabulary.ts";
 
-/** A hint about what to keep; prompts are reused here wherever they can be, asked or not. */
+/** A caching hint; prompts are cached here in any case. */
 const cacheControl = object({ type: z.literal("ephemeral") });
 
 const textBlock = object({
@@ -62,20 +62,20 @@ const toolUseBlock = object({
   name: nonEmptyText,
   input: anyObject,
   cache_control: optional(cacheControl),
-  // Of an answer that is sent back; whose call it was changes nothing.
+  // Sent back with answers; ignored.
   caller: optional(anyObject),
 });
 
 const thinkingBlock = object({ type: z.literal("thinking"), thinking: text, signature: optional(text) });
 
-/** What a role's turn may consist of is checked in `messages.ts`; here only that every field has its type. */
+/** Types only; `messages.ts` checks which blocks a role may use. */
 const block = z.discriminatedUnion(
   "type",
   [textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock],
   { error: "an object" },
 );
 
-/** A block of a turn's content. */
+/** A content block. */
 export type ContentBlock = z.output<typeof block>;
 export type ToolResultBlock = z.output<typeof toolResultBlock>;
 export type ImageBlock = z.output<typeof imageBlock>;
@@ -85,10 +85,10 @@ const message = object({
   content: z.union([text, arrayOf(block, "objects")], { error: "one of a string or array of objects" }),
 });
 
-/** One turn of the conversation. */
+/** A message of the conversation. */
 export type AnthropicMessage = z.output<typeof message>;
 
-/** Of `tools.ts`: tools that run on Anthropic's side have a type and no schema, and are refused by their name. */
+/** Tools of Anthropic's servers have a type and no schema; `tools.ts` rejects them by name. */
 const tool = object({
   type: optional(text),
   name: text,
@@ -130,8 +130,8 @@ const thinking = z.discriminatedUnion(
 const unsupported = z.null().optional().describe("Not supported: must be null or absent.");
 
 /**
- * The body of a request for a message. The order of the keys is the order in which faults are reported: only the
- * first one is. A key that is not here is refused, as Anthropic's own service does.
+ * The body of a request for a message. Faults are reported in the order of the keys, and only the first one. Unknown
+ * keys are rejected, as Anthropic does.
  */
 export const messagesRequestSchema = z.strictObject(
   {
@@ -146,7 +146,6 @@ export const messagesRequestSchema = z.strictObject(
     top_k: optional(integer(0)).describe(
       "Only this many of the most likely tokens are considered. 0 turns the limit off.",
     ),
-    // As many as a generation can carry.
     stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(mostStops)).describe(
       shared.stop.description!,
     ),
@@ -167,7 +166,7 @@ export const messagesRequestSchema = z.strictObject(
     cache_control: ignored(cacheControl),
     speed: ignored(z.literal("standard")),
 
-    // What `index.ts` refuses with a word about it; null asks for nothing.
+    // Rejected by `index.ts` with an explanation; null is allowed.
     mcp_servers: unsupported,
     container: unsupported,
     context_management: unsupported,
@@ -178,5 +177,5 @@ export const messagesRequestSchema = z.strictObject(
   { error: "an object" },
 );
 
-/** A request whose every field has its type. */
+/** A body whose types are valid. */
 export type MessagesRequestBody = z.output<typeof messagesRequestSchema>;

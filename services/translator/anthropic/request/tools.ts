@@ -7,10 +7,10 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
 import { toToolChoice } from "../../requests/tools.ts";
-import { fault } from "../faults.ts";
+import { fault } from "../errors.ts";
 import type { MessagesRequestBody } from "./schema.ts";
 
-/** Puts `tools` and `tool_choice` into a generation. Throws the first thing that cannot be honoured. */
+/** Translates `tools` and `tool_choice` into a generation. Throws the first fault. */
 export function parseTools({ tools: given, tool_choice }: MessagesRequestBody, generation: Generation): void {
   const tools = (given ?? []).map((tool, index) => toTool(tool, `tools.${index}`));
   const names = new Set(tools.map(({ name }) => name));
@@ -51,7 +51,7 @@ function toTool(tool: AnthropicTool, path: string): Tool {
   });
 }
 
-/** What would change which tools the model sees, or who may call them. */
+/** Rejects options that change which tools the model sees or who may call them. */
 function refuseExtras({ defer_loading, allowed_callers, input_examples }: AnthropicTool, path: string): void {
   if (defer_loading) throw fault(`${path}.defer_loading`, "Tools are always loaded here");
   const caller = allowed_callers?.find((name) => name !== "direct");

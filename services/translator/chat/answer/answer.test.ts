@@ -74,7 +74,7 @@ describe("escaping", () => {
     );
   });
 
-  test("an answer that went on from its text elsewhere ends with that engine's fingerprint, and no other does", () => {
+  test("an answer that another engine continued from its text ends with that engine's fingerprint, and no other does", () => {
     const fingerprintsOf = (exact: boolean) => {
       const events = [startedEvent(), textEvent("a"), continuedEvent("another", exact)];
       const collector = new ChoiceCollector(requestOf());
@@ -103,7 +103,7 @@ describe("escaping", () => {
 });
 
 describe("a stream", () => {
-  test("tells the role once, then the text, then why it ended", () => {
+  test("sends the role once, then the text, then the finish reason", () => {
     expect(chunksOf([startedEvent(), textEvent("Hel"), textEvent("lo"), finishedEvent()])).toEqual(
       [
         { delta: { role: "assistant", content: "", refusal: null }, finish_reason: null },
@@ -192,13 +192,13 @@ describe("a stream", () => {
     expect(chunksOf(one, legacy).at(-1).choices[0].finish_reason).toBe("function_call");
   });
 
-  test("tells thoughts under both names, unless they are to be hidden", () => {
+  test("shows reasoning under both names, unless it is to be hidden", () => {
     const events = [startedEvent(), deltaEvent({ reasoning: "hm" }), textEvent("a"), finishedEvent()];
     expect(deltasOf(events)[1]).toEqual({ reasoning: "hm", reasoning_content: "hm" });
     expect(deltasOf(events, { include_reasoning: false })[1]).toEqual({ content: "a" });
   });
 
-  test("tells log probabilities beside the text, minus infinity as a number", () => {
+  test("shows log probabilities with the text, minus infinity as a number", () => {
     const [, chunk] = chunksOf(withLogprobs, { logprobs: true, top_logprobs: 2 });
     expect(chunk.choices[0]).toMatchObject({
       delta: { content: "Hi" },
@@ -283,7 +283,7 @@ describe("a completion", () => {
     expect(finish_reason).toBe("function_call");
   });
 
-  test("tells thoughts under both names, unless they are to be hidden", () => {
+  test("shows reasoning under both names, unless it is to be hidden", () => {
     const events = [startedEvent(), deltaEvent({ reasoning: "hm" }), textEvent("a"), finishedEvent()];
     expect(choiceOf(events).message).toMatchObject({
       reasoning: "hm",

@@ -36,13 +36,11 @@ export function toUsageChunk(
 }
 
 /**
- * Turns the events of one answer into the chunks of one choice: first its role, then what comes, then its finish
- * reason. What does not change between chunks is put together once, and a token costs an escape and two
- * concatenations.
+ * Encodes the events of one answer as chunks of one choice: its role, its deltas, its finish reason. What does not
+ * change between chunks is built once, so a token costs an escape and two concatenations.
  */
 export class ChunkEncoder implements EventEncoder {
-  // What a token needs comes first, to lie together in memory.
-  /** Whether what `encode` returned last is known to be ASCII, which spares its writer a count of bytes. */
+  // Fields that a token needs come first, to be close in memory.
   isAscii = false;
   #started = false;
   #asciiBeforeText = false;
@@ -55,12 +53,11 @@ export class ChunkEncoder implements EventEncoder {
   readonly #index: number;
   /** From `data:` to where the delta begins. */
   #beforeDelta = "";
-  /** What closes a chunk behind its choice. */
+  /** From the end of a choice to the end of the event. */
   readonly #afterChoice: string;
   #calls = 0;
-  /** As the node reported it; empty when it did not. */
   fingerprint = "";
-  /** What the answer took; undefined before its end. */
+  /** Undefined before the end. */
   usage: Usage | undefined;
 
   constructor(head: AnswerHead, index: number, request: ChatRequest) {
@@ -71,7 +68,6 @@ export class ChunkEncoder implements EventEncoder {
     this.#afterText = `"},"logprobs":null,"finish_reason":null}${this.#afterChoice}`;
   }
 
-  /** The event as text of the stream; empty while there is nothing to show. */
   encode(encoded: GenerationEvent): string {
     this.isAscii = false;
     const text = this.#started ? plainTextOf(encoded) : undefined;
@@ -97,7 +93,7 @@ export class ChunkEncoder implements EventEncoder {
     }
   }
 
-  /** The last chunks show when another engine than the first had a part in the answer. */
+  /** The last chunks show when another engine continued the answer. */
   #endWith(fingerprint: string): void {
     if (fingerprint === this.fingerprint) return;
     this.fingerprint = fingerprint;
@@ -115,7 +111,7 @@ export class ChunkEncoder implements EventEncoder {
     let chunks = "";
     if (reasoning !== "" && this.#request.includeReasoning) {
       const json = quoteJson(reasoning);
-      // Two names, because half of the clients read the one and half the other.
+      // Clients read one name or the other.
       chunks += this.#toChunk(`{"reasoning":${json},"reasoning_content":${json}}`);
     }
     if (logprobs.length > 0)
@@ -135,7 +131,7 @@ export class ChunkEncoder implements EventEncoder {
     return this.#beforeText + escapeJson(text) + this.#afterText;
   }
 
-  /** A call's first piece names the function, without arguments; all others are nothing but arguments. */
+  /** The first piece of a call names the function, without arguments; the others carry only arguments. */
   #encodeCall({ index, id, name, argumentsJson }: ToolCallDelta): string {
     const { legacyFunctions } = this.#request;
     // The legacy form has room for one call.

@@ -22,11 +22,10 @@ import type { chatCompletion, logprobs } from "./schema.ts";
 type Completion = Described<typeof chatCompletion>;
 type Choice = Completion["choices"][number];
 
-/** Gathers one answer into a choice of the completion object. */
+/** Collects one answer into a choice of the completion. */
 export class ChoiceCollector {
-  /** What the answer took; undefined before its end. */
+  /** Undefined before the end. */
   usage: Usage | undefined;
-  /** As the node reported it; empty when it did not. */
   fingerprint = "";
   readonly #request: ChatRequest;
   #text = "";
@@ -72,14 +71,13 @@ export class ChoiceCollector {
   #toMessage(): Choice["message"] {
     const { includeReasoning, legacyFunctions } = this.#request;
     const [call] = this.#calls;
-    // What is undefined does not appear in JSON.
     const reasoning = (includeReasoning && this.#reasoning) || undefined;
     return {
       role: "assistant",
       content: this.#text === "" && call !== undefined ? null : this.#text,
       refusal: null,
       annotations: [],
-      // Two names, because half of the clients read the one and half the other.
+      // Clients read one name or the other. JSON leaves out what is undefined.
       reasoning,
       reasoning_content: reasoning,
       tool_calls:
@@ -97,7 +95,7 @@ export class ChoiceCollector {
   }
 }
 
-/** The log probabilities of a choice, or of one chunk of it. */
+/** Log probabilities of a choice or of one chunk. */
 export const toLogprobs = (tokens: readonly TokenLogprob[]): Described<typeof logprobs> => ({
   content: tokens.map(toTokenLogprob),
   refusal: null,

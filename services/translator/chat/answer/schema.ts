@@ -15,10 +15,10 @@ const calledFunction = z.object({
   arguments: z.string().describe("JSON as the model generated it, which may be invalid."),
 });
 
-/** A piece of a call: its name comes with the first, its arguments come in all of them. */
+/** A piece of a call: the first carries the name, all of them arguments. */
 const calledPiece = z.object({ name: z.string().optional(), arguments: z.string() });
 
-/** Log probabilities of a choice, or of one chunk of it. */
+/** Log probabilities of a choice or of one chunk. */
 export const logprobs = z.object({ content: z.array(tokenLogprob), refusal: z.null() });
 
 const reasoning = {
@@ -55,7 +55,7 @@ export const chatCompletion = z.object({
   system_fingerprint: fingerprint,
 });
 
-/** One message of a stream. */
+/** One event of a stream. */
 export const chatCompletionChunk = z.object({
   id: z.string(),
   object: z.literal("chat.completion.chunk"),

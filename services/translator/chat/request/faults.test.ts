@@ -405,7 +405,7 @@ describe.each<{
     param: "tools",
     code: "array_above_max_length",
   },
-  // What nobody here does.
+  // Not supported here.
   ...Object.entries({
     audio: { voice: "alloy" },
     web_search_options: {},

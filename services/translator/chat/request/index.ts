@@ -11,45 +11,41 @@ import {
 import { wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { checkBody, requireModel } from "../../requests/check-body.ts";
+import { checkBody, defaultRules, type RequestRules, requireModel } from "../../requests/check-body.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
-import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { setGiven } from "../../requests/messages.ts";
+import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../../requests/sampling.ts";
 import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { parseMessages } from "./messages.ts";
-import { knownBeside, refuse } from "./refusals.ts";
+import { knownOutsideSchema, refuse } from "./refusals.ts";
 import { type ChatRequestBody, chatRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
 
-/** A chat completion request, checked. */
+/** A validated chat completion request. */
 export interface ChatRequest {
-  /** What to generate; without id and caller, which `fanOut` adds. */
+  /** Without id and caller, which `fanOut` adds. */
   readonly generation: Generation;
-  /** Its images that are still to be fetched. */
+  /** Images that are still to be fetched. */
   readonly remoteImages: readonly RemoteImage[];
-  /** How many answers are wanted. */
   readonly choices: number;
   readonly stream: boolean;
-  /** Whether the stream ends with the usage. */
   readonly includeUsage: boolean;
-  /** Whether reasoning is shown. */
   readonly includeReasoning: boolean;
-  /** Calls are answered in the legacy form `function_call`. */
+  /** Whether calls are returned in the legacy form `function_call`. */
   readonly legacyFunctions: boolean;
 }
 
-/** 1 to 2 µs for a short request, half of what the uncompiled schema takes. */
+/** 1 to 2 µs for a short request, half of the uncompiled schema. */
 const schema = z.compile(chatRequestSchema);
 
 /**
- * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, missing
- * messages, where the rules are strict a key that means nothing, then field by field in the order of the schema,
- * then what the fields mean together.
+ * Validates a body and translates it. Throws the first fault: a missing model, missing messages, unknown keys where
+ * the rules are strict, then each field in the schema's order, then contradictions between fields.
  */
 export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultRules): ChatRequest {
   requireModel(raw, "messages");
-  if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownBeside);
+  if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownOutsideSchema);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
@@ -65,20 +61,16 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
     limits: parseLimits(body.max_completion_tokens ?? body.max_tokens, body.stop),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
-  if (resume !== undefined) generation.resume = resume;
-  if (toolChoice !== undefined) generation.toolChoice = toolChoice;
   // The legacy form has room for one call only.
   const parallel = legacy ? false : body.parallel_tool_calls;
-  if (tools.length > 0 && typeof parallel === "boolean") generation.parallelToolCalls = parallel;
-  const outputFormat = parseOutputFormat(body);
-  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
-  if (body.logprobs)
-    generation.logprobs = {
-      $typeName: "cxmpute.generation.v1.LogprobsRequest",
-      top: body.top_logprobs ?? 0,
-    };
-  const reasoning = parseReasoning(body);
-  if (reasoning !== undefined) generation.reasoning = reasoning;
+  setGiven(generation, {
+    resume,
+    toolChoice,
+    parallelToolCalls: tools.length > 0 ? parallel : undefined,
+    outputFormat: parseOutputFormat(body),
+    logprobs: body.logprobs ? toLogprobsRequest(body.top_logprobs) : undefined,
+    reasoning: parseReasoning(body),
+  });
 
   return {
     generation,
@@ -92,8 +84,8 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
 }
 
 /**
- * The text of the last message, which the answer continues, where `continue_final_message` says so, as vLLM and
- * others have it. Throws when that message cannot be continued.
+ * The text of the last message, which the answer continues with `continue_final_message`, as in vLLM. Throws when
+ * that message cannot be continued.
  */
 function parseResume(body: ChatRequestBody, messages: readonly Message[]): ResumePoint | undefined {
   if (body.continue_final_message !== true) return undefined;
@@ -119,13 +111,13 @@ function parseResume(body: ChatRequestBody, messages: readonly Message[]): Resum
   };
 }
 
-/** How hard to think, from OpenAI's, OpenRouter's or Ollama's parameter, in this order. */
+/** The reasoning effort from OpenAI's, OpenRouter's or Ollama's parameter, in this order. */
 function parseReasoning({ reasoning_effort, reasoning, think }: ChatRequestBody) {
   const effort = reasoning_effort ?? reasoning?.effort ?? (typeof think === "string" ? think : undefined);
   return toReasoning(effort, reasoning?.enabled ?? (typeof think === "boolean" ? think : undefined));
 }
 
-/** The form of the answer, from `response_format` or, without one, from Ollama's `format`. Undefined for free text. */
+/** The output format from `response_format` or else Ollama's `format`; undefined for text. */
 function parseOutputFormat({ response_format: response, format }: ChatRequestBody): OutputFormat | undefined {
   if (!response) {
     if (!format) return undefined;

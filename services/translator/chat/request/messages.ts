@@ -21,8 +21,8 @@ import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/mes
 import type { ChatMessage, ContentPart } from "./schema.ts";
 
 /**
- * The conversation as the mesh has it. Images that are named by their address are noted in `remote`, without which
- * they are refused. Throws the first thing that does not add up.
+ * Translates the conversation. Images by URL are added to `remote`, without which they are rejected. Throws the first
+ * inconsistency.
  */
 export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImages): Message[] {
   const calls: KnownCalls = { ids: new Set(), lastByName: new Map() };
@@ -66,10 +66,10 @@ function findLegacyCall({ name }: ChatMessage, index: number, calls: KnownCalls)
   return id;
 }
 
-/** The calls that the conversation has seen so far: their ids, and the last id by the name of the function. */
+/** The calls so far: their ids, and the last id for each function name. */
 interface KnownCalls {
   readonly ids: Set<string>;
-  /** Legacy results name nothing else. */
+  /** Legacy results refer to calls by function name. */
   readonly lastByName: Map<string, string>;
 }
 
@@ -79,7 +79,7 @@ function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls):
   const toolCalls = parseToolCalls(message, index);
   if (content === undefined && toolCalls.length === 0) {
     if (message.tool_calls) throw emptyArray(`${path}.tool_calls`);
-    // A spoken answer of an earlier turn exists only where it was spoken.
+    // An earlier audio answer exists only at the service that generated it.
     if (message.audio) throw unsupportedParameter(`${path}.audio`);
     throw nullContent(index);
   }
@@ -106,13 +106,13 @@ const toMessage = (
   more: Partial<Pick<Message, "toolCallId" | "toolCalls" | "reasoning">> = {},
 ): Message => create(MessageSchema, { role, parts, name: name ?? "", ...more });
 
-/** What a turn's content may consist of. */
+/** The part types that a turn may have. */
 type Allowed = readonly ContentPart["type"][];
 const textOnly: Allowed = ["text"];
 const textAndImages: Allowed = ["text", "image_url"];
 const textAndRefusals: Allowed = ["text", "refusal"];
 
-/** The content in order; neighbouring texts become one, without anything in between. */
+/** The parts in order; adjacent texts are joined. */
 function parseParts(
   { role, content }: ChatMessage,
   index: number,

@@ -1,25 +1,20 @@
 import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { refuseMuchMetadata, refuseStreamOptions } from "../../requests/check-body.ts";
+import { outputConstraints } from "../../requests/vocabulary.ts";
 import type { ChatRequestBody } from "./schema.ts";
 
 /**
- * Parameters that change the shape or the meaning of the answer and that are not supported here. Unknown keys are
- * ignored; these are known, and silence about them would be a wrong answer.
+ * Parameters that would change the answer and are not supported. Unknown keys are ignored, but ignoring these would
+ * give wrong answers.
  */
 const refused = [
   // OpenAI's.
   "audio",
   "web_search_options",
   "moderation",
-  // Of open servers: other ways to force the form of an answer.
-  "guided_json",
-  "guided_regex",
-  "guided_choice",
-  "guided_grammar",
-  "structured_outputs",
-  "grammar",
-  // Of open servers: another prompt, other tokens, other ends.
+  ...outputConstraints,
+  // Other prompts, tokens and stop conditions of open servers.
   "echo",
   "documents",
   "prompt_logprobs",
@@ -30,13 +25,13 @@ const refused = [
   "allowed_token_ids",
 ];
 
-/** Keys that are no part of the schema and are known all the same: those above, and harmless ones of open servers. */
-export const knownBeside: readonly string[] = [...refused, "thinking", "ignore_eos"];
+/** Known keys outside the schema: those above, and harmless ones of open servers. */
+export const knownOutsideSchema: readonly string[] = [...refused, "thinking", "ignore_eos"];
 
-/** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
+/** Throws for unsupported parameters and for contradictions between parameters. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {
-  for (const name of refused) if (asksForSomething(raw[name])) throw unsupportedParameter(name);
-  // The one that is on unless it is switched off; then it means that the last turn is continued.
+  for (const name of refused) if (hasEffect(raw[name])) throw unsupportedParameter(name);
+  // On by default; off, it means that the last turn is continued.
   if (body.add_generation_prompt === false && body.continue_final_message !== true)
     throw unsupportedParameter("add_generation_prompt");
   if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
@@ -49,8 +44,8 @@ export function refuse(raw: JsonObject, body: ChatRequestBody): void {
     );
 }
 
-/** Whether a parameter has an effect; clients that send all of them send what switches them off. */
-const asksForSomething = (value: unknown): boolean =>
+/** Whether a parameter has an effect; some clients send all of them, switched off. */
+const hasEffect = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.length > 0
     : value !== undefined && value !== null && value !== false && value !== 0;

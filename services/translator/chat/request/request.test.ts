@@ -84,7 +84,7 @@ describe("a short request", () => {
     },
   );
 
-  test("may switch off what nobody could switch on", () => {
+  test("may switch off what cannot be switched on", () => {
     const off = {
       ...{ echo: false, continue_final_message: false, use_beam_search: false, add_generation_prompt: true },
       ...{ min_tokens: 0, stop_token_ids: [], bad_words: [], documents: [], guided_json: null, audio: null },
@@ -92,7 +92,7 @@ describe("a short request", () => {
     expect(parse(off)).toEqual(parse());
   });
 
-  test("may hold hints and keys that nobody knows", () => {
+  test("may hold hints and unknown keys", () => {
     const hints = {
       verbosity: "low",
       service_tier: "flex",
@@ -193,7 +193,7 @@ describe("messages", () => {
     expect(textOf(messagesOf({ role: "user", content: [] })[0])).toEqual([]);
   });
 
-  test("keep pictures in their place, whatever the label says of their kind", () => {
+  test("keep images in their place, whatever format the label claims", () => {
     const [message] = messagesOf({
       role: "user",
       content: [
@@ -234,7 +234,7 @@ describe("messages", () => {
     expect(result?.toolCallId).toBe(call?.toolCalls[0]?.id);
   });
 
-  test("keep thoughts under either name, and refusals as text", () => {
+  test("keep reasoning under either name, and refusals as text", () => {
     const [a, b, c, d] = messagesOf(
       { role: "assistant", content: "x", reasoning: "r" },
       { role: "assistant", content: "x", reasoning_content: "s" },

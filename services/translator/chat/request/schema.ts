@@ -17,7 +17,7 @@ import {
   word,
 } from "../../requests/vocabulary.ts";
 
-/** What a role's turn may consist of is checked in `messages.ts`; here only that every field has its type. */
+/** Types only; `messages.ts` checks which parts a role may have. */
 const part = z.discriminatedUnion(
   "type",
   [
@@ -33,7 +33,7 @@ const part = z.discriminatedUnion(
   { error: "an object" },
 );
 
-/** A piece of a turn's content. */
+/** A part of a message's content. */
 export type ContentPart = z.output<typeof part>;
 
 const calledFunction = object({ name: nonEmptyText, arguments: text });
@@ -56,12 +56,12 @@ const message = object({
   function_call: optional(calledFunction),
   refusal: optional(text),
   audio: optional(anyObject),
-  // Both names of the same thing: OpenRouter, Ollama and newer vLLM; DeepSeek, SGLang and llama.cpp.
+  // Two names for the same: OpenRouter, Ollama and newer vLLM; DeepSeek, SGLang and llama.cpp.
   reasoning: optional(text),
   reasoning_content: optional(text),
 });
 
-/** One turn of the conversation. */
+/** A message of the conversation. */
 export type ChatMessage = z.output<typeof message>;
 
 const functionDefinition = object({
@@ -93,7 +93,7 @@ const responseFormat = z.discriminatedUnion(
   "type",
   [
     object({ type: z.literal("text") }),
-    // A schema beside `json_object` is an extension of llama.cpp and others.
+    // A schema with `json_object` is an extension of llama.cpp and others.
     object({ type: z.literal("json_object"), schema: optional(anyObject) }),
     object({
       type: z.literal("json_schema"),
@@ -109,11 +109,10 @@ const responseFormat = z.discriminatedUnion(
 );
 
 /**
- * The body of a chat completion request. The order of the keys is the order in which faults are reported: only
- * the first one is, as OpenAI's own service does. Unknown keys are ignored.
+ * The body of a chat completion request. Faults are reported in the order of the keys, and only the first one, as
+ * OpenAI does. Unknown keys are ignored.
  *
- * Three kinds of parameters: those that are honoured; those that have no effect here, whose types are checked all
- * the same; and those that cannot be honoured, which `refusals.ts` refuses by name.
+ * Parameters are supported, ignored (only their types are checked), or rejected by name in `refusals.ts`.
  */
 export const chatRequestSchema = object({
   model,
@@ -127,7 +126,7 @@ export const chatRequestSchema = object({
   tools: optional(arrayOf(tool, "objects").min(1).max(128)).describe(descriptions.tools),
   tool_choice: optional(toolChoice).describe(descriptions.toolChoice),
   parallel_tool_calls: optional(flag).describe(descriptions.parallelToolCalls),
-  // -1, by which some servers mean no limit, is refused: who wants none leaves both out.
+  // -1, which means no limit on some servers, is rejected.
   max_completion_tokens: optional(integer(1)).describe(
     "Upper bound for the number of tokens generated for a completion, reasoning tokens included.",
   ),
@@ -185,5 +184,5 @@ export const chatRequestSchema = object({
   ),
 });
 
-/** A request whose every field has its type. */
+/** A body whose types are valid. */
 export type ChatRequestBody = z.output<typeof chatRequestSchema>;

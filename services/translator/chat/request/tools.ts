@@ -3,11 +3,11 @@ import { emptyArray, wrongMeaning, wrongValue } from "../../errors/param-faults.
 import { checkNames, longestName, toTool, toToolChoice } from "../../requests/tools.ts";
 import type { ChatRequestBody } from "./schema.ts";
 
-/** The functions of a request, in whichever of the two forms it uses. */
+/** The functions of a request, from either form. */
 export interface ParsedTools {
   readonly tools: Tool[];
   readonly toolChoice: ToolChoice | undefined;
-  /** The request used `functions`: the answer must use `function_call`. */
+  /** Whether the request used `functions`, so that the answer must use `function_call`. */
   readonly legacy: boolean;
 }
 

@@ -1,17 +1,16 @@
 import { usage } from "../../answers/schema.ts";
 import { chatCompletion, chatCompletionChunk } from "../../chat/answer/schema.ts";
 import { chatRequestSchema } from "../../chat/request/schema.ts";
-import { completion, completionChunk } from "../../completions/answer-schema.ts";
 import { completionRequestSchema } from "../../completions/schema.ts";
-import { embeddings as embeddingsSchema } from "../../embeddings/answer.ts";
+import { completion, completionChunk } from "../../completions/wire.ts";
 import { embeddingsRequestSchema } from "../../embeddings/request.ts";
+import { embeddings as embeddingsSchema } from "../../embeddings/route.ts";
 import { answerOf, bodyOf, type RouteDescription } from "../route-description.ts";
 
 const streaming =
   "With `stream: true`, the data of each event is a chunk, and the last event is `[DONE]`. If the answer fails after " +
   "the stream has started, the last event is an error, and `[DONE]` is not sent.";
 
-/** `POST /chat/completions`. */
 export const chatCompletions: RouteDescription = {
   method: "post",
   path: "/chat/completions",
@@ -29,7 +28,6 @@ export const chatCompletions: RouteDescription = {
   },
 };
 
-/** `POST /completions`. */
 export const completions: RouteDescription = {
   method: "post",
   path: "/completions",
@@ -47,7 +45,6 @@ export const completions: RouteDescription = {
   },
 };
 
-/** `POST /embeddings`. */
 export const embeddings: RouteDescription = {
   method: "post",
   path: "/embeddings",

@@ -2,10 +2,9 @@ import { anthropicError, message, messageStreamEvent } from "../../anthropic/ans
 import { messagesRequestSchema } from "../../anthropic/request/schema.ts";
 import { answerOf, bodyOf, json, type RouteDescription } from "../route-description.ts";
 
-/** As `anthropic/errors.ts` has it. */
+/** As in `anthropic/errors.ts`. */
 const faultForm = { schema: "AnthropicError", statuses: { 503: 529 } };
 
-/** `POST /messages`. */
 export const messages: RouteDescription = {
   method: "post",
   path: "/messages",
@@ -26,7 +25,6 @@ export const messages: RouteDescription = {
   },
 };
 
-/** `POST /messages/count_tokens`. */
 export const countTokens: RouteDescription = {
   method: "post",
   path: "/messages/count_tokens",

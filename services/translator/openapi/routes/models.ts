@@ -5,7 +5,6 @@ import { answerOf, type RouteDescription } from "../route-description.ts";
 const alsoAnthropic =
   "The API key may also be sent in `x-api-key`. Requests with `anthropic-version` are answered as Anthropic's Models API does.";
 
-/** `GET /models`. */
 export const models: RouteDescription = {
   method: "get",
   path: "/models",
@@ -17,7 +16,6 @@ export const models: RouteDescription = {
   schemas: { Model: modelObject, ModelList: modelList },
 };
 
-/** `GET /models/{model}`. */
 export const model: RouteDescription = {
   method: "get",
   path: "/models/{model}",
@@ -37,7 +35,6 @@ export const model: RouteDescription = {
   faults: ["key", "model", "mesh"],
 };
 
-/** `GET /catalogue`. */
 export const catalogue: RouteDescription = {
   method: "get",
   path: "/catalogue",

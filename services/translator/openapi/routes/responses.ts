@@ -7,7 +7,6 @@ import { answerOf, bodyOf, json, type RouteDescription } from "../route-descript
 const text = { type: "string" };
 const id = { name: "id", in: "path", required: true, schema: text };
 
-/** `POST /responses`. */
 export const createResponse: RouteDescription = {
   method: "post",
   path: "/responses",
@@ -28,7 +27,6 @@ export const createResponse: RouteDescription = {
   },
 };
 
-/** `GET /responses/{id}`. */
 export const getResponse: RouteDescription = {
   method: "get",
   path: "/responses/{id}",
@@ -39,7 +37,6 @@ export const getResponse: RouteDescription = {
   faults: ["key", "parameters", "model"],
 };
 
-/** `DELETE /responses/{id}`. */
 export const deleteResponse: RouteDescription = {
   method: "delete",
   path: "/responses/{id}",
@@ -51,7 +48,6 @@ export const deleteResponse: RouteDescription = {
   schemas: { ResponseDeleted: responseDeleted },
 };
 
-/** `POST /responses/{id}/cancel`. */
 export const cancelResponse: RouteDescription = {
   method: "post",
   path: "/responses/{id}/cancel",
@@ -62,7 +58,6 @@ export const cancelResponse: RouteDescription = {
   faults: ["key", "body", "model"],
 };
 
-/** `GET /responses/{id}/input_items`. */
 export const listInputItems: RouteDescription = {
   method: "get",
   path: "/responses/{id}/input_items",

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { liveness, notReady, readiness } from "../../health.ts";
 import { answerOf, type RouteDescription } from "../route-description.ts";
 
-/** `GET /openapi.json`. */
 export const openapi: RouteDescription = {
   method: "get",
   path: "/openapi.json",
@@ -14,7 +13,6 @@ export const openapi: RouteDescription = {
   schemas: { OpenApiDocument: z.record(z.string(), z.unknown()) },
 };
 
-/** `GET /healthz`. */
 export const healthz: RouteDescription = {
   method: "get",
   path: "/healthz",
@@ -26,7 +24,6 @@ export const healthz: RouteDescription = {
   schemas: { Liveness: liveness },
 };
 
-/** `GET /readyz`. */
 export const readyz: RouteDescription = {
   method: "get",
   path: "/readyz",

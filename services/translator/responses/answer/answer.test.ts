@@ -157,7 +157,7 @@ describe("the response", () => {
     expect(response.output).toMatchObject([{ status: "incomplete", content: [{ text: "a" }] }]);
   });
 
-  test("does not tell what a bug says of itself", () => {
+  test("does not reveal the message of a bug", () => {
     const { response } = streamOf([startedEvent(), textEvent("a")], {
       failure: new MeshError("internal", "secret"),
     });

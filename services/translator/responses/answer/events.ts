@@ -7,7 +7,7 @@ import { type ResponseHead, toStartedResponse } from "./response-object.ts";
 import type { ResponseObject } from "./schema.ts";
 
 /**
- * Turns what happens to the output into the events of a stream:
+ * Encodes the output as the events of a stream:
  *
  *     response.created, response.in_progress
  *     for each item:   response.output_item.added
@@ -17,15 +17,15 @@ import type { ResponseObject } from "./schema.ts";
  *                      response.output_item.done
  *     response.completed, .incomplete or .failed
  *
- * Every event has a number, from 0. What does not change between the deltas of an item is put together once.
+ * Every event has a number, from 0. What does not change between the deltas of an item is built once.
  */
 export class ResponseEncoder implements EventEncoder, OutputObserver {
-  /** What has come of the response. */
+  /** The output so far. */
   readonly output: Output;
   readonly #head: ResponseHead;
   #pending = "";
   #sequence = 0;
-  /** From the beginning of a delta to its number, and from there to its text. */
+  /** The start of a delta up to its number, and from there to its text. */
   #beforeNumber = "";
   #beforeText = "";
 
@@ -36,11 +36,11 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
 
   encode(event: GenerationEvent): string {
     this.output.accept(event);
-    return this.#take();
+    return this.#drain();
   }
 
-  /** The events since the last call; empty when there are none. */
-  #take(): string {
+  /** The events since the last call. */
+  #drain(): string {
     const events = this.#pending;
     this.#pending = "";
     return events;
@@ -89,10 +89,10 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
     this.#emit("response.output_item.done", `"output_index":${index},"item":${toJson(item)}`);
   }
 
-  /** The last event: its name says how the response has ended. */
+  /** The last event, named after the response's status. */
   end(response: ResponseObject): string {
     this.#emit(`response.${response.status}`, `"response":${toJson(response)}`);
-    return this.#take();
+    return this.#drain();
   }
 
   #emit(type: string, fields: string): void {
@@ -100,13 +100,13 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
   }
 }
 
-/** Where in the output something happens. */
+/** The position of an item's part in the output. */
 function positionOf({ kind, id, index }: OpenItem): string {
   const part = kind === "call" ? "" : kind === "summary" ? ',"summary_index":0' : ',"content_index":0';
   return `"item_id":"${id}","output_index":${index}${part}`;
 }
 
-/** What the events of an item's text are called. */
+/** The event names of each kind's text. */
 const textEvents: Readonly<Record<ItemKind, string>> = {
   text: "response.output_text",
   reasoning: "response.reasoning_text",
@@ -114,7 +114,7 @@ const textEvents: Readonly<Record<ItemKind, string>> = {
   call: "response.function_call_arguments",
 };
 
-/** The one part that an item's text is in, and what its events are called; a call's text is in none. */
+/** The one part that holds an item's text; a call's text is in none. */
 const parts = {
   text: {
     partEvent: "response.content_part",
@@ -135,6 +135,6 @@ const parts = {
   },
 };
 
-/** JSON in which naive readers find no line ends but their own. */
+/** JSON without line separators, at which naive readers split. */
 const toJson = (value: unknown): string =>
   JSON.stringify(value).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");

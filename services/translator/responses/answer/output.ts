@@ -13,50 +13,49 @@ import { toTokenLogprob } from "../../answers/wire.ts";
 import { newId } from "../../http/request-id.ts";
 import type { ItemStatus, logprobs, OutputItem } from "../items.ts";
 
-/** What an item of the output is made of: the answer's text, reasoning shown openly or as a summary, a call. */
+/** The kinds of output items: text, reasoning shown openly or as a summary, a call. */
 export type ItemKind = "text" | "reasoning" | "summary" | "call";
 
-/** The log probability of a token, as an item of text has it. */
+/** The log probability of a token, as a text item has it. */
 export type Logprob = Described<typeof logprobs>[number];
 
-/** An item that is being made. */
+/** An item that is being generated. */
 export interface OpenItem {
   readonly kind: ItemKind;
   readonly id: string;
-  /** Its place in the output. */
+  /** The index in the output. */
   readonly index: number;
-  /** All of it so far: text, reasoning, or the arguments of a call as JSON text. */
+  /** The content so far: text, reasoning, or a call's arguments as JSON text. */
   text: string;
-  /** One for each token of the text, where asked for. */
+  /** One for each token, where requested. */
   readonly logprobs: Logprob[];
-  /** What is called and under which id; empty for everything but calls. */
+  /** Empty for everything but calls. */
   readonly name: string;
   readonly callId: string;
 }
 
-/** Watches the output come into being. For each item in order: `added`, any number of `delta`, `done`. */
+/** Observes the output. For each item in order: `added`, any number of `delta`, `done`. */
 export interface OutputObserver {
   added(open: OpenItem): void;
   delta(open: OpenItem, text: string, logprobs: readonly Logprob[]): void;
   done(open: OpenItem, item: OutputItem): void;
 }
 
-/** For who wants the items and not their making. */
+/** Ignores everything. */
 export const unobserved: OutputObserver = { added() {}, delta() {}, done() {} };
 
-/** Gathers the events of one answer into the items of a response's output, one after the other. */
+/** Collects the events of one answer into output items. */
 export class Output implements AnswerWriter {
   /** Why the answer ended. */
   reason: FinishReason = FinishReason.UNSPECIFIED;
-  /** What the answer took; undefined before its end. */
+  /** Undefined before the end. */
   usage: Usage | undefined;
   readonly #reasoningKind: "reasoning" | "summary";
   readonly #observer: OutputObserver;
   readonly #done: OutputItem[] = [];
   #open: OpenItem | undefined;
-  /** Of tokens that show nothing yet: those of the text that comes next. */
+  /** Of tokens without text so far; they belong to the next text. */
   #heldLogprobs: Logprob[] = [];
-  /** How many calls have started. */
   #calls = 0;
 
   constructor(summarizes: boolean, observer: OutputObserver) {
@@ -64,7 +63,7 @@ export class Output implements AnswerWriter {
     this.#observer = observer;
   }
 
-  /** The items so far; one that was not finished is incomplete. */
+  /** The items so far; an open one is incomplete. */
   get items(): readonly OutputItem[] {
     return this.#open === undefined ? this.#done : [...this.#done, toItem(this.#open, "incomplete")];
   }
@@ -93,7 +92,7 @@ export class Output implements AnswerWriter {
 
   #addText(text: string, logprobs: readonly TokenLogprob[]): void {
     const shown = logprobs.map(toTokenLogprob);
-    // Tokens without text are no reason to begin a message: a call may follow.
+    // Tokens without text do not start a message: a call may follow.
     if (text === "" && this.#open?.kind !== "text") {
       this.#heldLogprobs.push(...shown);
       return;
@@ -105,9 +104,9 @@ export class Output implements AnswerWriter {
   #addCall({ index, id, name, argumentsJson }: ToolCallDelta): void {
     if (index === this.#calls) {
       this.#calls++;
-      // They were the call's own.
+      // The held tokens belong to the call.
       this.#heldLogprobs = [];
-      this.#begin("call", name, id || newId("call_"));
+      this.#start("call", name, id || newId("call_"));
     }
     const open = this.#open;
     if (open?.kind !== "call" || index !== this.#calls - 1)
@@ -122,10 +121,10 @@ export class Output implements AnswerWriter {
   }
 
   #openAs(kind: ItemKind): OpenItem {
-    return this.#open?.kind === kind ? this.#open : this.#begin(kind);
+    return this.#open?.kind === kind ? this.#open : this.#start(kind);
   }
 
-  #begin(kind: ItemKind, name = "", callId = ""): OpenItem {
+  #start(kind: ItemKind, name = "", callId = ""): OpenItem {
     this.#close("completed");
     const index = this.#done.length;
     const open: OpenItem = { kind, id: newId(prefixes[kind]), index, text: "", logprobs: [], name, callId };
@@ -135,8 +134,8 @@ export class Output implements AnswerWriter {
   }
 
   #end(): void {
-    // An answer that says nothing is a message without words.
-    if (this.#open === undefined) this.#begin("text");
+    // An empty answer is an empty message.
+    if (this.#open === undefined) this.#start("text");
     this.#close(isIncomplete(this.reason) ? "incomplete" : "completed");
   }
 
@@ -150,11 +149,11 @@ export class Output implements AnswerWriter {
   }
 }
 
-/** Whether an answer was cut off before its own end. */
+/** Whether an answer was cut off. */
 export const isIncomplete = (reason: FinishReason): boolean =>
   reason === FinishReason.LENGTH || reason === FinishReason.CONTENT_FILTER;
 
-/** An item as it is so far. */
+/** The item as generated so far. */
 export function toItem(open: OpenItem, status: ItemStatus): OutputItem {
   const { kind, id, text, logprobs } = open;
   switch (kind) {

@@ -5,7 +5,7 @@ import type { ResponseSettings } from "../request/index.ts";
 import { isIncomplete, type Output } from "./output.ts";
 import type { ResponseObject } from "./schema.ts";
 
-/** What does not change while a response is made. */
+/** The part of a response that does not change. */
 export interface ResponseHead {
   readonly id: string;
   /** Seconds since 1970. */
@@ -13,7 +13,7 @@ export interface ResponseHead {
   readonly settings: ResponseSettings;
 }
 
-/** What does change. */
+/** The part that changes. */
 type ResponseState = Pick<ResponseObject, "status"> &
   Partial<Pick<ResponseObject, "completed_at" | "error" | "incomplete_details" | "output" | "usage">>;
 
@@ -37,11 +37,11 @@ function toResponse({ id, createdAt, settings }: ResponseHead, state: ResponseSt
   };
 }
 
-/** A response that has started and is still empty. */
+/** A response that has just started. */
 export const toStartedResponse = (head: ResponseHead): ResponseObject =>
   toResponse(head, { status: "in_progress" });
 
-/** A response that has ended, by itself or at a limit; `now` is in seconds since 1970. */
+/** A response that has ended, possibly at a limit; `now` is in seconds since 1970. */
 export function toEndedResponse(
   head: ResponseHead,
   { items, reason, usage }: Output,
@@ -56,14 +56,14 @@ export function toEndedResponse(
   });
 }
 
-/** A response that broke off. */
+/** A response that failed. */
 export const toFailedResponse = (head: ResponseHead, { items }: Output, error: MeshError): ResponseObject =>
   toResponse(head, { status: "failed", output: items, error: toResponseError(error) });
 
 const toIncompleteReason = (reason: FinishReason) =>
   reason === FinishReason.CONTENT_FILTER ? "content_filter" : "max_output_tokens";
 
-/** OpenAI has few codes here; what is not a rate limit is the server's fault. */
+/** OpenAI has few codes here; everything but a rate limit is a server error. */
 function toResponseError({ kind, row, message }: MeshError): ResponseObject["error"] {
   return {
     code: row.http === 429 ? "rate_limit_exceeded" : "server_error",

@@ -58,7 +58,7 @@ export const response = z.object({
 /** The response object, in OpenAI's names. */
 export type ResponseObject = Described<typeof response>;
 
-// Where in the output something happens.
+// Positions in the output.
 const ofItem = { item_id: z.string(), output_index: count };
 const ofContent = { ...ofItem, content_index: count };
 const ofSummary = { ...ofItem, summary_index: count };
@@ -70,7 +70,7 @@ const summaryPart = { ...ofSummary, part: summaryText };
 const text = { text: z.string() };
 const delta = { delta: z.string() };
 
-/** What the events of a stream carry beside type and number, by type. */
+/** The fields of each event, by type, besides type and number. */
 const events = {
   "response.created": wholeResponse,
   "response.in_progress": wholeResponse,

@@ -190,7 +190,7 @@ test.each([
   expect(fault.message).toContain(`'${type}'`);
 });
 
-test("a parameter of chat completions is told its name here", () => {
+test("a parameter of chat completions is reported with its name here", () => {
   expect(faultOf({ model: "m", input: "hi", max_tokens: 5 }).message).toBe(
     "Unsupported parameter: 'max_tokens'. In the Responses API, this parameter has moved to 'max_output_tokens'. Try again with the new parameter.",
   );

@@ -7,49 +7,55 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { emptyArray, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { checkBody, requireModel } from "../../requests/check-body.ts";
+import { checkBody, defaultRules, type RequestRules, requireModel } from "../../requests/check-body.ts";
 import { checkSchema } from "../../requests/json-schema.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
-import { defaultTemperature, parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
+import { setGiven } from "../../requests/messages.ts";
+import {
+  defaultTemperature,
+  parseLimits,
+  parseSampling,
+  toLogprobsRequest,
+  toReasoning,
+} from "../../requests/sampling.ts";
 import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import type { Item, ItemReference } from "../items.ts";
 import { parseItems } from "./parse-items.ts";
-import { knownBeside, refuse, refuseMoved } from "./refusals.ts";
+import { knownOutsideSchema, refuse, refuseMoved } from "./refusals.ts";
 import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
 import { parseToolChoice, parseTools } from "./tools.ts";
 
-/** A request for a response, checked as far as that can be done without what is stored. */
+/** A request that is validated as far as possible without the store. */
 export interface ResponseRequest {
-  /** What to generate; without id, caller and messages. */
+  /** Without id, caller and messages. */
   readonly generation: Generation;
-  /** What the request adds to the conversation. */
+  /** Added to the conversation by this request. */
   readonly input: readonly (Item | ItemReference)[];
   readonly instructions: string;
-  /** Which response it continues. */
+  /** The response that it continues. */
   readonly previousResponseId: string | undefined;
   readonly stream: boolean;
-  /** Whether it is kept for the key's owner. */
+  /** Whether the response is stored. */
   readonly store: boolean;
-  /** Whether the oldest turns may be left out where the conversation does not fit the model's context. */
+  /** Whether the oldest turns may be dropped to fit the model's context. */
   readonly mayTruncate: boolean;
-  /** Reasoning is shown as a summary, not openly. */
+  /** Whether reasoning is shown as a summary. */
   readonly summarizes: boolean;
-  /** What the response object repeats of the request, in OpenAI's names. */
+  /** The request's parameters in the response object. */
   readonly settings: ResponseSettings;
 }
 
 const schema = z.compile(responseRequestSchema);
 
 /**
- * Checks a body against OpenAI's rules and translates it. Throws the first fault: a missing model, parameters that
- * have other names here, where the rules are strict a key that means nothing, then field by field in the order of
- * the schema, then what the fields mean together, then item by item.
+ * Validates a body and translates it. Throws the first fault: a missing model, parameters that were renamed, unknown
+ * keys where the rules are strict, then each field in the schema's order, then contradictions between fields, then
+ * each item.
  */
 export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defaultRules): ResponseRequest {
   requireModel(raw);
   refuseMoved(raw);
-  if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownBeside);
+  if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownOutsideSchema);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
@@ -71,7 +77,6 @@ export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defa
 
 function toGeneration(body: ResponseRequestBody): Generation {
   const tools = parseTools(body.tools);
-  const toolChoice = parseToolChoice(body.tool_choice, tools);
   const generation = create(GenerationSchema, {
     model: body.model,
     tools,
@@ -79,20 +84,18 @@ function toGeneration(body: ResponseRequestBody): Generation {
     limits: parseLimits(body.max_output_tokens, body.stop),
     chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
   });
-  if (toolChoice !== undefined) generation.toolChoice = toolChoice;
-  if (tools.length > 0 && typeof body.parallel_tool_calls === "boolean")
-    generation.parallelToolCalls = body.parallel_tool_calls;
-  const outputFormat = parseOutputFormat(body);
-  if (outputFormat !== undefined) generation.outputFormat = outputFormat;
   const top = body.top_logprobs ?? 0;
-  if (top > 0 || body.include?.includes("message.output_text.logprobs"))
-    generation.logprobs = { $typeName: "cxmpute.generation.v1.LogprobsRequest", top };
-  const reasoning = toReasoning(body.reasoning?.effort);
-  if (reasoning !== undefined) generation.reasoning = reasoning;
-  return generation;
+  const wantsLogprobs = top > 0 || body.include?.includes("message.output_text.logprobs");
+  return setGiven(generation, {
+    toolChoice: parseToolChoice(body.tool_choice, tools),
+    parallelToolCalls: tools.length > 0 ? body.parallel_tool_calls : undefined,
+    outputFormat: parseOutputFormat(body),
+    logprobs: wantsLogprobs ? toLogprobsRequest(top) : undefined,
+    reasoning: toReasoning(body.reasoning?.effort),
+  });
 }
 
-/** The form of the output, from `text.format`; undefined for free text. */
+/** The output format from `text.format`; undefined for text. */
 function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefined {
   const format = text?.format;
   if (format?.type === "json_object") return jsonObjectFormat();
@@ -105,7 +108,7 @@ function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefi
   return jsonSchemaFormat(name, json, strict ?? false);
 }
 
-/** What a response repeats of its request; defaults where the request leaves something out. */
+/** The parameters that a response repeats, with defaults. */
 export type ResponseSettings = ReturnType<typeof toSettings>;
 
 function toSettings(body: ResponseRequestBody) {
@@ -131,7 +134,7 @@ function toSettings(body: ResponseRequestBody) {
       strict: strict ?? false,
     })),
     top_logprobs: body.top_logprobs ?? 0,
-    // Without one the engine's own holds, which only the engine knows.
+    // The default is the engine's, which is not known here.
     top_p: body.top_p ?? null,
     truncation: body.truncation ?? "disabled",
     user: body.user ?? null,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { anyObject, arrayOf, nonEmptyText, object, optional, text, word } from "../../requests/vocabulary.ts";
 
-// The items of a request, each by itself. What follows from what is checked in `to-messages.ts`.
+// Schemas of single input items; `to-messages.ts` checks their order.
 
 const id = optional(nonEmptyText.max(64));
 const status = optional(word("in_progress", "completed", "incomplete"));
@@ -17,7 +17,7 @@ const inputImage = object({
 const contentOf = <Part extends z.ZodType>(part: Part) =>
   z.union([text, arrayOf(part, "objects")], { error: "one of a string or array of objects" });
 
-/** What a person or a program says. */
+/** A message of a user, system or developer. */
 export const inputMessage = object({
   type: optional(z.literal("message")),
   role: word("user", "assistant", "system", "developer"),
@@ -26,7 +26,7 @@ export const inputMessage = object({
   status,
 });
 
-/** What a model has said. */
+/** A message of the model. */
 export const outputMessage = object({
   type: optional(z.literal("message")),
   role: z.literal("assistant"),
@@ -38,7 +38,6 @@ export const outputMessage = object({
           type: z.literal("output_text"),
           text,
           annotations: optional(arrayOf(anyObject, "objects")),
-          // Of an answer that is sent back.
           logprobs: optional(arrayOf(anyObject, "objects")),
         }),
         object({ type: z.literal("refusal"), refusal: text }),
@@ -50,7 +49,7 @@ export const outputMessage = object({
   status,
 });
 
-/** A function that a model has called. */
+/** A function call by the model. */
 export const functionCall = object({
   type: z.literal("function_call"),
   call_id: nonEmptyText,
@@ -60,7 +59,7 @@ export const functionCall = object({
   status,
 });
 
-/** What a called function has returned. */
+/** The result of a function call. */
 export const functionCallOutput = object({
   type: z.literal("function_call_output"),
   call_id: nonEmptyText,
@@ -79,7 +78,7 @@ export const reasoning = object({
   status,
 });
 
-/** An item that is stored. */
+/** A reference to a stored item. */
 export const itemReference = object({
   type: optional(z.literal("item_reference")),
   id: nonEmptyText.max(64),

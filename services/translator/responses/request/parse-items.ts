@@ -3,8 +3,8 @@ import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../.
 import type { JsonObject } from "../../http/json-body.ts";
 import { newId } from "../../http/request-id.ts";
 import type { Checker } from "../../requests/check-body.ts";
+import { defaultRules, type RequestRules } from "../../requests/check-body.ts";
 import { describeIssue } from "../../requests/describe-issue.ts";
-import { defaultRules, type RequestRules } from "../../requests/rules.ts";
 import { longestName } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
@@ -20,7 +20,7 @@ import type {
 } from "../items.ts";
 import * as schemas from "./item-schema.ts";
 
-/** Reads `input`: a text, which the user says, or items. Every item gets an id. Throws the first fault. */
+/** Parses `input`: a text by the user, or items. Every item gets an id. Throws the first fault. */
 export function parseItems(
   input: string | readonly JsonObject[],
   { strictKeys }: Pick<RequestRules, "strictKeys"> = defaultRules,
@@ -38,7 +38,7 @@ function refuseUnknownItemKeys(raw: JsonObject, index: number): void {
     refuseUnknownKeys(schema, raw, ["namespace", "parsed_arguments"], ["input", index]);
 }
 
-/** What an item must be; undefined for one of a type that there is not. */
+/** The schema of an item; undefined for an unknown type. */
 function schemaOf(raw: JsonObject): z.ZodType | undefined {
   switch (typeOf(raw)) {
     case "message":
@@ -65,7 +65,7 @@ function parseItem(raw: JsonObject, index: number): Item | ItemReference {
         ? toOutputMessage(check(outputMessage, raw, index))
         : toInputMessage(check(inputMessage, raw, index), path);
     case "function_call":
-      // A function of somebody else's server, which only its host can call.
+      // A function of a hosted MCP server, which only its host can call.
       if (isGiven(raw.namespace)) throw unsupportedParameter(`${path}.namespace`);
       return toCall(check(functionCall, raw, index));
     case "function_call_output":
@@ -85,13 +85,13 @@ function parseItem(raw: JsonObject, index: number): Item | ItemReference {
   }
 }
 
-/** Messages and references may come without their type. */
+/** Messages and references may omit their type. */
 function typeOf(raw: JsonObject): unknown {
   if (isGiven(raw.type)) return raw.type;
   return raw.role === undefined && typeof raw.id === "string" ? "item_reference" : "message";
 }
 
-/** Compiled once: half the time of the schemas as they are. */
+/** Compiled: half the time. */
 const inputMessage = z.compile(schemas.inputMessage);
 const outputMessage = z.compile(schemas.outputMessage);
 const functionCall = z.compile(schemas.functionCall);
@@ -107,18 +107,18 @@ function check<T>(schema: Checker<T>, raw: JsonObject, index: number): T {
 }
 
 type Parsed<Schema extends z.ZodType> = z.output<Schema>;
-type Stated = {
+type ItemHead = {
   readonly id?: string | null | undefined;
   readonly status?: Item["status"] | null | undefined;
 };
 
-const headOf = ({ id, status }: Stated, prefix: string) => ({
+const headOf = ({ id, status }: ItemHead, prefix: string) => ({
   id: id ?? newId(prefix),
   status: status ?? ("completed" as const),
 });
 
 function toInputMessage(
-  { role, content, ...rest }: Pick<Parsed<typeof schemas.inputMessage>, "role" | "content"> & Stated,
+  { role, content, ...rest }: Pick<Parsed<typeof schemas.inputMessage>, "role" | "content"> & ItemHead,
   path: string,
 ): InputMessage {
   const { id, status } = headOf(rest, "msg_");
@@ -128,7 +128,6 @@ function toInputMessage(
   function toPart(part: Exclude<typeof content, string>[number], index: number): InputPart {
     if (part.type === "input_text") return toText(part.text);
     const partPath = `${path}.content[${index}]`;
-    // Files cannot be uploaded here.
     if (isGiven(part.file_id)) throw unsupportedParameter(`${partPath}.file_id`);
     if (!isGiven(part.image_url)) throw missing(`${partPath}.image_url`);
     return { type: "input_image", image_url: part.image_url, detail: part.detail ?? "auto" };
@@ -174,13 +173,12 @@ function toCallOutput(result: Parsed<typeof schemas.functionCallOutput>): Functi
 function toReasoning(item: Parsed<typeof schemas.reasoning>, path: string): ReasoningItem {
   const { id, status } = headOf(item, "rs_");
   const { summary, content, encrypted_content: encrypted } = item;
-  // Only who has encrypted it can read it.
   if (isGiven(encrypted) && !summary?.length && !content?.length)
     throw unsupportedParameter(`${path}.encrypted_content`);
   return { id, type: "reasoning", status, summary: summary ?? [], content: content ?? undefined };
 }
 
-/** What a function returns is text here; images and files are refused by name. */
+/** Only text is supported in results; images and files are rejected by name. */
 function refuseOtherOutput(output: unknown, path: string): void {
   if (!Array.isArray(output)) return;
   for (const [index, part] of output.entries()) {

@@ -5,7 +5,7 @@ import { isGiven } from "../../requests/vocabulary.ts";
 import { movedParameter } from "../faults.ts";
 import type { ResponseRequestBody } from "./schema.ts";
 
-/** Parameters that change what the answer is made of or where it goes, and that are not supported here. */
+/** Parameters that would change the answer and are not supported. */
 const refused = [
   "conversation",
   "prompt",
@@ -33,10 +33,10 @@ const moved: readonly (readonly [string, string])[] = [
   ["logprobs", "top_logprobs"],
 ];
 
-/** Keys that are no part of the schema and are known all the same. */
-export const knownBeside: readonly string[] = [...refused, ...moved.map(([name]) => name)];
+/** Known keys outside the schema. */
+export const knownOutsideSchema: readonly string[] = [...refused, ...moved.map(([name]) => name)];
 
-/** Throws when a request asks for what cannot be honoured, or for things that do not go together. */
+/** Throws for unsupported parameters and for contradictions between parameters. */
 export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
   for (const name of refused) if (isGiven(raw[name])) throw unsupportedParameter(name);
   if (body.background === true) throw unsupportedValue("background", "true", "'false'");
@@ -47,12 +47,12 @@ export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
   if (!isGiven(body.input) && !isGiven(body.previous_response_id)) throw missing("input");
 }
 
-/** Throws for the first parameter that has another name here. */
+/** Throws for the first parameter that was renamed. */
 export function refuseMoved(raw: JsonObject): void {
   for (const [name, to] of moved) if (isGiven(raw[name])) throw movedParameter(name, to);
 }
 
-/** Reasoning is passed on as it is: not summarized, not selected, not repeated. */
+/** Reasoning is passed on unchanged: not summarized, selected or repeated. */
 function refuseReasoning({ reasoning }: ResponseRequestBody): void {
   if (!reasoning) return;
   for (const name of ["summary", "generate_summary"] as const)

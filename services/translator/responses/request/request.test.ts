@@ -119,7 +119,7 @@ describe("the conversation", () => {
     ]);
   });
 
-  test("carries pictures", () => {
+  test("carries images", () => {
     const content = [{ type: "input_image", image_url: pixel, detail: "low" }];
     expect(messagesOf([{ role: "user", content }])).toMatchObject([
       { parts: [{ image: { mimeType: "image/png", detail: "low" } }] },
@@ -128,7 +128,7 @@ describe("the conversation", () => {
 });
 
 describe("items", () => {
-  test("get ids that tell what they are, and keep those that they have", () => {
+  test("get ids that show their type, and keep those that they have", () => {
     const { input } = parse({
       input: [{ role: "user", content: "u" }, call, result, { role: "assistant", content: "a", id: "msg_7" }],
     });

@@ -9,16 +9,16 @@ import {
 } from "../store/response-store.ts";
 import type { ResponseRequest } from "./index.ts";
 
-/** A request's conversation, with what it names in the place of the names. */
+/** A request's conversation, its references replaced by what they refer to. */
 export interface Resolved {
-  /** The response that the request continues and all before it, the oldest first; none where it begins. */
+  /** The chain of responses that the request continues, oldest first; empty at the start of a conversation. */
   readonly continued: readonly StoredResponse[];
-  /** What those were made of and what they said. */
+  /** Their input and output. */
   readonly history: readonly Item[];
   readonly input: readonly Item[];
 }
 
-/** Finds what a request refers to. Throws when something is not there, or not the caller's own. */
+/** Looks up what a request refers to. Throws unless it is stored for this user. */
 export async function resolve(
   store: ResponseStore,
   userId: string,

@@ -17,7 +17,7 @@ import {
   word,
 } from "../../requests/vocabulary.ts";
 
-/** A tool of any type; which types can be honoured `tools.ts` says. */
+/** Any tool; `tools.ts` checks the type. */
 const tool = object({
   type: text,
   name: optional(text),
@@ -60,8 +60,8 @@ const format = z.discriminatedUnion(
 const summary = word("auto", "concise", "detailed");
 
 /**
- * The body of a request, but for its items, which `parse-items.ts` checks one by one. The order of the keys is the
- * order in which faults are reported. Unknown keys are ignored.
+ * The body of a request; `parse-items.ts` validates the items. Faults are reported in the order of the keys, and only
+ * the first one. Unknown keys are ignored.
  */
 export const responseRequestSchema = object({
   model,
@@ -146,5 +146,5 @@ export const responseRequestSchema = object({
   chat_template_kwargs: optional(anyObject).describe(descriptions.chatTemplate),
 });
 
-/** A request whose every field but its items has its type. */
+/** A body whose types, except the items', are valid. */
 export type ResponseRequestBody = z.output<typeof responseRequestSchema>;

@@ -19,25 +19,25 @@ import type {
   ReasoningItem,
 } from "../items.ts";
 
-/** What a conversation consists of. */
+/** The parts of a conversation, in order. */
 export interface ConversationParts {
-  /** Said before everything else; empty for nothing. Those of earlier responses are not carried over. */
+  /** The system message; empty for none. Not carried over from earlier responses. */
   readonly instructions: string;
-  /** What the response that this one continues was made of and what it said. */
+  /** Input and output of the responses that this one continues. */
   readonly history: readonly Item[];
-  /** What the request adds. */
+  /** Added by this request. */
   readonly input: readonly Item[];
-  /** Takes the images that are named by their address; undefined: they are refused. */
+  /** Collects images by URL; undefined: they are rejected. */
   readonly remote?: RemoteImages | undefined;
 }
 
 /**
- * The conversation as the mesh has it. Reasoning, text and calls of the model that follow each other are one turn.
- * Throws the first thing that does not add up.
+ * Translates the conversation. Adjacent reasoning, text and calls of the model are one turn. Throws the first
+ * inconsistency.
  */
 export function toMessages({ instructions, history, input, remote }: ConversationParts): Message[] {
   const conversation = new Conversation(remote);
-  if (instructions !== "") conversation.say(Role.SYSTEM, [toTextPart(instructions)]);
+  if (instructions !== "") conversation.push(Role.SYSTEM, [toTextPart(instructions)]);
   for (const item of history) conversation.add(item, undefined);
   for (const [index, item] of input.entries()) conversation.add(item, `input[${index}]`);
   return conversation.end();
@@ -45,11 +45,11 @@ export function toMessages({ instructions, history, input, remote }: Conversatio
 
 class Conversation {
   readonly #messages: Message[] = [];
-  /** The model's turn, while it may go on. */
+  /** The model's open turn. */
   #turn: Message | undefined;
-  /** The model's reasoning before the turn that comes next. */
+  /** Reasoning for the model's next turn. */
   #reasoning = "";
-  /** The calls so far, and whether their results have come. */
+  /** The ids of calls, and whether each has its result. */
   readonly #answered = new Map<string, boolean>();
   readonly #remote: RemoteImages | undefined;
 
@@ -57,18 +57,18 @@ class Conversation {
     this.#remote = remote;
   }
 
-  say(role: Role, parts: Part[], toolCallId = ""): void {
+  push(role: Role, parts: Part[], toolCallId = ""): void {
     this.#turn = undefined;
-    // Reasoning that led to nothing is not repeated.
+    // Reasoning without a following turn is dropped.
     this.#reasoning = "";
     this.#messages.push(create(MessageSchema, { role, parts, toolCallId }));
   }
 
-  /** `path` is where the request has it; undefined for what it continues. */
+  /** `path`: where the item is in the request; undefined for earlier items. */
   add(item: Item, path: string | undefined): void {
     switch (item.type) {
       case "message":
-        if (item.role === "assistant") this.#addOwnWords(item);
+        if (item.role === "assistant") this.#addOutputMessage(item);
         else this.#addMessage(item, path);
         break;
       case "reasoning":
@@ -82,7 +82,7 @@ class Conversation {
     }
   }
 
-  /** All of it. Throws when a call has no result, for then the model cannot go on. */
+  /** The messages. Throws when a call has no result: the model could not continue. */
   end(): Message[] {
     for (const [callId, answered] of this.#answered) if (!answered) throw missingOutput(callId);
     return this.#messages;
@@ -92,7 +92,7 @@ class Conversation {
     const parts: Part[] = [];
     for (const [index, part] of content.entries()) {
       const partPath = path === undefined ? "previous_response_id" : `${path}.content[${index}]`;
-      if (part.type === "input_text") addSaid(parts, part.text);
+      if (part.type === "input_text") addNonEmpty(parts, part.text);
       else if (role !== "user")
         throw wrongValue(
           partPath,
@@ -104,15 +104,15 @@ class Conversation {
         parts.push(toImagePart(image));
       }
     }
-    this.say(role === "user" ? Role.USER : Role.SYSTEM, parts);
+    this.push(role === "user" ? Role.USER : Role.SYSTEM, parts);
   }
 
-  #addOwnWords({ content }: OutputMessage): void {
+  #addOutputMessage({ content }: OutputMessage): void {
     const turn = this.#turn;
-    // Words after words, or after calls, begin another turn.
+    // Text after text or after calls starts a new turn.
     if (turn !== undefined && (turn.parts.length > 0 || turn.toolCalls.length > 0)) this.#turn = undefined;
-    const { parts } = this.#ownTurn();
-    for (const part of content) addSaid(parts, part.type === "refusal" ? part.refusal : part.text);
+    const { parts } = this.#modelTurn();
+    for (const part of content) addNonEmpty(parts, part.type === "refusal" ? part.refusal : part.text);
   }
 
   #addReasoning({ content, summary }: ReasoningItem): void {
@@ -123,17 +123,17 @@ class Conversation {
 
   #addCall({ call_id: id, name, arguments: text }: FunctionCall): void {
     this.#answered.set(id, false);
-    this.#ownTurn().toolCalls.push(toToolCall(id, name, text));
+    this.#modelTurn().toolCalls.push(toToolCall(id, name, text));
   }
 
   #addResult({ call_id: callId, output }: FunctionCallOutput): void {
     if (!this.#answered.has(callId)) throw orphanOutput(callId);
     this.#answered.set(callId, true);
     const text = typeof output === "string" ? output : output.map((part) => part.text).join("");
-    this.say(Role.TOOL, text === "" ? [] : [toTextPart(text)], callId);
+    this.push(Role.TOOL, text === "" ? [] : [toTextPart(text)], callId);
   }
 
-  #ownTurn(): Message {
+  #modelTurn(): Message {
     if (this.#turn !== undefined) return this.#turn;
     const turn = create(MessageSchema, { role: Role.ASSISTANT, reasoning: this.#reasoning });
     this.#reasoning = "";
@@ -143,13 +143,12 @@ class Conversation {
   }
 }
 
-/** A text that is empty is no part of a message. */
-const addSaid = (parts: Part[], text: string): void => void (text !== "" && addText(parts, text));
+/** Empty texts are left out. */
+const addNonEmpty = (parts: Part[], text: string): void => void (text !== "" && addText(parts, text));
 
 /**
- * A conversation without the older half of its turns, instructions excepted; undefined when there is only one turn
- * left. A turn begins with what the user says and ends before the user speaks again, so calls stay together with
- * their results.
+ * Drops the older half of the turns, but not the instructions; undefined when only one turn is left. Turns start with
+ * the user, so calls stay together with their results.
  */
 export function truncate(messages: readonly Message[]): Message[] | undefined {
   const starts = messages.flatMap(({ role }, index) => (startsTurn(messages, role, index) ? [index] : []));

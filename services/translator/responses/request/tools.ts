@@ -13,7 +13,7 @@ import type { ResponseRequestBody } from "./schema.ts";
 type RequestedTool = NonNullable<ResponseRequestBody["tools"]>[number];
 type RequestedChoice = NonNullable<ResponseRequestBody["tool_choice"]>;
 
-/** Reads `tools`: functions only. Tools that OpenAI hosts are refused by name: they do not run here. */
+/** Parses `tools`: functions only. OpenAI's hosted tools are rejected by name. */
 export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
   return checkNames(
     (requested ?? []).map((tool, index) => parseTool(tool, `tools[${index}]`)),
@@ -30,7 +30,7 @@ function parseTool(tool: RequestedTool, path: string): Tool {
   return toTool({ ...tool, name }, path);
 }
 
-/** Reads `tool_choice`; undefined where it leaves the choice to the model. */
+/** Parses `tool_choice`; undefined leaves the choice to the model. */
 export function parseToolChoice(
   choice: ResponseRequestBody["tool_choice"],
   tools: readonly Tool[],

@@ -35,7 +35,7 @@ describe("a response", () => {
     expect(await idOf(store.get("ada", "r1"))).toBe("r1");
   });
 
-  test("is not hidden by somebody else's item of the same id", async () => {
+  test("is not hidden by another user's item of the same id", async () => {
     const { store } = storeWith();
     await store.put(stored("r1"), []);
     await store.put(stored("r2", { userId: "bob", itemIds: ["out_r1"] }), []);
@@ -71,7 +71,7 @@ describe("too many responses", () => {
     expect(await idOf(store.get("ada", "r3"))).toBe("r3");
   });
 
-  test("of one owner drive out that owner's, and nobody else's", async () => {
+  test("of one owner evict that owner's, and no one else's", async () => {
     const { store } = storeWith({ responses: 4 });
     for (const id of ["b1", "b2"]) await store.put(stored(id, { userId: "bob" }), []);
     for (let index = 0; index < 20; index++) await store.put(stored(`a${index}`), []);
@@ -91,7 +91,7 @@ describe("too many responses", () => {
     expect(await idOf(store.get("bob", "b1"))).toBe("b1");
   });
 
-  test("of large ones cost whoever has the most bytes, not the most responses", async () => {
+  test("of large ones evict from the owner with the most bytes, not the most responses", async () => {
     const { store } = storeWith({ bytes: 30_000 });
     for (let index = 0; index < 6; index++) await store.put(stored(`b${index}`, { userId: "bob" }), []);
     for (let index = 0; index < 9; index++)

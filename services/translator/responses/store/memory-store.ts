@@ -7,38 +7,38 @@ interface Entry {
   readonly madeAt: number;
 }
 
-/** A response, and how many hold it: its own entry, and the responses that continue it. */
-interface Kept {
+/** A response and its reference count: its own entry, and each response that continues it. */
+interface Retained {
   readonly stored: StoredResponse;
-  holders: number;
+  references: number;
 }
 
-/** What is kept for one owner. */
-interface Share {
+/** The responses of one user. */
+interface UserShare {
   /** Oldest first. */
   readonly entries: Set<Entry>;
   bytes: number;
 }
 
-/** What an entry takes beside its bytes and its ids: objects, maps. Roughly, and rather too much. */
+/** Estimated size of an entry's objects, rounded up. */
 const overheadBytes = 1024;
 
 /**
- * Keeps responses in this process, until they are too old or there are too many: then the oldest go of whoever has
- * the most. So nobody loses one to an owner who has more, and one owner alone may have it all. A response that another
- * one continues stays in memory with that one, so its bytes count until the last is gone.
+ * Stores responses in memory. Over the limits, it evicts the oldest response of the user who has the most: no user
+ * can evict another's by storing more, while a single user may fill the store. A response that another one continues
+ * stays in memory, and its bytes count, until the last reference is gone.
  */
 export class MemoryResponseStore implements ResponseStore {
   readonly #clock: Clock;
   readonly #limits: StoreLimits;
-  /** Those that can be found, by id, oldest first. */
+  /** Responses that can be retrieved, by id, oldest first. */
   readonly #entries = new Map<string, Entry>();
-  /** By owner and id of an item: callers may choose ids. */
+  /** By user and item id: callers may choose item ids. */
   readonly #byItem = new Map<string, Entry>();
-  /** By owner; those who have something. */
-  readonly #shares = new Map<string, Share>();
-  /** By id: those that can be found, and those that they continue, each for as long as anything holds it. */
-  readonly #kept = new Map<string, Kept>();
+  /** By user id. */
+  readonly #shares = new Map<string, UserShare>();
+  /** By id: retrievable responses and those that they continue. */
+  readonly #retained = new Map<string, Retained>();
   #bytes = 0;
 
   constructor(clock: Clock, limits: StoreLimits) {
@@ -46,20 +46,20 @@ export class MemoryResponseStore implements ResponseStore {
     this.#limits = limits;
   }
 
-  /** What all that is kept takes. */
+  /** The size of everything stored. */
   get bytes(): number {
     return this.#bytes;
   }
 
   async put(stored: StoredResponse, continued: readonly StoredResponse[]): Promise<void> {
-    // It would drive out all others and then itself.
+    // It would evict all others and then itself.
     if (sizeOf(stored) > this.#limits.bytes) return;
     const entry = { stored, madeAt: this.#clock.now() };
     this.#entries.set(stored.id, entry);
     for (const itemId of stored.itemIds) this.#byItem.set(itemKey(stored.userId, itemId), entry);
     this.#shareOf(stored).entries.add(entry);
-    this.#hold([...continued, stored]);
-    this.#forget();
+    this.#retain([...continued, stored]);
+    this.#evict();
   }
 
   async get(userId: string, id: string): Promise<StoredResponse | undefined> {
@@ -71,7 +71,7 @@ export class MemoryResponseStore implements ResponseStore {
     if (last === undefined) return undefined;
     const before: StoredResponse[] = [];
     for (let previousId = last.previousId; previousId !== undefined; ) {
-      const { stored } = this.#kept.get(previousId)!;
+      const { stored } = this.#retained.get(previousId)!;
       before.push(stored);
       previousId = stored.previousId;
     }
@@ -79,7 +79,7 @@ export class MemoryResponseStore implements ResponseStore {
   }
 
   async findByItem(userId: string, itemId: string): Promise<StoredResponse | undefined> {
-    this.#forget();
+    this.#evict();
     return this.#byItem.get(itemKey(userId, itemId))?.stored;
   }
 
@@ -90,26 +90,26 @@ export class MemoryResponseStore implements ResponseStore {
   }
 
   #find(userId: string, id: string): Entry | undefined {
-    this.#forget();
+    this.#evict();
     const entry = this.#entries.get(id);
     return entry?.stored.userId === userId ? entry : undefined;
   }
 
-  /** Drops what is too old or too much. */
-  #forget(): void {
+  /** Drops expired responses and those over the limits. */
+  #evict(): void {
     const { responses, bytes, ageMs } = this.#limits;
     const oldest = this.#clock.now() - ageMs;
     for (const entry of this.#entries.values()) {
       if (entry.madeAt > oldest) break;
       this.#drop(entry);
     }
-    while (this.#entries.size > responses) this.#dropOf(({ entries }) => entries.size);
-    while (this.#bytes > bytes) this.#dropOf((share) => share.bytes);
+    while (this.#entries.size > responses) this.#evictLargest(({ entries }) => entries.size);
+    while (this.#bytes > bytes) this.#evictLargest((share) => share.bytes);
   }
 
-  /** Drops the oldest response of the owner who has the most. */
-  #dropOf(amountOf: (share: Share) => number): void {
-    let largest: Share | undefined;
+  /** Evicts the oldest response of the largest share. */
+  #evictLargest(amountOf: (share: UserShare) => number): void {
+    let largest: UserShare | undefined;
     for (const share of this.#shares.values())
       if (share.entries.size > 0 && (largest === undefined || amountOf(share) > amountOf(largest)))
         largest = share;
@@ -117,7 +117,7 @@ export class MemoryResponseStore implements ResponseStore {
     this.#drop(oldest!);
   }
 
-  #shareOf({ userId }: StoredResponse): Share {
+  #shareOf({ userId }: StoredResponse): UserShare {
     let share = this.#shares.get(userId);
     if (share === undefined) {
       share = { entries: new Set(), bytes: 0 };
@@ -136,31 +136,31 @@ export class MemoryResponseStore implements ResponseStore {
       if (this.#byItem.get(key) === entry) this.#byItem.delete(key);
     }
     this.#release(stored);
-    // What it held ended with it, unless a response of the same owner goes on.
+    // Without entries, nothing holds any bytes of this user.
     if (share.entries.size === 0) this.#shares.delete(stored.userId);
   }
 
-  /** Counts one more holder of the last turn; the first one's bytes, and so on with the turn before it. */
-  #hold(turns: readonly StoredResponse[]): void {
+  /** Adds a reference to the last turn; a new turn counts its bytes and holds the turn before it. */
+  #retain(turns: readonly StoredResponse[]): void {
     for (const stored of turns.toReversed()) {
-      const kept = this.#kept.get(stored.id);
-      if (kept !== undefined) {
-        kept.holders += 1;
+      const retained = this.#retained.get(stored.id);
+      if (retained !== undefined) {
+        retained.references += 1;
         return;
       }
-      this.#kept.set(stored.id, { stored, holders: 1 });
+      this.#retained.set(stored.id, { stored, references: 1 });
       this.#count(stored, sizeOf(stored));
     }
   }
 
   #release({ id }: StoredResponse): void {
     for (let held: string | undefined = id; held !== undefined; ) {
-      const kept: Kept = this.#kept.get(held)!;
-      kept.holders -= 1;
-      if (kept.holders > 0) return;
-      this.#kept.delete(held);
-      this.#count(kept.stored, -sizeOf(kept.stored));
-      held = kept.stored.previousId;
+      const retained: Retained = this.#retained.get(held)!;
+      retained.references -= 1;
+      if (retained.references > 0) return;
+      this.#retained.delete(held);
+      this.#count(retained.stored, -sizeOf(retained.stored));
+      held = retained.stored.previousId;
     }
   }
 
