@@ -44,6 +44,8 @@ export class Call implements RouteRequest {
   readonly attempts: string[] = [];
   /** Nodes that are not to be asked again, because they have failed it. */
   tried: string[] = [];
+  /** Attempts from where the answer has come to that a node has failed; one that had no room has failed nothing. */
+  failures = 0;
   /** Where other nodes took the answer over after it had begun to show. */
   readonly continuations: Continuation[] = [];
   /** What came from others before the present node, in tokens. */

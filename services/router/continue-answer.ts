@@ -1,5 +1,5 @@
 import { type Clock, sleep } from "../../core/clock.ts";
-import { type MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
+import type { MeshError } from "../../core/errors/mesh-error.ts";
 import {
   type ContinuationStrategy,
   listContinuations,
@@ -9,7 +9,7 @@ import type { Log } from "../../core/telemetry/log.ts";
 import type { Continuation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Begin, Begun, Call } from "./call.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { isMovable, isOneNodesTrouble } from "./layers/failover.ts";
+import { isMovable } from "./layers/failover.ts";
 import { isSuited } from "./routing/filters.ts";
 
 /** How far an answer that has begun to show is followed. */
@@ -21,7 +21,7 @@ export interface ContinuationOptions {
   readonly log: Log;
   /** How long an answer may wait for a node that can continue it, in milliseconds. */
   readonly patienceMs: number;
-  /** The most nodes that one continuation is tried on. */
+  /** The most attempts at one continuation that may fail; the same as of failover below. */
   readonly attemptLimit: number;
 }
 
@@ -53,10 +53,9 @@ export const continueAnswer =
     const lostNode = call.attempts.at(-1) ?? "";
     call.deliveredTokens = (call.asked.resume?.tokenIds.length ?? 0) + tokens;
     call.tried = [lostNode];
-    let failures = 0;
+    call.failures = 0;
     for (;;) {
       for (const strategy of strategies) {
-        const attempts = call.attempts.length;
         try {
           const begun = await start(strategy, call, begin);
           const continuation = toContinuation(begun, call, strategy, tokens);
@@ -68,12 +67,11 @@ export const continueAnswer =
             "answer continued on another node",
           );
           return begun;
-        } catch (error) {
-          if (call.ending !== undefined) throw failure;
-          if (!isOneNodesTrouble(toMeshError(error))) failures += call.attempts.length - attempts;
+        } catch {
+          if (call.ending !== undefined || call.failures >= attemptLimit) throw failure;
         }
       }
-      if (failures >= attemptLimit || clock.now() - lostAt >= patienceMs) throw failure;
+      if (clock.now() - lostAt >= patienceMs) throw failure;
       await sleep(clock, lookMs, call.signal);
       call.tried = [];
     }

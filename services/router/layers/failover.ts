@@ -34,8 +34,10 @@ export const failover =
         if (nobodyLeft) throw failure ?? error;
         failure = toMeshError(error);
         const fitsElsewhere = call.leastContext !== leastContext;
+        if (!isOneNodesTrouble(failure)) call.failures++;
         if (call.ending !== undefined || !(isMovable(failure) || fitsElsewhere)) throw failure;
-        if (tries >= attemptLimit || !(hasBegun || budget.withdraw())) throw failure;
+        if ((hasBegun ? call.failures : tries) >= attemptLimit) throw failure;
+        if (!(hasBegun || budget.withdraw())) throw failure;
       }
     }
   };
