@@ -4,7 +4,6 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import { psSchema, showSchema, type Tag, tagsSchema, versionSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { failed } from "./failures.ts";
-import { isNamed } from "./model-name.ts";
 import { describeModel, inTheCloud, type KnownModel } from "./served-model.ts";
 import { isAtLeast, oldestVersion } from "./version.ts";
 
@@ -141,3 +140,24 @@ const quoted = (names: readonly string[]): string => {
   const shown = names.slice(0, 20).map((name) => `\`${name}\``);
   return names.length > 20 ? `${shown.join(", ")} and ${names.length - 20} more` : shown.join(", ");
 };
+
+/**
+ * Whether Ollama's name of a model is the one that is asked for. Ollama shows names without what they have by
+ * default and takes them with it too (types/model/name.go, `DisplayShortest`): a model without a tag is `latest`, one without
+ * a namespace is `library/…`, one without a host is of registry.ollama.ai; case does not matter.
+ *
+ *     llama3.1                                 →  llama3.1:latest
+ *     registry.ollama.ai/library/llama3.1:8b   →  llama3.1:8b
+ *     hf.co/acme/Model-GGUF:q4_k_m             →  hf.co/acme/Model-GGUF:Q4_K_M
+ */
+export const isNamed = (name: string, asked: string): boolean => toShortName(name) === toShortName(asked);
+
+function toShortName(name: string): string {
+  const short = name
+    .trim()
+    .toLowerCase()
+    .replace(/^https?:\/\//, "")
+    .replace(/^registry\.ollama\.ai\//, "")
+    .replace(/^library\/(?=[^/]+$)/, "");
+  return /:[^/]*$/.test(short) ? short : `${short}:latest`;
+}

@@ -6,8 +6,6 @@ import {
   ServedModelSchema,
 } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Show, Tag } from "./api.ts";
-import { contextSizeOf } from "./context-size.ts";
-import { goesOnFromText } from "./renderers.ts";
 import { firstWithLogprobs, firstWithThinkingLevels, isAtLeast } from "./version.ts";
 
 /** A model of Ollama's as this node serves it. */
@@ -29,8 +27,9 @@ export interface ModelFacts {
   readonly show: Show;
   readonly version: string;
   readonly slots: number;
-  /** As in `ContextWishes`. */
+  /** Tokens of context, as the provider wants it. */
   readonly contextSize: number | undefined;
+  /** Tokens of context that Ollama has it loaded with now; undefined when it is not loaded. */
   readonly loaded: number | undefined;
 }
 
@@ -39,7 +38,7 @@ export const inTheCloud = "it runs in Ollama's cloud, not on this machine";
 
 /** Describes a model, or says in words why it is not served. */
 export function describeModel(facts: ModelFacts): KnownModel | string {
-  const { tag, show, version, slots, contextSize, loaded } = facts;
+  const { tag, show, version, slots } = facts;
   const can = new Set(show.capabilities ?? []);
   if (show.remote_host) return inTheCloud;
   const completes = can.has("completion");
@@ -50,7 +49,7 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
     model: tag.name,
     engineName: tag.name,
     engine: "ollama",
-    contextLength: contextSizeOf(show, { contextSize, loaded }),
+    contextLength: contextSizeOf(facts),
     slots: completes && !oneAtATime.has(show.details?.family ?? "") ? slots : 1,
     fingerprint: fingerprintOf(version, tag.digest),
     capabilities: {
@@ -64,7 +63,7 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
       vision: completes && can.has("vision"),
       rawPrompt: completes,
       embeddings: embeds,
-      resume: completes && goesOnFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
+      resume: completes && continuesFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
     },
   });
   const thinks = can.has("thinking");
@@ -102,3 +101,64 @@ const fingerprintOf = (version: string, digest: string): string =>
     .update(JSON.stringify(["ollama", version, digest]))
     .digest("hex")
     .slice(0, 16);
+
+/** Tokens of context where nothing is said: room for a conversation with tools, about 1 GiB for an 8B model. */
+const defaultContextSize = 8192;
+
+/**
+ * The `num_ctx` that every request for a model carries: what the provider says, else what the model's own file says,
+ * else what it is loaded with now, else 8192; never more than the model was trained for. Ollama's own choice (4k, 32k
+ * or 256k by the size of the GPU, or OLLAMA_CONTEXT_LENGTH) is reported only once a model is loaded. It is decided once
+ * and always sent, because Ollama loads a model again for every other value.
+ */
+function contextSizeOf({ show, contextSize, loaded }: ModelFacts): number {
+  const wished = contextSize ?? parameterOf(show, "num_ctx") ?? loaded ?? defaultContextSize;
+  return Math.min(wished, trainedContextOf(show) ?? wished);
+}
+
+/** Tokens of context that a model was trained for. */
+function trainedContextOf({ model_info, details }: Show): number | undefined {
+  const architecture = model_info?.["general.architecture"];
+  const reported = model_info?.[`${architecture}.context_length`] ?? details?.context_length;
+  return typeof reported === "number" && reported > 0 ? reported : undefined;
+}
+
+/** A number that the model's own file sets, from lines such as `num_ctx                        4096`. */
+function parameterOf({ parameters }: Show, name: string): number | undefined {
+  const line = parameters?.split("\n").find((line) => line.split(/\s+/)[0] === name);
+  const value = Number(line?.split(/\s+/)[1]);
+  return Number.isInteger(value) && value > 0 ? value : undefined;
+}
+
+/**
+ * Renderers of Ollama's that close a turn of the assistant at the end of a conversation and open another, or write
+ * something behind it, so that the model does not continue its text (model/renderers at
+ * fb30760996871fa9460115c753afd2c60d4ab0f7). All others leave it open, as the templates of Ollama's library do, that of
+ * gpt-oss included, which leaves it open in its `final` channel; so does llama-server where it renders.
+ */
+const startingAgain = new Set([
+  "cogito",
+  "deepseek3.1",
+  "functiongemma",
+  "gemma4",
+  "gemma4-large",
+  "gemma4-small",
+  "glimmer",
+  "glm-4.7",
+  "glm-ocr",
+  "laguna",
+  "nemotron-3-nano",
+  "nemotron-3.5-nano",
+  "olmo3-32b-think",
+  "olmo3-think",
+  "poolside-v1",
+]);
+
+/**
+ * Whether the model continues a last turn of the assistant, as far as its description says. Its modelfile names its
+ * renderer, if it has one; what a custom template does shows only when it is tried.
+ */
+export function continuesFromText({ modelfile }: Show): boolean {
+  const renderer = /^RENDERER "?([^"\s]+)"?\s*$/m.exec(modelfile ?? "")?.[1];
+  return renderer === undefined || !startingAgain.has(renderer);
+}
