@@ -9,11 +9,7 @@ import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { logGenerations, type OnGenerationEnd } from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
-import {
-  type Hardware,
-  NodeSchema,
-  type ServedModel,
-} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { type Hardware, NodeSchema, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
 import { guardEngines, type Tally } from "../guard/guard-engines.ts";
 import { keepAttached } from "./attachment.ts";
@@ -24,71 +20,64 @@ import { Registration } from "./registration.ts";
 import { createInferenceService } from "./service.ts";
 import { type Sleep, watchForSleep } from "./sleep-watch.ts";
 
-/** How to make a node. */
+/** What a node consists of. */
 export interface NodeOptions {
-  /** Unique in the mesh; a node keeps it across restarts. */
+  /** Unique in the mesh and kept across restarts. */
   readonly id: string;
   /** In order of preference: the first that serves a model has it. The node closes them. */
   readonly engines: readonly Engine[];
   readonly registry: Transport;
   /** What the log calls the registry. */
   readonly registryName?: string;
-  /** All routers; used only when the node attaches. */
+  /** Dialled unless there is an address to `advertise`. */
   readonly routers: readonly Transport[];
-  /** What the log calls each of them. */
+  /** What the log calls each router. */
   readonly routerNames?: readonly string[];
   /** HOST:PORT where routers can dial this node; absent: it attaches to every router. */
   readonly advertise?: string;
-  /** The versions of the mesh's protocol that it speaks towards routers; default: those of this program. */
+  /** Protocol versions spoken towards routers; default: this program's. */
   readonly protocol?: ProtocolRange;
-  /** Of the program, for the registry. */
   readonly version?: string;
-  /** Tells what the machine has, within seconds and without failing; read while the engines load. */
+  /** Takes seconds at most and never fails; read while the engines load. */
   readonly readHardware?: () => Promise<Hardware>;
   readonly clock: Clock;
   readonly log: Log;
-  /** In [0, 1); for jitter. */
   readonly random?: () => number;
   /** Generations that may wait for a slot of one model. */
   readonly queueLimit?: number;
-  /** Are told of each generation when it has ended; default: the log. */
+  /** Called with each generation when it has ended; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
-  /** Milliseconds since the machine started, those asleep included; default: as the system tells. */
+  /** Milliseconds since the machine started, sleep included; default: the system's. */
   readonly uptimeMs?: () => number;
-  /** Called once, when the engines have said what they serve and before the registry is told. */
+  /** Called once, when the engines have loaded and before the node registers. */
   readonly onLoaded?: (failures: readonly MeshError[]) => void;
-  /** Called when the mesh has thrown this node out for good: it is of no more use. */
+  /** Called when the mesh has removed this node for good. */
   readonly onRevoked?: (error: MeshError) => void;
 }
 
 /** A running inference node. */
 export interface InferenceNode {
-  /** To be served at `advertise`, when there is one. */
+  /** To be served at `advertise`, if set. */
   readonly implementation: ServiceImpl<typeof InferenceService>;
   readonly load: LoadSource;
-  /** What it serves now, by canonical names. */
+  /** What it serves now, by the mesh's names. */
   readonly models: readonly ServedModel[];
-  /** What keeps registry or routers from using it, with what to do first; undefined when all is well. */
+  /** What keeps registry or routers from using it, and what to do; undefined when all is well. */
   readonly trouble: string | undefined;
-  /** Why it cannot serve now; undefined once it is registered and an engine serves a model, and until it drains. */
+  /** Why it cannot serve now; undefined while it is registered, serves a model and does not drain. */
   whyNotReady(): string | undefined;
-  /** What it has done so far. */
   readonly tally: Tally;
   /**
-   * Loads the engines, registers, and attaches where it has to. Resolves once registered; waits for as long as
-   * the registry cannot be reached. Rejects when no engine can serve anything or the registry refuses the node.
+   * Loads the engines, registers and attaches. Resolves once registered, however long the registry is away. Rejects
+   * when no engine serves anything or the registry refuses the node.
    */
   start(signal: AbortSignal): Promise<void>;
-  /**
-   * Refuses what is new, tells registry and routers, waits for what is open but no longer than `graceMs`, then
-   * leaves the registry and detaches.
-   */
+  /** Refuses new generations, waits up to `graceMs` for open ones, then leaves the registry and detaches. */
   drain(graceMs: number): Promise<void>;
-  /** Ends everything at once and closes the engines. */
   close(): Promise<void>;
 }
 
-/** How long relays stay open once nothing is open on them, in milliseconds: their last frames are still leaving. */
+/** How long relays stay open for their last frames, in milliseconds. */
 const lingerMs = 200;
 
 /** Makes a node; nothing happens before `start`. */
@@ -104,7 +93,7 @@ export function createNode(options: NodeOptions): InferenceNode {
     nodeId: id,
     engines: options.engines,
     clock,
-    ...(options.queueLimit === undefined ? {} : { queueLimit: options.queueLimit }),
+    queueLimit: options.queueLimit,
     onEnd: (ended) => {
       watch.learn(ended);
       record(ended);

@@ -8,20 +8,18 @@ import {
 import type { Show, Tag } from "./api.ts";
 import { firstWithLogprobs, firstWithThinkingLevels, isAtLeast } from "./version.ts";
 
-/** A model of Ollama's as this node serves it. */
+/** A model of Ollama as this node serves it. */
 export interface KnownModel {
   readonly served: ServedModel;
-  /** Whether it can think before it answers; what is not thinking refuses to be asked. */
+  /** Whether it can reason; others refuse `think`. */
   readonly thinks: boolean;
-  /** Whether it takes a level of thinking, not just whether to think. */
+  /** Whether it accepts levels of reasoning. */
   readonly takesLevels: boolean;
-  /** Whether it thinks whatever is asked of it. */
+  /** Whether it always reasons. */
   readonly alwaysThinks: boolean;
-  /** Of the Ollama that serves it. */
   readonly version: string;
 }
 
-/** What a model's description is made from. */
 export interface ModelFacts {
   readonly tag: Tag;
   readonly show: Show;
@@ -33,10 +31,10 @@ export interface ModelFacts {
   readonly loaded: number | undefined;
 }
 
-/** Why a model of Ollama's cloud is not served: this node would sell what others compute. */
+/** This node would sell what others compute. */
 export const inTheCloud = "it runs in Ollama's cloud, not on this machine";
 
-/** Describes a model, or says in words why it is not served. */
+/** Describes a model, or says why it is not served. */
 export function describeModel(facts: ModelFacts): KnownModel | string {
   const { tag, show, version, slots } = facts;
   const can = new Set(show.capabilities ?? []);
@@ -54,7 +52,7 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
     fingerprint: fingerprintOf(version, tag.digest),
     capabilities: {
       tools: completes && can.has("tools"),
-      // A call is forced by holding the answer to the form of its arguments; see `forced-call.ts`.
+      // Forced by a schema of the arguments (`forced-call.ts`).
       forcedToolChoice: completes && can.has("tools"),
       jsonObject: completes,
       jsonSchema: completes,
@@ -77,10 +75,10 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
   };
 }
 
-/** The families of gpt-oss, whose format has reasoning in every answer (server/routes.go, shouldUseHarmony). */
+/** gpt-oss, which reasons in every answer (server/routes.go, shouldUseHarmony). */
 const harmonyFamilies = new Set(["gptoss", "gpt-oss"]);
 
-/** Families that Ollama runs one at a time, whatever OLLAMA_NUM_PARALLEL says, as it does what only embeds (server/sched.go). */
+/** Families that ignore OLLAMA_NUM_PARALLEL, as embedding models do (server/sched.go). */
 const oneAtATime = new Set([
   "mllama",
   "qwen3vl",
@@ -95,35 +93,33 @@ const oneAtATime = new Set([
   "nemotron_h_omni",
 ]);
 
-/** The digest covers weights, quantization, template and parameters, and the version what computes. */
+/** The digest covers weights and template; the version covers the runtime. */
 const fingerprintOf = (version: string, digest: string): string =>
   createHash("sha256")
     .update(JSON.stringify(["ollama", version, digest]))
     .digest("hex")
     .slice(0, 16);
 
-/** Tokens of context where nothing is said: room for a conversation with tools, about 1 GiB for an 8B model. */
+/** The default context in tokens: a conversation with tools, about 1 GiB for an 8B model. */
 const defaultContextSize = 8192;
 
 /**
- * The `num_ctx` that every request for a model carries: what the provider says, else what the model's own file says,
- * else what it is loaded with now, else 8192; never more than the model was trained for. Ollama's own choice (4k, 32k
- * or 256k by the size of the GPU, or OLLAMA_CONTEXT_LENGTH) is reported only once a model is loaded. It is decided once
- * and always sent, because Ollama loads a model again for every other value.
+ * The `num_ctx` of every request for a model: the provider's, else the model file's, else what it is loaded with,
+ * else 8192; never more than it was trained for. It is decided once and always sent, because Ollama reports its own
+ * choice only for loaded models, and reloads a model for every other value.
  */
 function contextSizeOf({ show, contextSize, loaded }: ModelFacts): number {
   const wished = contextSize ?? parameterOf(show, "num_ctx") ?? loaded ?? defaultContextSize;
   return Math.min(wished, trainedContextOf(show) ?? wished);
 }
 
-/** Tokens of context that a model was trained for. */
 function trainedContextOf({ model_info, details }: Show): number | undefined {
   const architecture = model_info?.["general.architecture"];
   const reported = model_info?.[`${architecture}.context_length`] ?? details?.context_length;
   return typeof reported === "number" && reported > 0 ? reported : undefined;
 }
 
-/** A number that the model's own file sets, from lines such as `num_ctx                        4096`. */
+/** A number in the model file, from lines such as `num_ctx                        4096`. */
 function parameterOf({ parameters }: Show, name: string): number | undefined {
   const line = parameters?.split("\n").find((line) => line.split(/\s+/)[0] === name);
   const value = Number(line?.split(/\s+/)[1]);
@@ -131,10 +127,9 @@ function parameterOf({ parameters }: Show, name: string): number | undefined {
 }
 
 /**
- * Renderers of Ollama's that close a turn of the assistant at the end of a conversation and open another, or write
- * something behind it, so that the model does not continue its text (model/renderers at
- * fb30760996871fa9460115c753afd2c60d4ab0f7). All others leave it open, as the templates of Ollama's library do, that of
- * gpt-oss included, which leaves it open in its `final` channel; so does llama-server where it renders.
+ * Renderers that close the assistant's last turn, so that the model does not continue its text (model/renderers at
+ * fb30760996871fa9460115c753afd2c60d4ab0f7). All others, and the library's templates, leave it open, gpt-oss in its
+ * `final` channel; so does llama-server.
  */
 const startingAgain = new Set([
   "cogito",
@@ -155,8 +150,8 @@ const startingAgain = new Set([
 ]);
 
 /**
- * Whether the model continues a last turn of the assistant, as far as its description says. Its modelfile names its
- * renderer, if it has one; what a custom template does shows only when it is tried.
+ * Whether the model continues the assistant's last turn, by the renderer in its model file; custom templates show
+ * only when tried.
  */
 export function continuesFromText({ modelfile }: Show): boolean {
   const renderer = /^RENDERER "?([^"\s]+)"?\s*$/m.exec(modelfile ?? "")?.[1];
