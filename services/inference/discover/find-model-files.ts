@@ -12,7 +12,7 @@ export interface FolderSearch {
   readonly cut: boolean;
 }
 
-export interface FolderOptions {
+interface FolderOptions {
   readonly signal: AbortSignal;
   /** Tokens of one slot; default: the engine's choice. */
   readonly contextSize?: number | undefined;

@@ -13,7 +13,7 @@ export interface ServerSearch {
   readonly silent: readonly string[];
 }
 
-export interface SearchOptions {
+interface SearchOptions {
   readonly signal: AbortSignal;
   /** For `OLLAMA_HOST`. */
   readonly environment: Environment;

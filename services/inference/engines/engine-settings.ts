@@ -5,7 +5,7 @@ import type { Setting } from "../../../core/config/settings.ts";
  * One setting of an engine, read by the command line, configuration files and `createEngine`. `schema` is that of a
  * given value; left out, the engine chooses.
  */
-export type EngineSetting = Pick<Setting, "schema" | "placeholder" | "help" | "secret">;
+type EngineSetting = Pick<Setting, "schema" | "placeholder" | "help" | "secret">;
 
 export type EngineSettings = Readonly<Record<string, EngineSetting>>;
 

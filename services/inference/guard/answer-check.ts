@@ -11,7 +11,7 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** The most that one answer may hold: UTF-16 units of text, reasoning and tool arguments, and token ids. */
-export const answerLimitUnits = 8 * 1024 * 1024;
+const answerLimitUnits = 8 * 1024 * 1024;
 
 /**
  * Holds an engine to the contract, event by event. Violations of order or limits throw `engine_failed`; what can be

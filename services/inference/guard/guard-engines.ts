@@ -8,9 +8,9 @@ import { type AnswerRecord, GuardedAnswer } from "./guarded-answer.ts";
 import { ModelTable, type Refreshed } from "./model-table.ts";
 
 /** Generations that may wait for a slot of one model. */
-export const defaultQueueLimit = 128;
+const defaultQueueLimit = 128;
 
-export interface GuardOptions {
+interface GuardOptions {
   readonly nodeId: string;
   /** In order of preference. */
   readonly engines: readonly Engine[];

@@ -49,10 +49,6 @@ export class ModelTable implements LoadSource {
     return Array.from(this.#entries.values(), ({ served }) => served);
   }
 
-  get draining(): boolean {
-    return this.#draining;
-  }
-
   drain(): void {
     this.#draining = true;
     this.#notify();

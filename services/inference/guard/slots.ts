@@ -8,7 +8,7 @@ export interface SlotTicket {
   release(): void;
 }
 
-export interface SlotsOptions {
+interface SlotsOptions {
   readonly model: string;
   /** Generations that may run at the same time. */
   readonly slots: number;

@@ -10,7 +10,7 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
 import type { IdentityFolder } from "./identity-folder.ts";
 
-export interface RenewalOptions {
+interface RenewalOptions {
   readonly credentials: LiveCredentials;
   readonly folder: Pick<IdentityFolder, "keepCertificate">;
   readonly registry: Transport;

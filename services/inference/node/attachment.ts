@@ -27,7 +27,7 @@ import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 import type { Sleep } from "./sleep-watch.ts";
 
 /** How a node attaches to one router. */
-export interface AttachmentOptions {
+interface AttachmentOptions {
   readonly router: Transport;
   /** What the log calls the router. */
   readonly name: string;

@@ -205,7 +205,7 @@ export function createNode(options: NodeOptions): InferenceNode {
       if (lifetime.signal.aborted) return;
       // Both end only with the node.
       watch.follow(() => registration.announce(), lifetime.signal).catch(() => {});
-      const stopWatching = watchForSleep({ clock, uptimeMs: options.uptimeMs, onWake: wake });
+      const stopWatching = watchForSleep(clock, wake, options.uptimeMs);
       lifetime.signal.addEventListener("abort", stopWatching, { once: true });
       if (options.advertise === undefined) options.routers.forEach(attach);
     },

@@ -4,7 +4,7 @@ import { tlsFailedCode } from "../../../core/rpc/grpc-codec.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 
 /** What is logged while a registry or router does not accept the node. */
-export interface OutageOptions {
+interface OutageOptions {
   readonly log: Log;
   /** The message when there is no answer. */
   readonly away: string;

@@ -10,7 +10,7 @@ import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
 import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 
 /** How a node is kept registered. */
-export interface RegistrationOptions {
+interface RegistrationOptions {
   readonly registry: Transport;
   /** What the log calls the registry. */
   readonly name: string;

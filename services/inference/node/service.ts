@@ -24,7 +24,7 @@ import {
 import type { EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { nodeMessages } from "./messages.ts";
 
-export interface InferenceServiceOptions {
+interface InferenceServiceOptions {
   readonly generate: Generate;
   readonly load: LoadSource;
   readonly clock: Clock;

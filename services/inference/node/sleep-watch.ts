@@ -1,13 +1,6 @@
 import { uptime } from "node:os";
 import type { Clock } from "../../../core/clock.ts";
 
-export interface SleepWatchOptions {
-  readonly clock: Clock;
-  /** Milliseconds since the machine started, sleep included; default: the system's. */
-  readonly uptimeMs?: (() => number) | undefined;
-  readonly onWake: (sleep: Sleep) => void;
-}
-
 /** A time in which this process did nothing. */
 export interface Sleep {
   readonly lengthMs: number;
@@ -31,7 +24,11 @@ export const shortestSleepMs = 2000;
  * finds its timers late. On Linux the monotonic clock stops during suspend too, and only the uptime continues; the
  * wall clock can be set by people and the network.
  */
-export function watchForSleep({ clock, uptimeMs = systemUptimeMs, onWake }: SleepWatchOptions): () => void {
+export function watchForSleep(
+  clock: Clock,
+  onWake: (sleep: Sleep) => void,
+  uptimeMs = () => uptime() * 1000,
+): () => void {
   let seen = { now: clock.now(), uptime: uptimeMs() };
   const timer = clock.every(periodMs, () => {
     const before = seen;
@@ -43,5 +40,3 @@ export function watchForSleep({ clock, uptimeMs = systemUptimeMs, onWake }: Slee
   });
   return () => timer.cancel();
 }
-
-const systemUptimeMs = (): number => uptime() * 1000;

@@ -9,7 +9,7 @@ import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.t
 import { type Transcript, transcribe } from "../transcript.ts";
 
 /** How long one question may take, in milliseconds; the first may load the model. */
-export const questionLimitMs = 120_000;
+const questionLimitMs = 120_000;
 
 /** Room for the reasoning of a model that cannot turn it off, in tokens. */
 export const reasoningTokens = 2048;
@@ -20,7 +20,7 @@ export type Question = Omit<
   "id" | "model"
 >;
 
-export interface TrialOptions {
+interface TrialOptions {
   /** As claimed by the engine. */
   readonly served: ServedModel;
   readonly generate: Generate;

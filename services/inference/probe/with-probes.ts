@@ -26,19 +26,17 @@ export interface ProbeOptions {
 export const patienceMs = 10_000;
 
 /** How long one round of probes on one model may take, in milliseconds; the next one continues it. */
-export const roundLimitMs = 300_000;
+const roundLimitMs = 300_000;
 
 /** Waits before undecided probes are repeated, in milliseconds. */
 const retry = { firstMs: 10_000, limitMs: 600_000 };
 
 /**
- * An engine whose models claim only what they were seen to do. Each model is probed when it is new, when its
- * fingerprint or its claims change, and when the engine was away; what is undecided is tried again, ever more rarely.
- * In between a `models` call costs nothing.
- *
- * One question at a time, and never in the way: a model whose slots are all taken is not asked, and a question is
- * given up when a generation needs its slot. A model that is not in memory (`Engine.isLoaded`) is believed until it
- * is, unless it is the only one, which joining is about.
+ * An engine whose models claim only what they were seen to do. Each is probed when it is new, when its fingerprint or
+ * claims change, and when the engine was away; undecided claims are retried, ever less often. Otherwise a `models`
+ * call costs nothing. Probes never get in the way: one question at a time, none while all slots are taken, and one
+ * that occupies a needed slot is aborted. A model that is not in memory (`Engine.isLoaded`) is trusted until it is,
+ * unless it is the only one.
  */
 export function withProbes(engine: Engine, options: ProbeOptions): Engine {
   return new ProbedEngine(engine, options);

@@ -6,7 +6,7 @@ import type { ModelFacts } from "./model-facts.ts";
 /** A program that serves models; `openai` is any other with OpenAI's list. */
 export type ServerKind = keyof typeof table;
 
-export interface Shown {
+interface Shown {
   /** The JSON from a path, if any. */
   readonly json: (path: string) => unknown;
   /** Whether the list of models, or a header, names this program. */
@@ -20,7 +20,7 @@ export interface Reported {
   readonly version?: string;
   /** Our engine for it; default: `openai`. */
   readonly engine?: "ollama";
-  /** Facts of each model beyond the list; the models themselves where there is no list. */
+  /** Of each model, beyond the list; the models themselves if there is none. */
   readonly models?: readonly ModelFacts[];
   /** Facts of all models. */
   readonly all?: Omit<ModelFacts, "name">;
@@ -61,7 +61,7 @@ export interface ServerTraits {
 }
 
 /** How a server continues the assistant's turn at the end of a chat. */
-export interface Continuing {
+interface Continuing {
   /** Members that request it. */
   readonly members: Members;
   /** Whether it starts a new turn without those members; others may not know them and continue anyway. */

@@ -10,7 +10,7 @@ export interface Asked {
   readonly contextLength?: number;
   /** The request parameter that carries the prompt: `messages`, `prompt` or `input`. */
   readonly param?: string;
-  /** The request parameter with the form of the answer: `response_format` or `tools`. */
+  /** `response_format` or `tools`. */
   readonly formParam?: string;
   /** Whether another node has started the answer. */
   readonly continues?: boolean;

@@ -7,7 +7,7 @@ import { failed } from "./failures.ts";
 import { describeModel, inTheCloud, type KnownModel } from "./served-model.ts";
 import { isAtLeast, oldestVersion } from "./version.ts";
 
-export interface ModelListOptions {
+interface ModelListOptions {
   readonly client: OllamaClient;
   readonly only: readonly string[] | undefined;
   readonly slots: number;

@@ -19,10 +19,7 @@ export const firstWithMaxThinking = "0.22.0";
  */
 export const firstWithPenalties = "0.30.0";
 
-/**
- * Whether a version is at least another. One that is no release (`0.0.0`, or none) is a custom build and counts as
- * the newest.
- */
+/** Whether a version is at least another; no release (`0.0.0`, or none) counts as the newest. */
 export function isAtLeast(version: string, least: string): boolean {
   const given = numbersOf(version);
   const asked = numbersOf(least)!;

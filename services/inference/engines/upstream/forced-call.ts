@@ -18,7 +18,7 @@ export interface ForcedCall {
 }
 
 /** A piece of a call; only the first has the name. */
-export interface CallPiece {
+interface CallPiece {
   readonly name: string;
   readonly argumentsJson: string;
 }

@@ -4,9 +4,9 @@ import { signOfLife } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** How often a silent server is checked, in milliseconds; less than half of the router's limit. */
-export const heartbeatMs = 400;
+const heartbeatMs = 400;
 
-export interface StallDetectorOptions {
+interface StallDetectorOptions {
   readonly clock: Clock;
   /** Whether the server answers now. Never rejects. */
   readonly isAlive: () => Promise<boolean>;

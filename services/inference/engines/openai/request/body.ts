@@ -14,7 +14,7 @@ import { toMessages } from "./messages.ts";
 import type { PartialAnswer } from "./partial-answer.ts";
 import { toChatLogprobs, toCompletionLogprobs, toSampling, toThinking } from "./sampling.ts";
 
-export interface BodyContext {
+interface BodyContext {
   /** The server's name of the model. */
   readonly engineName: string;
   readonly contextLength: number;

@@ -6,7 +6,7 @@ import { boundedText } from "../../upstream/bounded-body.ts";
 import { readHttpFault, type UpstreamFault } from "./fault.ts";
 
 /** A failed connection, or an unusable answer. */
-export interface Unusable {
+interface Unusable {
   /** Whether it broke after it was established. */
   readonly broke: boolean;
   /** For the provider: what is wrong, where, and what to do. */

@@ -46,7 +46,7 @@ export class OptionalMembers {
 }
 
 /** The members that one request omits. */
-export class RequestMembers {
+class RequestMembers {
   readonly #remembered: Set<string>;
   readonly #essential: ReadonlySet<string>;
   readonly #refused = new Set<string>();
