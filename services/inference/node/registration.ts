@@ -39,8 +39,7 @@ const farewellLimitMs = 1000;
  *         ▲                          │ the lease has lapsed
  *         └── the record changed ────┘
  *
- * While the registry cannot be reached it tries again for ever, and the node goes on serving: routers keep their
- * last snapshot.
+ * While the registry cannot be reached it retries forever, and the node keeps serving: routers keep their last snapshot.
  */
 export class Registration {
   readonly #options: RegistrationOptions;

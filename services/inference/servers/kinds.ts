@@ -1,7 +1,7 @@
 import { count, list, members, text } from "../engines/upstream/json.ts";
 import type { ModelFacts } from "./model-facts.ts";
 
-// Everything that is known of the programs that serve models. A new one is one entry here.
+// All programs that serve models; a new one is one entry here.
 
 /** A program that serves models; `openai` is any other with OpenAI's list. */
 export type ServerKind = keyof typeof table;
@@ -43,7 +43,7 @@ export interface ServerDescription {
 
 /** What requests depend on. */
 export interface ServerTraits {
-  /** Concurrent generations, unless the server reports them. */
+  /** Concurrent generations, if not reported. */
   readonly defaultSlots: number;
   /** Whether token limits beyond the context are clamped instead of refused. */
   readonly clampsMaxTokens: boolean;
