@@ -14,7 +14,7 @@ import { createSyntheticEngine } from "./engines/synthetic/synthetic-engine.ts";
 import { type NamingOptions, withCatalogueNames } from "./naming/index.ts";
 import { type ProbeOptions, withProbes } from "./probe/with-probes.ts";
 
-/** What each engine with models of its own can be told about their names. */
+/** The option of engines whose models have names of their own. */
 const named = {
   as: z
     .record(z.string().min(1), z.string().min(1).max(256))
@@ -22,7 +22,7 @@ const named = {
     .describe("What the mesh is to call models, by the engine's own names for them."),
 };
 
-/** Which engine, and what it is told; `engine` chooses. */
+/** The options of all engines, by `engine`. */
 export const engineSpecSchema = z.discriminatedUnion("engine", [
   llamaCppOptionsSchema.extend({ engine: z.literal("llama-cpp"), ...named }),
   openAiOptionsSchema.extend({ engine: z.literal("openai"), ...named }),
@@ -30,7 +30,7 @@ export const engineSpecSchema = z.discriminatedUnion("engine", [
   syntheticOptionsSchema.extend({ engine: z.literal("synthetic") }),
 ]);
 
-/** Which engine, and what it is told, not yet validated; an undefined option counts as left out. */
+/** Which engine with which options, not yet validated; undefined counts as left out. */
 export interface EngineSpec {
   readonly engine: z.input<typeof engineSpecSchema>["engine"];
   readonly [option: string]: unknown;
@@ -40,20 +40,19 @@ export interface EngineSpec {
 export interface EngineSurroundings {
   readonly clock: Clock;
   readonly log: Log;
-  /** Told how far loading has come, in [0, 1], and of what, in a few words. */
+  /** Reports how far loading has come, in [0, 1], and of what. */
   readonly onProgress?: ((what: string, share: number) => void) | undefined;
-  /** Told the names of an engine's models, and how they came about, whenever they change. */
+  /** Reports the names of an engine's models, and why, whenever they change. */
   readonly onNamed?: NamingOptions["onNamed"] | undefined;
-  /** Told what was found of a model, under the engine's own name, after each round of probes. */
+  /** Reports what was found of a model, under the engine's own name, after each round of probes. */
   readonly onProbed?: ProbeOptions["onProbed"] | undefined;
   /** Default: the one that comes with the program. */
   readonly catalogue?: Catalogue | undefined;
 }
 
 /**
- * Makes the engine that is named. Its models go by the catalogue's names, and those of servers that are not ours claim
- * only what they were seen to do. Nothing is loaded yet: that is the node's to begin. Throws `invalid_request`
- * that names every option that is wrong or that this engine does not have.
+ * Creates the named engine, loading nothing. Its models go by the catalogue's names, and those of foreign servers
+ * claim only what they were seen to do. Throws `invalid_request` that names every wrong or unknown option.
  */
 export function createEngine(spec: EngineSpec, surroundings: EngineSurroundings): Engine {
   const given = Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
@@ -75,11 +74,11 @@ export function createEngine(spec: EngineSpec, surroundings: EngineSurroundings)
     }
     case "openai": {
       const { engine: _, as, ...options } = parsed.data;
-      return name(probe(createOpenAiEngine(options, surroundings), surroundings), as, surroundings);
+      return foreign(createOpenAiEngine(options, surroundings), as, surroundings);
     }
     case "ollama": {
       const { engine: _, as, ...options } = parsed.data;
-      return name(probe(createOllamaEngine(options, surroundings), surroundings), as, surroundings);
+      return foreign(createOllamaEngine(options, surroundings), as, surroundings);
     }
     case "synthetic": {
       const { engine: _, ...options } = parsed.data;
@@ -88,23 +87,19 @@ export function createEngine(spec: EngineSpec, surroundings: EngineSurroundings)
   }
 }
 
-/** Inside the naming, so that what was found stays with a model when it gets another name. */
-const probe = (engine: Engine, { clock, log, onProbed }: EngineSurroundings): Engine =>
-  withProbes(engine, { clock, log, ...(onProbed === undefined ? {} : { onProbed }) });
+/** Probes inside the naming, so that findings stay with a model that gets another name. */
+const foreign: typeof name = (engine, as, surroundings) =>
+  name(withProbes(engine, surroundings), as, surroundings);
 
 function name(
   engine: Engine,
   as: Readonly<Record<string, string>> | undefined,
   { log, onNamed, catalogue }: EngineSurroundings,
 ): Engine {
-  return withCatalogueNames(engine, () => catalogue ?? ownCatalogue(), {
-    log,
-    ...(as === undefined ? {} : { as }),
-    ...(onNamed === undefined ? {} : { onNamed }),
-  });
+  return withCatalogueNames(engine, () => catalogue ?? ownCatalogue(), { log, as, onNamed });
 }
 
-/** The catalogue that comes with the program, read when the first engine lists its models. */
+/** Read when the first engine lists its models. */
 function ownCatalogue(): Catalogue {
   loaded ??= loadCatalogue();
   return loaded;

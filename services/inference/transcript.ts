@@ -9,9 +9,9 @@ import {
   type Usage,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** A whole answer, put together from its events. */
+/** A whole answer, assembled from its events. */
 export interface Transcript {
-  /** The cases of its events in order, such as `["started", "delta", "finished"]`. */
+  /** The events' cases in order, such as `["started", "delta", "finished"]`. */
   readonly order: readonly string[];
   readonly started: Started | undefined;
   readonly deltas: readonly Delta[];
@@ -19,7 +19,7 @@ export interface Transcript {
   readonly reasoning: string;
   readonly tokenIds: readonly number[];
   readonly logprobs: readonly TokenLogprob[];
-  /** Put together from their pieces, by index. */
+  /** Assembled from their pieces, by index. */
   readonly toolCalls: readonly Omit<ToolCall, "$typeName" | "$unknown">[];
   /** Unspecified when there was no `finished`. */
   readonly reason: FinishReason;

@@ -4,24 +4,21 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 import { inspectModelFile, type ModelFileFacts } from "../engines/llama-cpp/index.ts";
 
-/** What a folder holds. */
 export interface FolderSearch {
-  /** Whole files, in order of their paths. */
   readonly models: readonly ModelFileFacts[];
-  /** Files that cannot be served, with a sentence that says why and names the file. */
+  /** Files that cannot be served; `why` is a sentence that names the file. */
   readonly faults: readonly { readonly path: string; readonly why: string }[];
-  /** True when there was more in the folder than is looked at. */
+  /** True when the folder holds more than is looked at. */
   readonly cut: boolean;
 }
 
-/** How to look. */
-export interface FolderOptions {
+interface FolderOptions {
   readonly signal: AbortSignal;
-  /** Tokens of one slot; absent means what the engine would choose. */
+  /** Tokens of one slot; default: the engine's choice. */
   readonly contextSize?: number | undefined;
 }
 
-/** Folders below each other that are looked into: LM Studio keeps files three deep. */
+/** Nested folders that are searched: LM Studio keeps files three deep. */
 const depthLimit = 4;
 /** Files that are looked at. */
 const fileLimit = 100;
@@ -29,8 +26,8 @@ const fileLimit = 100;
 const entryLimit = 20_000;
 
 /**
- * Looks for GGUF files in a folder and those below it, and reads what they say about themselves. Links to files are
- * followed, links to folders are not. Throws a fault when the folder cannot be read.
+ * Finds GGUF files in a folder and those below it, and reads their headers. Links to files are followed, links to
+ * folders are not. Throws a fault when the folder cannot be read.
  */
 export async function findModelFiles(folder: string, options: FolderOptions): Promise<FolderSearch> {
   const { paths, cut } = await listFiles(folder, options.signal);
@@ -54,7 +51,7 @@ async function listFiles(folder: string, signal: AbortSignal): Promise<{ paths: 
     for (const entry of await readdir(path, { withFileTypes: true })) {
       if (entriesLeft-- <= 0) return;
       const inside = join(path, entry.name);
-      // A folder below that may not be read hides its files; that is its owner's wish.
+      // An unreadable folder below hides its files, as its owner wants.
       if (entry.isDirectory() && depth < depthLimit) await visit(inside, depth + 1).catch(() => {});
       else if (/\.gguf$/i.test(entry.name) && (entry.isFile() || (await leadsToFile(inside))))
         paths.push(inside);
@@ -76,7 +73,6 @@ const leadsToFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** A folder that cannot be looked into. */
 export function folderFault(folder: string, code: string): UserFault {
   const why =
     code === "ENOENT"

@@ -2,44 +2,40 @@ import type { Clock } from "../../../core/clock.ts";
 import type { Environment } from "../../../core/config/environment.ts";
 import { lookAt, type ServerFinding } from "../servers/inspect-server.ts";
 
-/** What a search of this machine brought; each list in order of the addresses. */
+/** The servers on this machine, in order of their addresses. */
 export interface ServerSearch {
   readonly servers: readonly ServerFinding[];
-  /** Endpoints of a mesh that were met on the way; a mesh serves itself only when it is named. */
+  /** Endpoints of a mesh, which serves itself only when it is named. */
   readonly meshes: readonly string[];
-  /** Servers that want a key before they say anything. */
+  /** Servers that ask for a key. */
   readonly locked: readonly string[];
-  /** What takes connections and did not say in time what it is. */
+  /** What accepts connections and did not answer in time. */
   readonly silent: readonly string[];
 }
 
-/** Where to look. */
-export interface SearchOptions {
+interface SearchOptions {
   readonly signal: AbortSignal;
-  /** `OLLAMA_HOST` in it moves Ollama. */
+  /** For `OLLAMA_HOST`. */
   readonly environment: Environment;
   readonly clock?: Clock | undefined;
-  /** URLs instead of the usual ones. */
+  /** Default: `usualPlaces`. */
   readonly places?: readonly string[] | undefined;
 }
 
 /** The usual ports: Ollama, llama-server and TGI, vLLM, LM Studio, SGLang, TGI's other one. */
 const usualPorts = [11434, 8080, 8000, 1234, 30_000, 3000] as const;
 
-/** Where Ollama is on this machine, running or not. */
+/** The URL of Ollama on this machine, running or not. */
 export const ollamaPlace = (environment: Environment): string =>
   ollamaUrl(environment) ?? `http://127.0.0.1:${usualPorts[0]}`;
 
-/** Where the servers usually are on this machine, in the order in which they are preferred. */
+/** The usual URLs of servers on this machine, in order of preference. */
 export function usualPlaces(environment: Environment): string[] {
   const others = usualPorts.slice(1).map((port) => `http://127.0.0.1:${port}`);
   return [...new Set([ollamaPlace(environment), ...others])];
 }
 
-/**
- * Looks at what runs on this machine, all places side by side. Where nothing listens that is known at once; whatever
- * listens gets `answerLimitMs` to say what it is.
- */
+/** Inspects what runs on this machine, all places at the same time; each gets `answerLimitMs` to answer. */
 export async function findServers(options: SearchOptions): Promise<ServerSearch> {
   const { environment, places = usualPlaces(environment) } = options;
   const found = await Promise.all(places.map(async (url) => ({ url, ...(await lookAt(url, options)) })));
@@ -55,9 +51,8 @@ export async function findServers(options: SearchOptions): Promise<ServerSearch>
 }
 
 /**
- * Where `OLLAMA_HOST` says that Ollama is, in any of the forms that Ollama takes: `host`, `:port`, `host:port`, with
- * or without `http://`. An address to listen on everywhere means this machine. Undefined when it is not set or makes
- * no sense.
+ * Reads `OLLAMA_HOST` in any of Ollama's forms: `host`, `:port`, `host:port`, with or without `http://`. An address
+ * to listen on everywhere means this machine. Undefined when it is unset or invalid.
  */
 function ollamaUrl(environment: Environment): string | undefined {
   const text = environment.OLLAMA_HOST?.trim().replace(/^(["'])(.*)\1$/, "$2");

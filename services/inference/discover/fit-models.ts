@@ -9,9 +9,8 @@ export interface Fit {
 }
 
 /**
- * Takes models in order for as long as each still fits with one slot beside those before it, then shares out what is
- * left, a slot at a time, so that no model starves another. A number of slots that is wished for is kept: it counts
- * as what each model needs.
+ * Takes models in order while each still fits with one slot, then shares out what is left, a slot at a time, so that
+ * no model starves another. A number of slots that is set is kept: it counts as what each model needs.
  */
 export function fitModels(
   models: readonly ModelFileFacts[],
@@ -52,5 +51,5 @@ export const tooLarge = (needBytes: number, leftBytes: number, others: number): 
     ? `too large: it takes ${inGiB(needBytes)} of memory, and ${inGiB(leftBytes)} are available. Choose a smaller model or quantization, fewer slots or a smaller context`
     : `too large beside the others: it takes ${inGiB(needBytes)} of memory, and ${inGiB(leftBytes)} are left. Serve it alone with --model FILE, or close other programs`;
 
-/** Why a model is left out that has the name of another; `path` is the other's. */
+/** Why a model with the same name as another is left out; `path` is the other's. */
 export const sameName = (path: string): string => `called as ${path} is. Rename one of them to serve both`;

@@ -2,12 +2,11 @@ import { z } from "zod";
 import type { Setting } from "../../../core/config/settings.ts";
 
 /**
- * One setting of an engine, declared next to the engine and nowhere else. The command line, configuration files and
- * `createEngine` all read it. `schema` is that of a value that is given; left out, the engine chooses.
+ * One setting of an engine, read by the command line, configuration files and `createEngine`. `schema` is that of a
+ * given value; left out, the engine chooses.
  */
-export type EngineSetting = Pick<Setting, "schema" | "placeholder" | "help" | "secret">;
+type EngineSetting = Pick<Setting, "schema" | "placeholder" | "help" | "secret">;
 
-/** The settings of an engine, by key. */
 export type EngineSettings = Readonly<Record<string, EngineSetting>>;
 
 /** Settings that mean the same to several engines. */
@@ -36,7 +35,7 @@ export const common = {
   },
 } satisfies EngineSettings;
 
-/** What an engine accepts under these names, each of which may be left out. */
+/** The settings as optional members of an options schema. */
 export const toShape = <const S extends EngineSettings>(settings: S) =>
   Object.fromEntries(Object.entries(settings).map(([key, { schema }]) => [key, schema.exactOptional()])) as {
     [Key in keyof S]: z.ZodExactOptional<S[Key]["schema"]>;

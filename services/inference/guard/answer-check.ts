@@ -10,13 +10,12 @@ import {
   type ToolCallDelta,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** The most that one answer may hold: UTF-16 units of text, thoughts and tool arguments, and token ids. */
-export const answerLimitUnits = 8 * 1024 * 1024;
+/** The most that one answer may hold: UTF-16 units of text, reasoning and tool arguments, and token ids. */
+const answerLimitUnits = 8 * 1024 * 1024;
 
 /**
- * Holds an engine to the contract, event by event. What breaks the order or a limit throws `engine_failed`; what
- * can be put right without guessing is put right: half surrogate pairs, and the count of tokens where ids are
- * given, for the usage that is billed is what was handed over.
+ * Holds an engine to the contract, event by event. Violations of order or limits throw `engine_failed`; what can be
+ * fixed without guessing is fixed: half surrogate pairs, and the token count where ids are given.
  */
 export class AnswerCheck {
   readonly #maxTokens: number;
@@ -26,9 +25,9 @@ export class AnswerCheck {
   #givenTokens = 0;
   #shownDeltas = 0;
   #units = 0;
-  /** Calls that have begun; undefined until the first piece of one when some may have begun before this answer goes on. */
+  /** Calls started so far; undefined until the first piece of one when some may have started on another node. */
   #toolCalls: number | undefined;
-  /** Inputs to embed; undefined when the generation asks for no embeddings. */
+  /** Inputs to embed, if any. */
   readonly #inputs: number | undefined;
   #embedded = 0;
   #shown = false;
@@ -41,22 +40,22 @@ export class AnswerCheck {
     this.#toolCalls = this.#resumedTokens === 0 ? 0 : undefined;
   }
 
-  /** Whether anything but signs of life has come. */
+  /** Whether anything but signs of life was sent. */
   get shown(): boolean {
     return this.#shown;
   }
 
-  /** Tokens whose ids were given so far, without those of a resume point. */
+  /** Tokens given with ids, without those resumed from. */
   get givenTokens(): number {
     return this.#givenTokens;
   }
 
-  /** Tokens so far for whoever watches: by ids, else by deltas, for engines without ids send one for each token. */
+  /** Tokens so far: by ids, else by deltas, since engines without ids send one per token. */
   get tokensSoFar(): number {
     return this.#givenTokens > 0 ? this.#givenTokens : this.#shownDeltas;
   }
 
-  /** The event as it may be passed on. */
+  /** The event, fixed where possible; throws `engine_failed`. */
   accept(event: GenerationEvent): GenerationEvent {
     const { event: kind } = event;
     switch (kind.case) {
@@ -78,7 +77,7 @@ export class AnswerCheck {
     throw this.#broken(`sent \`${kind.case ?? "nothing"}\` ${positions[this.#stage]}`);
   }
 
-  /** What to say of an engine that ends the iteration before `finished`. */
+  /** The error of an engine that ends before `finished`. */
   incomplete(): MeshError {
     return this.#broken("ended its answer without `finished`");
   }
@@ -108,8 +107,8 @@ export class AnswerCheck {
   }
 
   /**
-   * Calls come one after the other, numbered without gaps; the first piece of each carries id and name, and may have come
-   * before the place from which this answer goes on.
+   * Calls come in order, numbered without gaps; the first piece of each carries id and name, and may have been sent
+   * before the point from which this answer continues.
    */
   #acceptToolCall(piece: ToolCallDelta): void {
     this.#units += piece.argumentsJson.length;

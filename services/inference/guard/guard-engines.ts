@@ -7,52 +7,47 @@ import type { Engine } from "../engine.ts";
 import { type AnswerRecord, GuardedAnswer } from "./guarded-answer.ts";
 import { ModelTable, type Refreshed } from "./model-table.ts";
 
-/** Generations that may wait for a slot of one model, unless said otherwise. */
-export const defaultQueueLimit = 128;
+/** Generations that may wait for a slot of one model. */
+const defaultQueueLimit = 128;
 
-/** How engines are guarded. */
-export interface GuardOptions {
-  /** Named in `started`. */
+interface GuardOptions {
   readonly nodeId: string;
-  /** In order of preference: the first that serves a model has it. */
+  /** In order of preference. */
   readonly engines: readonly Engine[];
   readonly clock: Clock;
   /** Generations that may wait for a slot of one model. */
-  readonly queueLimit?: number;
-  /** Called at the end of each generation that was read at all. */
+  readonly queueLimit?: number | undefined;
+  /** Called when a generation that was read has ended. */
   readonly onEnd?: (record: AnswerRecord) => void;
 }
 
-/** What a node has done since it was made. */
+/** Counters since the node was created. */
 export interface Tally {
-  /** Generations that came to their end, by finishing. */
+  /** Generations that finished. */
   readonly answers: number;
-  /** Generations that ended in a fault of the node's own. */
+  /** Generations that failed by a fault of the node. */
   readonly failures: number;
-  /** Tokens of all answers, those that are under way included. */
+  /** Tokens of all answers, including those under way. */
   readonly tokens: number;
 }
 
-/** Engines behind one `generate` that keeps every promise of `core/generate.ts`, whatever the engines do. */
+/** Engines behind one `generate` that keeps the promises of `core/generate.ts`, whatever the engines do. */
 export interface GuardedEngines {
   readonly generate: Generate;
-  /** Slots in use and queues, per model. */
   readonly load: LoadSource;
-  /** What the engines said last. */
+  /** As last reported by the engines. */
   readonly models: readonly ServedModel[];
-  /** Generations that run or wait. */
+  /** Generations running or waiting. */
   readonly open: number;
-  /** What has been done so far. */
   readonly tally: Tally;
-  /** Asks the engines what they serve now. */
   refresh(signal: AbortSignal): Promise<Refreshed>;
-  /** Admits nothing from now on; what is open goes on. Resolves when nothing is open any more. */
+  /** Admits nothing from now on; resolves when nothing is open any more. */
   drain(): Promise<void>;
-  /** Ends what is open with `reason`, then closes the engines. */
+  /** Fails what is open with `reason`, then closes the engines. */
   close(reason: MeshError): Promise<void>;
 }
 
-/** Puts the guard before engines; see `engine.ts` for what it takes off them. */
+/** Guards engines, so that they may be as naive as `docs/engine-contract.md` says. */
 export function guardEngines(options: GuardOptions): GuardedEngines {
   const { nodeId, engines, clock } = options;
   const table = new ModelTable(engines, clock, options.queueLimit ?? defaultQueueLimit);
@@ -64,7 +59,7 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
     nodeId,
     clock,
     admit: table.admit.bind(table),
-    onBegin: (answer: GuardedAnswer) => void open.add(answer),
+    onStart: (answer: GuardedAnswer) => void open.add(answer),
     onEnd: (answer: GuardedAnswer, record: AnswerRecord) => {
       open.delete(answer);
       ended.tokens += tokensOf(answer, record);
@@ -102,7 +97,7 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
   };
 }
 
-/** Tokens that this node gave; where their ids are not given, what the engine says at the end is better than counting. */
+/** Tokens from this node; without ids the engine's own count is better than ours. */
 function tokensOf(answer: GuardedAnswer, { givenTokens, usage, generation }: AnswerRecord): number {
   if (givenTokens > 0 || usage === undefined || usage.completionTokens === 0) return answer.tokensSoFar;
   return Math.max(0, usage.completionTokens - (generation.resume?.tokenIds.length ?? 0));

@@ -12,42 +12,39 @@ import type { Engine } from "../engine.ts";
 import { AnswerCheck } from "./answer-check.ts";
 import type { Slots, SlotTicket } from "./slots.ts";
 
-/** Where a generation goes once it is admitted. */
+/** Where an admitted generation runs. */
 export interface Admission {
   readonly engine: Engine;
   readonly slots: Slots;
-  /** Of the served model. */
   readonly fingerprint: string;
 }
 
-/** What became of one answer; nothing in it tells what was asked or answered. */
+/** The outcome of one answer, without its contents. */
 export interface AnswerRecord {
   readonly generation: Generation;
-  /** Why it finished, or the error that ended it. */
+  /** The finish reason, or the error. */
   readonly outcome: FinishReason | MeshError;
-  /** As in `finished`; absent when it failed. */
+  /** As in `finished`; undefined after a failure. */
   readonly usage: Usage | undefined;
-  /** Tokens whose ids were handed over. */
+  /** Tokens sent with ids. */
   readonly givenTokens: number;
-  /** From the first read until it held a slot, in milliseconds; absent when it never did. */
+  /** Milliseconds from the first read to a slot; undefined when it never had one. */
   readonly queuedMs: number | undefined;
-  /** From the first read until the first delta that shows something, in milliseconds. */
+  /** Milliseconds from the first read to the first delta that shows something. */
   readonly firstTokenMs: number | undefined;
-  /** From the first read to the end, in milliseconds. */
+  /** Milliseconds from the first read to the end. */
   readonly durationMs: number;
 }
 
-/** What an answer needs. */
 export interface AnswerOptions {
   readonly generation: Generation;
   readonly signal: AbortSignal;
   readonly nodeId: string;
   readonly clock: Clock;
-  /** Says where the generation goes, or throws why it goes nowhere. */
+  /** Throws why a generation cannot run here. */
   readonly admit: (generation: Generation) => Admission;
-  /** Called at the first read. */
-  readonly onBegin: (answer: GuardedAnswer) => void;
-  /** Called once, when nothing is held any more. */
+  readonly onStart: (answer: GuardedAnswer) => void;
+  /** Called once, when everything is released. */
   readonly onEnd: (answer: GuardedAnswer, record: AnswerRecord) => void;
 }
 
@@ -67,17 +64,17 @@ export interface AnswerOptions {
 export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, undefined> {
   readonly #options: AnswerOptions;
   readonly #check: AnswerCheck;
-  /** Aborts the engine. */
+  /** Aborts the engine's work. */
   readonly #engineScope = new AbortController();
   #stage: "unread" | "waiting" | "running" | "ended" = "unread";
   #reader: Reader | undefined;
   #failure: MeshError | undefined;
   #admission: Admission | undefined;
   #ticket: SlotTicket | undefined;
-  #beat: Timer | undefined;
+  #heartbeat: Timer | undefined;
   #deadline: Timer | undefined;
   #events: AsyncIterator<GenerationEvent> | undefined;
-  #begunAt = 0;
+  #startedAt = 0;
   #queuedMs: number | undefined;
   #firstTokenMs: number | undefined;
 
@@ -86,14 +83,14 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.#check = new AnswerCheck(options.generation);
   }
 
-  /** Tokens of the answer so far, without those that another node gave; see `AnswerCheck`. */
+  /** See `AnswerCheck`. */
   get tokensSoFar(): number {
     return this.#check.tokensSoFar;
   }
 
-  /** Must not be called again before the last call has settled. */
+  /** Calls must not overlap. */
   next(): Promise<IteratorResult<GenerationEvent, undefined>> {
-    if (this.#stage === "unread") return this.#begin();
+    if (this.#stage === "unread") return this.#start();
     if (this.#stage === "ended") {
       if (this.#failure === undefined) return Promise.resolve({ value: undefined, done: true });
       const failure = this.#failure;
@@ -106,7 +103,6 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     });
   }
 
-  /** The reader leaves. */
   return(): Promise<IteratorResult<GenerationEvent, undefined>> {
     if (this.#stage === "unread") this.#stage = "ended";
     this.#failure = undefined;
@@ -118,7 +114,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     return this;
   }
 
-  /** Ends the answer with an error; harmless when it has ended. */
+  /** Fails the answer, unless it has ended. */
   fail(error: MeshError): void {
     if (this.#stage === "ended") return;
     if (this.#reader === undefined) this.#failure = error;
@@ -127,11 +123,11 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.#end(error);
   }
 
-  #begin(): Promise<IteratorResult<GenerationEvent, undefined>> {
-    const { generation, signal, nodeId, clock, admit, onBegin } = this.#options;
+  #start(): Promise<IteratorResult<GenerationEvent, undefined>> {
+    const { generation, signal, nodeId, clock, admit, onStart } = this.#options;
     this.#stage = "waiting";
-    this.#begunAt = clock.now();
-    onBegin(this);
+    this.#startedAt = clock.now();
+    onStart(this);
     try {
       if (signal.aborted) throw abortError(signal.reason);
       this.#admission = admit(generation);
@@ -145,14 +141,14 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     if (timeoutMs !== undefined)
       this.#deadline = clock.after(Math.min(timeoutMs, longestTimerMs), this.#onDeadline);
     if (this.#ticket.running) this.#run();
-    else this.#beat = clock.every(beatMs, this.#onBeat);
+    else this.#heartbeat = clock.every(beatMs, this.#onHeartbeat);
     return Promise.resolve({ value: startedEvent(nodeId, this.#admission.fingerprint), done: false });
   }
 
   #run(): void {
     this.#stage = "running";
-    this.#beat?.cancel();
-    this.#queuedMs = this.#options.clock.now() - this.#begunAt;
+    this.#heartbeat?.cancel();
+    this.#queuedMs = this.#options.clock.now() - this.#startedAt;
   }
 
   #pull(): void {
@@ -175,19 +171,19 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     if (this.#stage === "ended") return;
     try {
       if (result.done) this.fail(this.#check.incomplete());
-      else this.#give(this.#check.accept(result.value));
+      else this.#deliver(this.#check.accept(result.value));
     } catch (error) {
       this.#onEngineError(error);
     }
   };
 
-  #give(event: GenerationEvent): void {
+  #deliver(event: GenerationEvent): void {
     if (event.event.case === "started") {
       this.#pull();
       return;
     }
     if (this.#firstTokenMs === undefined && this.#check.shown)
-      this.#firstTokenMs = this.#options.clock.now() - this.#begunAt;
+      this.#firstTokenMs = this.#options.clock.now() - this.#startedAt;
     const reader = this.#reader;
     this.#reader = undefined;
     if (event.event.case === "finished") this.#end(event.event.value.reason, event.event.value.usage);
@@ -198,7 +194,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.fail(toEngineFailure(error, this.#options.generation.model));
   };
 
-  readonly #onBeat = (): void => {
+  readonly #onHeartbeat = (): void => {
     this.#reader?.resolve({ value: signOfLife(), done: false });
     this.#reader = undefined;
   };
@@ -211,13 +207,13 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
 
   readonly #onAbort = (): void => this.fail(abortError(this.#options.signal.reason));
 
-  /** Lets go of everything, and tells. */
+  /** Releases everything and reports the outcome. */
   #end(outcome: FinishReason | MeshError, usage?: Usage): void {
     if (this.#stage === "ended") return;
     this.#stage = "ended";
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     this.#deadline?.cancel();
-    this.#beat?.cancel();
+    this.#heartbeat?.cancel();
     this.#stopEngine(outcome);
     this.#ticket?.release();
     this.#options.onEnd(this, {
@@ -227,11 +223,11 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
       givenTokens: this.#check.givenTokens,
       queuedMs: this.#queuedMs,
       firstTokenMs: this.#firstTokenMs,
-      durationMs: this.#options.clock.now() - this.#begunAt,
+      durationMs: this.#options.clock.now() - this.#startedAt,
     });
   }
 
-  /** Tells the engine to end; nobody waits for it, and what it still throws has no reader. */
+  /** Does not wait for the engine; what it still throws is ignored. */
   #stopEngine(outcome: FinishReason | MeshError): void {
     if (this.#events === undefined) return;
     if (outcome instanceof MeshError) this.#engineScope.abort(outcome);
@@ -248,7 +244,7 @@ interface Reader {
   reject(error: MeshError): void;
 }
 
-/** What an abort means to the reader: what its reason says, otherwise that the caller left. */
+/** The reason when it is a mesh error, otherwise that the caller left. */
 function abortError(reason: unknown): MeshError {
   const error = toMeshError(reason);
   return error.kind === "internal"
@@ -256,7 +252,7 @@ function abortError(reason: unknown): MeshError {
     : error;
 }
 
-/** An engine knows two faults, the caller's and its own; the rest it has no business to say. */
+/** Engines may throw these kinds only. */
 function toEngineFailure(thrown: unknown, model: string): MeshError {
   if (thrown instanceof MeshError && engineKinds.has(thrown.kind)) return thrown;
   return new MeshError("engine_failed", `The engine of \`${model}\` failed.`, { cause: thrown });

@@ -11,11 +11,11 @@ import type { Engine } from "../engine.ts";
 import type { Admission } from "./guarded-answer.ts";
 import { Slots } from "./slots.ts";
 
-/** What asking the engines brought. */
+/** The result of asking the engines what they serve. */
 export interface Refreshed {
-  /** Whether anything differs from the time before. */
+  /** Whether anything differs from last time. */
   readonly changed: boolean;
-  /** Why engines could not tell what they serve; their models are not served until they can. */
+  /** Why engines failed to list their models, which are not served until they do. */
   readonly failures: readonly MeshError[];
 }
 
@@ -26,8 +26,8 @@ interface Entry {
 }
 
 /**
- * Which engine serves which model, with what slots: where a generation is admitted, and what the node's load is
- * read from. When two engines serve a model of the same name, the first engine has it.
+ * Which engine serves which model, with what slots: admits generations and reports the node's load. When two engines
+ * serve a model of the same name, the first engine has it.
  */
 export class ModelTable implements LoadSource {
   readonly #engines: readonly Engine[];
@@ -44,23 +44,17 @@ export class ModelTable implements LoadSource {
     this.#queueLimit = queueLimit;
   }
 
-  /** What the engines said last, in their order. */
+  /** In the engines' order. */
   get models(): ServedModel[] {
     return Array.from(this.#entries.values(), ({ served }) => served);
   }
 
-  /** True once nothing new is admitted. */
-  get draining(): boolean {
-    return this.#draining;
-  }
-
-  /** Admits nothing from now on. */
   drain(): void {
     this.#draining = true;
-    this.#tell();
+    this.#notify();
   }
 
-  /** Asks the engines what they serve now. One asking at a time: a second caller shares the first one's answer. */
+  /** Asks the engines what they serve now. Concurrent callers share one answer. */
   refresh(signal: AbortSignal): Promise<Refreshed> {
     this.#refreshing ??= this.#ask(signal).finally(() => {
       this.#refreshing = undefined;
@@ -68,7 +62,7 @@ export class ModelTable implements LoadSource {
     return this.#refreshing;
   }
 
-  /** Where a generation goes. Throws why it goes nowhere. */
+  /** Where a generation runs. Throws why it cannot. */
   admit(generation: Generation): Admission {
     if (this.#draining) throw new MeshError("no_nodes", shuttingDown, { retryAfterMs: 1000 });
     const entry = this.#entries.get(generation.model);
@@ -115,11 +109,11 @@ export class ModelTable implements LoadSource {
     }
     const changed = !isSame(this.#entries, entries);
     this.#entries = entries;
-    if (changed) this.#tell();
+    if (changed) this.#notify();
     return { changed, failures };
   }
 
-  /** A model keeps its slots, and so its queue, for as long as the same engine serves it. */
+  /** A model keeps its slots and queue while the same engine serves it. */
   #toEntry(served: ServedModel, engine: Engine): Entry {
     const known = this.#entries.get(served.model);
     if (known?.engine !== engine) {
@@ -129,7 +123,7 @@ export class ModelTable implements LoadSource {
         slots,
         queueLimit: this.#queueLimit,
         clock: this.#clock,
-        onChange: this.#tell,
+        onChange: this.#notify,
       };
       return { served, engine, slots: new Slots(options) };
     }
@@ -137,14 +131,14 @@ export class ModelTable implements LoadSource {
     return { served, engine, slots: known.slots };
   }
 
-  readonly #tell = (): void => {
+  readonly #notify = (): void => {
     for (const listener of this.#listeners) listener();
   };
 }
 
 /**
- * Throws `invalid_request`, naming the capabilities, when the generation asks for what the model cannot do here; and
- * `engine_failed`, which another node may do better, when it is to be continued and cannot be.
+ * Throws `invalid_request`, naming missing capabilities, or `engine_failed`, which fails over to another node, when
+ * the answer cannot be continued here.
  */
 function refuseUnable(generation: Generation, served: ServedModel): void {
   const missing = needsOf(generation) & ~offersOf(served.capabilities);

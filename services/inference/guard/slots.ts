@@ -1,36 +1,31 @@
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 
-/** A place among the generations of a model: in the queue at first, or running. */
+/** A generation's turn: queued, or running. */
 export interface SlotTicket {
-  /** False while it waits. */
   readonly running: boolean;
-  /** Gives the place up, whether it runs or waits; the next in the queue moves up at once. Harmless again. */
+  /** Frees the slot, or leaves the queue; safe to repeat. */
   release(): void;
 }
 
-/** What a model's slots are made of. */
-export interface SlotsOptions {
-  /** For messages. */
+interface SlotsOptions {
   readonly model: string;
   /** Generations that may run at the same time. */
   readonly slots: number;
-  /** New generations that may wait. */
   readonly queueLimit: number;
   readonly clock: Clock;
-  /** Called after each change of `running` or `waiting`. */
   readonly onChange: () => void;
 }
 
 /**
- * The slots of one model and the queue before them: first come, first served, bounded. Answers that another node has
- * begun come before those, and more of them may wait: their readers are in the middle of a sentence, and a node that is
- * lost leaves many at once. Callbacks instead of promises, so that a slot passes on in the same turn in which it is given up.
+ * The slots of one model and their bounded first-in, first-out queues. Answers that another node has started come
+ * first, and more of them may wait: their readers are in the middle of a sentence, and a lost node leaves many at
+ * once. Callbacks instead of promises pass a freed slot on in the same turn.
  */
 export class Slots {
   readonly #options: SlotsOptions;
   readonly #queue = new Set<QueuedTicket>();
-  readonly #begunElsewhere = new Set<QueuedTicket>();
+  readonly #resumed = new Set<QueuedTicket>();
   #slots: number;
   #running = 0;
   #meanHoldMs = 1000;
@@ -45,23 +40,21 @@ export class Slots {
     return this.#slots;
   }
 
-  /** Generations that run. */
   get running(): number {
     return this.#running;
   }
 
-  /** Generations that wait. */
   get waiting(): number {
-    return this.#begunElsewhere.size + this.#queue.size;
+    return this.#resumed.size + this.#queue.size;
   }
 
   /**
-   * Takes a ticket. When a slot is free the ticket runs at once, else `onRunning` is called when its turn comes;
-   * `begunElsewhere`: for an answer that this node continues. Throws `saturated` when its queue is full.
+   * Takes a ticket, which runs at once or calls `onRunning` on its turn; `isResumed`: for an answer that another node
+   * has started. Throws `saturated` when the queue is full.
    */
-  take(onRunning: () => void, begunElsewhere = false): SlotTicket {
-    const queue = begunElsewhere ? this.#begunElsewhere : this.#queue;
-    const limit = this.#options.queueLimit * (begunElsewhere ? continuedShare : 1);
+  take(onRunning: () => void, isResumed = false): SlotTicket {
+    const queue = isResumed ? this.#resumed : this.#queue;
+    const limit = this.#options.queueLimit * (isResumed ? continuedShare : 1);
     if (this.#running >= this.#slots && queue.size >= limit)
       throw new MeshError(
         "saturated",
@@ -75,7 +68,7 @@ export class Slots {
     return ticket;
   }
 
-  /** Changes the number of slots; what runs goes on. */
+  /** Changes the number of slots; running generations continue. */
   resize(slots: number): void {
     if (slots === this.#slots) return;
     this.#slots = slots;
@@ -88,13 +81,13 @@ export class Slots {
       this.#running--;
       this.#meanHoldMs += (this.#options.clock.now() - ticket.runningSince - this.#meanHoldMs) * holdWeight;
       this.#moveUp();
-    } else if (!this.#queue.delete(ticket)) this.#begunElsewhere.delete(ticket);
+    } else if (!this.#queue.delete(ticket)) this.#resumed.delete(ticket);
     this.#options.onChange();
   };
 
   #moveUp(): void {
     while (this.#running < this.#slots) {
-      const queue = this.#begunElsewhere.size > 0 ? this.#begunElsewhere : this.#queue;
+      const queue = this.#resumed.size > 0 ? this.#resumed : this.#queue;
       const [next] = queue;
       if (next === undefined) return;
       queue.delete(next);
@@ -109,16 +102,16 @@ export class Slots {
     ticket.runningSince = this.#options.clock.now();
   }
 
-  /** About when the queue will have moved by one: OpenAI's SDKs honour 1 to 30 s without complaint. */
+  /** About when the queue will have moved by one, within the 1 to 30 s that OpenAI's SDKs honour. */
   #retryAfterMs(): number {
     return Math.min(30_000, Math.max(1000, this.#meanHoldMs / this.#slots));
   }
 }
 
-/** As many times more answers that another node has begun may wait than new ones. */
+/** How many times more resumed answers than new ones may wait. */
 const continuedShare = 8;
 
-/** How much the latest generation counts in the mean time that a slot is held. */
+/** Weight of the latest generation in the mean hold time. */
 const holdWeight = 0.1;
 
 class QueuedTicket implements SlotTicket {

@@ -23,20 +23,18 @@ export async function readHardware(): Promise<Hardware> {
   });
 }
 
-/** What a container lets its processes use, in bytes. */
 function memoryLimit(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? limit : Number.POSITIVE_INFINITY;
 }
 
-/** More than one machine holds. */
 const gpuLimit = 64;
 
-/** A card by its own name and the bytes of its memory; 0 for what is no number of bytes. */
+/** A card; 0 for what is no number of bytes. */
 const toGpu = (name: string, bytes: number): Gpu =>
   create(GpuSchema, { name: toLabel(name), memoryBytes: BigInt(Number.isSafeInteger(bytes) ? bytes : 0) });
 
-/** A name that a machine gave, fit for a table: one line, no control characters, not too long. */
+/** One line for a table, without control characters. */
 const toLabel = (text: string): string =>
   text
     .replace(/\p{Cc}+/gu, " ")
@@ -47,7 +45,7 @@ const toLabel = (text: string): string =>
 /** How long the driver's tool may take, in milliseconds; it wakes sleeping cards. */
 const patienceMs = 3000;
 
-/** Cards of NVIDIA's, as its driver's own tool lists them; none when there is no such tool, or it fails. */
+/** Cards that NVIDIA's tool lists; none when it is missing or fails. */
 async function readNvidiaGpus(): Promise<Gpu[]> {
   try {
     const { stdout } = await promisify(execFile)(
@@ -70,10 +68,10 @@ export function parseNvidiaSmi(output: string): Gpu[] {
   });
 }
 
-/** AMD's number among those that make devices for the PCI bus. */
+/** AMD's PCI vendor id. */
 const vendor = "0x1002";
 
-/** Cards of AMD's, as Linux's driver shows them below a folder; none elsewhere. */
+/** Cards that AMD's driver on Linux shows below a folder; none elsewhere. */
 export async function readAmdGpus(folder = "/sys/class/drm"): Promise<Gpu[]> {
   const entries = await readdir(folder).catch(() => []);
   const cards = entries.filter((entry) => /^card\d+$/.test(entry)).sort();

@@ -8,16 +8,15 @@ import { createKey } from "../../../core/identity/key-pair.ts";
 import { writePrivateFile } from "../../../core/identity/private-files.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 
-/** What a node remembers of the mesh that it belongs to. */
+/** What a node remembers about its mesh. */
 const placeSchema = z.strictObject({
-  /** Its name there. */
   nodeId: z.string().min(1),
   registry: z.string().min(1),
   routers: z.array(z.string().min(1)),
 });
 export type Place = z.output<typeof placeSchema>;
 
-/** A node's identity as it is kept. */
+/** A node's stored identity. */
 export interface KeptIdentity {
   readonly nodeId: string;
   readonly credentials: Credentials;
@@ -26,8 +25,8 @@ export interface KeptIdentity {
 }
 
 /**
- * Where a node keeps who it is: a folder with its key, its certificate, the authorities that it trusts, and where the
- * mesh is. Every file is for its owner alone. Whoever cannot use a file hears which one, why, and what to do.
+ * The folder with a node's key, its certificate, the authorities that it trusts and the mesh's addresses, all
+ * readable only by their owner. Faults say which file cannot be used, why, and what to do.
  */
 export class IdentityFolder {
   readonly path: string;
@@ -36,7 +35,6 @@ export class IdentityFolder {
   readonly #authorities: string;
   readonly #place: string;
 
-  /** The folder in a data folder. */
   constructor(dataFolder: string) {
     this.path = join(dataFolder, "identity");
     this.#key = join(this.path, "key.pem");
@@ -46,8 +44,8 @@ export class IdentityFolder {
   }
 
   /**
-   * The identity; undefined when this node has none. Throws a `CredentialsFault` when it is no good, which tells
-   * whether it has only expired, and a `UserFault` when a file cannot be used at all.
+   * The identity; undefined when there is none. Throws a `CredentialsFault` when it is invalid or expired, and a
+   * `UserFault` when a file cannot be used.
    */
   async read(wallTime: number): Promise<KeptIdentity | undefined> {
     const certificate = await readText(this.#certificate);
@@ -66,7 +64,7 @@ export class IdentityFolder {
     return { nodeId: checked.identity.id, credentials, ...checked };
   }
 
-  /** The key; made and kept when there is none yet. */
+  /** The key, created on first use. */
   async key(): Promise<string> {
     const kept = await this.#readKey();
     if (kept !== undefined) return kept;
@@ -75,7 +73,7 @@ export class IdentityFolder {
     return made;
   }
 
-  /** Where the mesh is, and what this node wants to be called there; undefined before it first tried to join. */
+  /** The mesh's addresses and this node's name there; undefined before the first attempt to join. */
   async place(): Promise<Place | undefined> {
     const text = await readText(this.#place);
     if (text === undefined) return undefined;
@@ -92,7 +90,7 @@ export class IdentityFolder {
     await this.#write(this.#place, `${JSON.stringify(place, null, 2)}\n`);
   }
 
-  /** Keeps a certificate for the key, which makes this node a member. */
+  /** Stores a certificate for the key: the node is a member from then on. */
   async keepCertificate({ certificate, authorities }: Omit<Credentials, "privateKey">): Promise<void> {
     await this.#write(this.#authorities, authorities);
     await this.#write(this.#certificate, certificate);
@@ -100,7 +98,7 @@ export class IdentityFolder {
 
   async #readKey(): Promise<string | undefined> {
     const text = await readText(this.#key);
-    // Windows has no such bits: its folders of users are closed to others by themselves.
+    // Windows has no such bits; it closes users' folders to others by itself.
     if (text === undefined || process.platform === "win32") return text;
     if (((await stat(this.#key)).mode & 0o077) !== 0)
       throw new UserFault(

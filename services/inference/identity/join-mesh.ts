@@ -11,9 +11,9 @@ import type { IdentityFolder, KeptIdentity, Place } from "./identity-folder.ts";
 const answerLimitMs = 10_000;
 
 /**
- * Exchanges a join token for this node's own identity, and keeps it. The key never leaves the folder; it is made
- * before the first attempt and used by every later one, so that an answer that got lost costs no second use. Throws
- * what the registry, or the way to it, has against the token.
+ * Exchanges a join token for this node's own identity and stores it. The key never leaves the folder; every attempt
+ * uses the same one, so that a lost answer costs no second use of the token. Throws what the registry, or the way to
+ * it, has against the token.
  */
 export async function joinMesh(
   { secret, authorityFingerprint }: JoinToken,
@@ -34,7 +34,7 @@ export async function joinMesh(
       { secret, nodeId, publicKey: publicKeyOf(privateKey), proof: proveKey(privateKey, secret, nodeId) },
       { signal, timeoutMs: answerLimitMs },
     );
-    // Before it is kept: a clock that is behind must not leave something behind that looks joined.
+    // Checked before it is stored: a wrong clock must not leave behind what looks joined.
     checkCredentials(
       { certificate: answer.certificate, privateKey, authorities: answer.authorities },
       { certificate: "the registry's answer", privateKey: "this node", authorities: "the registry's answer" },

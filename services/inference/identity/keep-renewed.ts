@@ -10,8 +10,7 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
 import type { IdentityFolder } from "./identity-folder.ts";
 
-/** What keeping an identity alive needs. */
-export interface RenewalOptions {
+interface RenewalOptions {
   readonly credentials: LiveCredentials;
   readonly folder: Pick<IdentityFolder, "keepCertificate">;
   readonly registry: Transport;
@@ -20,18 +19,18 @@ export interface RenewalOptions {
   readonly log: Log;
 }
 
-/** The time is looked at so often, in milliseconds: a machine may sleep, and its clock may be set. */
+/** The longest sleep between looks at the time, in milliseconds: machines suspend and clocks are set. */
 const lookMs = 60 * 60_000;
-/** Between renewals lies at least so much, in milliseconds, however short the certificates are. */
+/** The shortest time between renewals, in milliseconds. */
 const pauseMs = 1000;
 /** How long the registry may take to answer, in milliseconds. */
 const answerLimitMs = 10_000;
-/** What is waited between attempts (`Backoff`). */
+/** Waits between attempts. */
 const retry = { firstMs: 10_000, limitMs: 60 * 60_000 } as const;
 
 /**
- * Renews a node's certificate after half its life, again and again until the signal aborts, or the registry says that
- * the node was revoked. What cannot be renewed for now is tried until it can.
+ * Renews a node's certificate after half its life, until the signal aborts or the registry says that the node was
+ * revoked. Failed renewals are retried.
  */
 export async function keepRenewed(options: RenewalOptions, signal: AbortSignal): Promise<void> {
   const { credentials, folder, registry, clock, random, log } = options;
@@ -68,7 +67,7 @@ export async function keepRenewed(options: RenewalOptions, signal: AbortSignal):
   }
 }
 
-/** When half of the certificate's life is over, in milliseconds since 1970. */
+/** In milliseconds since 1970. */
 function halfLife({ current }: LiveCredentials): number {
   const { validFromDate, validToDate } = new X509Certificate(current.certificate);
   return (validFromDate.getTime() + validToDate.getTime()) / 2;

@@ -1,40 +1,39 @@
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
 import { toOwnName, withoutFolder } from "./own-name.ts";
 
-/** Under which name the mesh gets to know a model, and why. */
+/** A model's name in the mesh, and why it has it. */
 export interface Naming {
-  /** What the engine calls it. */
+  /** The engine's name. */
   readonly engineName: string;
-  /** What the mesh calls it; undefined when no name is left for it, so that it is not served. */
+  /** The mesh's name; undefined when none is free, so that the model is not served. */
   readonly name: string | undefined;
   readonly because: Because;
 }
 
-/** Why a model has its name. */
 export type Because =
-  /** The provider has said so. */
-  | { readonly kind: "told" }
-  /** The catalogue knows it by the engine's name. */
+  /** Set by the provider. */
+  | { readonly kind: "set" }
+  /** Known to the catalogue. */
   | { readonly kind: "known" }
-  /** The catalogue does not know it: it goes by its own name. */
+  /** Unknown to the catalogue: the engine's name is used. */
   | { readonly kind: "unknown" }
-  /** The catalogue has several that it may be, or a family; it goes by its own name. */
+  /** One of several in the catalogue, or a family: the engine's name is used. */
   | { readonly kind: "ambiguous"; readonly candidates: readonly string[] }
-  /** Another model of this engine has the name that it would have; it goes by its own, if that is free. */
+  /** Another model of this engine has the name: the engine's is used, if free. */
   | { readonly kind: "taken"; readonly wanted: string; readonly by: string };
 
-/** A name that a model would like, and how much of a right it has to it. */
+/** A name that a model would take, and its claim to it. */
 interface Wish {
   readonly engineName: string;
   readonly name: string;
   readonly because: Because;
-  /** What the provider says goes first, then what the engine calls exactly so, then the finer weights. */
+  /** The provider's choice first, then an exact match, then finer weights. */
   readonly rank: readonly number[];
 }
 
 /**
- * Names the models of one engine, each once and in their order. `as` is the provider's own word, by engine name (of a
- * file, with its folder or without); it may name anything, in the catalogue or not. The choice depends on the set of names alone, not on their order.
+ * Names the models of one engine, in their order. `as` maps engine names (of files, with or without folder) to the
+ * provider's choice, in the catalogue or not. The result depends on the set of names alone, not on their order.
  */
 export function chooseNames(
   engineNames: readonly string[],
@@ -63,9 +62,9 @@ export function chooseNames(
 }
 
 function toWish(engineName: string, catalogue: Catalogue, as: ReadonlyMap<string, string>): Wish {
-  const told = as.get(engineName) ?? as.get(withoutFolder(engineName));
-  if (told !== undefined)
-    return { engineName, name: told, because: { kind: "told" }, rank: [3, 0, toBits(engineName)] };
+  const chosen = as.get(engineName) ?? as.get(withoutFolder(engineName));
+  if (chosen !== undefined)
+    return { engineName, name: chosen, because: { kind: "set" }, rank: [3, 0, toBits(engineName)] };
   const found = catalogue.resolve(engineName);
   if (found.kind === "known") {
     const { name } = found.entry;
@@ -79,7 +78,7 @@ function toWish(engineName: string, catalogue: Catalogue, as: ReadonlyMap<string
   return { engineName, name: toOwnName(engineName), because, rank: [1, 0, toBits(engineName)] };
 }
 
-/** The greater right first; between equals the order of the alphabet, so that it never depends on the engine's. */
+/** The stronger claim first, ties in alphabetical order. */
 function compare(a: Wish, b: Wish): number {
   for (const [index, rank] of a.rank.entries()) {
     const difference = b.rank[index]! - rank;
@@ -89,8 +88,8 @@ function compare(a: Wish, b: Wish): number {
 }
 
 /**
- * Bits for each weight, as an engine's own name gives them: `q4_K_M` is 4, `bf16` 16, a name without any 0. A guide
- * for preferring one of two forms of a model, not a measure.
+ * Bits per weight by the name of a model: `q4_K_M` is 4, `bf16` 16, a name without any 0. Good enough to prefer one
+ * of two variants.
  */
 export function toBits(engineName: string): number {
   for (const [pattern, bits] of patterns) {
@@ -100,7 +99,7 @@ export function toBits(engineName: string): number {
   return 0;
 }
 
-/** Each stands behind a separator and is no part of a longer word. */
+/** Each follows a separator and is not part of a longer word. */
 const patterns: readonly (readonly [RegExp, number | undefined])[] = [
   [/[-._:](?:f|fp)32(?![a-z0-9])/i, 32],
   [/[-._:](?:bf|f|fp)16(?![a-z0-9])/i, 16],

@@ -1,9 +1,7 @@
 /**
- * The name that a model goes by when the catalogue does not know it: the engine's own. Of a file, its name without
- * folder, part number and ending, for where it lies is private.
- *
- *     /home/ada/models/my-tune-00001-of-00003.gguf  →  my-tune
- *     acme/assistant-7b                             →  acme/assistant-7b
+ * The name of a model that the catalogue does not know: the engine's own. Of a file, its name without folder, part
+ * number and extension, because its location is private: `/home/ada/my-tune-00001-of-00003.gguf` becomes `my-tune`,
+ * and `acme/assistant-7b` stays.
  */
 export function toOwnName(engineName: string): string {
   const name = engineName.trim();
@@ -15,7 +13,7 @@ export function toOwnName(engineName: string): string {
   );
 }
 
-/** An engine's own name as strangers may see it: of a file without the folders above it. */
+/** An engine's own name as it may be published: of a file without its folder. */
 export function withoutFolder(engineName: string): string {
   const name = engineName.trim();
   return isFile(name) ? (name.split(/[/\\]/).findLast((part) => part !== "") ?? name) : name;

@@ -7,20 +7,18 @@ import type { Engine } from "../engine.ts";
 import { chooseNames, type Naming } from "./choose-names.ts";
 import { withoutFolder } from "./own-name.ts";
 
-/** How models are named. */
 export interface NamingOptions {
   readonly log: Log;
-  /** The provider's own word: the engine's name of a model, and what the mesh is to call it. */
-  readonly as?: Readonly<Record<string, string>>;
-  /** Called with the names of all models whenever one of them has changed. */
-  readonly onNamed?: (namings: readonly Naming[]) => void;
+  /** The provider's choice: mesh names by engine names. */
+  readonly as?: Readonly<Record<string, string>> | undefined;
+  /** Called with all names whenever one has changed. */
+  readonly onNamed?: ((namings: readonly Naming[]) => void) | undefined;
 }
 
 /**
  * An engine whose models go by the catalogue's names, so that an Ollama with `llama3.1:8b-instruct-q4_K_M` and a vLLM
- * with `meta-llama/Llama-3.1-8B-Instruct` are one pool. What the catalogue does not know goes by its own name, and so
- * does what it cannot tell apart, which is logged once. The catalogue is asked for with every list of
- * models.
+ * with `meta-llama/Llama-3.1-8B-Instruct` are one pool. Unknown and ambiguous models keep their own names; the latter
+ * is logged once.
  */
 export function withCatalogueNames(
   engine: Engine,
@@ -35,10 +33,10 @@ class NamedEngine implements Engine {
   readonly #catalogue: () => Catalogue;
   readonly #options: NamingOptions;
   readonly #as: ReadonlyMap<string, string>;
-  /** The engine's name of a model, by the mesh's. */
+  /** Engine names by mesh names. */
   #engineNames: ReadonlyMap<string, string> = new Map();
   #namings: readonly Naming[] = [];
-  /** What `as` names and the engine did not have, so that it is logged once. */
+  /** Names in `as` that the engine did not have: logged once. */
   readonly #missed = new Set<string>();
 
   constructor(engine: Engine, catalogue: () => Catalogue, options: NamingOptions) {
@@ -49,7 +47,7 @@ class NamedEngine implements Engine {
   }
 
   async models(signal: AbortSignal): Promise<ServedModel[]> {
-    // Reading the catalogue takes a tenth of a second the first time, which passes while the engine loads.
+    // Reading the catalogue takes 0.1 s, in which the engine loads.
     const [own, catalogue] = await Promise.all([
       this.#engine.models(signal),
       Promise.resolve().then(this.#catalogue),
@@ -86,7 +84,7 @@ class NamedEngine implements Engine {
     return this.#engine.close();
   }
 
-  /** Says what is new, and nothing twice. */
+  /** Logs only what is new. */
   #report(namings: readonly Naming[]): void {
     this.#reportMissing(namings);
     const known = new Set(this.#namings.map((naming) => JSON.stringify(naming)));
@@ -97,7 +95,6 @@ class NamedEngine implements Engine {
     if (changed) this.#options.onNamed?.(namings);
   }
 
-  /** A name that is mapped and not there is most likely mistyped. */
   #reportMissing(namings: readonly Naming[]): void {
     const there = new Set(namings.map(({ engineName }) => withoutFolder(engineName)));
     for (const [engineName, name] of this.#as) {
@@ -142,10 +139,7 @@ function list(names: readonly string[], last: "or" | "and" = "or"): string {
   return quoted.length < 2 ? quoted.join() : `${quoted.slice(0, -1).join(", ")} ${last} ${quoted.at(-1)}`;
 }
 
-/**
- * Has an answer's errors call the model what the caller calls it. The engine's own name would mean nothing to the
- * caller, and where it is a path it is private.
- */
+/** Puts the mesh's name of the model into errors: the engine's means nothing to the caller, and paths are private. */
 const renameErrors = (
   events: AsyncIterable<GenerationEvent>,
   engineName: string,
@@ -163,10 +157,10 @@ const renameErrors = (
   },
 });
 
-/** The error with the other name in its message; itself when the message does not name the model. */
+/** The error with the name replaced; itself when its message does not name the model. */
 function renameIn(error: unknown, engineName: string, name: string): unknown {
   if (!(error instanceof MeshError)) return error;
-  // In quotes it is the name for sure; without them only what can be no ordinary word.
+  // Without quotes only what cannot be an ordinary word.
   const quoted = error.message.replaceAll(`\`${engineName}\``, `\`${name}\``);
   const message = /[/\\]/.test(engineName) ? quoted.replaceAll(engineName, name) : quoted;
   if (message === error.message) return error;

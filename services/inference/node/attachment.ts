@@ -26,24 +26,22 @@ import { nodeMessages } from "./messages.ts";
 import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 import type { Sleep } from "./sleep-watch.ts";
 
-/** What attaching to one router needs. */
-export interface AttachmentOptions {
+/** How a node attaches to one router. */
+interface AttachmentOptions {
   readonly router: Transport;
   /** What the log calls the router. */
   readonly name: string;
   readonly nodeId: string;
-  /** The node's lease as it is now. */
   readonly leaseId: () => string;
-  /** Called when the router does not know the lease: only registering anew can help. Resolves once that is done. */
+  /** Called when the router does not know the lease. Resolves once the node has registered again. */
   readonly onUnknownLease: () => Promise<void>;
   /**
-   * Called with what to update when this router and this node speak different versions of the protocol, and with
-   * undefined once the router has accepted the node.
+   * Called with what to update when the protocol versions differ, and with undefined once the router accepts the
+   * node.
    */
   readonly onMismatch: (fault: string | undefined) => void;
-  /** What this node speaks; default: what this program does. */
   readonly protocol?: ProtocolRange | undefined;
-  /** Calls back after each sleep of the machine; returns the way to stop. */
+  /** Calls back after each sleep of the machine; returns how to unsubscribe. */
   readonly onWake: (listener: (sleep: Sleep) => void) => () => void;
   readonly generate: Generate;
   readonly load: LoadSource;
@@ -56,9 +54,8 @@ export interface AttachmentOptions {
 const acceptLimitMs = 10_000;
 
 /**
- * Dials a router and serves a relay over that call, again and again until the signal aborts. This is how a node
- * that nobody can dial is reached: the frames are those of `InferenceService.Relay`, only the direction of the
- * call differs.
+ * Dials a router and serves a relay over that call, again and again until the signal aborts. So a node behind a
+ * firewall is reached: the frames are those of `InferenceService.Relay`, in a call of the other direction.
  */
 export async function keepAttached(options: AttachmentOptions, signal: AbortSignal): Promise<void> {
   const { name, clock, random, log, onMismatch } = options;
@@ -71,8 +68,8 @@ export async function keepAttached(options: AttachmentOptions, signal: AbortSign
     mismatch: (fault) => nodeMessages.routerMismatch(name, fault),
     onMismatch,
   });
-  // A new lease is shown at once, but only one: the router may know none of this registry's.
-  let lease: "accepted" | "refused" | "shown anew" = "accepted";
+  // A new lease is shown at once, but only once: the router may know no lease of this registry.
+  let lease: "accepted" | "refused" | "shown again" = "accepted";
   let patience: LinkedController | undefined;
   while (!signal.aborted) {
     let woken = false;
@@ -96,12 +93,12 @@ export async function keepAttached(options: AttachmentOptions, signal: AbortSign
       if (!signal.aborted) {
         const error = toMeshError(thrown);
         mismatch = error.code === protocolCode;
-        outage.tell(error);
+        outage.report(error);
         if (error.kind === "unauthenticated") {
           if (lease === "accepted") lease = "refused";
           void options.onUnknownLease().then(() => {
             if (lease !== "refused") return;
-            lease = "shown anew";
+            lease = "shown again";
             patience?.abort();
           });
         }
@@ -109,7 +106,7 @@ export async function keepAttached(options: AttachmentOptions, signal: AbortSign
     }
     await sleep(clock, (mismatch ? mismatchBackoff : backoff).next(), patience.signal).catch(() => {});
     if (woken) {
-      // Not at once: registering anew comes first, for the router asks for the lease.
+      // After registering again, because the router asks for the lease.
       backoff.reset();
       await sleep(clock, backoff.next(), signal).catch(() => {});
     }
@@ -119,7 +116,7 @@ export async function keepAttached(options: AttachmentOptions, signal: AbortSign
   }
 }
 
-/** Attaches once. Throws when the router refuses the node, or when the relay has ended, however it did. */
+/** Attaches once. Throws when the router refuses the node, or when the relay ends. */
 async function attach(
   { router, nodeId, leaseId, generate, load, clock, protocol = ourProtocol }: AttachmentOptions,
   outer: AbortSignal,
@@ -144,7 +141,7 @@ async function attach(
     onAccepted();
     const ended = Promise.withResolvers<never>();
     const frames = toFrames(responses, ended.reject);
-    // Begun here and not in `outgoing`: over an in-process transport the router reads only once it is read.
+    // Started here because an in-process router reads only once it is read itself.
     const relay = serveRelay({ generate, load, clock, frames, signal: scope.signal });
     accepted.resolve(relay[Symbol.asyncIterator]());
     return await ended.promise;
@@ -155,7 +152,7 @@ async function attach(
   }
 }
 
-/** The frames in the router's messages; `onEnd` is called with the reason when there are no more. */
+/** The frames in the router's messages; `onEnd` gets the reason when there are no more. */
 async function* toFrames(
   responses: AsyncIterator<AttachResponse>,
   onEnd: (reason: unknown) => void,

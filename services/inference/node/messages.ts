@@ -1,4 +1,4 @@
-/** What the node tells its provider about the mesh around it, each with what to do. */
+/** What the log says about the mesh around the node, each with what to do. */
 export const nodeMessages = {
   registryAway: (registry: string) =>
     `cannot reach ${registry}; trying again until it answers. Check that it runs there, its address (--registry), this machine's network and firewalls on the way`,
@@ -7,7 +7,7 @@ export const nodeMessages = {
   routerAway: (router: string) =>
     `cannot reach ${router}; trying again until it answers. Check that it runs there, its address (--router), this machine's network and firewalls on the way`,
   routerRefuses: (router: string) => `not attached to ${router}; trying again until it accepts`,
-  /** `fault`: whom to update, and why (`core/protocol.ts`). */
+  /** `fault`: which side to update, and why (`core/protocol.ts`). */
   registryMismatch: (registry: string, fault: string) => `${registry} no longer takes the node. ${fault}`,
   routerMismatch: (router: string, fault: string) => `no work comes from ${router}. ${fault}`,
   /** Positive: this machine's clock is ahead. */
@@ -16,5 +16,5 @@ export const nodeMessages = {
   awake: "this machine was asleep, or too busy to run the node; connecting again",
 } as const;
 
-/** Clocks that differ by no more than this are as good as the same, in milliseconds. */
+/** Smaller differences of clocks are ignored, in milliseconds. */
 export const clockSkewLimitMs = 30_000;

@@ -9,28 +9,27 @@ import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/reg
 import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
 import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
 
-/** What keeping a node registered needs. */
-export interface RegistrationOptions {
+/** How a node is kept registered. */
+interface RegistrationOptions {
   readonly registry: Transport;
   /** What the log calls the registry. */
   readonly name: string;
-  /** The node's record as it is now. */
   readonly describe: () => Node;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
   /**
-   * Called with what to update when the registry has come to speak another version of the protocol than this node, and
-   * with undefined when it takes the node.
+   * Called with what to update when the protocol versions differ, and with undefined once the registry accepts the
+   * node.
    */
   readonly onMismatch?: ((fault: string | undefined) => void) | undefined;
-  /** Called when the registry will never take this node again; nothing is tried any more. */
+  /** Called when the registry has removed this node for good; no attempt follows. */
   readonly onRevoked?: ((error: MeshError) => void) | undefined;
 }
 
 /** How long the registry may take to answer a call, in milliseconds. */
 const callLimitMs = 5000;
-/** How long leaving politely may take, in milliseconds; the lease lapses anyway. */
+/** How long deregistering may take, in milliseconds; the lease lapses anyway. */
 const farewellLimitMs = 1000;
 
 /**
@@ -40,8 +39,7 @@ const farewellLimitMs = 1000;
  *         ▲                          │ the lease has lapsed
  *         └── the record changed ────┘
  *
- * While the registry cannot be reached it tries again for ever, and the node goes on serving: routers keep their
- * last snapshot.
+ * While the registry cannot be reached it retries forever, and the node keeps serving: routers keep their last snapshot.
  */
 export class Registration {
   readonly #options: RegistrationOptions;
@@ -51,9 +49,7 @@ export class Registration {
   readonly #outage: Outage;
   readonly #lifetime = new AbortController();
   readonly #first = Promise.withResolvers<void>();
-  /** The next time that the node is registered. */
   #next = Promise.withResolvers<void>();
-  /** Aborted to end a wait early. */
   #wake = new AbortController();
   #stale = true;
   #ending = false;
@@ -76,43 +72,40 @@ export class Registration {
       mismatch: (fault) => nodeMessages.registryMismatch(name, fault),
       onMismatch: (fault) => options.onMismatch?.(fault),
     });
-    // Whoever is interested awaits `start`; nobody has to.
+    // Handled by callers of `start`, if any.
     this.#first.promise.catch(() => {});
   }
 
-  /** The lease that the registry gave last; undefined before the first. */
+  /** The latest lease; undefined before the first. */
   get leaseId(): string | undefined {
     return this.#leaseId;
   }
 
-  /**
-   * Begins, and resolves once the node is registered. Rejects when the registry refuses the node for good, for
-   * then trying again cannot help.
-   */
+  /** Resolves once the node is registered. Rejects when the registry refuses it for good. */
   start(): Promise<void> {
     this.#running ??= this.#run();
     return this.#first.promise;
   }
 
-  /** Registers anew as soon as possible: the record has changed, or somebody does not know the lease. */
+  /** Registers again as soon as possible: the record has changed, or a router does not know the lease. */
   announce(): void {
     this.#stale = true;
     this.#wake.abort();
   }
 
-  /** Registers anew as soon as possible, and resolves once that is done; never, when it never is. */
+  /** The same; resolves once that is done. */
   renewed(): Promise<void> {
     this.announce();
     return this.#next.promise;
   }
 
-  /** After a sleep: registers anew at once, as if nothing had failed before. */
+  /** After a sleep: registers again at once, without the backoff of earlier failures. */
   wake(): void {
     this.#backoff.reset();
     this.announce();
   }
 
-  /** Takes the node out of the registry and stops. Never rejects. */
+  /** Deregisters and stops. Never rejects. */
   end(): Promise<void> {
     this.#ended ??= this.#end();
     return this.#ended;
@@ -127,7 +120,7 @@ export class Registration {
     }
   }
 
-  /** Registers or renews, and tells how long to wait afterwards. */
+  /** Registers or renews; returns how long to wait afterwards, in milliseconds. */
   async #attempt(): Promise<number> {
     const registering = this.#stale;
     this.#stale = false;
@@ -148,14 +141,14 @@ export class Registration {
   async #register(): Promise<void> {
     const node = this.#options.describe();
     const versions = { protocolVersion: protocol.current, oldestProtocolVersion: protocol.oldest };
-    const { leaseId, ttlMs, ...told } = await this.#call((signal) =>
+    const { leaseId, ttlMs, ...answer } = await this.#call((signal) =>
       this.#client.registerNode({ node, ...versions }, { signal }),
     );
     demandProtocol(
       { other: "registry", self: "node" },
-      { current: told.protocolVersion, oldest: told.oldestProtocolVersion },
+      { current: answer.protocolVersion, oldest: answer.oldestProtocolVersion },
     );
-    this.#compareClocks(Number(told.nowMs));
+    this.#compareClocks(Number(answer.nowMs));
     this.#leaseId = leaseId;
     this.#ttlMs = ttlMs;
     this.#first.resolve();
@@ -165,7 +158,7 @@ export class Registration {
     this.#options.log.info({ node_id: node.id, models, draining: node.draining }, "registered");
   }
 
-  /** Warns once for each time that the clocks come to differ. */
+  /** Warns each time the clocks start to differ. */
   #compareClocks(registryMs: number): void {
     const { clock, log } = this.#options;
     const skewMs = registryMs === 0 ? 0 : clock.wallTime() - registryMs;
@@ -199,7 +192,7 @@ export class Registration {
       this.#options.onRevoked?.(error);
       return 0;
     }
-    if (!this.#ending) this.#outage.tell(error);
+    if (!this.#ending) this.#outage.report(error);
     return (error.code === protocolCode ? this.#mismatchBackoff : this.#backoff).next();
   }
 
@@ -207,7 +200,7 @@ export class Registration {
     const { clock } = this.#options;
     this.#ending = true;
     this.#wake.abort();
-    // An attempt under way may bring a lease that has to be given back.
+    // An attempt under way may bring a lease that must be returned.
     const farewell = async (signal: AbortSignal) => {
       await this.#running;
       const leaseId = this.#leaseId;
@@ -216,14 +209,13 @@ export class Registration {
     try {
       await within(clock, farewellLimitMs, this.#lifetime.signal, farewell);
     } catch (error) {
-      this.#options.log.debug({ err: error }, "the registry was not told that the node leaves");
+      this.#options.log.debug({ err: error }, "the registry was not answer that the node leaves");
     } finally {
       this.#lifetime.abort();
     }
   }
 }
 
-/** Said of what was sent, not of the registry's own state. */
+/** Refusals of what was sent, whatever the registry's state. */
 const refusals = new Set<MeshError["kind"]>(["invalid_request", "unauthenticated", "model_not_found"]);
-/** `code` with which a registry refuses a node that its operator has removed. */
 const revokedCode = "node_revoked";

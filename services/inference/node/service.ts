@@ -24,22 +24,20 @@ import {
 import type { EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { nodeMessages } from "./messages.ts";
 
-/** What the service answers with. */
-export interface InferenceServiceOptions {
+interface InferenceServiceOptions {
   readonly generate: Generate;
   readonly load: LoadSource;
   readonly clock: Clock;
   readonly log: Log;
-  /** What this node speaks; default: what this program does. */
   readonly protocol?: ProtocolRange | undefined;
 }
 
-/** How long a router may take to say what it speaks, in milliseconds; it does so at once. */
+/** How long a router may take to send its protocol version, in milliseconds. */
 const wordLimitMs = 1000;
-/** So many different faults are told once; a node meets few routers, and these few versions. */
+/** The most different faults that are logged, each once. */
 const faultLimit = 16;
 
-/** A node's gRPC surface, for routers that can dial it: single generations, and the relay. */
+/** A node's gRPC service, for routers that can dial it. */
 export function createInferenceService({
   generate,
   load,
@@ -48,7 +46,7 @@ export function createInferenceService({
   protocol = ourProtocol,
 }: InferenceServiceOptions): ServiceImpl<typeof InferenceService> {
   const faults = new Set<string>();
-  /** Refuses a router, and tells the provider once of each kind that cannot work with this node. */
+  /** Logs each fault once. */
   const refuse = (fault: string): MeshError => {
     if (!faults.has(fault) && faults.size < faultLimit) {
       faults.add(fault);
@@ -85,8 +83,8 @@ export function createInferenceService({
 const parties = { other: "router", self: "node" };
 
 /**
- * Why no work may come from a router that has said nothing yet. One that was made before there were several versions
- * says nothing until it has work, so only a node that no longer speaks the first one waits for its word.
+ * Why no work may come from a router that has not sent its version yet. Routers of the first version send nothing
+ * before they have work, so only a node that no longer speaks it waits.
  */
 async function faultBeforeWork(
   first: Promise<IteratorResult<RelayRequest>>,
@@ -103,7 +101,7 @@ async function faultBeforeWork(
   }
 }
 
-/** The router's frames; none, and a call of `onFault`, when its first message shows that it speaks another version. */
+/** The router's frames; none, and a call of `onFault`, when its first message shows another version. */
 async function* toFrames(
   first: Promise<IteratorResult<RelayRequest>>,
   messages: AsyncIterator<RelayRequest>,

@@ -9,11 +9,11 @@ function watch() {
   const clock = new FakeClock();
   const uptime = { extraMs: 0 };
   const sleeps: Sleep[] = [];
-  const stop = watchForSleep({
+  const stop = watchForSleep(
     clock,
-    uptimeMs: () => clock.now() + uptime.extraMs,
-    onWake: (sleep) => sleeps.push(sleep),
-  });
+    (sleep) => sleeps.push(sleep),
+    () => clock.now() + uptime.extraMs,
+  );
   return { clock, uptime, sleeps, stop };
 }
 

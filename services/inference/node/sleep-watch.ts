@@ -1,40 +1,34 @@
 import { uptime } from "node:os";
 import type { Clock } from "../../../core/clock.ts";
 
-/** How a sleep of the machine is noticed. */
-export interface SleepWatchOptions {
-  readonly clock: Clock;
-  /** Milliseconds since the machine started, those asleep included; default: as the system tells. */
-  readonly uptimeMs?: (() => number) | undefined;
-  /** Called after each sleep. */
-  readonly onWake: (sleep: Sleep) => void;
-}
-
 /** A time in which this process did nothing. */
 export interface Sleep {
-  /** In milliseconds. */
   readonly lengthMs: number;
   /**
-   * Whether the whole machine slept, as far as can be told: its connections are best made anew. Otherwise the process
-   * was stopped or starved, and its connections tell by themselves whether they still stand.
+   * Whether the whole machine slept, so that connections are best replaced. Otherwise only the process was stopped or
+   * starved, and connections show by themselves whether they are alive.
    */
   readonly suspended: boolean;
 }
 
-/** How often it is looked, in milliseconds. */
+/** How often the clocks are compared, in milliseconds. */
 const periodMs = 1000;
 /**
- * What counts as a sleep, in milliseconds. Routers give up on a node that is silent for longer than `silenceMs`, so
- * whatever was open then is lost already.
+ * What counts as a sleep, in milliseconds. Routers give up on nodes that are silent for longer than `silenceMs`, so
+ * what was open is lost.
  */
 export const shortestSleepMs = 2000;
 
 /**
- * Notices that this machine was asleep, or that this process was stopped. A stopped process finds its timers late. A
- * machine that was suspended may not: its monotonic clock stood still as well (Linux), and only the time since its
- * start went on. The wall clock is no help, for people and the network set it. Returns the way to stop.
+ * Notices that this machine was asleep, or this process stopped; returns how to stop watching. A stopped process
+ * finds its timers late. On Linux the monotonic clock stops during suspend too, and only the uptime continues; the
+ * wall clock can be set by people and the network.
  */
-export function watchForSleep({ clock, uptimeMs = systemUptimeMs, onWake }: SleepWatchOptions): () => void {
+export function watchForSleep(
+  clock: Clock,
+  onWake: (sleep: Sleep) => void,
+  uptimeMs = () => uptime() * 1000,
+): () => void {
   let seen = { now: clock.now(), uptime: uptimeMs() };
   const timer = clock.every(periodMs, () => {
     const before = seen;
@@ -46,5 +40,3 @@ export function watchForSleep({ clock, uptimeMs = systemUptimeMs, onWake }: Slee
   });
   return () => timer.cancel();
 }
-
-const systemUptimeMs = (): number => uptime() * 1000;

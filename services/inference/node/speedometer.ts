@@ -1,18 +1,18 @@
 import type { AnswerRecord } from "../guard/guarded-answer.ts";
 
-/** How much a new answer counts in the average. */
+/** Weight of a new answer in the average. */
 const weight = 0.2;
-/** Shorter answers say little of the pace. */
+/** Shorter answers say little about speed. */
 const leastTokens = 8;
-/** How much a speed has to change before it is told anew: each telling goes to everybody who watches the registry. */
-const tellingChange = 0.25;
+/** The change of a speed that is worth reporting to everything that watches the registry. */
+const reportedChange = 0.25;
 
-/** Measures how fast each model answers here, in tokens per second of one answer, and tells it in steps. */
+/** Measures how fast each model answers, in tokens per second of one answer, and reports it in steps. */
 export class Speedometer {
   readonly #measured = new Map<string, number>();
-  readonly #told = new Map<string, number>();
+  readonly #reported = new Map<string, number>();
 
-  /** Learns from an answer that has ended: from its first token to its last. */
+  /** Learns from an ended answer, from its first token to its last. */
   learn({ generation, usage, firstTokenMs, durationMs }: AnswerRecord): void {
     if (usage === undefined || firstTokenMs === undefined) return;
     const tokens = usage.completionTokens - (generation.resume?.tokenIds.length ?? 0);
@@ -23,20 +23,20 @@ export class Speedometer {
     this.#measured.set(generation.model, known === undefined ? speed : known + weight * (speed - known));
   }
 
-  /** Decides what is told from now on. True when that differs from what was told before. */
+  /** Updates the reported speeds; true when one has changed. */
   settle(): boolean {
     let changed = false;
     for (const [model, speed] of this.#measured) {
-      const told = this.#told.get(model);
-      if (told !== undefined && Math.abs(speed - told) < tellingChange * told) continue;
-      this.#told.set(model, Number(speed.toPrecision(3)));
+      const reported = this.#reported.get(model);
+      if (reported !== undefined && Math.abs(speed - reported) < reportedChange * reported) continue;
+      this.#reported.set(model, Number(speed.toPrecision(3)));
       changed = true;
     }
     return changed;
   }
 
-  /** What is told of a model; undefined before it has answered at some length. */
+  /** The reported speed; undefined before the model has answered at some length. */
   speedOf(model: string): number | undefined {
-    return this.#told.get(model);
+    return this.#reported.get(model);
   }
 }

@@ -8,8 +8,8 @@ import {
 import type { Finding, Findings, ProbeName } from "./probe.ts";
 
 /**
- * A model with what was shown of its capabilities, never more than the engine claims. Undefined for one that was seen
- * to be good for nothing: it refuses plain questions and raw prompts, and embeds no text.
+ * A model with the claimed capabilities that were shown. Undefined when it is useless: it refuses plain questions and
+ * raw prompts, and embeds no text.
  */
 export function reduce(served: ServedModel, findings: Findings): ServedModel | undefined {
   if (isUseless(findings)) return undefined;
@@ -21,7 +21,6 @@ export function reduce(served: ServedModel, findings: Findings): ServedModel | u
   return { ...served, capabilities };
 }
 
-/** Whether every way to be of use was tried in vain. */
 const isUseless = (findings: Findings): boolean =>
   findings.get("answer")?.outcome === "refuted" &&
   (["raw_prompt", "embeddings"] as const).every(
@@ -29,8 +28,8 @@ const isUseless = (findings: Findings): boolean =>
   );
 
 /**
- * Tells a provider, in one line, what a model was seen to do, what not and why, and what could not be tried yet.
- * `durationMs` is how long the round of probes took.
+ * Logs in one line what a model was shown to do, what not and why, and what is undecided after a round of
+ * `durationMs`.
  */
 export function logFindings(log: Log, served: ServedModel, findings: Findings, durationMs: number): void {
   const { model, engine } = served;
@@ -54,7 +53,6 @@ export function logFindings(log: Log, served: ServedModel, findings: Findings, d
 const namesOf = (findings: Findings, outcome: Finding["outcome"]): string[] =>
   [...findings].flatMap(([name, finding]) => (finding.outcome === outcome ? [name] : []));
 
-/** By name; undefined when there are none. */
 function reasonsOf(findings: Findings, outcome: Finding["outcome"]): Record<string, string> | undefined {
   const reasons = [...findings].flatMap(([name, finding]) =>
     finding.outcome !== "shown" && finding.outcome === outcome ? [[name, finding.reason] as const] : [],

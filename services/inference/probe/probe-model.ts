@@ -3,7 +3,6 @@ import { type Finding, type Findings, type ProbeName, refuted, undecided } from 
 import { claimedProbes, isClaimed, probes } from "./probes.ts";
 import type { Trial } from "./trial.ts";
 
-/** Whether something was decided, so that it need not be tried again. */
 export const isDecided = (finding: Finding | undefined): boolean =>
   finding !== undefined && finding.outcome !== "undecided";
 
@@ -43,12 +42,12 @@ export async function probeModel(
   return findings;
 }
 
-/** Ways for a model to be of use, the usual one first: some have no chat template, and some only embed. */
+/** Ways to show that a model works, the usual one first: some have no chat template, and some only embed. */
 const signs: readonly ProbeName[] = ["answer", "raw_prompt", "embeddings"];
 
 /**
- * The first probe by which the model shows that it works at all; undefined when it refuses all of them. Throws when
- * it shows nothing and one of them failed otherwise.
+ * The first probe that shows that the model works; undefined when it refuses all of them. Throws when none shows it
+ * and one failed otherwise.
  */
 async function findSignOfLife(
   trial: Trial,
@@ -68,17 +67,16 @@ async function findSignOfLife(
   return undefined;
 }
 
-/** How often an engine may be away after a question before it is not asked that again. */
+/** How often an engine may be away after a question before it is not asked again. */
 const mostStrikes = 2;
 
-/** One round of probes on a model. */
 interface Round {
   readonly trial: Trial;
   readonly findings: Findings;
   readonly strikes: Map<ProbeName, number>;
 }
 
-/** Tries a probe; a failure counts against it only when the engine works otherwise and fails at it once more. */
+/** Runs a probe; a failure counts only when the engine works otherwise and fails again. */
 async function decide(
   name: ProbeName,
   sign: ProbeName,
@@ -96,7 +94,7 @@ async function decide(
   return refuted(`it fails, though a plain question is answered: ${second.message}`);
 }
 
-/** What a probe finds, or how the engine failed. Throws when the round is over. */
+/** The finding, or how the engine failed. Throws when the round is over. */
 async function attempt(name: ProbeName, trial: Trial, findings: Findings): Promise<Finding | MeshError> {
   try {
     return await probes[name](trial, findings);

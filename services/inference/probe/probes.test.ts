@@ -4,7 +4,7 @@ import { FinishReason, type Generation } from "../../../gen/cxmpute/generation/v
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { ableModel, colourOf, find, words } from "../../../test/support/inference/probe.ts";
 import { toSolidPng } from "./attempts/vision.ts";
-import { thoughtTokens } from "./trial.ts";
+import { reasoningTokens } from "./trial.ts";
 
 const refusal = new MeshError("invalid_request", "No such thing here.");
 const failure = new MeshError("engine_failed", "The engine answered with HTTP 500.");
@@ -142,7 +142,7 @@ describe("weak and thoughtful models", () => {
     expect([...findings].filter(([, { outcome }]) => outcome !== "shown")).toEqual([]);
     expect(engine.asked[0]?.reasoning?.enabled).toBe(false);
     const roomy = engine.asked.filter(({ limits }) => limits!.maxTokens! > 400);
-    expect(thoughtTokens).toBeGreaterThan(400);
+    expect(reasoningTokens).toBeGreaterThan(400);
     expect(roomy.some(({ outputFormat }) => outputFormat !== undefined)).toBe(true);
     expect(roomy.some(({ sampling }) => sampling?.seed !== undefined)).toBe(false);
   });

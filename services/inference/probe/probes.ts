@@ -8,7 +8,7 @@ import { forcedToolChoice, tools } from "./attempts/tools.ts";
 import { vision } from "./attempts/vision.ts";
 import type { Attempt, ProbeName } from "./probe.ts";
 
-/** How each is tried; in the order in which they are, from cheap to dear after the plain answer. */
+/** All probes in order, from cheap to expensive after the plain answer. */
 export const probes: Readonly<Record<ProbeName, Attempt>> = {
   answer,
   embeddings,
@@ -18,7 +18,7 @@ export const probes: Readonly<Record<ProbeName, Attempt>> = {
   json_object: jsonObject,
   json_schema: jsonSchema,
   forced_tool_choice: forcedToolChoice,
-  // After forced calls, which it takes into account.
+  // Depends on forced calls.
   tools,
   seed,
   resume,
@@ -26,11 +26,10 @@ export const probes: Readonly<Record<ProbeName, Attempt>> = {
   context_length: contextLength,
 };
 
-/** What of a model can be tried, in order; the rest is not claimed. */
+/** The probes of what is claimed, in order. */
 export const claimedProbes = ({ served }: { readonly served: ServedModel }): ProbeName[] =>
   (Object.keys(probes) as ProbeName[]).filter((name) => isClaimed(name, served));
 
-/** Whether the engine claims it, so that there is something to try. */
 export function isClaimed(name: ProbeName, { capabilities: claimed, contextLength }: ServedModel): boolean {
   switch (name) {
     case "answer":

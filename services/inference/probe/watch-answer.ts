@@ -1,17 +1,17 @@
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** Calls back at the first read of an answer and, once, at its end, however it ends. Adds no layer to a token's way. */
+/** Calls back at the first read of an answer and once at its end, without a layer per token. */
 export function watchAnswer(
   events: AsyncIterable<GenerationEvent>,
-  onBegin: () => void,
+  onStart: () => void,
   onEnd: () => void,
 ): AsyncIterable<GenerationEvent> {
-  return { [Symbol.asyncIterator]: () => watch(events, onBegin, onEnd) };
+  return { [Symbol.asyncIterator]: () => watch(events, onStart, onEnd) };
 }
 
 function watch(
   events: AsyncIterable<GenerationEvent>,
-  onBegin: () => void,
+  onStart: () => void,
   onEnd: () => void,
 ): AsyncIterator<GenerationEvent> {
   let source: AsyncIterator<GenerationEvent> | undefined;
@@ -26,7 +26,7 @@ function watch(
   return {
     next() {
       if (source === undefined) {
-        onBegin();
+        onStart();
         source = events[Symbol.asyncIterator]();
       }
       const result = source.next();

@@ -13,50 +13,47 @@ import { claimedProbes } from "./probes.ts";
 import { Trial } from "./trial.ts";
 import { watchAnswer } from "./watch-answer.ts";
 
-/** How an engine is probed. */
 export interface ProbeOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** In [0, 1); spreads the waits between attempts. */
+  /** In [0, 1), for jitter. */
   readonly random?: () => number;
-  /** Called with each model after each round of probes on it. */
-  readonly onProbed?: (served: ServedModel, findings: Findings) => void;
+  /** Called after each round of probes on a model. */
+  readonly onProbed?: ((served: ServedModel, findings: Findings) => void) | undefined;
 }
 
-/** How long a `models` call waits for what new models can do, in milliseconds; the rest is told by later calls. */
+/** How long a `models` call waits for probes of new models, in milliseconds. */
 export const patienceMs = 10_000;
 
-/** How long one round of probes on one model may take, in milliseconds; a later round goes on where it ended. */
-export const roundLimitMs = 300_000;
+/** How long one round of probes on one model may take, in milliseconds; the next one continues it. */
+const roundLimitMs = 300_000;
 
-/** What is undecided is tried again after waits from the first to the second, in milliseconds. */
+/** Waits before undecided probes are repeated, in milliseconds. */
 const retry = { firstMs: 10_000, limitMs: 600_000 };
 
 /**
- * An engine whose models claim only what they were seen to do. Each model is probed when it is new, when its
- * fingerprint or its claims change, and when the engine was away; what is undecided is tried again, ever more rarely.
- * In between a `models` call costs nothing.
- *
- * One question at a time, and never in the way: a model whose slots are all taken is not asked, and a question is
- * given up when a generation needs its slot. A model that is not in memory (`Engine.isLoaded`) is believed until it
- * is, unless it is the only one, which joining is about.
+ * An engine whose models claim only what they were seen to do. Each is probed when it is new, when its fingerprint or
+ * claims change, and when the engine was away; undecided claims are retried, ever less often. Otherwise a `models`
+ * call costs nothing. Probes never get in the way: one question at a time, none while all slots are taken, and one
+ * that occupies a needed slot is aborted. A model that is not in memory (`Engine.isLoaded`) is trusted until it is,
+ * unless it is the only one.
  */
 export function withProbes(engine: Engine, options: ProbeOptions): Engine {
   return new ProbedEngine(engine, options);
 }
 
-/** One model, and what is known of it. */
+/** One model and its findings. */
 interface Subject {
   served: ServedModel;
   findings: Findings;
-  /** Whether a round has ended, so that there is something to tell. */
+  /** Whether a round has ended. */
   probed: boolean;
-  /** Whether the engine was away since: all is tried again, while what was found stands. */
+  /** Whether the engine was away since: everything is probed again while earlier findings stay valid. */
   stale: boolean;
-  /** On the clock: no round before this. */
+  /** Clock time of the next round. */
   retryAt: number;
   readonly backoff: Backoff;
-  /** How often the engine was away after a question, by probe. */
+  /** How often the engine was away after each probe. */
   readonly strikes: Map<ProbeName, number>;
 }
 
@@ -64,7 +61,7 @@ class ProbedEngine implements Engine {
   readonly #engine: Engine;
   readonly #options: ProbeOptions;
   readonly #subjects = new Map<string, Subject>();
-  /** Generations that run, by model. */
+  /** Running generations by model. */
   readonly #running = new Map<string, number>();
   readonly #lifetime = new AbortController();
   #round: { readonly subject: Subject; readonly scope: LinkedController } | undefined;
@@ -110,7 +107,7 @@ class ProbedEngine implements Engine {
     await this.#engine.close();
   }
 
-  /** Takes what the engine says now: newcomers are to be probed, who has left is forgotten. */
+  /** New and changed models are to be probed; models that left are forgotten. */
   #follow(claimed: readonly ServedModel[]): void {
     const names = new Set(claimed.map(({ model }) => model));
     for (const [model, subject] of this.#subjects) if (!names.has(model)) this.#forget(subject);
@@ -139,7 +136,7 @@ class ProbedEngine implements Engine {
       this.#round.scope.abort(new MeshError("cancelled", "The model has changed."));
   }
 
-  /** Probes whatever is due, one model after the other. */
+  /** Probes what is due, one model at a time. */
   async #work(): Promise<void> {
     // So that `#working` is set before this can end.
     await undefined;
@@ -177,25 +174,25 @@ class ProbedEngine implements Engine {
     };
     const generate = this.#engine.generate.bind(this.#engine);
     const trial = new Trial({ served, generate, clock, signal: scope.signal, requireSlot });
-    const begunAt = clock.now();
+    const startedAt = clock.now();
     const found = await probeModel(trial, stale ? new Map() : subject.findings, subject.strikes);
     this.#round = undefined;
     limit.cancel();
     scope.unlink();
     if (this.#lifetime.signal.aborted || this.#subjects.get(served.model) !== subject) return;
     const open = claimedProbes(subject).some((name) => !isDecided(found.get(name)));
-    // What stood before stands until something else is known.
+    // Earlier findings stay valid until decided otherwise.
     const news = [...found].filter(([name, finding]) => isDecided(finding) || !subject.findings.has(name));
     subject.findings = new Map([...subject.findings, ...news]);
     subject.probed = true;
     subject.stale = stale && open;
     subject.retryAt = open ? clock.now() + subject.backoff.next() : 0;
     if (!open) subject.backoff.reset();
-    logFindings(log, served, subject.findings, clock.now() - begunAt);
+    logFindings(log, served, subject.findings, clock.now() - startedAt);
     onProbed?.(served, subject.findings);
   }
 
-  /** Waits for newcomers to be probed, but not for long. */
+  /** Waits a limited time for new models to be probed. */
   async #wait(signal: AbortSignal): Promise<void> {
     const news = [...this.#subjects.values()].some(({ probed, served }) => !probed && this.#mayLoad(served));
     if (!news) return;
@@ -219,7 +216,7 @@ class ProbedEngine implements Engine {
   }
 }
 
-/** Whether nothing has changed that findings depend on. */
+/** Whether findings of one are valid for the other. */
 const isSame = (before: ServedModel, after: ServedModel): boolean => toIdentity(before) === toIdentity(after);
 
 const toIdentity = ({ engineName, fingerprint, contextLength, capabilities }: ServedModel): string =>

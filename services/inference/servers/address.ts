@@ -1,16 +1,15 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 
-/** Where a server's endpoints are. */
 export interface Address {
-  /** Where OpenAI's endpoints begin, without a slash at the end, such as `http://127.0.0.1:8000/v1`. */
+  /** The base of OpenAI's endpoints without trailing slash, such as `http://127.0.0.1:8000/v1`. */
   readonly base: string;
-  /** Where the server's own endpoints begin: the same without `/v1`. */
+  /** The base of the server's own endpoints: the same without `/v1`. */
   readonly root: string;
 }
 
 /**
- * Reads the address of a server as people write it. Without a path `/v1` is added; an endpoint's path that was
- * copied from an example is taken off. Throws `invalid_request` for what cannot be an address.
+ * Parses a server's address as people write it: adds `/v1` if there is no path, and removes an endpoint's path.
+ * Throws `invalid_request`.
  */
 export function parseAddress(text: string): Address {
   const withScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;

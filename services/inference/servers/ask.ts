@@ -2,14 +2,13 @@ import { type Clock, systemClock } from "../../../core/clock.ts";
 import { parseJson } from "../../../core/json.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { boundedText } from "../engines/upstream/bounded-body.ts";
-import { type ConnectionFault, readConnectionFault, TooLate } from "./connection-fault.ts";
+import { type ConnectionFault, fetchOrRetry, readConnectionFault, TooLate } from "./connection-fault.ts";
 
-/** What a server answered on one path. */
+/** A server's answer on one path. */
 export interface Answer {
-  /** HTTP status. */
   readonly status: number;
   readonly headers: Headers;
-  /** Media type without parameters, in lower case; empty when there is none. */
+  /** See `mediaTypeOf`. */
   readonly mediaType: string;
   /** The body, up to 4 MiB of it. */
   readonly text: string;
@@ -17,50 +16,39 @@ export interface Answer {
   readonly json: unknown;
 }
 
-/** Why there is no answer. */
 export interface Silence {
   readonly fault: ConnectionFault;
   readonly cause: unknown;
 }
 
-/** How to ask. */
 export interface AskOptions {
   readonly signal: AbortSignal;
-  /** For `Authorization: Bearer`. */
+  /** Sent as `Authorization: Bearer`. */
   readonly apiKey?: string | undefined;
   readonly clock?: Clock | undefined;
 }
 
-/**
- * How long a server may take to say what it is, in milliseconds. One that computes, loads a model or shares its cores
- * with ten others takes seconds, and where nothing listens the system says so at once.
- */
+/** How long a server may take to answer, in milliseconds: one that computes or loads takes seconds. */
 export const answerLimitMs = 10_000;
-/** No list of models is longer, in bytes. */
+/** The most of a body that is read, in bytes. */
 const bodyLimitBytes = 4 * 1024 * 1024;
 
-/**
- * Gets a URL. Follows no redirect: a server that sends its visitors elsewhere is not the one meant, and a key would go
- * with them. A connection that was kept from earlier may just have been closed, so one that breaks before any answer is
- * tried once more. Rejects only when the signal aborts.
- */
+/** Gets a URL. Rejects only when the signal aborts. */
 export async function ask(url: string, { signal, apiKey, clock }: AskOptions): Promise<Answer | Silence> {
   signal.throwIfAborted();
   const scope = linkSignal(signal);
   const timer = (clock ?? systemClock).after(answerLimitMs, () => scope.abort(new TooLate()));
-  const init = {
-    redirect: "manual",
-    signal: scope.signal,
-    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
-  } as const;
+  const headers: Record<string, string> = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   try {
-    const response = await fetch(url, init).catch((error: unknown) => {
-      if (!readConnectionFault(error).broke) throw error;
-      return fetch(url, init);
-    });
+    const response = await fetchOrRetry(url, { headers, signal: scope.signal });
     const text = await boundedText(response.body, bodyLimitBytes);
-    const { status, headers } = response;
-    return { status, headers, mediaType: mediaTypeOf(headers), text, json: parseJson(text) };
+    return {
+      status: response.status,
+      headers: response.headers,
+      mediaType: mediaTypeOf(response.headers),
+      text,
+      json: parseJson(text),
+    };
   } catch (cause) {
     signal.throwIfAborted();
     return { fault: readConnectionFault(cause), cause };
@@ -71,7 +59,6 @@ export async function ask(url: string, { signal, apiKey, clock }: AskOptions): P
   }
 }
 
-/** Whether there is an answer. */
 export const isAnswer = (result: Answer | Silence): result is Answer => "status" in result;
 
 /** Without parameters, in lower case; empty when there is none. */

@@ -1,23 +1,23 @@
 /** How a connection failed. */
 export interface ConnectionFault {
-  /** Whether the connection stood before it broke: the server may be well and only that connection gone. */
+  /** Whether it broke after it was established: the server may be well. */
   readonly broke: boolean;
-  /** Whether time ran out: something may be there, and busy. */
+  /** Whether it timed out: a server may be there, and busy. */
   readonly isLate: boolean;
-  /** Why, in words that follow a colon: `nothing listens there`. */
+  /** The reason, after a colon: `nothing listens there`. */
   readonly why: string;
-  /** The whole of it for the provider, as the end of a sentence and one more: why, and what to do. */
+  /** The reason and what to do, as the end of a sentence and one more. */
   readonly advice: string;
 }
 
-/** A connection that brought nothing within the time that it was given. */
+/** A connection that timed out. */
 export class TooLate extends Error {
   readonly code = "TIMEOUT";
 }
 
 /**
- * Reads what `fetch`, or reading a body, has thrown. `fetch` itself only says that it failed and hides the reason in
- * causes, several of them where a name has two addresses.
+ * Reads an error of `fetch`, or of reading a body. `fetch` hides the reason in causes, several of them where a name
+ * has two addresses.
  */
 export function readConnectionFault(thrown: unknown): ConnectionFault {
   const codes = codesOf(thrown);
@@ -31,11 +31,24 @@ export function readConnectionFault(thrown: unknown): ConnectionFault {
   return { broke: false, isLate: false, why, advice: `${why}.` };
 }
 
-/** What a provider is told of a server that cannot be used for that reason. */
+/**
+ * Fetches without following redirects, which would carry a key elsewhere. A kept connection may just have been closed by
+ * the server, so one that breaks before any answer is retried once.
+ */
+export const fetchOrRetry = (url: string, init: RequestInit): Promise<Response> => {
+  const once = () => fetch(url, { ...init, redirect: "manual" });
+  return once().catch((error: unknown) => {
+    init.signal?.throwIfAborted();
+    if (!readConnectionFault(error).broke) throw error;
+    return once();
+  });
+};
+
+/** Why a server cannot be used, for its provider. */
 export const cannotUse = (url: string, { advice }: ConnectionFault): string =>
   `cannot use the server at ${url}: ${advice}`;
 
-/** What the codes of Node, OpenSSL and undici mean; the first row that fits. */
+/** Codes of Node, OpenSSL and undici; the first match counts. */
 const rows: readonly {
   readonly when: RegExp;
   readonly broke?: true;
@@ -107,12 +120,12 @@ const rows: readonly {
   },
 ];
 
-/** The codes of an error, then those of its causes and of their parts: a host with several addresses has one for each. */
+/** The codes of an error, its causes and their parts. */
 function codesOf(error: unknown, depth = 0): string[] {
   if (typeof error !== "object" || error === null || depth > 4) return [];
   const { code, name, message, cause, errors } = error as Readonly<Record<string, unknown>>;
   const parts = [cause, ...(Array.isArray(errors) ? errors : [])];
-  // The parser of HTTP gives no code for an answer that is none, nor does undici for a port that it refuses.
+  // The HTTP parser and undici's refused ports have no code.
   const own = [code, name, message].filter(
     (word) =>
       typeof word === "string" && (word === code || word === "HTTPParserError" || word === "bad port"),

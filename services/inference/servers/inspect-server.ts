@@ -5,27 +5,25 @@ import { type Answer, type AskOptions, ask, isAnswer, type Silence } from "./ask
 import { askAll, asksForKey, isLate, recognise, type ServerFacts, signPaths } from "./recognise.ts";
 import { serverFaults } from "./server-faults.ts";
 
-/** A server that serves models, as it was found. */
 export interface ServerFinding extends ServerFacts {
-  /** Of the server itself: without `/v1`, and without a slash at the end. */
+  /** Without `/v1` and trailing slash. */
   readonly url: string;
 }
 
-/** What is at a URL. */
 export interface Finding {
-  /** Set when it is a server that serves models. */
+  /** Set if it serves models. */
   readonly server: ServerFinding | undefined;
-  /** Whether it asks for a key, or for another one, before it lists models. */
+  /** Whether it asks for a key, or another one. */
   readonly isLocked: boolean;
-  /** Whether something is there, or may be, that did not say in time what it is. */
+  /** Whether something is there, or may be, that timed out. */
   readonly isSilent: boolean;
-  /** What came instead of a list of models, or the list. */
+  /** The list of models, or what came instead. */
   readonly list: Answer | Silence;
 }
 
 /**
- * Looks at what is at a URL without a path, all questions side by side. Takes `answerLimitMs` at most, and no time where
- * nothing listens. Nothing is sent but a few GETs without a body.
+ * Inspects a URL without a path with a few concurrent GETs. Takes `answerLimitMs` at most, and no time where nothing
+ * listens.
  */
 export async function lookAt(url: string, options: AskOptions): Promise<Finding> {
   const [list, own] = await Promise.all([ask(`${url}/v1/models`, options), askAll(url, signPaths, options)]);
@@ -39,7 +37,7 @@ export async function lookAt(url: string, options: AskOptions): Promise<Finding>
   };
 }
 
-/** Looks at the server that the provider named. Throws a fault that says in one line what is wrong with it. */
+/** Inspects the server that the provider named. Throws a fault that says in one line what is wrong. */
 export async function inspectServer(url: string, options: AskOptions): Promise<ServerFinding> {
   const root = toRoot(url);
   const { server, isLocked, list } = await lookAt(root, options);
@@ -59,6 +57,5 @@ function toRoot(url: string): string {
   }
 }
 
-/** What came instead of a list of models, in a few words. */
 const describeAnswer = ({ status, mediaType }: Answer): string =>
   `status ${status}${mediaType === "" ? "" : `, ${mediaType}`}`;

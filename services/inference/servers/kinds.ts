@@ -1,64 +1,59 @@
 import { count, list, members, text } from "../engines/upstream/json.ts";
 import type { ModelFacts } from "./model-facts.ts";
 
-// Everything that is known of the programs that serve models. A new one is one entry here.
+// All programs that serve models; a new one is one entry here.
 
-/** Which program answers; `openai` is any other that lists models as OpenAI does. */
+/** A program that serves models; `openai` is any other with OpenAI's list. */
 export type ServerKind = keyof typeof table;
 
-/** What an entry is asked about. */
-export interface Shown {
-  /** The JSON that came from a path; undefined when it was not asked, refused, or no JSON. */
+interface Shown {
+  /** The JSON from a path, if any. */
   readonly json: (path: string) => unknown;
-  /** Whether the list of models says that it is this program: by `owner`, or a header. */
+  /** Whether the list of models, or a header, names this program. */
   readonly isListed: boolean;
-  /** Whether there is a list of models, of whatever owner. */
+  /** Whether there is any list of models. */
   readonly hasList: boolean;
 }
 
 /** What a server's own endpoints report. */
 export interface Reported {
-  /** Absent when it is not reported. */
   readonly version?: string;
-  /** Which engine of ours speaks to it; default: `openai`. */
+  /** Our engine for it; default: `openai`. */
   readonly engine?: "ollama";
-  /** Of each model by name, beside what the list says; the models themselves where there is no list. */
+  /** Of each model, beyond the list; the models themselves if there is none. */
   readonly models?: readonly ModelFacts[];
-  /** Of all models alike. */
+  /** Facts of all models. */
   readonly all?: Omit<ModelFacts, "name">;
 }
 
-/** One program. */
 export interface ServerDescription {
-  /** What people call it. */
   readonly name: string;
-  /** What it writes into `owned_by` in the list of models. */
+  /** Its `owned_by` in the list of models. */
   readonly owner?: string;
-  /** How its `Server` header begins, in lower case. */
+  /** The start of its `Server` header, in lower case. */
   readonly header?: string;
-  /** Paths by whose answers it is recognised: cheap, and without effect on any server. */
+  /** Paths that identify it: cheap, and without effect on any server. */
   readonly signs: readonly string[];
-  /** What is asked once the list says that it is this one; default: its signs. */
+  /** Paths to ask once the list identifies it; default: `signs`. */
   readonly details?: readonly string[];
-  /** What its endpoints report; undefined when the answers are another program's. */
+  /** Its report; undefined when the answers are another program's. */
   readonly read: (shown: Shown) => Reported | undefined;
-  /** How it is spoken to, where it differs from the rest. */
   readonly traits?: Partial<ServerTraits>;
 }
 
-/** How a server behaves, as far as a request depends on it. */
+/** What requests depend on. */
 export interface ServerTraits {
-  /** Generations at the same time, where the server does not report it. */
+  /** Concurrent generations, if not reported. */
   readonly defaultSlots: number;
-  /** Whether a limit of tokens beyond the context is cut down by the server, instead of refused. */
+  /** Whether token limits beyond the context are clamped instead of refused. */
   readonly clampsMaxTokens: boolean;
-  /** Members of its own that every streamed request gets. */
+  /** Extra members of streamed requests. */
   readonly extras: Members;
-  /** Members of `stream_options` that make it report counts of tokens with each chunk. */
+  /** Members of `stream_options` for token counts with each chunk. */
   readonly countsInOptions: Members;
   /**
-   * Whether a call is forced by a schema of the call from the first one on: where `tool_choice: "required"` lets a model
-   * write what it likes in front of its call, a small one never comes to it.
+   * Whether calls are forced by a schema from the start: where `tool_choice: "required"` allows text before the call,
+   * small models never reach it.
    */
   readonly forcesBySchema: boolean;
   /** How it continues the assistant's turn at the end of a chat. */
@@ -66,25 +61,25 @@ export interface ServerTraits {
 }
 
 /** How a server continues the assistant's turn at the end of a chat. */
-export interface Continuing {
-  /** Members that ask for it. */
+interface Continuing {
+  /** Members that request it. */
   readonly members: Members;
-  /** Whether it answers in a new turn unless it is asked; others may know no such question and continue all the same. */
+  /** Whether it starts a new turn without those members; others may not know them and continue anyway. */
   readonly mustBeAsked: boolean;
-  /** Whether white space at the end of the turn can get lost on its way into the prompt. */
+  /** Whether white space at the end of the turn may get lost. */
   readonly trims: boolean;
-  /** Whether it takes llama.cpp's grammars, which can hold an answer to its first characters. */
+  /** Whether it accepts llama.cpp grammars, which can enforce an answer's first characters. */
   readonly takesGrammar: boolean;
 }
 
 type Members = Readonly<Record<string, boolean>>;
 
-/** What most of those ask for that render the conversation with transformers' templates. */
+/** For servers that render with transformers' templates. */
 const finalMessage = { continue_final_message: true, add_generation_prompt: false };
-/** Continues by itself, or never. */
+/** Continues unasked, or never. */
 const unasked = { members: {}, mustBeAsked: false, trims: false, takesGrammar: false };
 
-/** Of a server that is not known otherwise. */
+/** Defaults. */
 const commonTraits: ServerTraits = {
   defaultSlots: 4,
   clampsMaxTokens: false,
@@ -95,14 +90,12 @@ const commonTraits: ServerTraits = {
 };
 
 /**
- * In the order in which they are recognised: several of them answer each other's questions (LM Studio and llama-server
- * know some of Ollama's, all of them list models as OpenAI does), so what only one answers comes first.
- *
- * The slots of servers that batch by themselves are what keeps one GPU busy without long queues inside; `--slots` says
- * better.
+ * In order of recognition: several answer each other's endpoints (LM Studio and llama-server some of Ollama's, all
+ * OpenAI's list), so the most specific come first. Default slots of batching servers keep one GPU busy without long
+ * internal queues.
  */
 const table = {
-  /** The HTTP endpoint of a mesh, ours or another; `/healthz` of our translator says whose it is. */
+  /** The HTTP endpoint of this mesh or another. */
   mesh: {
     name: "a mesh",
     owner: "cxmpute-mesh",
@@ -127,7 +120,7 @@ const table = {
     },
   },
 
-  /** Says which models are loaded. It does not say whether it continues a turn. */
+  /** Reports which models are loaded. */
   "lm-studio": {
     name: "LM Studio",
     owner: "organization_owner",
@@ -153,9 +146,9 @@ const table = {
   },
 
   /**
-   * Reports the progress of a prompt (`return_progress`), a sign of life while it reads a long one, and counts with each
-   * token (`timings_per_token`). It continues each assistant's turn at the end unless it was started without; newer
-   * versions then do so when they are asked, older ones pass over the question. With a key it shows only the list.
+   * `return_progress` is a sign of life during long prompts, `timings_per_token` counts tokens. Continues turns
+   * unless started without; newer versions must be asked, older ones ignore the question. With a key it shows only
+   * the list.
    */
   "llama-server": {
     name: "llama-server",
@@ -184,7 +177,7 @@ const table = {
     },
   },
 
-  /** Spoken to in its own API, where that is there; its OpenAI endpoints alone ignore forced calls. */
+  /** Used through its own API if possible: its OpenAI endpoints ignore forced calls. */
   ollama: {
     name: "Ollama",
     owner: "library",
@@ -204,7 +197,7 @@ const table = {
     traits: { defaultSlots: 1, clampsMaxTokens: true, continuing: { ...unasked, trims: true } },
   },
 
-  /** Puts the text of the turn behind the prompt. */
+  /** Appends the turn's text to the prompt. */
   sglang: {
     name: "SGLang",
     owner: "sglang",
@@ -222,7 +215,7 @@ const table = {
     },
   },
 
-  /** Text Generation Inference; it continues a turn by itself. */
+  /** Text Generation Inference; continues turns unasked. */
   tgi: {
     name: "TGI",
     signs: ["/info"],
@@ -236,7 +229,7 @@ const table = {
     traits: { defaultSlots: 64, continuing: { ...unasked, trims: true } },
   },
 
-  /** Must be asked to continue a turn, and refuses it without both members. */
+  /** Continues a turn only when asked, with both members. */
   vllm: {
     name: "vLLM",
     owner: "vllm",
@@ -256,10 +249,8 @@ const table = {
   },
 } satisfies Readonly<Record<string, ServerDescription>>;
 
-/** All of them, in the order in which they are recognised. */
 export const serverKinds: Readonly<Record<ServerKind, ServerDescription>> = table;
 
-/** How servers of a kind behave. */
 export const traitsOf = (kind: ServerKind): ServerTraits => ({
   ...commonTraits,
   ...serverKinds[kind].traits,

@@ -1,18 +1,16 @@
 import { count, list, type Members, members, text } from "../engines/upstream/json.ts";
 
-/** What is known of one model of a server; what the server does not report is undefined. */
+/** A server's report of one model; undefined where it reports nothing. */
 export interface ModelFacts {
-  /** The server's own name. */
   readonly name: string;
-  /** Tokens that prompt and answer may have together. */
+  /** Tokens of prompt and answer together. */
   readonly contextLength?: number | undefined;
-  /** Generations at the same time. */
   readonly slots?: number | undefined;
   readonly vision?: boolean | undefined;
   readonly embeddings?: boolean | undefined;
-  /** False: it would be loaded from disk by the first request. */
+  /** False: the first request would load it. */
   readonly loaded?: boolean | undefined;
-  /** What distinguishes one file or version of a model from another. */
+  /** Distinguishes files or versions of a model. */
   readonly identity?: string | undefined;
 }
 
@@ -56,7 +54,7 @@ function toFacts(entry: Members): ModelFacts {
   };
 }
 
-/** Facts of several sources as one; the later source wins. */
+/** Merges facts; later sources win. */
 export const mergeFacts = (...layers: readonly (Partial<ModelFacts> | undefined)[]): ModelFacts =>
   Object.assign(
     {},

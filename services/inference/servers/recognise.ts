@@ -2,31 +2,30 @@ import { type Answer, type AskOptions, ask, isAnswer, type Silence } from "./ask
 import { type ServerDescription, type ServerKind, serverKinds } from "./kinds.ts";
 import { type ModelFacts, mergeFacts, readModelList } from "./model-facts.ts";
 
-/** What a server reports of itself. */
+/** A server's report about itself. */
 export interface ServerFacts {
   readonly kind: ServerKind;
-  /** Which engine of ours speaks to it. */
+  /** Our engine for it. */
   readonly engine: "ollama" | "openai";
-  /** Its own version; empty when it is not reported. */
+  /** Empty when it is not reported. */
   readonly version: string;
-  /** What it lists, embedding models included. */
+  /** Including embedding models. */
   readonly models: readonly ModelFacts[];
 }
 
-/** What a server answered. */
 export interface Answers {
   /** OpenAI's list of models. */
   readonly list: Answer | Silence;
-  /** Its own endpoints, by path; those that were not asked are missing. */
+  /** Its own endpoints that were asked, by path. */
   readonly own: ReadonlyMap<string, Answer | Silence>;
 }
 
 const descriptions = Object.entries(serverKinds) as [ServerKind, ServerDescription][];
 
-/** The paths that distinguish servers, beside the list of models. */
+/** The paths that identify servers, besides the list of models. */
 export const signPaths: readonly string[] = descriptions.flatMap(([, { signs }]) => signs);
 
-/** Asks a server some of its own endpoints, side by side. `root` is its URL without a slash at the end. */
+/** Asks several endpoints concurrently. `root` has no trailing slash. */
 export async function askAll(
   root: string,
   paths: readonly string[],
@@ -36,7 +35,7 @@ export async function askAll(
   return new Map(await Promise.all(asked));
 }
 
-/** Which server the list of models says that it is; undefined when that says nothing. */
+/** The server that the list of models names, if any. */
 export function listedKind(answer: Answer): ServerKind | undefined {
   const owner = readModelList(answer.json)?.owner ?? "";
   return descriptions.find(([, description]) => isListedAs(description, owner, answer))?.[0];
@@ -46,7 +45,7 @@ const isListedAs = ({ owner, header }: ServerDescription, listed: string, { head
   (owner !== undefined && owner === listed) ||
   (header !== undefined && (headers.get("server") ?? "").toLowerCase().startsWith(header));
 
-/** Recognises a server by what it answered; undefined when it is none that serves models. */
+/** Recognises a server by its answers; undefined when it serves no models. */
 export function recognise({ list, own }: Answers): ServerFacts | undefined {
   const answer = isAnswer(list) && list.status === 200 ? list : undefined;
   const listed = answer && readModelList(answer.json);
@@ -72,10 +71,10 @@ export function recognise({ list, own }: Answers): ServerFacts | undefined {
   return undefined;
 }
 
-/** Whether the list of models needs another key than was sent. A page that says so belongs to another program. */
+/** Whether listing models needs another key. A web page that says so is another program's. */
 export const asksForKey = ({ list }: Answers): boolean =>
   isAnswer(list) && (list.status === 401 || list.status === 403) && list.json !== undefined;
 
-/** Whether some answer is missing for want of time. */
+/** Whether some answer timed out. */
 export const isLate = ({ list, own }: Answers): boolean =>
   [list, ...own.values()].some((answer) => !isAnswer(answer) && answer.fault.isLate);

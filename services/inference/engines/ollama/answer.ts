@@ -9,14 +9,13 @@ import { type AnswerLine, LineReader, toAnswerLine } from "./line-reader.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import type { KnownModel } from "./served-model.ts";
 
-/** What answering needs. */
 export interface AnswerOptions {
   readonly client: OllamaClient;
   readonly clock: Clock;
   readonly keepAlive: string | number | undefined;
 }
 
-/** Answers a conversation or continues a raw prompt. The signal is this answer's own. */
+/** Answers a conversation or continues a raw prompt. */
 export async function* answer(
   generation: Generation,
   known: KnownModel,
@@ -46,7 +45,7 @@ export async function* answer(
     if (reader.met !== "") ended = "stop";
     if (ended !== undefined) break;
   }
-  // Leaving the loop has ended the request, and with it Ollama's work on what would follow.
+  // Leaving the loop has aborted the request.
   if (ended === undefined)
     throw failed(`${client.who} broke off an answer of \`${known.served.model}\` before its end.`);
   yield* reader.finish(ended, await countPrompt(client, clock, prepared, asked, signal));
@@ -67,9 +66,8 @@ async function* linesOf(
 }
 
 /**
- * How many tokens the prompt has. Ollama reports that only at the end of an answer, which one that met a stop text or its
- * limit here does not reach. So it is asked for one token more: the prompt is still in its cache. When that takes too long, or
- * fails, the answer is not held up for it.
+ * Ollama reports the prompt's length only at the end of an answer, which one that was cut here does not reach. So it
+ * is asked for one token more, with the prompt still in its cache. On failure or timeout the length is estimated.
  */
 async function countPrompt(
   client: OllamaClient,
@@ -96,7 +94,7 @@ async function countPrompt(
 
 const countTimeoutMs = 5000;
 
-/** About how many tokens a prompt has, by its length: English text has four characters to a token. */
+/** Estimates the tokens of a prompt: English has four characters to a token. */
 function roughTokens({ path, request }: Prepared): number {
   const units =
     path === "/api/generate"

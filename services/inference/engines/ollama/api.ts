@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-// What Ollama answers, as far as it is read here. Written after api/types.go of ollama/ollama at
-// fb30760996871fa9460115c753afd2c60d4ab0f7 (v0.33.0-rc2); Go leaves out empty fields marked `omitempty` and writes
-// empty slices as null, so nearly everything may be missing or null.
+// Ollama's answers, as far as they are read. From api/types.go of ollama/ollama at
+// fb30760996871fa9460115c753afd2c60d4ab0f7 (v0.33.0-rc2); Go omits empty `omitempty` fields and writes empty slices
+// as null, so nearly everything may be missing or null.
 
 const text = z.string().nullish();
 const count = z.number().nullish();
@@ -10,7 +10,7 @@ const count = z.number().nullish();
 /** `GET /api/version`. */
 export const versionSchema = z.object({ version: z.string() });
 
-/** `GET /api/tags`: the models that are there, most recently changed first. */
+/** `GET /api/tags`: the models, most recently changed first. */
 export const tagsSchema = z.object({
   models: z
     .array(
@@ -114,13 +114,12 @@ export interface OllamaMessage {
   readonly tool_call_id?: string;
 }
 
-/** What every generating request carries. */
 interface GeneratingRequest {
   readonly model: string;
   readonly stream: true;
-  /** False: a prompt that does not fit is an error. Left out, Ollama drops its beginning. */
+  /** False: a prompt that does not fit is an error. By default Ollama truncates it. */
   readonly truncate: false;
-  /** False: an answer ends where the context does. Left out, Ollama drops the beginning and continues. */
+  /** False: an answer ends with the context. By default Ollama drops the beginning. */
   readonly shift: false;
   readonly options: Readonly<Record<string, number>>;
   readonly think?: boolean | "low" | "medium" | "high" | "max";

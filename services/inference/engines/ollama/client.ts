@@ -3,36 +3,33 @@ import type { Clock } from "../../../../core/clock.ts";
 import { parseJson } from "../../../../core/json.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
 import { readConnectionFault } from "../../servers/connection-fault.ts";
+import { Utf8Stream } from "../text/utf8-stream.ts";
 import { boundedText } from "../upstream/bounded-body.ts";
 import { versionSchema } from "./api.ts";
 import { type Asked, failed, toFailure } from "./failures.ts";
-import { linesOf } from "./json-lines.ts";
 
-/** What the client needs. */
 export interface OllamaClientOptions {
   readonly url: string;
   readonly clock: Clock;
-  /** Default: the platform's. */
-  readonly fetch?: typeof fetch;
-  /** What failures call it; default: `Ollama at …`. */
+  readonly fetch?: typeof fetch | undefined;
+  /** Its name in errors; default: `Ollama at …`. */
   readonly who?: string;
 }
 
-/** Milliseconds for questions that Ollama answers from memory or from a file. */
+/** The limit of requests that Ollama answers from memory or a file, in milliseconds. */
 const answerTimeoutMs = 10_000;
 
-/** The most of one answer that is no stream: embeddings are long, everything else is short. */
+/** The largest answer that is not a stream: embeddings are long. */
 const answerLimitBytes = 256 * 1024 * 1024;
 const errorLimitBytes = 64 * 1024;
 
 /**
- * HTTP to one Ollama. Everything it throws is a `MeshError` or the signal's reason; no body is left unread, and an
- * abort ends the request at once, which is what makes Ollama stop computing.
+ * HTTP to one Ollama. It throws `MeshError` or the signal's reason, leaves no body unread, and aborts requests at
+ * once, which makes Ollama stop computing.
  */
 export class OllamaClient {
   /** Without a slash at the end. */
   readonly url: string;
-  /** What failures call it. */
   readonly who: string;
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
@@ -44,7 +41,7 @@ export class OllamaClient {
     this.#fetch = given ?? fetch;
   }
 
-  /** A quick question: GET without a body, POST with one; `model` is the one that it is about. */
+  /** A quick request: GET without a body, POST with one; `model` is for errors. */
   async ask<T>(
     path: string,
     schema: z.ZodType<T>,
@@ -66,13 +63,12 @@ export class OllamaClient {
     }
   }
 
-  /** Whether it answers the cheapest question. */
   async answers(signal: AbortSignal): Promise<boolean> {
     await this.once("/api/version", versionSchema, signal, undefined, { who: this.who });
     return true;
   }
 
-  /** One question, one answer, however long it takes. */
+  /** A request without time limit. */
   async once<T>(
     path: string,
     schema: z.ZodType<T>,
@@ -88,8 +84,8 @@ export class OllamaClient {
   }
 
   /**
-   * The lines of an answer as they come. A line with an `error` is a failure, as is one of another form; whether the
-   * last one was the last one, the caller knows.
+   * The lines of an answer as they arrive; fails at an `error` line or an invalid one. The caller detects a missing
+   * last line.
    */
   async *lines<T>(
     path: string,
@@ -168,9 +164,9 @@ export class OllamaClient {
   }
 }
 
-/** The error that an answer, or a line of one, holds; undefined when it holds none. */
+/** The error in an answer or a line, if any. */
 function errorIn(line: string): string | undefined {
-  // Nearly every line is a token; only those that may hold the key are read twice.
+  // Parses only the few lines that may hold the key.
   if (!line.includes('"error"')) return undefined;
   const parsed = parseJson(line);
   const error =
@@ -180,3 +176,24 @@ function errorIn(line: string): string | undefined {
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
+
+/** The longest line, in UTF-16 units; Ollama's own readers stop at 8 MB. */
+export const lineLimitUnits = 8 * 1024 * 1024;
+
+/** The lines of a body, without empty ones; the last needs no line break. Throws a RangeError for too long a line. */
+export async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new Utf8Stream();
+  let open = "";
+  for await (const bytes of body) {
+    const pieces = decoder.push(bytes).split("\n");
+    for (const [index, piece] of pieces.entries()) {
+      open += piece;
+      if (open.length > lineLimitUnits) throw new RangeError("A line is too long.");
+      if (index === pieces.length - 1) continue;
+      if (open.trim() !== "") yield open;
+      open = "";
+    }
+  }
+  open += decoder.end();
+  if (open.trim() !== "") yield open;
+}

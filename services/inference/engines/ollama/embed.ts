@@ -8,7 +8,7 @@ import { failed } from "./failures.ts";
 import { rawText } from "./prepare.ts";
 import type { KnownModel } from "./served-model.ts";
 
-/** Turns texts into vectors, all in one request. */
+/** Embeds all texts in one request. */
 export async function* embed(
   { embedding }: Generation,
   { served }: KnownModel,

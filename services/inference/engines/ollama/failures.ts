@@ -1,31 +1,30 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { unwrap, upstreamText } from "../upstream/upstream-text.ts";
 
-/** Around a failure: what was asked of whom. */
+/** The request behind a failure. */
 export interface Asked {
-  /** What to call the Ollama that was asked: with its address towards its provider, without towards callers. */
+  /** Ollama's name in errors: with its address for its provider, without for callers. */
   readonly who: string;
-  /** Ollama's name of the model; absent where none is concerned. */
+  /** Ollama's name of the model, if any. */
   readonly model?: string;
-  /** Tokens that prompt and answer may have together. */
   readonly contextLength?: number;
   /** The request parameter that carries the prompt: `messages`, `prompt` or `input`. */
   readonly param?: string;
-  /** The request parameter that says which form the answer is to have: `response_format` or `tools`. */
+  /** `response_format` or `tools`. */
   readonly formParam?: string;
-  /** Whether the answer continues what another node has delivered. */
+  /** Whether another node has started the answer. */
   readonly continues?: boolean;
 }
 
-/** How one class of failure is recognised, and what is said of it. */
+/** A class of failure and its error. */
 interface Rule {
   readonly when: (status: number, said: string) => boolean;
   readonly error: (asked: Required<Asked>, said: string) => MeshError;
 }
 
 /**
- * What Ollama's own messages mean, the first that fits. They are those of server/routes.go, server/sched.go and
- * llm/llama_server.go; runners' messages come through with any status, mid-stream with none.
+ * Ollama's messages; the first match counts. From server/routes.go, server/sched.go and llm/llama_server.go; runners'
+ * messages come with any status, mid-stream with none.
  */
 const rules: readonly Rule[] = [
   {
@@ -110,7 +109,7 @@ const outOfMemory =
 const runnerGone =
   /has terminated|unexpectedly stopped|no longer running|not responding|an error was encountered while running|model failed to load/i;
 
-/** Of models that lack what they were asked for (server/images.go, CheckCapabilities; server/routes.go). */
+/** Missing capabilities (server/images.go, CheckCapabilities; server/routes.go). */
 const missing = /does not support (tools|thinking|vision|insert|completion|chat|generate)\b/;
 
 const paramsOf: Readonly<Record<string, string>> = {
@@ -120,8 +119,8 @@ const paramsOf: Readonly<Record<string, string>> = {
 };
 
 /**
- * The failure behind a status and a message of Ollama's; 0 for one that came in the middle of an answer. A request that
- * another node has started to answer is not at fault when this one refuses it.
+ * The error for a status and a message of Ollama's; 0 mid-answer. A request that another node has started to answer
+ * is not at fault when this one refuses it.
  */
 export function toFailure(status: number, body: string, asked: Asked): MeshError {
   const said = ollamaText(body).replace(/[\s.:-]+$/, "");
@@ -149,7 +148,7 @@ function toError(status: number, body: string, said: string, full: Required<Aske
   return failed(`${full.who} failed${full.model === "" ? "" : ` on \`${full.model}\``}: ${what}.`, whole);
 }
 
-/** What is said of a prompt that is too long, in OpenAI's words; llama.cpp reports its length, the others do not. */
+/** A prompt that is too long, in OpenAI's words; only llama.cpp reports its length. */
 export function tooLong(contextLength: number, param: string, said = ""): MeshError {
   const tokens = /request \((\d+) tokens\)/.exec(said)?.[1];
   const length = `This model's maximum context length is ${contextLength} tokens`;
@@ -163,7 +162,7 @@ export function tooLong(contextLength: number, param: string, said = ""): MeshEr
   });
 }
 
-/** A failure of the engine, which another node may not have. */
+/** A failure of this engine. */
 export const failed = (message: string, cause?: unknown): MeshError =>
   new MeshError("engine_failed", message, { cause });
 
@@ -171,5 +170,5 @@ export const failed = (message: string, cause?: unknown): MeshError =>
 export const invalid = (param: string, message: string): MeshError =>
   new MeshError("invalid_request", message, { param });
 
-/** What Ollama says, fit to be quoted. Where it sends people, its documentation and its library, stays. */
+/** Ollama's message, safe to quote; its documentation and library stay linked. */
 export const ollamaText = (said: string): string => upstreamText(said, ["ollama.com", "ollama.ai"]);

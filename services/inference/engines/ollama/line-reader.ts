@@ -14,26 +14,23 @@ import { readTokenLogprob } from "../upstream/logprobs.ts";
 import { newCallId, toolCallDelta } from "../upstream/tool-call-delta.ts";
 import type { chatLineSchema, generateLineSchema, OllamaToolCall } from "./api.ts";
 
-/** How an answer is to be read. */
 export interface ReadingPlan {
-  /** For failures. */
   readonly model: string;
-  /** White space that stood before this answer, and that the model may write once more. */
+  /** White space before this answer that the model may repeat. */
   readonly spaceBefore: string;
   readonly stop: readonly string[];
   readonly maxTokens: number;
-  /** Alternatives for each token. */
+  /** Alternatives per token. */
   readonly topLogprobs: number;
-  /** Calls beyond this number are dropped. */
+  /** Further calls are dropped. */
   readonly maxCalls: number;
   /**
-   * Looks at a call that the model makes of itself: throws `engine_failed` when the function may not be called here, or
-   * when it is strict and its arguments do not match, for nothing held the model to them.
+   * Checks a call that the model chose to make: throws `engine_failed` when the function may not be called, or strict
+   * arguments do not match.
    */
   readonly checkCall?: (name: string, argumentsJson: string) => void;
-  /** Set when the text is a call. */
   readonly forced?: ForcedCall;
-  /** Whether a whole text, or the whole arguments of the call that is named, has the form that was asked for. */
+  /** Whether a text, or the arguments of the named call, have the required form. */
   readonly matches?: (name: string, text: string) => boolean;
 }
 
@@ -44,25 +41,24 @@ export interface AnswerLine {
   readonly toolCalls: readonly OllamaToolCall[];
   readonly logprobs: TokenLogprob[];
   readonly done: boolean;
-  /** Only with `done`: `stop` or `length`; missing from some builds. */
+  /** With `done`: `stop` or `length`; missing from some builds. */
   readonly doneReason: string;
   readonly promptTokens: number | undefined;
   readonly completionTokens: number | undefined;
 }
 
-/** Turns the lines of one answer into events. */
 export class LineReader {
   readonly #plan: ReadingPlan;
   readonly #overlap: OverlapTrimmer;
   readonly #stops: StopFilter;
   readonly #forced: ForcedCallReader | undefined;
   readonly #callIds = new Set<string>();
-  /** Everything that must have a form in the end. */
+  /** All text that must have a form. */
   #formed = "";
-  /** Lines with something in them: Ollama sends one for each token that shows, never more. */
+  /** Non-empty lines, at most one per token. */
   #pieces = 0;
   #reasoningPieces = 0;
-  /** Tokens by Ollama's own count; undefined before the last line. */
+  /** Ollama's own count; undefined before the last line. */
   #counted: number | undefined;
 
   constructor(plan: ReadingPlan) {
@@ -72,21 +68,21 @@ export class LineReader {
     this.#forced = plan.forced?.reader();
   }
 
-  /** The stop text that was met; nothing more is to be read then. */
+  /** The stop text that was met, which ends reading. */
   get met(): string {
     return this.#stops.met;
   }
 
   /**
-   * Whether a line is beyond the limit, so that the answer ends before it. Ollama keeps to the limit but where a model
-   * thinks before it answers in a form: that is two answers to it, and each may be so long (server/routes.go,
+   * Whether a line exceeds the limit, so that the answer ends before it. Ollama keeps to the limit except when a
+   * model reasons before a formatted answer: those are two answers to it, each up to the limit (server/routes.go,
    * structuredOutputsState).
    */
   isBeyondLimit(line: AnswerLine): boolean {
     return !line.done && showsSomething(line) && this.#pieces >= this.#plan.maxTokens;
   }
 
-  /** What a line shows; a sign of life when it is nothing. */
+  /** The event of a line; a sign of life when it is empty. */
   take(line: AnswerLine): GenerationEvent {
     const { text, thinking, toolCalls, logprobs, completionTokens } = line;
     if (showsSomething(line)) this.#pieces++;
@@ -105,7 +101,7 @@ export class LineReader {
     return event;
   }
 
-  /** What was held back, and the end. `promptTokens` as Ollama counts them. */
+  /** Held back text and the end. `promptTokens` as counted by Ollama. */
   *finish(doneReason: string, promptTokens: number): Generator<GenerationEvent> {
     const rest = this.met === "" ? this.#stops.flush() : "";
     if (rest !== "") yield textEvent(rest, []);
@@ -126,8 +122,7 @@ export class LineReader {
   }
 
   /**
-   * Where Ollama counts less than it has shown it has counted the second of two answers alone, to which the reasoning of
-   * the first is part of the prompt.
+   * A count below the tokens shown is of the second of two answers, whose prompt includes the reasoning of the first.
    */
   #promptTokens(counted: number): number {
     const isOfSecond = this.#counted !== undefined && this.#counted < this.#pieces;
@@ -165,7 +160,7 @@ export class LineReader {
     delta.toolCalls.push(toolCallDelta(0, name === "" ? "" : this.#newId(""), name, argumentsJson));
   }
 
-  /** Ollama's own id where it gives one, else one of ours. */
+  /** Ollama's id, if there is one. */
   #newId(given: string): string {
     const id = given === "" || this.#callIds.has(given) ? newCallId() : given;
     this.#callIds.add(id);
@@ -180,7 +175,7 @@ export class LineReader {
 const showsSomething = ({ text, thinking, toolCalls }: AnswerLine): boolean =>
   text !== "" || thinking !== "" || toolCalls.length > 0;
 
-/** A line of either endpoint in one form. */
+/** Normalizes a line of either endpoint. */
 export function toAnswerLine(
   line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>,
   topLogprobs: number,

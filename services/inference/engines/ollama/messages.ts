@@ -5,8 +5,8 @@ import type { OllamaMessage } from "./api.ts";
 import { invalid } from "./failures.ts";
 
 /**
- * The conversation in Ollama's form: a turn has one text, and its images beside it. Arguments of calls are objects
- * there, so calls whose arguments are none are refused. Throws `invalid_request`.
+ * The conversation in Ollama's form: one text per turn, images beside it, arguments as objects. Throws
+ * `invalid_request`, also for arguments that are no object.
  */
 export function toOllamaMessages({ messages }: Generation): OllamaMessage[] {
   const names = new Map(
@@ -49,7 +49,7 @@ function toOllamaCall(
   return { id, function: { index, name, arguments: parsed } };
 }
 
-/** The object that a text says; undefined when it says something else, or is no JSON. */
+/** The JSON object in a text; undefined for anything else. */
 export function parseObject(text: string): object | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
@@ -68,8 +68,8 @@ const roles: Readonly<Record<Role, OllamaMessage["role"] | undefined>> = {
 };
 
 /**
- * A tool in Ollama's form. Its types hold little of JSON schema and refuse some of the rest: properties must be
- * objects, so `true` becomes `{}`; parameters must be there.
+ * A tool in Ollama's form, whose types refuse some of JSON schema: properties must be objects, so `true` becomes
+ * `{}`, and parameters must exist.
  */
 export const toOllamaTool = ({ name, description, parameters }: CallableTool): object => ({
   type: "function",
@@ -97,7 +97,6 @@ function withObjectProperties(schema: unknown): unknown {
   );
 }
 
-/** Values, not schemas. */
 const unheld = new Set(["const", "default", "enum", "examples", "required", "type"]);
 
 const asObject = (schema: unknown): object => (isJsonObject(schema) ? schema : {});

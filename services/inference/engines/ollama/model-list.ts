@@ -4,12 +4,10 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import { psSchema, showSchema, type Tag, tagsSchema, versionSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { failed } from "./failures.ts";
-import { isNamed } from "./model-name.ts";
 import { describeModel, inTheCloud, type KnownModel } from "./served-model.ts";
 import { isAtLeast, oldestVersion } from "./version.ts";
 
-/** Which models are served, and how. */
-export interface ModelListOptions {
+interface ModelListOptions {
   readonly client: OllamaClient;
   readonly only: readonly string[] | undefined;
   readonly slots: number;
@@ -18,19 +16,18 @@ export interface ModelListOptions {
 }
 
 /**
- * What Ollama has, as this node serves it. Each model is asked about once for each digest, so asking again costs
- * three small requests that Ollama answers from memory, as long as nothing has changed.
+ * The models of Ollama as this node serves them. Each is described once per digest, so a refresh costs three small
+ * requests while nothing changes.
  */
 export class ModelList {
   readonly #options: ModelListOptions;
-  /** By name and digest: what is known of a model, or why it is not served. */
+  /** By name and digest: a model, or why it is not served. */
   #described = new Map<string, KnownModel | string>();
-  /** Those that could not be described, by the same. */
+  /** Keys of models that could not be described. */
   readonly #broken = new Set<string>();
   #known = new Map<string, KnownModel>();
-  /** By digest, for one file may go by several names: the context of those in memory, where Ollama reports it. */
+  /** Contexts of loaded models by digest, since a file may have several names. */
   #loaded = new Map<string, number | undefined>();
-  /** By name. */
   #digests = new Map<string, string>();
   #version: string | undefined;
 
@@ -38,18 +35,16 @@ export class ModelList {
     this.#options = options;
   }
 
-  /** A model that the last refresh has named. */
   find(name: string): KnownModel | undefined {
     return this.#known.get(name);
   }
 
-  /** Whether a model was in memory at the last refresh. */
   isLoaded(name: string): boolean {
     const digest = this.#digests.get(name);
     return digest !== undefined && this.#loaded.has(digest);
   }
 
-  /** Asks Ollama. Throws `engine_failed`, saying what to do, when there is nothing to serve. */
+  /** Throws `engine_failed`, saying what to do, when there is nothing to serve. */
   async refresh(signal: AbortSignal): Promise<ServedModel[]> {
     const { client } = this.#options;
     const version = await this.#readVersion(signal);
@@ -60,7 +55,7 @@ export class ModelList {
       running.map(({ digest, context_length }) => [digest, context_length ?? undefined]),
     );
     this.#digests = new Map(wanted.map(({ name, digest }) => [name, digest]));
-    // Another version may do otherwise what the same models ask for.
+    // Another version may behave differently.
     if (version !== this.#version) this.#described.clear();
     this.#version = version;
     await this.#describe(wanted, version, signal);
@@ -77,7 +72,7 @@ export class ModelList {
     return version;
   }
 
-  /** Those that the provider names, or all, by name. */
+  /** The models that the provider names, or all, sorted by name. */
   #choose(tags: readonly Tag[]): Tag[] {
     const { client, only } = this.#options;
     const sorted = tags.toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -96,7 +91,7 @@ export class ModelList {
     const described = new Map<string, KnownModel | string>();
     for (const tag of tags) {
       const known = this.#described.get(keyOf(tag));
-      // One that could not be described is asked about again: it may be in the middle of a pull.
+      // Retried: it may be in the middle of a pull.
       const isSettled = known !== undefined && !this.#broken.has(keyOf(tag));
       described.set(keyOf(tag), isSettled ? known : await this.#describeOne(tag, version, signal));
       const now = described.get(keyOf(tag));
@@ -141,3 +136,20 @@ const quoted = (names: readonly string[]): string => {
   const shown = names.slice(0, 20).map((name) => `\`${name}\``);
   return names.length > 20 ? `${shown.join(", ")} and ${names.length - 20} more` : shown.join(", ");
 };
+
+/**
+ * Whether two names mean the same model. Ollama shows names without defaults and accepts them with
+ * (types/model/name.go, `DisplayShortest`): the tag `latest`, the namespace `library`, the host `registry.ollama.ai`;
+ * case does not matter.
+ */
+export const isNamed = (name: string, asked: string): boolean => toShortName(name) === toShortName(asked);
+
+function toShortName(name: string): string {
+  const short = name
+    .trim()
+    .toLowerCase()
+    .replace(/^https?:\/\//, "")
+    .replace(/^registry\.ollama\.ai\//, "")
+    .replace(/^library\/(?=[^/]+$)/, "");
+  return /:[^/]*$/.test(short) ? short : `${short}:latest`;
+}

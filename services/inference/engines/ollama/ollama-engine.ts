@@ -12,31 +12,29 @@ import { failed } from "./failures.ts";
 import { ModelList } from "./model-list.ts";
 import { type OllamaOptions, ollamaOptionsSchema } from "./options.ts";
 
-/** How long Ollama may be silent before an answer begins, in milliseconds: it may be loading the model. */
+/** How long Ollama may be silent before an answer starts, in milliseconds: it may load the model. */
 const beginLimitMs = 300_000;
-/** The same between two events: it holds tool calls back whole, and slow machines write long ones. */
+/** The same between two events: it sends tool calls only when complete. */
 const stallLimitMs = 120_000;
 
-/** What the Ollama engine needs from around it. */
 export interface OllamaSurroundings {
   readonly clock: Clock;
   readonly log: Log;
-  /** Default: the platform's. */
   readonly fetch?: typeof fetch;
 }
 
 /**
- * An engine beside the node: an Ollama, spoken to in its own API, which says more than its OpenAI layer does. One
- * `num_ctx` for each model, always sent; prompts that do not fit are errors, never cut.
+ * An engine on Ollama's own API, which reports more than its OpenAI layer. It always sends one `num_ctx` per model;
+ * prompts that do not fit are errors, never truncated.
  */
 export function createOllamaEngine(
   given: OllamaOptions,
   { clock, log, fetch: own }: OllamaSurroundings,
 ): Engine {
   const { url, only, slots, contextSize, keepAlive } = ollamaOptionsSchema.parse(given);
-  const reached = { url, clock, ...(own === undefined ? {} : { fetch: own }) };
+  const reached = { url, clock, fetch: own };
   const list = new ModelList({ client: new OllamaClient(reached), only, slots, contextSize, log });
-  // Failures of answers go to callers, who have no business with this machine's addresses.
+  // Errors of answers go to callers, so they must not hold addresses.
   const client = new OllamaClient({ ...reached, who: "This node's Ollama" });
   const lifetime = new AbortController();
   const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);

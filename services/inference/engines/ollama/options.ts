@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { common, type EngineSettings, toShape } from "../engine-settings.ts";
 
-/** What Go reads as a duration. Ollama refuses whole requests for anything else, which no caller could fix. */
+/** Go's durations: Ollama refuses requests with anything else. */
 const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)$/;
 
-/** The settings of the Ollama engine. */
 export const ollamaSettings = {
   url: common.url,
   only: common.only,
@@ -12,11 +11,11 @@ export const ollamaSettings = {
   contextSize: common.contextSize,
 } satisfies EngineSettings;
 
-/** What the Ollama engine can be told; `llama3.1` in `only` is `llama3.1:latest`. */
+/** Options of the Ollama engine; `llama3.1` in `only` is `llama3.1:latest`. */
 export const ollamaOptionsSchema = z.strictObject({
   ...toShape(ollamaSettings),
   url: common.url.schema.default("http://127.0.0.1:11434"),
-  // What OLLAMA_NUM_PARALLEL says, which is 1 unless it is set, and which Ollama does not report.
+  // The default of OLLAMA_NUM_PARALLEL, which Ollama does not report.
   slots: common.slots.schema.default(1),
   keepAlive: z
     .union([
@@ -29,5 +28,5 @@ export const ollamaOptionsSchema = z.strictObject({
     ),
 });
 
-/** What the Ollama engine can be told, before defaults. */
+/** Options before defaults. */
 export type OllamaOptions = z.input<typeof ollamaOptionsSchema>;

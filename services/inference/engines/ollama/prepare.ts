@@ -14,19 +14,19 @@ import { toOllamaOptions } from "./sampling-options.ts";
 import type { KnownModel } from "./served-model.ts";
 import { toThink } from "./think.ts";
 
-/** A request, and how its answer is to be read. */
+/** A request, and how to read its answer. */
 export type Prepared = {
   readonly reading: ReadingPlan;
-  /** Which request parameter carries the prompt. */
+  /** The request parameter with the prompt. */
   readonly param: "messages" | "prompt";
-  /** Which one says what form the answer is to have. */
+  /** The request parameter with the form of the answer. */
   readonly formParam: "response_format" | "tools";
 } & (
   | { readonly path: "/api/chat"; readonly request: ChatRequest }
   | { readonly path: "/api/generate"; readonly request: GenerateRequest }
 );
 
-/** Puts a generation into Ollama's terms. Throws `invalid_request` for what cannot be said in them. */
+/** Converts a generation to Ollama's request. Throws `invalid_request` for what it cannot express. */
 export function prepare(
   generation: Generation,
   known: KnownModel,
@@ -53,7 +53,7 @@ export function prepare(
   };
   if (generation.rawPrompt !== undefined) {
     const prompt = rawText(generation.rawPrompt.prompt, "prompt") + partial;
-    // Without `think: false` Ollama would look for reasoning in the text of a model that can think.
+    // Otherwise Ollama would look for reasoning in the text.
     const request = { ...common, prompt, raw: true, think: false } as const;
     return { path: "/api/generate", request, reading, param: "prompt", formParam: "response_format" };
   }
@@ -104,7 +104,7 @@ function prepareChat(
   };
 }
 
-/** The form of the answer's text in Ollama's terms, and how to check that a whole answer has it. */
+/** The answer's form in Ollama's terms, and its check. */
 function toFormat({ outputFormat }: Generation): {
   readonly format?: unknown;
   readonly matches?: ReadingPlan["matches"];
@@ -126,7 +126,7 @@ function toFormat({ outputFormat }: Generation): {
   }
 }
 
-/** Ollama takes no tokens. */
+/** The text of a prompt; Ollama accepts no tokens. */
 export function rawText(
   prompt: NonNullable<Generation["rawPrompt"]>["prompt"],
   param: "prompt" | "input",
@@ -135,25 +135,23 @@ export function rawText(
   throw invalid(param, `This engine takes text, not token ids. Send \`${param}\` as text.`);
 }
 
-/** The text of a partial answer, as Ollama is given it. */
 export interface PartialAnswer {
-  /** Without white space at its end. */
+  /** Without trailing white space. */
   readonly sent: string;
-  /** That white space. */
   readonly space: string;
 }
 
 /**
- * Cuts the text to continue before the white space at its end. Some of Ollama's renderers do so themselves
- * (model/renderers/qwen35.go), and models continue badly behind a space, because in most vocabularies it belongs to the
- * word that follows. So the model writes it once more, and `OverlapTrimmer` takes it off.
+ * Cuts trailing white space off the text to continue. Some of Ollama's renderers do so themselves
+ * (model/renderers/qwen35.go), and models continue badly after a space, which in most vocabularies belongs to the
+ * next word. The model writes it again, and `OverlapTrimmer` removes it.
  */
 export function cutPartialAnswer(text: string): PartialAnswer {
   const sent = text.trimEnd();
   return { sent, space: text.slice(sent.length) };
 }
 
-/** A check for calls of these functions. Throws `invalid_request` for a strict schema that is beyond us. */
+/** Checks calls of these functions. Throws `invalid_request` for a strict schema that is not supported. */
 function checkCalls(tools: readonly CallableTool[], model: string): NonNullable<ReadingPlan["checkCall"]> {
   const held = new Map(tools.map((tool) => [tool.name, tool.strict ? hold(tool) : undefined]));
   return (name, argumentsJson) => {
@@ -170,7 +168,6 @@ function checkCalls(tools: readonly CallableTool[], model: string): NonNullable<
   };
 }
 
-/** The arguments' schema, to hold a call to. */
 function hold(tool: CallableTool): HeldSchema {
   try {
     return holdTo(argumentsSchema(tool), tool.strict);

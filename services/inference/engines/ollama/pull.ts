@@ -4,22 +4,18 @@ import { pullLineSchema } from "./api.ts";
 import { OllamaClient, type OllamaClientOptions } from "./client.ts";
 import { failed, ollamaText } from "./failures.ts";
 
-/** How far a pull has come. */
+/** Progress of a pull. */
 export interface PullProgress {
   /** In Ollama's words, such as `pulling manifest`, `pulling 6a0746a1ec1a` or `success`. */
   readonly status: string;
-  /** The file that is being loaded, while one is. */
+  /** The file being downloaded, if any. */
   readonly digest?: string;
-  /** Bytes of that file. */
   readonly totalBytes?: number;
-  /** Bytes of it that are here; absent before the first. */
+  /** Bytes downloaded; absent before the first. */
   readonly completedBytes?: number;
 }
 
-/**
- * Has Ollama load a model from its library, and resolves when it is there. Ollama continues where an aborted pull
- * stopped. Throws `MeshError`, saying what to do.
- */
+/** Makes Ollama pull a model, continuing an aborted pull. Throws `MeshError`, saying what to do. */
 export const pullOllamaModel = (
   url: string,
   name: string,
@@ -27,7 +23,7 @@ export const pullOllamaModel = (
   signal: AbortSignal,
 ): Promise<void> => pullFrom({ url, clock: systemClock }, name, onProgress, signal);
 
-/** The same, over a connection that the caller describes. */
+/** The same with options for the client. */
 export async function pullFrom(
   options: OllamaClientOptions,
   name: string,
@@ -55,7 +51,7 @@ export async function pullFrom(
     throw failed(`The pull of \`${name}\` broke off. Start it again: Ollama goes on from where it stopped.`);
 }
 
-/** What Ollama's messages about pulls mean (server/images.go, server/download.go). */
+/** Ollama's messages about pulls (server/images.go, server/download.go). */
 const rules: readonly { readonly when: RegExp; readonly say: (name: string, said: string) => string }[] = [
   {
     when: /file does not exist/,
@@ -88,7 +84,7 @@ const rules: readonly { readonly when: RegExp; readonly say: (name: string, said
 ];
 
 function toPullFailure(error: MeshError, name: string): MeshError {
-  // Ollama's own words, where it is they that failed.
+  // Ollama's own message, if it failed.
   const said = typeof error.cause === "string" ? error.cause : error.message;
   const rule = rules.find(({ when }) => when.test(said));
   if (rule === undefined) return error;

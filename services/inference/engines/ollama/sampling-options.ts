@@ -5,10 +5,9 @@ import type { KnownModel } from "./served-model.ts";
 import { firstWithPenalties, isAtLeast } from "./version.ts";
 
 /**
- * Ollama's `options`: the context, the limit and how tokens are drawn. What the request leaves open is the model's own
- * default, but for the limit: a model's file may set one, and an answer continues as long as the context allows. Stop
- * texts are not among them: Ollama would not say which one it met, and they would replace the model's own. Throws
- * `invalid_request` for what this version would pass over.
+ * Ollama's `options`: context, limit and sampling. What the request leaves open is the model's default, except the
+ * limit: an answer may use the whole context. Stop texts are cut here: Ollama would not say which one it met, and
+ * they would replace the model's own. Throws `invalid_request` for what this version would ignore.
  */
 export function toOllamaOptions(
   { sampling, limits }: Generation,

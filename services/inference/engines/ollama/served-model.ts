@@ -6,40 +6,37 @@ import {
   ServedModelSchema,
 } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Show, Tag } from "./api.ts";
-import { contextSizeOf } from "./context-size.ts";
-import { goesOnFromText } from "./renderers.ts";
 import { firstWithLogprobs, firstWithThinkingLevels, isAtLeast } from "./version.ts";
 
-/** A model of Ollama's as this node serves it. */
+/** A model of Ollama as this node serves it. */
 export interface KnownModel {
   readonly served: ServedModel;
-  /** Whether it can think before it answers; what is not thinking refuses to be asked. */
+  /** Whether it can reason; others refuse `think`. */
   readonly thinks: boolean;
-  /** Whether it takes a level of thinking, not just whether to think. */
+  /** Whether it accepts levels of reasoning. */
   readonly takesLevels: boolean;
-  /** Whether it thinks whatever is asked of it. */
+  /** Whether it always reasons. */
   readonly alwaysThinks: boolean;
-  /** Of the Ollama that serves it. */
   readonly version: string;
 }
 
-/** What a model's description is made from. */
 export interface ModelFacts {
   readonly tag: Tag;
   readonly show: Show;
   readonly version: string;
   readonly slots: number;
-  /** As in `ContextWishes`. */
+  /** Tokens of context, as the provider wants it. */
   readonly contextSize: number | undefined;
+  /** Tokens of context that Ollama has it loaded with now; undefined when it is not loaded. */
   readonly loaded: number | undefined;
 }
 
-/** Why a model of Ollama's cloud is not served: this node would sell what others compute. */
+/** This node would sell what others compute. */
 export const inTheCloud = "it runs in Ollama's cloud, not on this machine";
 
-/** Describes a model, or says in words why it is not served. */
+/** Describes a model, or says why it is not served. */
 export function describeModel(facts: ModelFacts): KnownModel | string {
-  const { tag, show, version, slots, contextSize, loaded } = facts;
+  const { tag, show, version, slots } = facts;
   const can = new Set(show.capabilities ?? []);
   if (show.remote_host) return inTheCloud;
   const completes = can.has("completion");
@@ -50,12 +47,12 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
     model: tag.name,
     engineName: tag.name,
     engine: "ollama",
-    contextLength: contextSizeOf(show, { contextSize, loaded }),
+    contextLength: contextSizeOf(facts),
     slots: completes && !oneAtATime.has(show.details?.family ?? "") ? slots : 1,
     fingerprint: fingerprintOf(version, tag.digest),
     capabilities: {
       tools: completes && can.has("tools"),
-      // A call is forced by holding the answer to the form of its arguments; see `forced-call.ts`.
+      // Forced by a schema of the arguments (`forced-call.ts`).
       forcedToolChoice: completes && can.has("tools"),
       jsonObject: completes,
       jsonSchema: completes,
@@ -64,7 +61,7 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
       vision: completes && can.has("vision"),
       rawPrompt: completes,
       embeddings: embeds,
-      resume: completes && goesOnFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
+      resume: completes && continuesFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
     },
   });
   const thinks = can.has("thinking");
@@ -78,10 +75,10 @@ export function describeModel(facts: ModelFacts): KnownModel | string {
   };
 }
 
-/** The families of gpt-oss, whose format has reasoning in every answer (server/routes.go, shouldUseHarmony). */
+/** gpt-oss, which reasons in every answer (server/routes.go, shouldUseHarmony). */
 const harmonyFamilies = new Set(["gptoss", "gpt-oss"]);
 
-/** Families that Ollama runs one at a time, whatever OLLAMA_NUM_PARALLEL says, as it does what only embeds (server/sched.go). */
+/** Families that ignore OLLAMA_NUM_PARALLEL, as embedding models do (server/sched.go). */
 const oneAtATime = new Set([
   "mllama",
   "qwen3vl",
@@ -96,9 +93,67 @@ const oneAtATime = new Set([
   "nemotron_h_omni",
 ]);
 
-/** The digest covers weights, quantization, template and parameters, and the version what computes. */
+/** The digest covers weights and template; the version covers the runtime. */
 const fingerprintOf = (version: string, digest: string): string =>
   createHash("sha256")
     .update(JSON.stringify(["ollama", version, digest]))
     .digest("hex")
     .slice(0, 16);
+
+/** The default context in tokens: a conversation with tools, about 1 GiB for an 8B model. */
+const defaultContextSize = 8192;
+
+/**
+ * The `num_ctx` of every request for a model: the provider's, else the model file's, else what it is loaded with,
+ * else 8192; never more than it was trained for. It is decided once and always sent, because Ollama reports its own
+ * choice only for loaded models, and reloads a model for every other value.
+ */
+function contextSizeOf({ show, contextSize, loaded }: ModelFacts): number {
+  const wished = contextSize ?? parameterOf(show, "num_ctx") ?? loaded ?? defaultContextSize;
+  return Math.min(wished, trainedContextOf(show) ?? wished);
+}
+
+function trainedContextOf({ model_info, details }: Show): number | undefined {
+  const architecture = model_info?.["general.architecture"];
+  const reported = model_info?.[`${architecture}.context_length`] ?? details?.context_length;
+  return typeof reported === "number" && reported > 0 ? reported : undefined;
+}
+
+/** A number in the model file, from lines such as `num_ctx                        4096`. */
+function parameterOf({ parameters }: Show, name: string): number | undefined {
+  const line = parameters?.split("\n").find((line) => line.split(/\s+/)[0] === name);
+  const value = Number(line?.split(/\s+/)[1]);
+  return Number.isInteger(value) && value > 0 ? value : undefined;
+}
+
+/**
+ * Renderers that close the assistant's last turn, so that the model does not continue its text (model/renderers at
+ * fb30760996871fa9460115c753afd2c60d4ab0f7). All others, and the library's templates, leave it open, gpt-oss in its
+ * `final` channel; so does llama-server.
+ */
+const startingAgain = new Set([
+  "cogito",
+  "deepseek3.1",
+  "functiongemma",
+  "gemma4",
+  "gemma4-large",
+  "gemma4-small",
+  "glimmer",
+  "glm-4.7",
+  "glm-ocr",
+  "laguna",
+  "nemotron-3-nano",
+  "nemotron-3.5-nano",
+  "olmo3-32b-think",
+  "olmo3-think",
+  "poolside-v1",
+]);
+
+/**
+ * Whether the model continues the assistant's last turn, by the renderer in its model file; custom templates show
+ * only when tried.
+ */
+export function continuesFromText({ modelfile }: Show): boolean {
+  const renderer = /^RENDERER "?([^"\s]+)"?\s*$/m.exec(modelfile ?? "")?.[1];
+  return renderer === undefined || !startingAgain.has(renderer);
+}

@@ -6,10 +6,9 @@ import type { KnownModel } from "./served-model.ts";
 import { firstWithMaxThinking, isAtLeast } from "./version.ts";
 
 /**
- * Ollama's `think`: how much the model thinks before it answers; undefined leaves it to the model. To a model that
- * cannot think only `false` may be said. An answer that is continued from its text has its reasoning behind it. gpt-oss
- * cannot be kept from thinking, and with `false` it is held to a form before its reasoning is over, and answers nothing
- * (server/routes.go, forceImmediate); so it is asked to think little.
+ * Ollama's `think`; undefined leaves it to the model. Models that cannot reason only take `false`, and a continued
+ * answer has its reasoning behind it. gpt-oss always reasons: with `false` it is held to a form before its reasoning
+ * is over and answers nothing (server/routes.go, forceImmediate), so it gets the lowest level.
  */
 export function toThink(
   { reasoning, chatTemplateKwargsJson, resume }: Generation,
@@ -25,7 +24,6 @@ export function toThink(
   return level ?? enabled;
 }
 
-/** What must be known of a model. */
 type ThinkingModel = Pick<KnownModel, "thinks" | "takesLevels" | "alwaysThinks" | "version">;
 
 const levels: Readonly<Record<string, "low" | "medium" | "high" | "max">> = {
@@ -37,7 +35,7 @@ const levels: Readonly<Record<string, "low" | "medium" | "high" | "max">> = {
   max: "max",
 };
 
-/** What variables of a chat template say of thinking, the one thing of theirs that Ollama takes. */
+/** The template variables about reasoning, the only ones that Ollama accepts. */
 function templateWish(json: string): boolean | undefined {
   const variables = Object.entries(json === "" ? {} : (parseObject(json) ?? {}));
   let wish: boolean | undefined;
@@ -53,5 +51,5 @@ function templateWish(json: string): boolean | undefined {
 
 const thinkingVariables = new Set(["enable_thinking", "thinking"]);
 
-/** Meant for other engines, which all but them ignore. */
+/** For other engines. */
 const foreignVariables = new Set(["synthetic"]);

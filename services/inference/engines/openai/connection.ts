@@ -14,31 +14,30 @@ import { readEventFault, type UpstreamFault } from "./upstream/fault.ts";
 import type { OptionalMembers } from "./upstream/optional-members.ts";
 import { type FailedRequest, roomForAnswer, toGenerationError } from "./upstream/to-error.ts";
 
-/** What answering takes: the server, and what has been learned of it. */
+/** A server and what has been learned of it. */
 export interface Server {
   readonly client: UpstreamClient;
   readonly traits: ServerTraits;
   readonly optional: OptionalMembers;
-  /** Models that were seen not to make a call that was required; a schema holds them to it from then on. */
+  /** Models that failed to make a required call; a schema forces them from then on. */
   readonly unforced: Set<string>;
-  /** Never rejects. */
   readonly isAlive: () => Promise<boolean>;
   readonly clock: Clock;
 }
 
-/** One generation on its way to a server. */
+/** One generation for a server. */
 export interface Job {
   readonly server: Server;
   readonly generation: Generation;
   readonly served: ServedModel;
-  /** What of the answer was there before; undefined when it begins here. */
+  /** The part of the answer that another node gave, if any. */
   readonly partial: PartialAnswer | undefined;
-  /** The call that the answer has to be, where a schema holds the server to it. */
+  /** The required call, where a schema enforces it. */
   readonly forced: ForcedCall | undefined;
   readonly signal: AbortSignal;
 }
 
-/** The stream that answers a chat or a raw prompt. Throws `MeshError` for every way not to get one. */
+/** The stream that answers a chat or a raw prompt. Throws `MeshError`. */
 export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> {
   const { generation, served, server } = job;
   const { rawPrompt, limits } = generation;
@@ -59,17 +58,17 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
   throw await readWrongBody(job, response);
 }
 
-/** Members that others can do without, and this request cannot. */
+/** Optional members that this request needs. */
 function essentialMembers({ generation, partial, server: { traits } }: Job): string[] {
   const { members, mustBeAsked } = traits.continuing;
   return [
-    // What the caller says to the template is no hint.
+    // The caller set these.
     ...(generation.chatTemplateKwargsJson === "" ? [] : ["chat_template_kwargs"]),
     ...(partial !== undefined && mustBeAsked ? Object.keys(members) : []),
   ];
 }
 
-/** The JSON that answers an embedding request. Throws like `openStream`. */
+/** The JSON that answers an embedding request. Throws `MeshError`. */
 export async function fetchEmbeddings(job: Job): Promise<unknown> {
   const { generation, served } = job;
   const build = () => toEmbeddingBody(generation.embedding?.inputs ?? [], served.engineName);
@@ -89,9 +88,8 @@ export async function fetchEmbeddings(job: Job): Promise<unknown> {
 }
 
 /**
- * Sends a request until the server takes it: without the optional members that it turns out to refuse, and with a
- * lower limit of tokens when prompt and limit together do not fit, for then the answer is to end where the context
- * does.
+ * Sends a request until the server accepts it: without optional members that it refuses, and with a lower token limit
+ * when prompt and limit together exceed the context, where the answer then ends.
  */
 async function send(
   job: Job,
@@ -126,7 +124,7 @@ async function send(
   }
 }
 
-/** What came with status 200 instead of a stream: a failure in JSON, or something else altogether. */
+/** Status 200 without a stream: a failure in JSON, or something else. */
 async function readWrongBody(job: Job, response: Response): Promise<MeshError> {
   const { client } = job.server;
   const text = await client.readText(response, wrongBodyLimitBytes).catch(() => "");
@@ -137,7 +135,7 @@ async function readWrongBody(job: Job, response: Response): Promise<MeshError> {
 
 const wrongBodyLimitBytes = 64 * 1024;
 
-/** Any failure of a request as the mesh's own. */
+/** Converts any failure of a request. */
 export function toError(error: unknown, job: Job): MeshError {
   if (error instanceof MeshError) return error;
   const { base } = job.server.client.address;
@@ -149,7 +147,6 @@ export function toError(error: unknown, job: Job): MeshError {
   return toGenerationError(fault, { model, base, contextLength, lengthParam: lengthParam(job) });
 }
 
-/** A fault that the engine itself is to blame for. */
 export const engineFailed = (job: Job, what: string, cause?: unknown): MeshError =>
   new MeshError("engine_failed", `The engine of \`${job.served.model}\` ${what}.`, { cause });
 

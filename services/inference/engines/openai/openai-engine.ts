@@ -17,20 +17,15 @@ import { readPartialAnswer } from "./request/partial-answer.ts";
 import { UpstreamClient } from "./upstream/client.ts";
 import { OptionalMembers } from "./upstream/optional-members.ts";
 
-/** What the engine needs from around it. */
 export interface OpenAiSurroundings {
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * Any server that speaks OpenAI's protocol, as an engine: llama-server, vLLM, SGLang, LM Studio, Text Generation
- * Inference, another mesh. Lenient with what comes back, strict with what goes out: what the server cannot do is
- * refused and never weakened, and an answer that breaks off is a failure and never an end.
- *
- * Every answer is asked for as a stream, whatever the caller wants, because only a stream shows that it moves. How
- * token counts, stop texts and silence are dealt with is said in `answer/usage-counter.ts`, `request/body.ts` and
- * `../upstream/stall-detector.ts`.
+ * An engine on any server that speaks OpenAI's protocol: llama-server, vLLM, SGLang, LM Studio, TGI, another mesh.
+ * Strict in what it sends, lenient in what it reads: what the server cannot do is refused and never weakened, and an
+ * answer that breaks off is a failure. All answers are streamed, because only a stream shows progress.
  */
 export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);

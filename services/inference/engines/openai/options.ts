@@ -2,7 +2,6 @@ import { z } from "zod";
 import { keyText } from "../../../../core/config/key-text.ts";
 import { common, type EngineSettings, toShape } from "../engine-settings.ts";
 
-/** The settings of the engine `openai`. */
 export const openAiSettings = {
   url: common.url,
   engineKey: {
@@ -18,7 +17,7 @@ export const openAiSettings = {
 
 const { engineKey, ...shape } = toShape(openAiSettings);
 
-/** What the engine `openai` can be told: to `url`, /v1 is added when it has no path. */
+/** Options of the engine `openai`; `/v1` is added to a `url` without path. */
 export const openAiOptionsSchema = z.strictObject({
   ...shape,
   url: common.url.schema,
@@ -26,10 +25,10 @@ export const openAiOptionsSchema = z.strictObject({
   only: common.only.schema.min(1).exactOptional(),
 });
 
-/** What the engine `openai` is told. */
+/** Options after validation. */
 export type OpenAiOptions = z.infer<typeof openAiOptionsSchema>;
 
-/** Options from the values of settings: to the engine the key is the server's API key. */
+/** Options from settings, where the API key is called `engineKey`. */
 export const fromSettings = ({ engineKey: apiKey, ...rest }: Readonly<Record<string, unknown>>) => ({
   ...rest,
   apiKey,

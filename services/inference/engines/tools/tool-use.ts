@@ -2,32 +2,31 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { type Generation, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerJson } from "../text/caller-json.ts";
 
-/** A tool with its schema read. */
+/** A tool with its schema parsed. */
 export interface CallableTool {
   readonly name: string;
   readonly description: string;
-  /** JSON schema of the arguments; undefined when it takes none. */
+  /** JSON schema of the arguments; undefined for none. */
   readonly parameters: unknown;
   readonly strict: boolean;
-  /** Where the request has it, for errors. */
+  /** The request parameter, for errors. */
   readonly param: string;
 }
 
 /** Which tools a generation offers, and how it may use them. */
 export interface ToolUse {
-  /** `none`: there are none, or they may not be called. */
+  /** `none`: there are none, or calls are forbidden. */
   readonly mode: "none" | "auto" | "required";
-  /** Those that are described to the model. */
   readonly offered: readonly CallableTool[];
-  /** Those that it may call. */
+  /** The subset that may be called. */
   readonly callable: readonly CallableTool[];
-  /** Calls in one answer, at most. */
+  /** The most calls in one answer. */
   readonly maxCalls: number;
-  /** True: the caller has forbidden calls; otherwise, in mode `none`, there is just nothing to call. */
+  /** Whether the caller has forbidden calls. */
   readonly forbidden: boolean;
 }
 
-/** Reads tools and tool choice. Throws `invalid_request` for schemas that are no JSON and names that are unknown. */
+/** Reads tools and tool choice. Throws `invalid_request` for invalid schemas and unknown names. */
 export function readToolUse(generation: Generation): ToolUse {
   const { toolChoice, parallelToolCalls } = generation;
   const offered = generation.tools.map(readTool);

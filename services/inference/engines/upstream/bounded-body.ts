@@ -1,9 +1,6 @@
 import { Utf8Stream } from "../text/utf8-stream.ts";
 
-/**
- * The text of a body without a byte order mark, of which no more than `limitBytes` are kept in memory; the rest of a
- * longer one is let go.
- */
+/** The first `limitBytes` of a body as text, without a byte order mark. */
 export async function boundedText(
   body: AsyncIterable<Uint8Array> | null,
   limitBytes: number,

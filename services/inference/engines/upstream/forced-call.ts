@@ -4,26 +4,25 @@ import { moveReferences, withoutRootReferences } from "./references.ts";
 import { type TextTurn, type Turn, withInstruction } from "./turns.ts";
 
 /**
- * How a call is forced where a server knows no `tool_choice`, or does not keep to it, but holds an answer to a schema.
- * The functions are described to the model in words, the schema is that of a call, and the answer's text is read as one. Of one
- * function the text is just the arguments; of several it is `{"name": …, "parameters": {…}}` (keys in alphabetical
- * order, for that is the order in which newer versions of Ollama ask for them).
+ * Forces a call where a server ignores `tool_choice` but holds answers to a schema: the functions are described to
+ * the model in words, the schema is that of a call, and the answer's text is read as one. For one function the text
+ * is just the arguments; for several it is `{"name": …, "parameters": {…}}` (in alphabetical order, which newer
+ * versions of Ollama enforce).
  */
 export interface ForcedCall {
   readonly schema: unknown;
-  /** The conversation with the functions explained. */
+  /** Adds the description of the functions. */
   instruct<T extends Turn>(messages: readonly T[]): (T | TextTurn<"system">)[];
-  /** Reads the text of an answer as it comes. */
+  /** Reads the answer's text as it arrives. */
   reader(): ForcedCallReader;
 }
 
-/** A piece of a call; its name is in the first piece alone. */
-export interface CallPiece {
+/** A piece of a call; only the first has the name. */
+interface CallPiece {
   readonly name: string;
   readonly argumentsJson: string;
 }
 
-/** Forces a call of one of these. */
 export function forceCall(tools: readonly CallableTool[]): ForcedCall {
   const [only, ...others] = tools;
   const schema = others.length === 0 ? withoutRootReferences(argumentsSchema(only!)) : callSchema(tools);
@@ -34,7 +33,7 @@ export function forceCall(tools: readonly CallableTool[]): ForcedCall {
   };
 }
 
-/** Arguments are an object, also where the schema leaves that out; without a schema an empty one. */
+/** The schema of a tool's arguments: an object, even where the schema leaves that out. */
 export function argumentsSchema({ parameters }: CallableTool): object {
   if (!isObject(parameters)) return { type: "object", properties: {}, additionalProperties: false };
   return { ...parameters, type: "object" };
@@ -67,31 +66,30 @@ function instruction(tools: readonly CallableTool[]): string {
   return `You can call functions:\n${described.join("\n")}\n${form}`;
 }
 
-/** Reads the text of an answer that is a call. */
 export class ForcedCallReader {
   readonly #isFramed: boolean;
   #name: string | undefined;
-  #hasBegun = false;
-  /** Text that may still belong to the frame: what comes before the arguments, and a brace that may close it. */
+  #hasStarted = false;
+  /** Text that may belong to the frame: before the arguments, and a brace that may close it. */
   #held = "";
 
-  /** `name`: the one function; undefined: the text tells which. */
+  /** `name`: the only function; undefined when the text names it. */
   constructor(name: string | undefined) {
     this.#name = name;
     this.#isFramed = name === undefined;
   }
 
-  /** The function; undefined until it is known. */
+  /** Undefined until known. */
   get name(): string | undefined {
     return this.#name;
   }
 
-  /** Takes more text and returns the piece of the call in it; undefined when there is none yet. */
+  /** The piece of the call in more text; undefined when there is none yet. */
   push(text: string): CallPiece | undefined {
     const argumentsJson = this.#isFramed ? this.#unframe(text) : text;
     if (argumentsJson === "" || this.#name === undefined) return undefined;
-    const name = this.#hasBegun ? "" : this.#name;
-    this.#hasBegun = true;
+    const name = this.#hasStarted ? "" : this.#name;
+    this.#hasStarted = true;
     return { name, argumentsJson };
   }
 

@@ -1,12 +1,12 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { linkSignal } from "../../../../core/streams/link-signal.ts";
 
-/** How long an answer counts for all who ask, in milliseconds. */
+/** How long an answer is reused, in milliseconds. */
 const freshMs = 300;
-/** How long the server has to answer, in milliseconds; a generation may be silent for little longer. */
+/** The time limit of a check, in milliseconds; generations may be silent for little longer. */
 const patienceMs = 800;
 
-/** Whether a server answers at all: one cheap question at a time for all generations that wait. */
+/** Checks whether a server answers at all, with one cheap request at a time for all waiting generations. */
 export class HealthCheck {
   readonly #answers: (signal: AbortSignal) => Promise<boolean>;
   readonly #clock: Clock;
@@ -14,7 +14,7 @@ export class HealthCheck {
   #asking: Promise<boolean> | undefined;
   #answeredAt = Number.NEGATIVE_INFINITY;
 
-  /** `answers` asks the server; what it throws counts as no. `signal` ends with the engine. */
+  /** `answers` asks the server; throwing counts as no. `signal` ends with the engine. */
   constructor(answers: (signal: AbortSignal) => Promise<boolean>, clock: Clock, signal: AbortSignal) {
     this.#answers = answers;
     this.#clock = clock;

@@ -3,16 +3,15 @@ import { RE2JS } from "re2js";
 import { parseJson } from "../../../../core/json.ts";
 import { isObject, jsonSchemaGrammar, SchemaError } from "../gbnf/index.ts";
 
-/** A schema that answers are to match. */
+/** A schema that answers must match. */
 export interface HeldSchema {
-  /** Whether a finished text is what was asked for: JSON, and where it is meant strictly JSON that matches. */
+  /** Whether a finished text is JSON and, if strict, matches. */
   matches(text: string): boolean;
 }
 
 /**
- * Upstreams hold an answer to most of a schema and pass over the rest without a word, so a schema that is meant
- * strictly is checked twice: before, that nothing in it is beyond us, and at the end, that the answer matches. Throws
- * `SchemaError`.
+ * Upstreams enforce most of a schema and silently skip the rest, so a strict schema is checked twice: before, that we
+ * support all of it, and at the end, that the answer matches. Throws `SchemaError`.
  */
 export function holdTo(schema: unknown, strict: boolean): HeldSchema {
   jsonSchemaGrammar(schema, { strict });
@@ -20,11 +19,10 @@ export function holdTo(schema: unknown, strict: boolean): HeldSchema {
 }
 
 /**
- * Whether JSON texts match a schema, by all keywords of the drafts 4 to 2020-12; formats bind nothing. Throws
- * `SchemaError` for what is no schema, refers to what is not in it or in circles, or has a pattern that RE2 does not take.
- *
- * Schemas come from strangers: each is compiled on its own and not kept, references to elsewhere are not loaded, and
- * patterns run in an engine that does not backtrack.
+ * Whether JSON texts match a schema of any draft from 4 to 2020-12; formats are ignored. Throws `SchemaError` for
+ * invalid schemas, unresolvable or circular references, and patterns that RE2 refuses. Schemas come from strangers:
+ * each is compiled on its own and not kept, external references are not loaded, and patterns run in an engine that
+ * does not backtrack.
  */
 export function toMatcher(schema: unknown): (text: string) => boolean {
   try {
@@ -33,7 +31,6 @@ export function toMatcher(schema: unknown): (text: string) => boolean {
       try {
         return validate(JSON.parse(text)) === true;
       } catch {
-        // No JSON, or nested too deeply.
         return false;
       }
     };
@@ -42,7 +39,7 @@ export function toMatcher(schema: unknown): (text: string) => boolean {
   }
 }
 
-/** A pattern as RE2 runs it, in time that grows with the text and no faster. */
+/** Runs in time linear in the text. */
 const linearRegExp = (pattern: string): { test: (text: string) => boolean } => {
   const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
   return { test: (text) => compiled.matcher(text).find() };
@@ -60,8 +57,8 @@ const options = {
 } as const;
 
 /**
- * A schema of an older draft as 2020-12 says it: `items` as a list, and `exclusiveMinimum: true`, which changes what
- * `minimum` means. Without the keywords that are the validator's own.
+ * Converts older drafts to 2020-12 (`items` as a list, boolean `exclusiveMinimum`), without the validator's own
+ * keywords.
  */
 function toCurrentDraft(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
@@ -93,7 +90,7 @@ function inKeyword(keyword: string, value: unknown): unknown {
 
 /** Keywords that hold values, not schemas. */
 const values = new Set(["const", "default", "enum", "examples", "required", "type", "dependentRequired"]);
-/** Keywords that hold schemas by names of the schema's own. */
+/** Keywords that hold schemas by name. */
 const maps = new Set([
   "properties",
   "patternProperties",

@@ -1,13 +1,10 @@
 import type { TokenChoice, TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { list, members, text } from "./json.ts";
 
-/** What stands for a probability of 0, as vLLM has it: JSON has no infinity. */
+/** Stands for a probability of 0, as in vLLM: JSON has no infinity. */
 const lowestLogprob = -9999;
 
-/**
- * The log probabilities of a choice of OpenAI's, in either form: a list of tokens (`content`), or the four lists of old
- * completions.
- */
+/** The log probabilities of an OpenAI choice: a list of tokens (`content`), or the four lists of old completions. */
 export function readLogprobs(value: unknown): TokenLogprob[] {
   const logprobs = members(value);
   if (Array.isArray(logprobs.content)) return logprobs.content.map((token) => readTokenLogprob(token));
@@ -22,7 +19,7 @@ export function readLogprobs(value: unknown): TokenLogprob[] {
   }));
 }
 
-/** One token as OpenAI and Ollama write it, with `top` alternatives at most, the likeliest first. */
+/** One token as OpenAI and Ollama write it, with at most `top` alternatives, likeliest first. */
 export function readTokenLogprob(value: unknown, top = Number.POSITIVE_INFINITY): TokenLogprob {
   const { token, bytes, logprob, top_logprobs } = members(value);
   return {

@@ -1,6 +1,6 @@
 import { isObject } from "../gbnf/index.ts";
 
-/** A schema with its references to itself pointing to its new place, such as `#/$defs/call0`. */
+/** A schema with its internal references moved, such as to `#/$defs/call0`. */
 export function moveReferences(schema: unknown, to: string): unknown {
   if (Array.isArray(schema)) return schema.map((item) => moveReferences(item, to));
   if (!isObject(schema)) return schema;
@@ -14,10 +14,7 @@ export function moveReferences(schema: unknown, to: string): unknown {
   );
 }
 
-/**
- * The same schema without `$ref: "#"`, which llama.cpp does not follow ("unsupported $ref #"): one that refers to itself
- * as a whole becomes a definition inside of another.
- */
+/** The same schema without `$ref: "#"`, which llama.cpp does not support: the root becomes a definition. */
 export function withoutRootReferences(schema: unknown): unknown {
   if (!refersToRoot(schema)) return schema;
   return { $ref: "#/$defs/root", $defs: { root: moveReferences(schema, "#/$defs/root") } };

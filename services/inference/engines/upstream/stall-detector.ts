@@ -3,35 +3,27 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { signOfLife } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** How often a silent server is asked whether it is still there; under half of what the router's patience is. */
-export const heartbeatMs = 400;
+/** How often a silent server is checked, in milliseconds; less than half of the router's limit. */
+const heartbeatMs = 400;
 
-/** What a detector needs. */
-export interface StallDetectorOptions {
+interface StallDetectorOptions {
   readonly clock: Clock;
-  /** Whether the server answers at all right now. Never rejects. */
+  /** Whether the server answers now. Never rejects. */
   readonly isAlive: () => Promise<boolean>;
-  /** How long the server may be silent before the first event of an answer, in milliseconds. */
+  /** How long the server may be silent before the first event, in milliseconds. */
   readonly beginLimitMs: number;
   /** The same between two events. */
   readonly stallLimitMs: number;
-  /** What the failure says of a server that was silent for this many seconds. */
+  /** The message after so many seconds of silence. */
   readonly stalled: (seconds: number) => string;
 }
 
 /**
- * Keeps watch over one answer while nothing comes, and gives its signs of life.
- *
- * The mesh takes a generation away from a node that shows no sign of life for 1.5 s, and an engine must not show one
- * unless it has really moved. What a server behind HTTP does between two events cannot be seen, and most send
- * nothing at all while they load a model, read a prompt, queue a request inside, or hold the text of a tool call back.
- * So this counts as having moved:
- * - anything that the server sends, comments and llama-server's progress of the prompt included;
- * - while it sends nothing: that it answers a cheap question beside it, asked every 400 ms. A process that is gone,
- *   frozen or cut off does not, so its generations move to another node as soon as any other's do.
- *
- * The second shows the process alive, not this generation; so it counts for a limited time only. Then the answer has
- * stalled and fails.
+ * Watches one answer and sends its signs of life. The mesh takes a generation from a node that shows none for 1.5 s,
+ * and an engine must not show one without progress. Most servers send nothing while they load a model, read a prompt,
+ * queue a request or hold back a tool call, so progress is anything that the server sends or, for a limited time,
+ * that it answers a cheap request every 400 ms: a process that is gone, frozen or cut off does not, so its
+ * generations fail over at once. Past the limit the answer has stalled and fails.
  */
 export class StallDetector {
   readonly #options: StallDetectorOptions;
@@ -46,25 +38,23 @@ export class StallDetector {
     this.#limitMs = options.beginLimitMs;
   }
 
-  /** The server has sent something. */
   moved(): void {
     this.#movedAt = this.#options.clock.now();
   }
 
-  /** An event has gone out; `hasBegun`: with it the answer has. */
-  shown(hasBegun: boolean): void {
+  /** An event was sent; `hasStarted`: the answer has started. */
+  shown(hasStarted: boolean): void {
     this.#shownAt = this.#options.clock.now();
-    if (hasBegun) this.#limitMs = this.#options.stallLimitMs;
+    if (hasStarted) this.#limitMs = this.#options.stallLimitMs;
   }
 
-  /** True when the server has moved but nothing has gone out for a while. */
+  /** Whether the server has made progress but nothing was sent for a while. */
   get isDue(): boolean {
     return this.#movedAt - this.#shownAt >= heartbeatMs / 2;
   }
 
   /**
-   * Waits for `work`, giving signs of life meanwhile; throws `engine_failed` when it takes too long. How long the reader
-   * of the answer took before does not count.
+   * Waits for `work` with signs of life; throws `engine_failed` when it stalls. The reader's own time does not count.
    */
   async *over<T>(work: Promise<T>): AsyncGenerator<GenerationEvent, T> {
     const { clock, isAlive, stalled } = this.#options;
@@ -94,10 +84,7 @@ export class StallDetector {
   }
 }
 
-/**
- * Passes events on and yields signs of life between them, for upstreams of which nothing is seen but their events: a
- * detector over each of them.
- */
+/** Adds signs of life to events, for upstreams of which nothing else is seen. */
 export async function* withSignsOfLife(
   events: AsyncIterable<GenerationEvent>,
   options: StallDetectorOptions,
@@ -115,7 +102,7 @@ export async function* withSignsOfLife(
       yield result.value;
     }
   } finally {
-    // A source in the middle of a read stops only when that read settles, so it is not waited for here.
+    // Not awaited: a source stops only when its pending read settles.
     pending?.catch(() => {});
     void Promise.resolve(source.return?.()).catch(() => {});
   }

@@ -5,10 +5,10 @@ export interface Turn {
   readonly tool_calls?: unknown;
 }
 
-/** A turn of text alone; an alias, so that it fits into types of any JSON. */
+/** A turn of text; an alias, to be assignable to JSON types. */
 export type TextTurn<Role extends string> = { readonly role: Role; readonly content: string };
 
-/** The turns with an instruction as the system's. Templates want one system turn at most, at the beginning. */
+/** Adds an instruction to the system turn, of which templates accept one, at the beginning. */
 export function withInstruction<T extends Turn>(
   turns: readonly T[],
   text: string,
@@ -20,9 +20,8 @@ export function withInstruction<T extends Turn>(
 }
 
 /**
- * The turns with the text of a partial answer as the assistant's at the end, which upstreams leave open. A turn of the
- * assistant's that is open already grows: llama-server takes no two of them, and Ollama would make paragraphs of one
- * (template/template.go, `collate`).
+ * Adds the text of a partial answer as the assistant's open turn. An open turn at the end grows: llama-server takes
+ * no two of them, and Ollama would make paragraphs of one (template/template.go, `collate`).
  */
 export function withOpenTurn<T extends Turn>(
   turns: readonly T[],

@@ -1,4 +1,4 @@
-/** A vector brought to length 1, which some upstreams leave to their clients; zeros stay zeros. */
+/** Normalizes a vector to length 1; zeros stay zeros. */
 export function toUnitVector(vector: number[]): number[] {
   const length = Math.hypot(...vector);
   return length === 0 ? vector : vector.map((value) => value / length);

@@ -1,13 +1,12 @@
 import { parseJson } from "../../../../core/json.ts";
 
-/** The most of an upstream's words that is passed on, in characters. */
+/** The most characters of an upstream's message that are passed on. */
 const textLimit = 300;
 
 /**
- * What an upstream says, fit to be quoted to a caller or in a log: one line, without control characters and marks that
- * turn the direction of text, without keys, addresses and paths of its machine, and cut where it gets long. Errors that
- * upstreams wrap in JSON, once or twice, come out bare. Addresses at the domains `publicDomains`, such as those of an
- * upstream's own documentation, stay.
+ * An upstream's message, safe to quote to callers and logs: one line without control and bidirectional characters,
+ * keys, addresses and paths, truncated, unwrapped from JSON. Addresses at `publicDomains`, such as an upstream's
+ * documentation, stay.
  */
 export function upstreamText(said: string, publicDomains: readonly string[] = []): string {
   const line = unwrap(said)
@@ -28,12 +27,12 @@ const anAddress = "(an address)";
 const addresses = /\b[a-z][a-z\d+.-]*:\/\/[^\s'"`<>]+/gi;
 
 function isAt(domains: readonly string[], address: string): boolean {
-  // The end of a sentence may stand right behind it.
+  // Without the punctuation that follows.
   const url = URL.parse(address.replace(/[.,:;!?)\]]+$/, ""));
   return url?.username === "" && domains.some((domain) => `.${url.hostname}`.endsWith(`.${domain}`));
 }
 
-/** What an upstream may know and callers have no business with, beside its addresses. */
+/** What callers must not see, beside addresses. */
 const masks: readonly (readonly [RegExp, string])[] = [
   [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, anAddress],
   [/\bBearer\s+\S+|\b(?:sk|pk|hf|gsk|ghp|xai|key|api|token)[-_][\w-]{8,}/gi, "(a key)"],
@@ -41,7 +40,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/\b[A-Za-z\d_-]{40,}\b/g, "(hidden)"],
 ];
 
-/** The message inside `{"error": "…"}` or `{"error": {"message": "…"}}`, as often as it is wrapped; else the text. */
+/** The message inside `{"error": "…"}` or `{"error": {"message": "…"}}`, however often wrapped; else the text. */
 export function unwrap(said: string): string {
   let text = said.trim();
   for (let depth = 0; depth < 3 && text.startsWith("{"); depth++) {

@@ -3,7 +3,7 @@ import { type Attempt, type Finding, refuted, shown, shownIf } from "../probe.ts
 import { says, type Trial } from "../trial.ts";
 import { biasedTokens } from "./sampling.ts";
 
-/** A plain question gets an answer. Also the measure of all others: what fails while this works is at fault itself. */
+/** A plain question gets an answer. The control for all others: what fails while this works is at fault. */
 export const answer: Attempt = async (trial) => {
   const { text, reasoning, toolCalls } = await trial.peek({ messages: says("Say hello.") }, 8);
   return shownIf(
@@ -30,14 +30,13 @@ export const embeddings: Attempt = async (trial) => {
   return shown;
 };
 
-/** Vectors may have come as half-precision numbers. */
 const lengthTolerance = 0.01;
 
 const beginning = "Once upon a time";
 
 /**
- * A text is gone on from without a template around it: it takes fewer tokens than the same text as a message, where
- * there can be messages. Token ids count one each, or are refused by name.
+ * A text is continued without a template: it takes fewer tokens than the same text as a message. Token ids count one
+ * each, or are refused by name.
  */
 export const rawPrompt: Attempt = async (trial, findings) => {
   const raw = await trial.peek({ rawPrompt: { prompt: { case: "text", value: beginning } } }, 4);
@@ -52,7 +51,7 @@ export const rawPrompt: Attempt = async (trial, findings) => {
   return shown;
 };
 
-/** Tokens of a prompt that is given as tokens; undefined when the engine refuses such prompts. */
+/** Counted tokens of a prompt of tokens; undefined when the engine refuses such prompts. */
 async function countTokens(trial: Trial): Promise<number | undefined> {
   try {
     const prompt = { case: "tokens" as const, value: { ids: [...biasedTokens] } };
@@ -63,12 +62,12 @@ async function countTokens(trial: Trial): Promise<number | undefined> {
   }
 }
 
-/** The longest context that is tried, in tokens: where the claim is false the engine works through all of it. */
+/** The longest context that is probed, in tokens: with a false claim the engine works through all of it. */
 export const triedTokens = 8192;
 
 /**
- * A prompt that exceeds the context is refused as such. No capability hangs on it: an engine that cuts prompts
- * without a word is still of use, but its provider should know.
+ * A prompt that exceeds the context is refused as such. No capability depends on it: an engine that silently
+ * truncates is still useful, but its provider should know.
  */
 export const contextLength: Attempt = async (trial) => {
   try {

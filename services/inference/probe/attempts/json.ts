@@ -4,8 +4,8 @@ import { type Attempt, refuted, shownIf } from "../probe.ts";
 import { says } from "../trial.ts";
 
 /**
- * A question that asks for a bare word is answered with an object all the same. It has to hold the word JSON, for
- * some servers refuse the mode otherwise.
+ * A question for a bare word is answered with an object all the same. It mentions JSON, because some servers refuse
+ * the mode otherwise.
  */
 export const jsonObject: Attempt = async (trial) => {
   const { text, reason } = await trial.ask(
@@ -15,13 +15,13 @@ export const jsonObject: Attempt = async (trial) => {
     },
     64,
   );
-  const begun = reason === FinishReason.LENGTH && text.trimStart().startsWith("{");
-  return shownIf(begun || isJsonObject(parseJson(text)), "an answer in JSON mode was no JSON object");
+  const isCut = reason === FinishReason.LENGTH && text.trimStart().startsWith("{");
+  return shownIf(isCut || isJsonObject(parseJson(text)), "an answer in JSON mode was no JSON object");
 };
 
 const [code, grade] = ["vx-4071", 7];
 
-/** Nothing would be answered like this by chance. */
+/** Odd constants, never an answer by chance. */
 const schema = {
   type: "object",
   properties: {
@@ -37,7 +37,7 @@ const schema = {
   additionalProperties: false,
 };
 
-/** An answer matches a schema of odd constants although the question asks for a bare word. */
+/** An answer matches the schema although the question asks for a bare word. */
 export const jsonSchema: Attempt = async (trial) => {
   const { text, reason } = await trial.ask(
     {

@@ -6,10 +6,13 @@ import { type Question, says, type Trial } from "../trial.ts";
 const question = { messages: says("Tell me a short story.") };
 const wholeTokens = 24;
 
-/** How much of the rest has to agree where the text decides: a seam between tokens may change what comes later. */
+/**
+ * How much of the rest has to agree when continuing from text, in characters: a cut between tokens may change what
+ * comes later.
+ */
 const sameCharacters = 8;
 
-/** An answer that is cut in the middle is continued, from its tokens exactly or from its text, and not begun anew. */
+/** An answer that was cut is continued, from its tokens exactly or from its text, and not started again. */
 export const resume: Attempt = async (trial) => {
   const whole = await trial.ask(question, wholeTokens);
   return trial.served.capabilities?.resume === Capabilities_Resume.TOKENS
@@ -28,22 +31,22 @@ async function fromTokens(trial: Trial, whole: Transcript): Promise<Finding> {
     tokenIds.push(...delta.tokenIds);
   }
   const { fingerprint } = trial.served;
-  const rest = await goOn(trial, { tokenIds: [...tokenIds], text, fingerprint });
+  const rest = await continueFrom(trial, { tokenIds: [...tokenIds], text, fingerprint });
   const same = [...tokenIds, ...rest.tokenIds].join() === whole.tokenIds.join();
   return shownIf(same && text + rest.text === whole.text, "an answer was not continued exactly");
 }
 
 async function fromText(trial: Trial, whole: string): Promise<Finding> {
   const cuts = [...whole.matchAll(/\S(?=\s)/g)].map(({ index }) => index + 1);
-  // A third, then a half: where one seam falls badly the other need not.
+  // Two cuts, in case one falls badly.
   for (const cut of [cuts[Math.floor(cuts.length / 3)], cuts[cuts.length >> 1]]) {
     if (cut === undefined) break;
-    const { text } = await goOn(trial, { text: whole.slice(0, cut) });
+    const { text } = await continueFrom(trial, { text: whole.slice(0, cut) });
     const [expected, came] = [whole.slice(cut), text].map((rest) => rest.slice(0, sameCharacters));
     if (came === expected) return shownIf(true, "");
   }
   return refuted("an answer was not continued from where it was cut");
 }
 
-const goOn = (trial: Trial, point: NonNullable<Question["resume"]>): Promise<Transcript> =>
+const continueFrom = (trial: Trial, point: NonNullable<Question["resume"]>): Promise<Transcript> =>
   trial.ask({ ...question, resume: point }, wholeTokens);

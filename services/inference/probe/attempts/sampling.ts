@@ -3,15 +3,15 @@ import type { TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generat
 import { type Attempt, refuted, shown, shownIf } from "../probe.ts";
 import { says, type Trial } from "../trial.ts";
 
-/** The most alternatives that a client may ask for; an engine with fewer would fail those requests. */
+/** The most alternatives that clients may ask for. */
 const [, alternatives] = bounds.topLogprobs;
 
-/** Every token of an answer comes with its log probability and as many alternatives as were asked for. */
+/** Every token has a log probability and the requested alternatives. */
 export const logprobs: Attempt = async (trial) => {
   const question = { messages: says("Name three colours."), logprobs: { top: alternatives } };
   const answer = await trial.ask(question, 4);
   if (answer.logprobs.length === 0) return refuted("no log probabilities came");
-  // The token that ends an answer need not be told, and neither need thoughts.
+  // The end token and reasoning may be left out.
   if (answer.reasoning === "" && answer.logprobs.length < (answer.usage?.completionTokens ?? 0) - 1)
     return refuted("log probabilities came for some tokens only");
   return shownIf(
@@ -30,10 +30,10 @@ function isWhole({ token, top }: TokenLogprob): boolean {
   );
 }
 
-/** Two tokens of nearly every vocabulary: beyond bytes and control tokens, of which some have a thousand. */
+/** Tokens of nearly every vocabulary, above bytes and control tokens. */
 export const biasedTokens = [1400, 1700] as const;
 
-/** A token with the greatest bias is all that is said, and another token is something else. */
+/** The token with the greatest bias is all that is answered, and another token is different. */
 export const logitBias: Attempt = async (trial) => {
   const plain = await say(trial);
   const texts: string[] = [];
@@ -49,10 +49,10 @@ async function say(trial: Trial, bias: Record<number, number> = {}): Promise<str
   return reasoning + text;
 }
 
-/** Attempts at getting the same answer twice: the first may have met a cache, which shifts the last digits. */
+/** The first attempt may meet a cache, which shifts the last digits. */
 const attempts = 2;
 
-/** Drawn from a wide field, the same seed gives the same answer, and among others one differs. */
+/** At a high temperature the same seed repeats an answer, and one of several others does not. */
 export const seed: Attempt = async (trial) => {
   for (let left = attempts; left > 0; left--) {
     const [first, again] = [await draw(trial, 11n), await draw(trial, 11n)];

@@ -6,7 +6,6 @@ import { type Question, says, type Trial } from "../trial.ts";
 
 type Tools = NonNullable<Question["tools"]>;
 
-/** Two functions, so that a call shows a choice. */
 const offered: Tools = [
   {
     name: "get_weather",
@@ -25,10 +24,10 @@ const offered: Tools = [
   },
 ];
 
-/** Tokens in which one call of either has room. */
+/** Tokens enough for one call. */
 const callTokens = 96;
 
-/** Whether an answer calls a function, of these names only, with arguments that fit. */
+/** Whether an answer calls only these functions, with valid arguments. */
 function callsOnly({ toolCalls }: Transcript, ...names: string[]): boolean {
   return (
     toolCalls.length > 0 &&
@@ -42,7 +41,7 @@ function callsOnly({ toolCalls }: Transcript, ...names: string[]): boolean {
 const hasCity = (value: Record<string, unknown>): boolean =>
   typeof value.city === "string" && Object.keys(value).length === 1;
 
-/** Talk that suggests no function is answered with a call: of the named one, and of any when any will do. */
+/** Small talk is answered with a call: of the named function, and of any when any will do. */
 export const forcedToolChoice: Attempt = async (trial) => {
   for (const [allowedNames, callable] of [
     [["get_weather"], ["get_weather"]],
@@ -71,11 +70,9 @@ const questions = [
 ];
 
 /**
- * Offered a function, the model calls it by itself when a question plainly asks for that, and then takes the result.
- *
- * Whether a model calls a function unasked is its own judgement, and weak ones misjudge. So where it was shown that
- * calls can be forced, template and parser work, and an answer in words does not speak against the capability; where
- * it was not, nothing but a call of its own shows that the function has reached the model at all.
+ * Offered a function, the model calls it when a question plainly asks for that, and then accepts the result. Weak
+ * models misjudge when to call; so where forced calls were shown, which proves template and parser, an answer in
+ * words is no failure.
  */
 export const tools: Attempt = async (trial, findings) => {
   for (const question of questions) {
@@ -89,7 +86,7 @@ export const tools: Attempt = async (trial, findings) => {
   return refuted("the model did not call a function when plainly asked to, so nothing shows that it can");
 };
 
-/** Hands the result of a call over; some templates have no place for it. */
+/** Sends the result of a call; some templates have no place for it. */
 async function takeResult(trial: Trial, question: string, { toolCalls }: Transcript): Promise<Finding> {
   const results = toolCalls.map(({ id }) => ({
     role: Role.TOOL,

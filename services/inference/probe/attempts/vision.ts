@@ -3,16 +3,16 @@ import { Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Attempt, shownIf } from "../probe.ts";
 import type { Trial } from "../trial.ts";
 
-/** Pixels on each side; some models refuse anything smaller than a patch of theirs. */
+/** Pixels per side; some models refuse images smaller than one patch. */
 const side = 224;
 
 const question = "Which colour fills this picture: red, green or blue? Answer with one word.";
 
-/** The colours of two pictures are told apart. A server that drops pictures, or shows them as text, cannot. */
+/** Two images of different colours are distinguished. A server that drops images, or shows them as text, fails. */
 export const vision: Attempt = async (trial) => {
   const [red, blue] = [await look(trial, [230, 0, 0]), await look(trial, [0, 0, 230])];
-  const told = /\bred\b/.test(red) && !/\bred\b/.test(blue) && /\bblue\b/.test(blue);
-  return shownIf(told, "a red picture and a blue one were not told apart");
+  const areDistinguished = /\bred\b/.test(red) && !/\bred\b/.test(blue) && /\bblue\b/.test(blue);
+  return shownIf(areDistinguished, "a red picture and a blue one were not told apart");
 };
 
 async function look(trial: Trial, colour: readonly [number, number, number]): Promise<string> {
@@ -24,17 +24,14 @@ async function look(trial: Trial, colour: readonly [number, number, number]): Pr
   return (await trial.ask({ messages: [{ role: Role.USER, parts }] }, 32)).text.toLowerCase();
 }
 
-/**
- * A square picture of one colour, as PNG (RFC 2083): signature, header, the pixels, end. Colours are red, green and
- * blue in [0, 255].
- */
+/** A square PNG (RFC 2083) of one colour: red, green and blue in [0, 255]. */
 export function toSolidPng(side: number, colour: readonly [number, number, number]): Uint8Array<ArrayBuffer> {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(side, 0);
   header.writeUInt32BE(side, 4);
-  // 8 bits for each of three colours; nothing else is out of the ordinary.
+  // 8 bits for each of three colours.
   header.set([8, 2, 0, 0, 0], 8);
-  // A row begins with its filter, 0 for none.
+  // A row starts with its filter, 0 for none.
   const row = [0, ...Array.from({ length: side }, () => colour).flat()];
   const pixels = deflateSync(Buffer.concat(Array.from({ length: side }, () => Buffer.from(row))));
   return Uint8Array.from(
@@ -49,7 +46,6 @@ export function toSolidPng(side: number, colour: readonly [number, number, numbe
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** Length, type, data, and a checksum of type and data. */
 function toChunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, "ascii"), data]);
   const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];

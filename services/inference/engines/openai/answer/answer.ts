@@ -17,16 +17,16 @@ import { ChunkReader } from "./chunk-reader.ts";
 import { readEmbeddings } from "./embeddings.ts";
 import { type SseEvent, SseReader } from "./sse-reader.ts";
 
-/** How long a server may be silent before the first token, in milliseconds; prompts are long and queues too. */
+/** How long a server may be silent before the first token, in milliseconds. */
 export const beginLimitMs = 240_000;
-/** The same between two tokens: unlike Ollama, these servers stream tool calls as they are written. */
+/** The same between two tokens: unlike Ollama, these servers stream tool calls. */
 export const stallLimitMs = 30_000;
-/** How long the word on usage may take once it is known why an answer ended, in milliseconds. */
+/** How long usage may follow the finish reason, in milliseconds. */
 const lastWordMs = 2000;
 
 /**
- * Answers one generation. However the iteration ends, nothing stays behind: when the answer was not whole its
- * request is aborted, by which the server notices that its reader has left.
+ * Answers one generation. Unless the answer was complete, its request is aborted at the end, so that the server
+ * stops.
  */
 export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   const { clock, isAlive } = asked.server;
@@ -51,7 +51,7 @@ export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   }
 }
 
-/** Whether the server has sent all that there is; set before the last event goes out, for few come back after it. */
+/** Whether the server has sent everything; set before the last event, after which consumers rarely return. */
 interface End {
   isWhole: boolean;
 }
@@ -96,7 +96,7 @@ async function* answerText(job: Job, detector: StallDetector, end: End): AsyncGe
   }
 }
 
-/** What the next piece of a stream comes to; undefined: there is none. */
+/** The events of the next piece of a stream; undefined: its end. */
 function* toEvents(
   events: readonly SseEvent[] | undefined,
   reader: ChunkReader,
@@ -114,7 +114,7 @@ function* toEvents(
   }
 }
 
-/** What follows a finish reason: not waited for long, and not missed when the connection breaks. */
+/** What follows the finish reason, within a time limit; errors are ignored. */
 async function lastWord(
   stream: SseReader,
   after: (delayMs: number, callback: () => void) => { cancel(): void },

@@ -7,34 +7,33 @@ import type { MadeCall } from "./form-fault.ts";
 interface Call {
   readonly number: number;
   readonly writtenIndex: number | undefined;
-  /** Empty until they are known; nothing of the call goes out before its name. */
+  /** Empty until known; nothing is sent before the name. */
   id: string;
   name: string;
   opened: boolean;
-  /** All arguments so far. */
   argumentsJson: string;
 }
 
 /**
- * Puts the pieces of tool calls into order: calls are numbered from 0 without gaps, and the first piece of each
- * carries its id and name, whatever the server wrote. It may leave out the index or give every call the same one,
- * repeat id and name in every piece, leave out the id, or give the name after the first arguments.
+ * Normalizes the pieces of tool calls: numbered from 0 without gaps, id and name in the first piece. Servers may omit
+ * the index or repeat it for every call, repeat id and name in every piece, omit the id, or send the name after the
+ * first arguments.
  */
 export class CallAssembler {
   readonly #most: number;
   readonly #calls: Call[] = [];
 
-  /** Of more calls than `most` nothing goes out: the request has asked for no more. */
+  /** Calls beyond `most` are dropped. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** The calls of which something has gone out, as far as they are known. */
+  /** The calls that were sent, as far as known. */
   get opened(): readonly MadeCall[] {
     return this.#calls.filter(({ opened }) => opened);
   }
 
-  /** The pieces to hand on for those that came. */
+  /** The normalized pieces. */
   push(written: readonly WrittenCall[]): ToolCallDelta[] {
     return written.flatMap((piece) => {
       const call = this.#callOf(piece);
@@ -49,7 +48,7 @@ export class CallAssembler {
     });
   }
 
-  /** What is missing once nothing follows: calls without arguments get an empty object. */
+  /** At the end: an empty object for calls without arguments. */
   end(): ToolCallDelta[] {
     return this.#calls
       .filter(({ opened, argumentsJson }) => opened && argumentsJson === "")
@@ -59,7 +58,7 @@ export class CallAssembler {
       });
   }
 
-  /** The call that a piece belongs to: by its index where it has one, else the latest; or a new one. */
+  /** The call of a piece: by its index, else the latest, else a new one. */
   #callOf(piece: WrittenCall): Call {
     const { index } = piece;
     const known =
@@ -80,7 +79,7 @@ export class CallAssembler {
   }
 }
 
-/** A name with another id does, and, without ids, a name behind arguments that are complete. */
+/** A name with another id does or, without ids, a name after complete arguments. */
 function beginsAnother({ id, name }: WrittenCall, known: Call): boolean {
   if (name === "") return false;
   if (id !== "" && known.id !== "") return id !== known.id;

@@ -40,7 +40,7 @@ export class ChunkReader {
   readonly #callable: ReadonlySet<string>;
   readonly #text = new WholeCharacters();
   readonly #reasoning = new WholeCharacters();
-  /** The text so far, where its form will be looked at. */
+  /** The text so far, where its form is checked. */
   #written = "";
   #reason: FinishReason | undefined;
   #isOver = false;
@@ -61,26 +61,26 @@ export class ChunkReader {
     this.#callable = new Set(callableTools(generation).map(({ name }) => name));
   }
 
-  /** True once `finished` has been given. */
+  /** True after `finished`. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** True when a stop text was met: the server does not know, and continues. */
+  /** True when a stop text was met: the server does not know and continues. */
   get isCut(): boolean {
     return this.#stops.hit;
   }
 
-  /** True once nothing but the last word on usage can follow. */
+  /** True when only usage can follow. */
   get isClosing(): boolean {
     return this.#reason !== undefined;
   }
 
-  /** The events that a chunk brings. Throws `engine_failed`. */
+  /** The events of a chunk. Throws `engine_failed`. */
   push(value: unknown): GenerationEvent[] {
     const read = readChunk(value);
     const text = this.#overlap.push(read.text);
-    // Tokens of what was there before were reported then.
+    // Repeated tokens were reported before.
     const fresh = { ...read, text, logprobs: text === "" && read.text !== "" ? [] : read.logprobs };
     const chunk = this.#forced === undefined ? fresh : toForcedChunk(fresh, this.#forced);
     this.#usage.push(chunk);
@@ -92,7 +92,7 @@ export class ChunkReader {
     return events;
   }
 
-  /** The events that remain once the stream says that it is done, or has ended. Throws `engine_failed`. */
+  /** The remaining events once the stream is done, or has ended. Throws `engine_failed`. */
   end(isDone: boolean): GenerationEvent[] {
     if (this.#reason === undefined && !isDone) throw this.#failed("broke off in the middle of an answer");
     return this.#end(this.#reason ?? FinishReason.STOP);
@@ -103,7 +103,7 @@ export class ChunkReader {
     if (toolCalls.some(({ name }) => name !== "" && !this.#callable.has(name)))
       throw this.#failed("called a function that it was not given");
     let text = this.#stops.push(this.#text.push(chunk.text));
-    // A stop text does not reach across a call.
+    // Stop texts do not span calls.
     if (toolCalls.length > 0 && !this.#stops.hit) text += this.#stops.flush();
     if (this.#generation.outputFormat !== undefined) this.#written += text;
     const top = this.#generation.logprobs?.top;
@@ -128,7 +128,7 @@ export class ChunkReader {
     return finishedEvent(reason, this.#usage.usage(reason), this.#stops.met);
   }
 
-  /** What the request asks for is not weakened: an answer that ended of itself has that form, or is a failure. */
+  /** A complete answer has the requested form, or is a failure. */
   #checkForm(): void {
     const calls = this.#calls.opened;
     const isForced = this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
@@ -145,7 +145,7 @@ export class ChunkReader {
     if (fault !== undefined) throw this.#failed(fault);
   }
 
-  /** Servers say `stop` behind calls, or `tool_calls` without one. */
+  /** Servers send `stop` after calls, or `tool_calls` without one. */
   #ownEnd(): FinishReason {
     return this.#calls.opened.length > 0 && !this.#stops.hit ? FinishReason.TOOL_CALLS : FinishReason.STOP;
   }
@@ -161,7 +161,7 @@ export class ChunkReader {
   }
 }
 
-/** Why answers end, in the words of OpenAI, TGI and Mistral. What else there is (`error`, `abort`) is a failure. */
+/** Finish reasons of OpenAI, TGI and Mistral. All others (`error`, `abort`) are failures. */
 const reasons: Readonly<Record<string, FinishReason>> = {
   stop: FinishReason.STOP,
   eos_token: FinishReason.STOP,
@@ -173,7 +173,7 @@ const reasons: Readonly<Record<string, FinishReason>> = {
   content_filter: FinishReason.CONTENT_FILTER,
 };
 
-/** One delta, or none when there is nothing in it. */
+/** One delta, or none if empty. */
 function toDelta(
   text: string,
   reasoning: string,
@@ -187,17 +187,16 @@ function toDelta(
 
 const emptyDelta = { $typeName: "cxmpute.generation.v1.Delta" } as const;
 
-/** The chunk of an answer that is a call: with the piece of the call that its text is, in place of the text. */
+/** Replaces a chunk's text by the piece of the call in it. */
 function toForcedChunk(chunk: Chunk, reader: ForcedCallReader): Chunk {
   const piece = reader.push(chunk.text);
   return { ...chunk, text: "", calls: piece === undefined ? [] : [{ index: 0, id: "", ...piece }] };
 }
 
-/** Joins text that was cut within a character: half a surrogate pair at the end waits for its other half. */
+/** Holds back half a surrogate pair until its other half arrives. */
 class WholeCharacters {
   #held = "";
 
-  /** The whole characters of what was held and what came. */
   push(text: string): string {
     if (text === "") return "";
     const all = this.#held + text;

@@ -2,7 +2,7 @@ import type { TokenLogprob } from "../../../../../gen/cxmpute/generation/v1/gene
 import { list, type Members, members, text } from "../../upstream/json.ts";
 import { readLogprobs } from "../../upstream/logprobs.ts";
 
-/** A piece of a tool call as a server wrote it; whatever it left out is empty. */
+/** A piece of a tool call as the server sent it; what it omitted is empty. */
 export interface WrittenCall {
   readonly index: number | undefined;
   readonly id: string;
@@ -10,22 +10,20 @@ export interface WrittenCall {
   readonly argumentsJson: string;
 }
 
-/** What one chunk of a stream says, in one form for all servers and both endpoints. */
+/** One chunk of a stream, in one form for all servers and both endpoints. */
 export interface Chunk {
   readonly text: string;
   readonly reasoning: string;
   readonly calls: readonly WrittenCall[];
   readonly logprobs: readonly TokenLogprob[];
-  /** Empty until the answer ends. */
   readonly finishReason: string;
-  /** With members `usage` or `timings`, where it reports counts. */
+  /** May hold `usage` or `timings`. */
   readonly members: Members;
 }
 
 /**
- * Reads a chunk of `/chat/completions` or `/completions`. Choices may be missing or null, content may be null or a
- * list of parts, reasoning is called `reasoning_content` or `reasoning` or both with the same text, and `<think>` in
- * the content stays what it is: text.
+ * Reads a chunk of `/chat/completions` or `/completions`. Choices may be missing or null, content null or a list of
+ * parts, reasoning called `reasoning_content`, `reasoning` or both; `<think>` in the content stays text.
  */
 export function readChunk(value: unknown): Chunk {
   const chunk = members(value);
@@ -59,11 +57,11 @@ function readCall(value: unknown): WrittenCall {
   };
 }
 
-/** OpenAI's form before there were tools. */
+/** OpenAI's form before tools. */
 const legacyCall = (value: unknown): WrittenCall[] =>
   value === undefined || value === null ? [] : [readCall({ index: 0, function: value })];
 
-/** Some servers give the object itself instead of its text. */
+/** Some servers send the object instead of its text. */
 const argumentsOf = (written: unknown): string =>
   typeof written === "string"
     ? written

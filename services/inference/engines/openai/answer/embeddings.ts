@@ -4,13 +4,13 @@ import { toUnitVector } from "../../upstream/unit-vector.ts";
 /** Vectors of length 1, in the order of the inputs. */
 export interface Embeddings {
   readonly vectors: readonly number[][];
-  /** Of all inputs; undefined when the server does not report it. */
+  /** Undefined when the server does not report it. */
   readonly promptTokens: number | undefined;
 }
 
 /**
- * Reads the answer of `/embeddings`; undefined unless there is one vector of numbers, all of one size, for each input.
- * Vectors are brought to length 1: some servers leave that to their clients.
+ * Reads the answer of `/embeddings`, normalized to length 1; undefined unless it has one vector of the same size for
+ * each input.
  */
 export function readEmbeddings(value: unknown, inputs: number): Embeddings | undefined {
   const { data, usage } = members(value);
@@ -29,7 +29,7 @@ export function readEmbeddings(value: unknown, inputs: number): Embeddings | und
     : undefined;
 }
 
-/** A list of numbers, or 32-bit floats in base64, which some servers send whatever was asked for. */
+/** A list of numbers, or 32-bit floats in base64. */
 function toNumbers(embedding: unknown): number[] | undefined {
   if (typeof embedding === "string") {
     const bytes = Buffer.from(embedding, "base64");

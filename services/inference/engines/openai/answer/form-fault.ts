@@ -3,16 +3,15 @@ import type { Generation, Tool } from "../../../../../gen/cxmpute/generation/v1/
 import { SchemaError } from "../../gbnf/index.ts";
 import { toMatcher } from "../../upstream/held-schema.ts";
 
-/** A call as it was made. */
+/** A call that the model made. */
 export interface MadeCall {
   readonly name: string;
   readonly argumentsJson: string;
 }
 
 /**
- * What is wrong with the form of an answer that ended of itself, in words that follow "the engine"; undefined when
- * nothing is. Servers are given the form, and some silently ignore it, or parts of a schema. A schema
- * that cannot be checked here is left to the server.
+ * What is wrong with the form of a complete answer, in words that follow "the engine"; undefined if nothing is. Some
+ * servers silently ignore the form, or parts of a schema. A schema that cannot be checked is left to the server.
  */
 export function formFault(
   { outputFormat, tools }: Generation,
@@ -24,7 +23,7 @@ export function formFault(
     if (tool?.strict === true && !keepsTo(parametersOf(tool), argumentsJson))
       return `called \`${name}\` with arguments that do not match its strict schema`;
   }
-  // An answer that calls a function is not text yet.
+  // Only answers without calls have a form.
   if (calls.length > 0 || outputFormat?.format.case === undefined) return undefined;
   if (parseJson(text) === undefined) return "answered with text that is not the JSON that it was asked for";
   const { format } = outputFormat;

@@ -1,20 +1,20 @@
 import { createParser } from "eventsource-parser";
 import { connectionFailure, RequestFailure } from "../upstream/client.ts";
 
-/** One event of a stream: its JSON, or that it was the last. */
+/** One event of a stream: its JSON, or `[DONE]`. */
 export type SseEvent =
   | { readonly kind: "data"; readonly value: unknown; readonly isError: boolean }
   | { readonly kind: "done" };
 
-/** The most that one event may hold, in characters. */
+/** The longest event, in characters. */
 const eventLimit = 8 * 1024 * 1024;
-/** How long the rest of a body may take once its answer is complete, in milliseconds. */
+/** How long the rest of a complete answer's body may take, in milliseconds. */
 const restMs = 1000;
 
 /**
- * Reads the events of a response. Whatever servers do to the format is taken: comments, any line ends, data without
- * a space or over several lines, a byte order mark, ids, retry times, pings, empty data, a last event without its
- * blank line. What is neither JSON nor `[DONE]` is a failure.
+ * Reads the events of a response, tolerating comments, any line ends, data without a space or over several lines, a
+ * byte order mark, ids, retry times, pings, empty data, and a last event without blank line. Anything else than JSON
+ * or `[DONE]` is a failure.
  */
 export class SseReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -30,13 +30,12 @@ export class SseReader {
     },
   });
 
-  /** `base` names the server. */
   constructor(body: ReadableStream<Uint8Array>, base: string) {
     this.#reader = body.getReader();
     this.#base = base;
   }
 
-  /** What the next piece of the body holds, perhaps nothing; undefined at its end. Throws `RequestFailure`. */
+  /** The events in the next piece of the body, if any; undefined at its end. Throws `RequestFailure`. */
   async next(): Promise<readonly SseEvent[] | undefined> {
     let piece: { readonly done: boolean; readonly value?: Uint8Array | undefined };
     try {
@@ -44,7 +43,7 @@ export class SseReader {
     } catch (error) {
       throw connectionFailure(error, this.#base);
     }
-    // At the end two line ends let go of an event that lacks its blank line.
+    // Two line ends release a last event without blank line.
     this.#parser.feed(
       piece.done ? `${this.#decoder.decode()}\n\n` : this.#decoder.decode(piece.value, { stream: true }),
     );
@@ -58,22 +57,18 @@ export class SseReader {
     return piece.done && events.length === 0 ? undefined : events;
   }
 
-  /**
-   * Lets the rest of a complete answer come, so that its connection can be used again; gives it up after a second.
-   * Never rejects.
-   */
+  /** Reads the rest of a complete answer for up to a second, so that its connection can be reused. Never rejects. */
   async finish(after: (delayMs: number, callback: () => void) => { cancel(): void }): Promise<void> {
     const timer = after(restMs, () => void this.giveUp());
     try {
       while (!(await this.#reader.read()).done);
     } catch {
-      // Broken off: nothing is lost.
     } finally {
       timer.cancel();
     }
   }
 
-  /** Gives the body up, and with it the connection. Never rejects. */
+  /** Closes the connection. Never rejects. */
   async giveUp(): Promise<void> {
     await this.#reader.cancel().catch(() => {});
   }
@@ -94,5 +89,5 @@ export class SseReader {
   }
 }
 
-/** Events that say nothing. */
+/** Events without content. */
 const keepAlives = new Set(["ping", "keepalive", "keep-alive", "heartbeat"]);

@@ -6,7 +6,7 @@ import {
 import { count, type Members, members } from "../../upstream/json.ts";
 import type { Chunk } from "./chunk.ts";
 
-/** Counts as a server reported them; what it left out is undefined. */
+/** Counts as reported by the server. */
 interface Reported {
   readonly prompt: number | undefined;
   readonly completion: number | undefined;
@@ -15,10 +15,9 @@ interface Reported {
 }
 
 /**
- * Counts the tokens of an answer. What the server says counts, its last word most: `usage`, or llama-server's
- * `timings`, which come with each token. Where it says nothing, each chunk with something in it counts as one token
- * (so most servers send them), or as many as it has words (a mesh puts tokens together under load), and four bytes of
- * the prompt count as one.
+ * Counts the tokens of an answer, by the server's latest `usage`, or llama-server's `timings` with each token.
+ * Otherwise each non-empty chunk counts as one token, or as many as it has words (a mesh merges tokens under load),
+ * and four bytes of the prompt count as one.
  */
 export class UsageCounter {
   readonly #generation: Generation;
@@ -30,7 +29,6 @@ export class UsageCounter {
     this.#generation = generation;
   }
 
-  /** Takes what a chunk reports. */
   push({ text, reasoning, calls, members: chunk }: Chunk): void {
     const reasoningTokens = leastTokens(reasoning);
     this.#reasoningTokens += reasoningTokens;
@@ -39,7 +37,7 @@ export class UsageCounter {
     this.#reported = readUsage(chunk) ?? readTimings(chunk) ?? this.#reported;
   }
 
-  /** The usage of an answer that ended so; never more than the limit. */
+  /** The usage of an answer with this finish reason; never more than the limit. */
   usage(reason: FinishReason): Omit<Usage, "$typeName" | "$unknown"> {
     const limit = this.#generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
     const counted = reason === FinishReason.LENGTH && Number.isFinite(limit) ? limit : this.#counted;
@@ -53,7 +51,7 @@ export class UsageCounter {
   }
 }
 
-/** Tokens that a text has at least: hardly any token spans words. */
+/** The least tokens of a text: hardly any token spans words. */
 const leastTokens = (text: string): number =>
   text === "" ? 0 : Math.max(1, text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0);
 
@@ -65,7 +63,7 @@ function readUsage(chunk: Members): Reported | undefined {
     prompt: count(usage.prompt_tokens),
     completion,
     cached: count(members(usage.prompt_tokens_details).cached_tokens),
-    // SGLang has it one level up.
+    // SGLang's place for it.
     reasoning:
       count(members(usage.completion_tokens_details).reasoning_tokens) ?? count(usage.reasoning_tokens),
   };
@@ -80,7 +78,7 @@ function readTimings(chunk: Members): Reported | undefined {
   return { prompt: read + cached, completion, cached, reasoning: undefined };
 }
 
-/** Bytes of a prompt that count as one token, where the tokens were not counted. */
+/** Estimated bytes per token of a prompt. */
 const bytesPerToken = 4;
 
 function estimatePrompt({ messages, rawPrompt, tools, embedding, resume }: Generation): number {

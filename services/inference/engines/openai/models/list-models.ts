@@ -28,20 +28,20 @@ import { providerFault } from "../upstream/to-error.ts";
 export interface Listed {
   readonly kind: ServerKind;
   readonly models: ServedModel[];
-  /** Those of them that the first request would load from disk. */
+  /** Models that the first request would load from disk. */
   readonly unloaded: ReadonlySet<string>;
 }
 
-/** Asks one server what it serves, again and again, and says in the log what it found. */
+/** Lists what one server serves and logs changes. */
 export class ModelLister {
   readonly #client: UpstreamClient;
   readonly #options: OpenAiOptions;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** What was said last; the same is not said twice. */
+  /** The last report. */
   #said = "";
   #found = false;
-  /** What the server was when it last answered all questions. */
+  /** The server's kind, once it has answered all questions. */
   #kind: ServerKind | undefined;
 
   constructor(client: UpstreamClient, options: OpenAiOptions, clock: Clock, log: Log) {
@@ -70,7 +70,7 @@ export class ModelLister {
     return { kind: server.kind, models, unloaded: new Set(unloaded.map(({ name }) => name)) };
   }
 
-  /** The list of models first, then what the server's own endpoints report. */
+  /** The list of models, then the server's own endpoints. */
   async #ask(signal: AbortSignal): Promise<ServerFacts> {
     const { base, root } = this.#client.address;
     const options = { signal, apiKey: this.#options.apiKey, clock: this.#clock };
@@ -83,14 +83,14 @@ export class ModelLister {
     return server;
   }
 
-  /** What the list leaves open: of a server that it does not name, all that tells servers apart, until that is known. */
+  /** Of a server that its list does not identify, everything that distinguishes servers, until that is known. */
   #pathsFor(list: Answer): readonly string[] {
     const kind = listedKind(list);
     if (kind !== undefined) return serverKinds[kind].details ?? serverKinds[kind].signs;
     return this.#kind === undefined ? signPaths : serverKinds[this.#kind].signs;
   }
 
-  /** What is wrong with a server that does not list its models, and what to do. */
+  /** Why a server does not list its models, and what to do. */
   #toFailure(list: Answer | Silence): MeshError {
     const { base } = this.#client.address;
     this.#kind = undefined;
@@ -113,7 +113,7 @@ export class ModelLister {
     );
   }
 
-  /** The models to serve: those that the provider names, otherwise all but those that nothing has loaded. */
+  /** The models that the provider names, otherwise all that are loaded. */
   #choose(server: ServerFacts): ServerFacts["models"] {
     const { base } = this.#client.address;
     const { models } = server;
@@ -131,7 +131,7 @@ export class ModelLister {
     }
     const missing = only.filter((name) => !models.some((model) => model.name === name));
     const chosen = models.filter(({ name }) => only.includes(name));
-    // Later on a model may come and go; at first it is a name that is spelt wrong.
+    // At first a missing model is a misspelt name; later it may just be unloaded.
     if (missing.length > 0 && (!this.#found || chosen.length === 0))
       throw failed(
         `The server at ${base} does not serve ${missing.map(quote).join(", ")}. It serves: ${namesOf(models)}.`,
@@ -173,7 +173,7 @@ export class ModelLister {
 const failed = (message: string, cause?: unknown): MeshError =>
   new MeshError("engine_failed", message, { cause });
 
-/** Names as the server writes them, for people: in quotes, and not without end. */
+/** The first few names, quoted. */
 function namesOf(models: ServerFacts["models"]): string {
   const shown = models.slice(0, mostNames).map(({ name }) => quote(name));
   const more = models.length - shown.length;
@@ -184,10 +184,10 @@ const mostNames = 20;
 
 const quote = (name: string): string => `\`${name.replace(/[\p{Cc}`]/gu, "").slice(0, 200)}\``;
 
-/** Tokens of context that are claimed where neither the server nor the options say. */
+/** The assumed context length, in tokens. */
 const unknownContextLength = 4096;
 
-/** A model as the mesh knows it. What the provider says comes before what the server says. */
+/** The provider's options take precedence over the server's report. */
 function toServed(model: ModelFacts, server: ServerFacts, options: OpenAiOptions): ServedModel {
   const identity = [server.kind, server.version, model.name, model.identity ?? ""].join("\n");
   return create(ServedModelSchema, {
@@ -202,8 +202,8 @@ function toServed(model: ModelFacts, server: ServerFacts, options: OpenAiOptions
 }
 
 /**
- * All that the protocol can carry, less what the server itself denies; probes find out the rest. Answers are continued
- * from their text at most: the protocol has no tokens of an answer to continue from.
+ * All that the protocol can carry, except what the server denies; probes find the rest. It has no tokens to continue
+ * from, so answers are continued from text.
  */
 function toCapabilities({ vision, embeddings }: ModelFacts) {
   const answers = embeddings !== true;

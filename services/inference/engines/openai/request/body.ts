@@ -14,21 +14,18 @@ import { toMessages } from "./messages.ts";
 import type { PartialAnswer } from "./partial-answer.ts";
 import { toChatLogprobs, toCompletionLogprobs, toSampling, toThinking } from "./sampling.ts";
 
-/** What a request depends on beside its generation. */
-export interface BodyContext {
-  /** The server's own name for the model. */
+interface BodyContext {
+  /** The server's name of the model. */
   readonly engineName: string;
   readonly contextLength: number;
   readonly traits: ServerTraits;
-  /** What of the answer is there already. */
   readonly partial: PartialAnswer | undefined;
-  /** The call that the answer has to be, where a schema holds it to that. */
   readonly forced: ForcedCall | undefined;
 }
 
 /**
- * The body of `POST /chat/completions`. Stop texts are not in it: no two servers report alike which one was met, and
- * some ignore them, so the answer is cut here.
+ * The body of `POST /chat/completions`. Stop texts are applied here instead: servers differ in reporting which one
+ * was met, and some ignore them.
  */
 export const toChatBody = (
   generation: Generation,
@@ -43,7 +40,7 @@ export const toChatBody = (
   ...toSampling(generation.sampling),
   ...toChatLogprobs(generation.logprobs),
   ...toThinking(generation, parseKwargs(generation.chatTemplateKwargsJson), partial !== undefined),
-  // Both names: TGI, LM Studio and Ollama know only the older, OpenAI's own newer models only the other.
+  // TGI, LM Studio and Ollama know only the older name, OpenAI's newer models only the other.
   max_completion_tokens: maxTokens,
   max_tokens: maxTokens,
   ...toStreaming(generation, traits),
@@ -79,7 +76,7 @@ export function toCompletionBody(
     grammar: partial?.grammar,
     ...toSampling(generation.sampling),
     ...toCompletionLogprobs(generation.logprobs),
-    // Left out it is 16, so "as many as the context allows" must be said.
+    // The default is 16, not the rest of the context.
     max_tokens: maxTokens ?? (traits.clampsMaxTokens ? contextLength : roomBehind(whole, contextLength)),
     ...toStreaming(generation, traits),
   };
@@ -92,7 +89,7 @@ export const toEmbeddingBody = (inputs: readonly RawPrompt[], engineName: string
   encoding_format: "float",
 });
 
-/** Counts for each chunk are asked for only where an answer may be cut here, before the server's last word. */
+/** Counts per chunk are needed only where the answer may be cut here. */
 const toStreaming = ({ limits }: Generation, traits: ServerTraits): JsonObject => ({
   stream: true,
   stream_options: { include_usage: true, ...((limits?.stop.length ?? 0) > 0 ? traits.countsInOptions : {}) },
@@ -102,7 +99,7 @@ const toStreaming = ({ limits }: Generation, traits: ServerTraits): JsonObject =
 const toPrompt = ({ prompt }: RawPrompt): string | readonly number[] =>
   prompt.case === "tokens" ? prompt.value.ids : (prompt.value ?? "");
 
-/** Tokens that surely fit: a text has no more tokens than bytes. When none do, the server will say how many there are. */
+/** Tokens that surely fit: a text has no more tokens than bytes. If none do, the server reports the length. */
 function roomBehind(prompt: string | readonly number[], contextLength: number): number {
   const mostTokens = typeof prompt === "string" ? Buffer.byteLength(prompt) + 1 : prompt.length;
   return mostTokens < contextLength ? contextLength - mostTokens : contextLength;

@@ -9,7 +9,7 @@ import { readToolUse } from "../../tools/tool-use.ts";
 import { type ForcedCall, forceCall } from "../../upstream/forced-call.ts";
 import { type Json, type JsonObject, JsonText } from "./json.ts";
 
-/** The functions that an answer may call: none when calls are forbidden, only the allowed ones otherwise. */
+/** The functions that an answer may call. */
 export function callableTools({ tools, toolChoice }: Generation): readonly Tool[] {
   if (toolChoice?.mode === ToolChoice_Mode.NONE) return [];
   const allowed = toolChoice?.allowedNames ?? [];
@@ -17,9 +17,8 @@ export function callableTools({ tools, toolChoice }: Generation): readonly Tool[
 }
 
 /**
- * The members that say which functions there are and whether one must be called. A function that must not be
- * called is not sent, and a call of a certain one is asked for by sending that one alone with `required`: every
- * server understands that, while llama-server takes a named choice for `auto`, and others ignore `none`.
+ * The members for functions. Functions that must not be called are not sent, and a certain one is forced by sending
+ * it alone with `required`: llama-server takes a named choice for `auto`, and others ignore `none`.
  */
 export function toToolMembers(generation: Generation): JsonObject {
   const tools = callableTools(generation);
@@ -27,7 +26,7 @@ export function toToolMembers(generation: Generation): JsonObject {
   return {
     tools: tools.map(toTool),
     tool_choice: generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED ? "required" : "auto",
-    // When nothing is said the server knows best whether its model can make several calls at once.
+    // By default the server decides.
     parallel_tool_calls: generation.parallelToolCalls,
   };
 }
@@ -45,7 +44,7 @@ const toTool = ({ name, description, parametersJson, strict }: Tool): JsonObject
   },
 });
 
-/** The shape of the text; undefined for free text. */
+/** The form of the text; undefined for free text. */
 export function toResponseFormat(format: OutputFormat | undefined): JsonObject | undefined {
   if (format?.format.case === "jsonObject") return { type: "json_object" };
   if (format?.format.case !== "jsonSchema") return undefined;
@@ -54,7 +53,7 @@ export function toResponseFormat(format: OutputFormat | undefined): JsonObject |
   return { type: "json_schema", json_schema: { name: name || "answer", schema, strict } };
 }
 
-/** Text from outside goes into a body only when it is JSON by itself: otherwise it could end the body and add to it. */
+/** Foreign text goes into a body only if it is valid JSON: otherwise it could inject members. */
 function parsed(text: string, what: string, param: string): Json {
   try {
     JSON.parse(text);
@@ -67,16 +66,13 @@ function parsed(text: string, what: string, param: string): Json {
   }
 }
 
-/**
- * The call that an answer has to be, where a schema holds the server to it; undefined where there is none, or the server
- * knows `tool_choice`. Throws `invalid_request`.
- */
+/** The required call, where a schema must enforce it. Throws `invalid_request`. */
 export function readForced(generation: Generation, bySchema: boolean): ForcedCall | undefined {
   if (!bySchema || generation.toolChoice?.mode !== ToolChoice_Mode.REQUIRED) return undefined;
   return forceCall(readToolUse(generation).callable);
 }
 
-/** The members that hold an answer to the form of the call. */
+/** The members that enforce the call. */
 export const toForcedMembers = ({ schema }: ForcedCall): JsonObject => ({
   response_format: {
     type: "json_schema",

@@ -1,4 +1,4 @@
-/** JSON text that goes into a body as it stands, so that the order of its keys survives. It must be valid. */
+/** Valid JSON text that goes into a body verbatim, with its order of keys. */
 export class JsonText {
   readonly text: string;
 
@@ -7,7 +7,7 @@ export class JsonText {
   }
 }
 
-/** What a body is made of; undefined members are left out. */
+/** JSON of a body; undefined members are omitted. */
 export type Json =
   | string
   | number
@@ -17,10 +17,10 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json | undefined };
 
-/** An object of a body. */
+/** A JSON object of a body. */
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
-/** The text of a body. Half surrogate pairs become U+FFFD: many servers refuse a body that holds them. */
+/** The text of a body. Lone surrogates become U+FFFD: many servers refuse them. */
 export function toJson(value: Json): string {
   if (typeof value === "string") return JSON.stringify(value.toWellFormed());
   if (value === null || typeof value !== "object") return JSON.stringify(value);

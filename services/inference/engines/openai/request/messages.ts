@@ -8,9 +8,8 @@ import {
 import type { JsonObject } from "./json.ts";
 
 /**
- * The turns of a conversation as OpenAI writes them. Content is a plain string wherever there is no image: many
- * chat templates read nothing else. Thoughts go back as `reasoning_content`, which llama-server, SGLang and vLLM
- * hand to the template.
+ * The turns in OpenAI's form. Content is a plain string unless there is an image: many chat templates read nothing
+ * else. Reasoning goes back as `reasoning_content`, which llama-server, SGLang and vLLM pass to the template.
  */
 export const toMessages = (messages: readonly Message[]): JsonObject[] => messages.map(toMessage);
 
@@ -31,7 +30,6 @@ function toMessage(message: Message, index: number): JsonObject {
   };
 }
 
-/** Texts beside each other are one text, without anything between them. */
 const toContent = (parts: readonly Part[]): string | JsonObject[] =>
   parts.every(({ part }) => part.case === "text")
     ? parts.map(({ part }) => part.value ?? "").join("")
@@ -45,7 +43,7 @@ function toContentPart({ part }: Part): JsonObject[] {
   return [{ type: "image_url", image_url: { url, detail: detail || undefined } }];
 }
 
-/** Calls without arguments carry an empty text in some histories, which servers refuse to parse. */
+/** Servers refuse empty arguments. */
 const toToolCall = ({ id, name, argumentsJson }: ToolCall): JsonObject => ({
   id,
   type: "function",

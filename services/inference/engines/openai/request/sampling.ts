@@ -7,8 +7,8 @@ import { foldSeed } from "../../upstream/seed.ts";
 import type { JsonObject } from "./json.ts";
 
 /**
- * How tokens are drawn. OpenAI's names, and the vendors' for the rest: `top_k` and `min_p` are called so by all;
- * vLLM, SGLang and TGI read `repetition_penalty`, llama-server and LM Studio `repeat_penalty`.
+ * Sampling, with vendors' names beside OpenAI's: all read `top_k` and `min_p`; vLLM, SGLang and TGI
+ * `repetition_penalty`, llama-server and LM Studio `repeat_penalty`.
  */
 export function toSampling(sampling: Sampling | undefined): JsonObject {
   if (sampling === undefined) return {};
@@ -16,7 +16,7 @@ export function toSampling(sampling: Sampling | undefined): JsonObject {
   return {
     temperature: sampling.temperature,
     top_p: sampling.topP,
-    // -1 switches it off everywhere; 0 is refused by older vLLM and SGLang.
+    // -1 disables it everywhere; older vLLM and SGLang refuse 0.
     top_k: topK === 0 ? -1 : topK,
     min_p: sampling.minP,
     frequency_penalty: sampling.frequencyPenalty,
@@ -28,10 +28,7 @@ export function toSampling(sampling: Sampling | undefined): JsonObject {
   };
 }
 
-/**
- * The members that ask a chat for log probabilities. At least one alternative is asked for, because llama-server
- * gives nothing at all for 0.
- */
+/** Log probabilities of a chat; at least one alternative, because llama-server sends nothing for 0. */
 export const toChatLogprobs = (logprobs: LogprobsRequest | undefined): JsonObject =>
   logprobs === undefined ? {} : { logprobs: true, top_logprobs: Math.max(1, logprobs.top) };
 
@@ -40,13 +37,12 @@ export const toCompletionLogprobs = (logprobs: LogprobsRequest | undefined): Jso
   logprobs === undefined ? {} : { logprobs: Math.max(1, logprobs.top) };
 
 /**
- * How much to think, as OpenAI says it and, for servers that hand them to the model's template, in the words of
- * the common templates; the generation's own words for the template come last. `kwargs` must be an object's. An answer
- * that is continued has its reasoning behind it: llama-server refuses to continue one while reasoning is allowed, and in
- * SGLang's prompt it would stand open in front of it.
+ * Reasoning, for OpenAI and in the variables of common chat templates, which the caller's `kwargs` (an object)
+ * override. A continued answer has its reasoning behind it: llama-server refuses to continue with reasoning, and
+ * SGLang would leave it open.
  */
-export function toThinking({ reasoning }: Generation, kwargs: JsonObject, isBegun: boolean): JsonObject {
-  if (isBegun) return { chat_template_kwargs: { ...kwargs, enable_thinking: false, thinking: false } };
+export function toThinking({ reasoning }: Generation, kwargs: JsonObject, isResumed: boolean): JsonObject {
+  if (isResumed) return { chat_template_kwargs: { ...kwargs, enable_thinking: false, thinking: false } };
   const { effort = "", enabled } = reasoning ?? {};
   const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");
   const variables = {

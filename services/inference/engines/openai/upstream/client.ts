@@ -1,19 +1,19 @@
 import type { Clock } from "../../../../../core/clock.ts";
 import type { Address } from "../../../servers/address.ts";
 import { mediaTypeOf } from "../../../servers/ask.ts";
-import { cannotUse, readConnectionFault } from "../../../servers/connection-fault.ts";
+import { cannotUse, fetchOrRetry, readConnectionFault } from "../../../servers/connection-fault.ts";
 import { boundedText } from "../../upstream/bounded-body.ts";
 import { readHttpFault, type UpstreamFault } from "./fault.ts";
 
-/** A connection that failed, or brought what cannot be used. */
-export interface Unusable {
-  /** Whether the connection stood before it broke. */
+/** A failed connection, or an unusable answer. */
+interface Unusable {
+  /** Whether it broke after it was established. */
   readonly broke: boolean;
   /** For the provider: what is wrong, where, and what to do. */
   readonly words: string;
 }
 
-/** A request that did not bring what it was for: the server refused it, or the connection failed. */
+/** A request that the server refused, or whose connection failed. */
 export class RequestFailure extends Error {
   override readonly name = "RequestFailure";
   readonly fault: UpstreamFault | Unusable;
@@ -24,12 +24,12 @@ export class RequestFailure extends Error {
   }
 }
 
-/** The most that is read of a body that is not a stream, in bytes: embeddings of many texts are large. */
+/** The most of a body that is not a stream, in bytes: embeddings are large. */
 const bodyLimitBytes = 64 * 1024 * 1024;
-/** The same of a body that describes a failure. */
+/** The same of an error's body. */
 const faultLimitBytes = 64 * 1024;
 
-/** Sends requests to one server. Bodies are always read to their end or given up, so no connection stays behind. */
+/** Sends requests to one server; always reads or cancels bodies, so no connection leaks. */
 export class UpstreamClient {
   readonly address: Address;
   readonly #headers: Readonly<Record<string, string>>;
@@ -41,10 +41,7 @@ export class UpstreamClient {
     this.#clock = clock;
   }
 
-  /**
-   * Whether the server answers a cheap question. A refusal is an answer too, for it shows that the process runs; what a
-   * proxy says of a server that is gone (5xx) is none.
-   */
+  /** Whether the server answers a cheap request. A refusal counts, as the process runs; a proxy's 5xx does not. */
   async answers(signal: AbortSignal): Promise<boolean> {
     const url = `${this.address.base}/models`;
     const response = await fetch(url, { headers: this.#headers, signal, redirect: "manual" });
@@ -52,7 +49,7 @@ export class UpstreamClient {
     return response.status < 500;
   }
 
-  /** The response to a POST of JSON, once its headers are there and its status is 200; throws `RequestFailure`. */
+  /** The response to a POST of JSON, if its status is 200; throws `RequestFailure`. */
   post(
     path: string,
     body: string,
@@ -63,7 +60,7 @@ export class UpstreamClient {
     return this.#send(`${this.address.base}${path}`, { method: "POST", headers, body, signal });
   }
 
-  /** The text of a body; what goes beyond the limit is let go; throws `RequestFailure` when it breaks off. */
+  /** The text of a body up to a limit; throws `RequestFailure`. */
   async readText(response: Response, limitBytes = bodyLimitBytes): Promise<string> {
     try {
       return await boundedText(response.body, limitBytes);
@@ -72,25 +69,11 @@ export class UpstreamClient {
     }
   }
 
-  /**
-   * A request without its body's end. Redirects are not followed: they would carry the key to another place. A
-   * connection that was kept from an earlier request may have been closed by the server just now, so one that breaks
-   * before any answer is tried once more, on a new one.
-   */
   async #send(url: string, init: RequestInit): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(url, { ...init, redirect: "manual" });
-    } catch (error) {
+    const response = await fetchOrRetry(url, init).catch((error: unknown) => {
       init.signal?.throwIfAborted();
-      if (!readConnectionFault(error).broke) throw this.#failed(error);
-      try {
-        response = await fetch(url, { ...init, redirect: "manual" });
-      } catch (again) {
-        init.signal?.throwIfAborted();
-        throw this.#failed(again);
-      }
-    }
+      throw this.#failed(error);
+    });
     if (response.status === 200) return response;
     const text = await this.readText(response, faultLimitBytes);
     throw new RequestFailure(readHttpFault(response.status, response.headers, text, this.#clock.wallTime()));
@@ -101,14 +84,14 @@ export class UpstreamClient {
   }
 }
 
-/** What `fetch`, or reading a body, has thrown, as a failed request to the server at `base`. */
+/** An error of `fetch`, or of reading a body, as a failed request to `base`. */
 export function connectionFailure(error: unknown, base: string): RequestFailure {
   const fault = readConnectionFault(error);
   const words = cannotUse(base, fault).replace(/^c/, "C");
   return new RequestFailure({ broke: fault.broke, words }, { cause: error });
 }
 
-/** What kind of body came, for messages. */
+/** The kind of a body, for messages. */
 export function describeBody(headers: Headers): string {
   const type = mediaTypeOf(headers);
   if (type === "text/html") return "a web page";

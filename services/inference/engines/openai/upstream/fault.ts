@@ -1,25 +1,24 @@
 import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import { upstreamText } from "../../upstream/upstream-text.ts";
 
-/** What an upstream said of its failure, whichever of the many forms it used. */
+/** An upstream's failure, normalized. */
 export interface UpstreamFault {
-  /** HTTP status; for a failure within a stream what its code or type comes to. */
+  /** HTTP status; within a stream, derived from its code or type. */
   readonly status: number;
-  /** Its own words, safe to pass on; may be empty. */
+  /** Its own message, safe to pass on; may be empty. */
   readonly message: string;
-  /** OpenAI's `type` and `code`, or what the server has in their place; empty for none. */
+  /** OpenAI's `type` and `code` or their equivalents; empty for none. */
   readonly type: string;
   readonly code: string;
-  /** The request parameter at fault, when it names one that exists. */
+  /** The request parameter at fault, if it names a known one. */
   readonly param: string | undefined;
-  /** When another try makes sense, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Tokens of the prompt and of the context, when the prompt does not fit and it says so. */
+  /** Tokens of prompt and context, if it reports that the prompt does not fit. */
   readonly promptTokens: number | undefined;
   readonly contextTokens: number | undefined;
 }
 
-/** Reads a failed response: its status, its headers and the text of its body. `now` is the wall time. */
+/** Reads a failed response. `now` is the wall time. */
 export function readHttpFault(status: number, headers: Headers, text: string, now: number): UpstreamFault {
   const body = parseJson(text);
   return {
@@ -30,9 +29,8 @@ export function readHttpFault(status: number, headers: Headers, text: string, no
 }
 
 /**
- * A failure inside a body that came with status 200, or undefined when the value is none: OpenAI's
- * `{"error": {…}}`, TGI's `{"error": "…"}`, vLLM's flat `{"object": "error", …}`, and what comes under
- * `event: error`. `"error": null` is no failure.
+ * A failure in a body with status 200, if it is one: OpenAI's `{"error": {…}}`, TGI's `{"error": "…"}`, vLLM's flat
+ * `{"object": "error", …}`, or an `event: error`. `"error": null` is none.
  */
 export function readEventFault(value: unknown, isErrorEvent: boolean): UpstreamFault | undefined {
   const object = asObject(value);
@@ -61,7 +59,7 @@ function readBody(body: unknown): Omit<UpstreamFault, "retryAfterMs"> & { readon
 function messageOf(inner: Json, outer: Json, body: unknown): string {
   for (const said of [inner.message, outer.error, outer.message, outer.detail])
     if (typeof said === "string") return said;
-  // FastAPI's list of what is wrong where.
+  // FastAPI's list of faults.
   if (Array.isArray(outer.detail))
     return outer.detail
       .map((item) => {
@@ -72,7 +70,7 @@ function messageOf(inner: Json, outer: Json, body: unknown): string {
   return typeof body === "string" ? body : "";
 }
 
-/** What a failure inside a stream would have been as a status. */
+/** The equivalent status of a failure within a stream. */
 function statusOf({ type, code, message }: UpstreamFault, object: Json | undefined): number {
   const number = Number(asObject(object?.error)?.code ?? object?.code ?? code);
   if (Number.isInteger(number) && number >= 400 && number < 600) return number;
@@ -82,7 +80,7 @@ function statusOf({ type, code, message }: UpstreamFault, object: Json | undefin
   return /\boverloaded\b|too many requests/i.test(message) ? 503 : 500;
 }
 
-/** Names the parameter: the upstream's own word, or a parameter that its message quotes. */
+/** The upstream's own word, or a parameter that its message quotes. */
 function readParam(param: unknown, message: string): string | undefined {
   const candidates = [
     typeof param === "string" ? param.replace(/^body\./, "") : "",
@@ -95,23 +93,16 @@ function readParam(param: unknown, message: string): string | undefined {
   );
 }
 
-/** Requests of ours have these, and callers know them by the same names. */
-const parameters = new Set([
-  ...["messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "temperature", "top_p"],
-  ...[
-    "top_k",
-    "min_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-    "repeat_penalty",
-    "seed",
-  ],
-  ...["logit_bias", "logprobs", "top_logprobs", "max_tokens", "max_completion_tokens", "reasoning_effort"],
-  ...["chat_template_kwargs", "stream_options", "prompt", "input", "model"],
-]);
+/** Parameters that callers know by the same names. */
+const parameters = new Set(
+  (
+    "messages tools tool_choice parallel_tool_calls response_format temperature top_p top_k min_p frequency_penalty " +
+    "presence_penalty repetition_penalty repeat_penalty seed logit_bias logprobs top_logprobs max_tokens " +
+    "max_completion_tokens reasoning_effort chat_template_kwargs stream_options prompt input model"
+  ).split(" "),
+);
 
-/** The two lengths, from llama-server's members or out of the sentences of vLLM, SGLang, OpenAI and TGI. */
+/** From llama-server's members, or the messages of vLLM, SGLang, OpenAI and TGI. */
 function readLengths(inner: Json, message: string): Pick<UpstreamFault, "promptTokens" | "contextTokens"> {
   return {
     promptTokens: count(inner.n_prompt_tokens) ?? firstNumber(message, promptPatterns),
@@ -140,7 +131,7 @@ const contextPatterns = [
 const firstNumber = (text: string, patterns: readonly RegExp[]): number | undefined =>
   count(patterns.map((pattern) => pattern.exec(text)?.[1]).find((digits) => digits !== undefined));
 
-/** Milliseconds until another try, from the headers that OpenAI's clients read. */
+/** In milliseconds, from the headers that OpenAI's clients read. */
 function readRetryAfter(headers: Headers, now: number): number | undefined {
   const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
   if (milliseconds >= 0) return Math.min(milliseconds, longestRetryAfterMs);
@@ -150,7 +141,7 @@ function readRetryAfter(headers: Headers, now: number): number | undefined {
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(0, waitMs), longestRetryAfterMs);
 }
 
-/** What an upstream may make a caller wait. */
+/** The longest wait that an upstream may ask for. */
 const longestRetryAfterMs = 60_000;
 
 type Json = Readonly<Record<string, unknown>>;

@@ -1,20 +1,19 @@
 import type { JsonObject } from "../request/json.ts";
 import type { UpstreamFault } from "./fault.ts";
 
-/** A member that a request can do without. */
 interface OptionalMember {
   readonly name: string;
-  /** Only while this one stays, which says the same. */
+  /** Only while this equivalent member stays. */
   readonly unless?: string;
-  /** It may be this value that is refused, so another request may have the member again. */
+  /** It may be the value that is refused, so other requests try again. */
   readonly byValue?: true;
-  /** Only when the server says that it does not know it: other objections are to this request. */
+  /** Only when the server does not know it. */
   readonly ifUnknown?: true;
 }
 
 /**
- * Members that a strict server may refuse and a request can do without: hints, and second names of something that
- * stays in it under the other name. Whatever would change the answer's shape or meaning is not among them.
+ * Members that strict servers may refuse and requests can omit: hints and aliases, nothing that changes an answer's
+ * shape or meaning.
  */
 const optional: readonly OptionalMember[] = [
   { name: "stream_options" },
@@ -23,9 +22,9 @@ const optional: readonly OptionalMember[] = [
   { name: "timings_per_token" },
   { name: "reasoning_content" },
   { name: "encoding_format" },
-  // Of more calls than were asked for only the first goes out in any case.
+  // Extra calls are dropped in any case.
   { name: "parallel_tool_calls" },
-  // A server that knows no such question may continue the assistant's turn by itself.
+  // A server that does not know it may continue anyway.
   { name: "continue_final_message", ifUnknown: true },
   { name: "add_generation_prompt", ifUnknown: true },
   { name: "reasoning_effort", byValue: true },
@@ -36,19 +35,18 @@ const optional: readonly OptionalMember[] = [
   { name: "repetition_penalty", unless: "repeat_penalty" },
 ];
 
-/** Remembers which optional members a server refuses, so that each costs one request and no more. */
+/** Remembers which optional members a server refuses, so that each costs one request. */
 export class OptionalMembers {
   readonly #refused = new Set<string>();
 
-  /** The members of one request; `essential` ones stay in it whatever the server says. */
+  /** `essential` members stay in the request in any case. */
   begin(essential: readonly string[] = []): RequestMembers {
     return new RequestMembers(this.#refused, new Set(essential));
   }
 }
 
-/** Which members one request goes without. */
-export class RequestMembers {
-  /** Shared by all requests to the server. */
+/** The members that one request omits. */
+class RequestMembers {
   readonly #remembered: Set<string>;
   readonly #essential: ReadonlySet<string>;
   readonly #refused = new Set<string>();
@@ -58,13 +56,12 @@ export class RequestMembers {
     this.#essential = essential;
   }
 
-  /** The body as this server takes it. */
   fit(body: JsonObject): JsonObject {
     const names = new Set([...this.#remembered, ...this.#refused]);
     return names.size === 0 ? body : (without(body, names) as JsonObject);
   }
 
-  /** Notes the optional member that the fault names, when the body has it. True: the request is worth another try. */
+  /** Notes an optional member of the body that the fault names. True: the request is worth another try. */
   learn(fault: UpstreamFault, body: JsonObject): boolean {
     if (fault.status !== 400 && fault.status !== 422) return false;
     const [found] = optional
@@ -85,9 +82,8 @@ export class RequestMembers {
 }
 
 /**
- * Where a fault names a member: as its parameter before anywhere in its words, for those may name what to use
- * instead. Of a limit, the words must object to its name, not its value: "max_tokens is too large" is no reason to
- * say it otherwise.
+ * The position of a member in a fault: first its parameter, then its words, which may name what to use instead. For a
+ * limit, the words must object to its name, not its value.
  */
 function placeOf(name: string, { param, message }: UpstreamFault): number {
   if (name.startsWith("max_") && /too large|at least|greater|less than/i.test(message)) return nowhere;
@@ -111,7 +107,7 @@ function holds(value: unknown, name: string): boolean {
   );
 }
 
-/** Where optional members stand when they do not stand at the top. */
+/** Where optional members occur below the top. */
 const deepMembers = ["stream_options", "messages"];
 
 function without(value: unknown, names: ReadonlySet<string>): unknown {

@@ -2,14 +2,12 @@ import { MeshError, type MeshErrorOptions } from "../../../../../core/errors/mes
 import { ringCode, ringMessage } from "../../../../../core/hops.ts";
 import type { UpstreamFault } from "./fault.ts";
 
-/** Which request failed, for messages. */
 export interface FailedRequest {
   readonly model: string;
-  /** What the caller calls that which may be too long: `messages`, `prompt` or `input`. */
+  /** The caller's parameter: `messages`, `prompt` or `input`. */
   readonly lengthParam: string;
-  /** Tokens that prompt and answer may have together. */
   readonly contextLength: number;
-  /** Names the server, in what the provider reads. */
+  /** The server's address, for its provider only. */
   readonly base: string;
 }
 
@@ -59,7 +57,7 @@ const ofProvider: readonly { readonly statuses: (status: number) => boolean; rea
   { statuses: (status) => status === 405 || status === 501, words: "cannot do what this request needs" },
 ];
 
-/** What the provider reads when its server turns out to serve, by a round about way, what this node serves. */
+/** For the provider, when its server turns out to lead back to this mesh. */
 function ringFault(base: string): Error {
   const error = new Error(
     `The mesh at ${base} sent a request back that had gone round between meshes. Join with an address that does not lead back to the mesh that this node is in, or with --only for the models that the other mesh has itself.`,
@@ -68,7 +66,7 @@ function ringFault(base: string): Error {
   return error;
 }
 
-/** What the provider reads of a failed request: what is wrong, where, and what to do. */
+/** For the provider: what failed, where, and what to do. */
 export function providerFault({ status, message }: UpstreamFault, base: string): Error {
   const words = message === "" ? "" : ` It said: ${message}`;
   const error = new Error(`${adviceFor(status, base)}${words}`);
@@ -92,7 +90,7 @@ function adviceFor(status: number, base: string): string {
 const busyStatuses = new Set([408, 425, 429, 503, 529]);
 const callersStatuses = new Set([400, 409, 413, 415, 422]);
 
-/** llama-server runs the model's template and answers 500 when that raises an objection to the messages. */
+/** llama-server answers 500 when the template objects to the messages. */
 const isCallersFault = ({ status, message }: UpstreamFault): boolean =>
   callersStatuses.has(status) ||
   (status === 500 && /jinja|chat template|roles must alternate/i.test(message));
@@ -119,7 +117,7 @@ function tooLong(fault: UpstreamFault, { lengthParam, contextLength }: FailedReq
   );
 }
 
-/** How many tokens an answer may have when only its limit, and not the prompt, is too long; else undefined. */
+/** The tokens left for an answer when only its limit is too long; else undefined. */
 export function roomForAnswer(
   fault: UpstreamFault,
   contextLength: number,

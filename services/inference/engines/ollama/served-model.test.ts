@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { goesOnFromText } from "./renderers.ts";
+import { continuesFromText } from "./served-model.ts";
 
 /** A modelfile as `ollama show` writes it (server/routes.go, `GetModelInfo`). */
 const modelfile = (...lines: string[]) =>
@@ -21,9 +21,9 @@ test.each([
   { lines: ["RENDERER somebody-new"], goesOn: true, because: "one that is not known is tried" },
   { lines: ["SYSTEM Never use RENDERER cogito."], goesOn: true, because: "only a line of its own names it" },
 ])("tells from a modelfile whether an answer can go on: $because", ({ lines, goesOn }) => {
-  expect(goesOnFromText({ modelfile: modelfile(...lines) })).toBe(goesOn);
+  expect(continuesFromText({ modelfile: modelfile(...lines) })).toBe(goesOn);
 });
 
 test("hopes for the best where no modelfile is told", () => {
-  expect(goesOnFromText({})).toBe(true);
+  expect(continuesFromText({})).toBe(true);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isNamed } from "./model-name.ts";
+import { isNamed } from "./model-list.ts";
 
 test.each([
   { name: "llama3.1:latest", asked: "llama3.1", same: true },
