@@ -325,3 +325,39 @@ test("patterns that make other machines run forever are read at once", async () 
   expect(matches(`"${"a".repeat(200)}"`)).toBe(true);
   expect(matches(`"${"a".repeat(200)}!"`)).toBe(false);
 });
+
+test.each([
+  { pattern: "^(a+)+$", text: "a".repeat(5000) },
+  { pattern: "^(a|aa)+$", text: "a".repeat(5000) },
+  { pattern: "^(.*a){20}$", text: "a".repeat(5000) },
+  { pattern: "^([a-z]+)*\\d?$", text: "abc".repeat(2000) },
+])("values beside $pattern are checked without backtracking", ({ pattern, text }) => {
+  for (const values of [{ const: text }, { enum: [text, `${text}!`] }]) {
+    const matches = matcher(jsonSchemaGrammar({ type: "string", pattern, ...values }, { strict: true }));
+    expect(matches(JSON.stringify(text))).toBe(true);
+    expect(matches(JSON.stringify(`${text}!`))).toBe(false);
+  }
+  const refused = { type: "string", pattern, const: `${text}!` };
+  expect(() => jsonSchemaGrammar(refused, { strict: true })).toThrow("allows no value");
+});
+
+test.each(["(?=a)a", "(a)\\1", "(", "(?<!b)a"])(
+  "a value beside %s, which RE2 does not run, is refused",
+  (pattern) => {
+    const schema = { type: "string", pattern, enum: ["a", "aa"] };
+    for (const strict of [true, false])
+      expect(() => jsonSchemaGrammar(schema, { strict })).toThrow("has a pattern that cannot be enforced");
+  },
+);
+
+test("references that multiply beside a value are refused", () => {
+  const names = Array.from({ length: 30 }, (_, index) => `level${index}`);
+  const $defs = Object.fromEntries(
+    names.map((name, index) => {
+      const next = index === 29 ? { type: "null" } : { $ref: `#/$defs/level${index + 1}` };
+      return [name, { anyOf: [next, next] }];
+    }),
+  );
+  const schema = { $defs, const: 1, anyOf: [{ $ref: "#/$defs/level0" }] };
+  expect(() => jsonSchemaGrammar(schema, { strict: false })).toThrow("is too large to be enforced");
+});

@@ -1,4 +1,5 @@
-import { allows } from "./allows.ts";
+import { linearPattern } from "../text/linear-pattern.ts";
+import { allows, type Lookup } from "./allows.ts";
 import { arrayExpression } from "./arrays.ts";
 import { anyOf, type GrammarBuilder, jsonLiteral } from "./grammar-builder.ts";
 import { annotations, mergeSchemas } from "./merge.ts";
@@ -37,6 +38,7 @@ class SchemaCompiler implements Compilation {
   readonly #references = new Map<string, { rule: string; depth: number }>();
   #depth = 0;
   #steps = 0;
+  #lookups = 0;
 
   constructor(grammar: GrammarBuilder, root: unknown, { strict }: SchemaOptions) {
     this.grammar = grammar;
@@ -108,9 +110,19 @@ class SchemaCompiler implements Compilation {
   }
 
   #values(values: readonly unknown[], schema: SchemaObject, path: string): string {
-    const allowed = values.filter((value) =>
-      allows(schema, value, (reference) => this.#find(reference, path)),
-    );
+    const patterns = new Map<string, ReturnType<typeof linearPattern>>();
+    const lookup: Lookup = {
+      schema: (reference) => {
+        if (++this.#lookups > lookupsLimit) throw new SchemaError(path, "is too large to be enforced");
+        return this.#find(reference, path);
+      },
+      pattern: (source) => {
+        const pattern = patterns.get(source) ?? compilePattern(source, path);
+        patterns.set(source, pattern);
+        return pattern;
+      },
+    };
+    const allowed = values.filter((value) => allows(schema, value, lookup));
     if (allowed.length === 0) throw new SchemaError(path, "allows no value");
     return anyOf(allowed.map(jsonLiteral));
   }
@@ -214,6 +226,14 @@ function bound(schema: SchemaObject, keyword: string, path: string): number | un
     : number(schema, keyword, path);
 }
 
+function compilePattern(source: string, path: string): ReturnType<typeof linearPattern> {
+  try {
+    return linearPattern(source);
+  } catch {
+    throw new SchemaError(path, "has a pattern that cannot be enforced");
+  }
+}
+
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -223,5 +243,7 @@ function decode(part: string): string {
 }
 
 const depthLimit = 64;
-/** Schemas looked at; references inside of `allOf` can multiply. */
+/** Schemas visited; references inside `allOf` can multiply. */
 const stepsLimit = 20_000;
+/** References followed to check values; they can multiply, too. */
+const lookupsLimit = 100_000;
