@@ -14,10 +14,10 @@ import {
 import type { LoadedModel } from "./load-model.ts";
 import { heartbeat, StepWatch } from "./step-watch.ts";
 
-/** Tokens that the library may put around an input. */
+/** Tokens that may be added around an input. */
 const aroundTokens = 2;
 
-/** Answers a generation that asks for embeddings. */
+/** Generates embeddings. */
 export async function* embed(
   generation: Generation,
   model: LoadedModel,
@@ -52,7 +52,7 @@ export async function* embed(
   }
 }
 
-/** Special tokens that are written out in a text are text here: an input is what somebody wrote, not a template. */
+/** Special tokens spelled out in an input are plain text: an input is no template. */
 function toTokens({ prompt }: RawPrompt, index: number, model: LoadedModel): number[] {
   const { tokenizer, contextLength } = model;
   const tokens = prompt.case === "tokens" ? [...prompt.value.ids] : tokenizer.encodeText(prompt.value ?? "");

@@ -7,8 +7,8 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
 import { deltaEvent, type TokenLikelihood } from "./answer/delta.ts";
-import { Seam } from "./answer/seam.ts";
 import { TokenBuffer } from "./answer/token-buffer.ts";
+import { TokenHealing } from "./answer/token-healing.ts";
 import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
@@ -20,10 +20,10 @@ import { TokenSource } from "./token-source.ts";
 /**
  * Answers one generation:
  *
- *     prepare ──▶ take a sequence ──▶ started ──▶ compute the prompt ──▶ a token, a token, … ──▶ finished
+ *     prepare ──▶ take a sequence ──▶ started ──▶ prefill ──▶ a token, a token, … ──▶ finished
  *
- * Whatever ends it gives the sequence back at once, an abort even while nobody reads; a native step that is still
- * going on then ends behind it.
+ * The sequence is released at once however the generation ends, on abort even while nothing reads the events; a native
+ * step that is still running then ends in the background.
  */
 export async function* generate(
   generation: Generation,
@@ -49,7 +49,7 @@ export async function* generate(
 
 /** One generation that holds a sequence. */
 class Run {
-  /** True when the sequence's state can no longer be trusted. */
+  /** True when the sequence's state is no longer reliable. */
   broken = false;
   readonly #prepared: PreparedGeneration;
   readonly #model: LoadedModel;
@@ -58,15 +58,15 @@ class Run {
   readonly #watch: StepWatch;
   readonly #reader: AnswerReader;
   readonly #buffer: TokenBuffer;
-  readonly #seam: Seam;
-  /** What sampling looks back on: the tokens of the answer behind those of the text that it goes on from. */
+  readonly #healing: TokenHealing;
+  /** The tokens that sampling sees: those of the answer, after those of the text that it continues. */
   readonly #past: number[];
   #source: TokenSource | undefined;
   #grammar: GrammarState | undefined;
   #cachedTokens = 0;
   #released = false;
 
-  /** Takes a sequence. Throws `saturated` when there is none. */
+  /** Takes a sequence. Throws `saturated` when none is free. */
   constructor(generation: Generation, prepared: PreparedGeneration, model: LoadedModel, signal: AbortSignal) {
     this.#prepared = prepared;
     this.#model = model;
@@ -77,7 +77,7 @@ class Run {
     this.#buffer = new TokenBuffer(generation.id, model.vocabulary, this.#reader, {
       continuesText: generation.rawPrompt !== undefined || prepared.written.tokens.length > 0,
     });
-    this.#seam = new Seam(prepared.written.lastWord, model);
+    this.#healing = new TokenHealing(prepared.written.lastWord, model);
     this.#past = [...prepared.written.kept];
   }
 
@@ -89,12 +89,12 @@ class Run {
       yield* this.#answer();
     }
     const finished = this.#finished();
-    // Whoever reads this may begin the next answer in the same turn, before this iteration has ended.
+    // The consumer may start the next answer in the same turn, before this iteration ends.
     this.release();
     yield finished;
   }
 
-  /** Gives everything back; native parts only when nothing works with them any more. Harmless the second time. */
+  /** Releases everything; native objects only once they are idle. Idempotent. */
   readonly release = (): void => {
     if (this.#released) return;
     this.#released = true;
@@ -102,15 +102,12 @@ class Run {
     const work = this.#watch.unsettled;
     this.#held.release(work, this.broken);
     const source = this.#source;
-    if (work === undefined) source?.dispose();
-    else
-      void work.then(
-        () => source?.dispose(),
-        () => source?.dispose(),
-      );
+    const dispose = () => source?.dispose();
+    if (work === undefined) dispose();
+    else void work.then(dispose, dispose);
   };
 
-  /** Takes what another engine has delivered as if it had been drawn here. */
+  /** Replays what another engine has delivered. */
   #replay(): void {
     const { plan, written, resumed } = this.#prepared;
     if (plan.answer !== undefined) this.#grammar = this.#model.native.grammars.begin(plan.answer);
@@ -143,8 +140,8 @@ class Run {
     this.#source = source;
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
-      const unfit = this.#seam.unfit();
-      const step = this.#watch.begin(() => source.next(latest, this.#past, this.#grammar, unfit));
+      const excluded = this.#healing.excluded();
+      const step = this.#watch.begin(() => source.next(latest, this.#past, this.#grammar, excluded));
       let drawn = await this.#watch.wait(step);
       while (drawn === heartbeat) {
         yield this.#sign();
@@ -164,10 +161,12 @@ class Run {
     if (rest !== undefined) yield deltaEvent(rest);
   }
 
-  /** Notes a token that the grammar, if any, has accepted, and changes the grammar where the answer asks for it. */
+  /**
+   * Records a token that the grammar, if any, has accepted, and switches grammars where calls open or end.
+   */
   #accept(token: number, likelihood?: TokenLikelihood): void {
     this.#past.push(token);
-    const skippedBytes = this.#seam.take(token);
+    const skippedBytes = this.#healing.take(token);
     if (skippedBytes > 0 && skippedBytes === this.#model.vocabulary.bytesOf(token).length) return;
     this.#buffer.push(token, likelihood, skippedBytes);
     const { answer, call } = this.#prepared.plan;
@@ -185,7 +184,7 @@ class Run {
     return this.#reader.over !== undefined || this.#buffer.tokens.length >= this.#prepared.maxTokens;
   }
 
-  /** Does one step, with signs of life while it takes long. */
+  /** Runs one step, with heartbeats while it takes long. */
   async *#withHeartbeats(work: () => Promise<unknown>): AsyncGenerator<GenerationEvent> {
     const step = this.#watch.begin(work);
     while ((await this.#watch.wait(step)) === heartbeat) yield this.#sign();
@@ -213,7 +212,7 @@ class Run {
   }
 }
 
-/** Moves a grammar on by tokens that another engine has delivered. */
+/** Advances a grammar by tokens that another engine has delivered. */
 function checkForm(tokens: readonly number[], grammar: GrammarState | undefined): void {
   if (grammar === undefined || tokens.every((token) => grammar.accept(token))) return;
   throw new MeshError("engine_failed", "The answer to continue does not have the form that it is held to.");

@@ -2,11 +2,11 @@ import { GgufError, type GgufHeader, ValueType } from "./header.ts";
 import type { Metadata } from "./metadata.ts";
 
 /**
- * Throws `GgufError` when the metadata's sizes cannot be, contradict each other or do not fit the tensors. Native
- * code takes much of that on trust: where it looks, it ends the process.
+ * Throws `GgufError` when sizes in the metadata are impossible, inconsistent or do not match the tensors.
+ * Native code trusts many of them, and aborts the process on others.
  */
 export function checkShape(header: GgufHeader, metadata: Metadata): void {
-  // Models without attention have none of it; all others have all of it.
+  // Models without attention have none of these sizes, all others have all.
   const hasAttention = !/mamba|rwkv/.test(metadata.architecture);
   for (const [key, most, needed] of sizeLimits) {
     const size = metadata.shape(key) ?? (needed && hasAttention ? 0 : undefined);
@@ -72,8 +72,8 @@ const impossible = ({ architecture }: Metadata, key: string): GgufError =>
   new GgufError(`is damaged: \`${architecture}.${key}\` is missing, or cannot be`);
 
 /**
- * By the second half of the key: the most that it can be, and whether native code counts on it being there. 512 is
- * llama.cpp's own limit for layers and for experts.
+ * By the key after the architecture: the maximum, and whether native code requires it. 512 is llama.cpp's
+ * limit for layers and experts.
  */
 const sizeLimits: readonly (readonly [key: string, most: number, needed: boolean])[] = [
   ["block_count", 512, true],

@@ -1,8 +1,8 @@
 import { GgufError, type GgufHeader, type TensorInfo } from "./header.ts";
 
 /**
- * Throws `GgufError` when tensors lie outside of the file, or have shapes or types that cannot be: such a file
- * must not reach native code.
+ * Throws `GgufError` when tensors lie outside the file or have impossible shapes or types, which must not
+ * reach native code.
  */
 export function checkTensors(header: GgufHeader, fileBytes: number): void {
   if (header.tensors.length === 0) throw new GgufError("holds no model: it has no tensors");
@@ -19,7 +19,6 @@ export function checkTensors(header: GgufHeader, fileBytes: number): void {
   }
 }
 
-/** Bytes of a tensor's data. */
 function tensorBytes({ dimensions, type }: TensorInfo): number {
   const elements = dimensions.reduce((product, size) => product * size, 1);
   if (dimensions.some((size) => size < 1) || !Number.isSafeInteger(elements))
@@ -32,7 +31,10 @@ function tensorBytes({ dimensions, type }: TensorInfo): number {
   return (elements / stored.elements) * stored.bytes;
 }
 
-/** ggml's types (ggml.h, `enum ggml_type`, and ggml-common.h): elements in a block, then number and bytes by turns. */
+/**
+ * ggml's types (ggml.h, `enum ggml_type`, and ggml-common.h): elements per block, then pairs of type and
+ * bytes per block.
+ */
 const blocks: readonly (readonly [elements: number, ...types: number[]])[] = [
   // Plain numbers: F32, F16, I8, I16, I32, I64, F64, BF16.
   [1, 0, 4, 1, 2, 24, 1, 25, 2, 26, 4, 27, 8, 28, 8, 30, 2],
@@ -44,7 +46,6 @@ const blocks: readonly (readonly [elements: number, ...types: number[]])[] = [
   [256, 16, 66, 17, 74, 18, 98, 19, 50, 21, 110, 22, 82, 23, 136, 29, 56, 34, 54, 35, 66],
 ];
 
-/** By the number of the type: so many elements are stored in so many bytes. */
 const tensorTypes = new Map(
   blocks.flatMap(([elements, ...types]) =>
     types.flatMap((type, index) =>

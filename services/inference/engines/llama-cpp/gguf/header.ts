@@ -1,18 +1,17 @@
-/** A value of GGUF's metadata; whole numbers of 64 bits are bigints only where a number cannot hold them. */
+/** A metadata value; 64-bit integers are bigints only where a number is too small. */
 export type MetadataValue = string | number | bigint | boolean | readonly MetadataValue[];
 
 /** A tensor as the header describes it. */
 export interface TensorInfo {
   readonly name: string;
-  /** Elements along each axis, the innermost first. */
+  /** Elements per axis, innermost first. */
   readonly dimensions: readonly number[];
-  /** ggml's number of the type. */
   readonly type: number;
-  /** In bytes from the beginning of the tensor data. */
+  /** In bytes from the start of the tensor data. */
   readonly offset: number;
 }
 
-/** GGUF's numbers of the types of values. */
+/** GGUF's value types. */
 export const ValueType = {
   uint8: 0,
   int8: 1,
@@ -29,23 +28,22 @@ export const ValueType = {
   float64: 12,
 } as const;
 
-/** What a GGUF file says before its tensor data. */
+/** The header of a GGUF file. */
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
-  /** GGUF's numbers of the metadata's types; for a list that of its items. */
+  /** Types of the metadata; for lists, of their items. */
   readonly types: ReadonlyMap<string, number>;
   readonly tensors: readonly TensorInfo[];
-  /** Length of the header itself, in bytes. */
   readonly headerBytes: number;
-  /** Where the tensor data begins, in bytes. */
+  /** Start of the tensor data, in bytes. */
   readonly dataOffset: number;
-  /** Tensors begin at multiples of so many bytes. */
+  /** Of tensors, in bytes. */
   readonly alignment: number;
 }
 
 /**
- * Reads the header of a GGUF file (version 2 or 3) from its first bytes. Throws `GgufError` for what is no GGUF,
- * and `NeedsMoreBytes` when the header goes on behind the bytes given.
+ * Parses the header of a GGUF file (version 2 or 3) from its first bytes. Throws `GgufError` for other
+ * files, and `NeedsMoreBytes` when the header is longer than the bytes given.
  */
 export function parseHeader(bytes: Uint8Array): GgufHeader {
   const reader = new ByteReader(bytes);
@@ -148,17 +146,17 @@ const toNumber = (value: bigint): number | bigint =>
     ? Number(value)
     : value;
 
-/** Far above what real models have; they keep nonsense from being taken for a size. */
+/** Far above real models; they catch damaged sizes. */
 const tensorsLimit = 100_000;
 const entriesLimit = 10_000;
 const valuesLimit = 10_000_000;
 
-/** The bytes end before the value does. */
+/** The bytes end inside the header. */
 export class NeedsMoreBytes extends Error {
   override readonly name = "NeedsMoreBytes";
 }
 
-/** Reads little-endian values one after the other. Throws `NeedsMoreBytes` at the end. */
+/** Reads little-endian values. Throws `NeedsMoreBytes` at the end. */
 class ByteReader {
   readonly #bytes: Buffer;
   #position = 0;
@@ -167,7 +165,6 @@ class ByteReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Bytes read so far. */
   get position(): number {
     return this.#position;
   }
@@ -183,14 +180,13 @@ class ByteReader {
   uint64 = (): bigint => this.#bytes.readBigUInt64LE(this.#take(8));
   int64 = (): bigint => this.#bytes.readBigInt64LE(this.#take(8));
 
-  /** A text with its length before it. */
   text(): string {
     const length = this.size("characters in a text", textLimitBytes);
     const from = this.#take(length);
     return this.#bytes.toString("utf8", from, from + length);
   }
 
-  /** A number of things, which must be believable. */
+  /** A count, which must be plausible. */
   size(what: string, limit: number): number {
     const count = this.uint64();
     if (count > limit) throw new GgufError(`is damaged: it claims to have ${count} ${what}`);

@@ -2,21 +2,20 @@ import type { Generation } from "../../../../../gen/cxmpute/generation/v1/genera
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** The text that an answer goes on behind, as part of its prompt. */
+/** The text that an answer continues, as part of its prompt. */
 export interface WrittenText {
-  /** All of its tokens. */
   readonly tokens: readonly number[];
-  /** Those of them that the model reads as they are: all but the last word's. */
+  /** The tokens that the model reads: all but the last word's. */
   readonly kept: readonly number[];
-  /** The last word, with the space before it, in UTF-8: the model writes it once more (`answer/seam.ts`). */
+  /** The last word in UTF-8, with the space before it; the model regenerates it (`TokenHealing`). */
   readonly lastWord: Uint8Array;
 }
 
-/** The text that an answer goes on behind; empty where the answer begins, or goes on from tokens. */
+/** The text that an answer continues; empty where it starts, or resumes from tokens. */
 export const writtenTextOf = ({ resume }: Generation): string =>
   resume === undefined || resume.tokenIds.length > 0 ? "" : resume.text;
 
-/** What tells how a model reads a text. */
+/** What tokenizes the text. */
 export interface TextParts {
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
@@ -24,28 +23,28 @@ export interface TextParts {
 }
 
 /**
- * Makes a text ready that stands behind the tokens of what was asked, and takes its last word off where that can be.
- * `held`: a grammar holds it to a form, which no space of SentencePiece's begins.
+ * Tokenizes a text that follows the tokens of the prompt, and drops its last word where possible. `held`: a
+ * grammar constrains it, and allows no leading space.
  */
 export function toWrittenText(
   text: string,
   asked: readonly number[],
-  held: boolean,
+  constrained: boolean,
   model: TextParts,
 ): WrittenText {
-  const begins = !held && model.tokenizer.begins(asked.at(-1));
+  const begins = !constrained && model.tokenizer.begins(asked.at(-1));
   const tokens = text === "" ? [] : model.tokenizer.encodeAnswer(text, begins);
   const bytes = tokens.map((token) => model.vocabulary.bytesOf(token));
   const kept = lastWordAt(bytes);
   const lastWord = Buffer.concat(bytes.slice(kept));
-  // Letters that the vocabulary does not know cannot be written again; and each byte of a word may take a token.
+  // Unknown characters cannot be regenerated; and each byte of a word may take a token.
   const isKnown = Buffer.concat(bytes).toString().endsWith(text);
   const fits = asked.length + tokens.length + lastWord.length < model.contextLength;
   if (isKnown && fits) return { tokens, kept: tokens.slice(0, kept), lastWord };
   return { tokens, kept: tokens, lastWord: new Uint8Array(0) };
 }
 
-/** The token with which the last word begins; text without spaces is cut at a character in the middle. */
+/** Index of the token that starts the last word; text without spaces is split at a character. */
 function lastWordAt(tokens: readonly Uint8Array[]): number {
   let length = 0;
   for (let index = tokens.length - 1; index > 0; index--) {
