@@ -26,41 +26,41 @@ export class SchemaError extends Error {
   }
 }
 
-/** A keyword's value as a whole number of at least 0; undefined when absent. */
-export function count(schema: SchemaObject, keyword: string, path: string): number | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
-  throw new SchemaError(path, `has a ${keyword} that is no whole number of at least 0`);
-}
-
-/** A keyword's value as a number; undefined when absent. */
-export function number(schema: SchemaObject, keyword: string, path: string): number | undefined {
-  const value = schema[keyword];
-  // Draft 4 has `exclusiveMinimum: false`.
-  if (value === undefined || value === false) return undefined;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new SchemaError(path, `has a ${keyword} that is no number`);
-}
-
-/** A keyword's value as a list; undefined when absent. */
-export function list(schema: SchemaObject, keyword: string, path: string): readonly unknown[] | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (Array.isArray(value)) return value;
-  throw new SchemaError(path, `has a keyword \`${keyword}\` that is no list`);
-}
-
-/** A keyword's value as a map of schemas; undefined when absent. */
-export function map(schema: SchemaObject, keyword: string, path: string): SchemaObject | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (isObject(value)) return value;
-  throw new SchemaError(path, `has a keyword \`${keyword}\` that is no object`);
-}
-
 /** Whether a value is a JSON object. */
 export const isObject = (value: unknown): value is SchemaObject => isJsonObject(value);
+
+/** Reads a keyword's value; undefined when absent. `fault` completes the sentence "the schema …". */
+const reader =
+  <T>(accepts: (value: unknown) => value is T, fault: (keyword: string) => string) =>
+  (schema: SchemaObject, keyword: string, path: string): T | undefined => {
+    const value = schema[keyword];
+    if (value === undefined || accepts(value)) return value;
+    throw new SchemaError(path, fault(keyword));
+  };
+
+/** A keyword's value as a whole number of at least 0; undefined when absent. */
+export const count = reader(
+  (value): value is number => Number.isInteger(value) && Number(value) >= 0,
+  (keyword) => `has a ${keyword} that is no whole number of at least 0`,
+);
+
+const finite = reader(
+  (value): value is number => Number.isFinite(value),
+  (keyword) => `has a ${keyword} that is no number`,
+);
+
+/** A keyword's value as a number; undefined when absent, or when false, as draft 4 has `exclusiveMinimum`. */
+export const number = (schema: SchemaObject, keyword: string, path: string): number | undefined =>
+  schema[keyword] === false ? undefined : finite(schema, keyword, path);
+
+/** A keyword's value as a list; undefined when absent. */
+export const list = reader(
+  (value): value is readonly unknown[] => Array.isArray(value),
+  (keyword) => `has a keyword \`${keyword}\` that is no list`,
+);
+
+/** A keyword's value as a map of schemas; undefined when absent. */
+export const map = reader(isObject, (keyword) => `has a keyword \`${keyword}\` that is no object`);
 
 /** The types that a schema allows, stated or implied; undefined for all. */
 export function typesOf(schema: SchemaObject): unknown[] | undefined {

@@ -1,10 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import {
-  embeddedEvent,
-  finishedEvent,
-  signOfLife,
-  startedEvent,
-} from "../../../../core/generation/events.ts";
+import { embeddedEvent, finishedEvent, startedEvent } from "../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
@@ -12,7 +7,7 @@ import {
   type RawPrompt,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { LoadedModel } from "./load-model.ts";
-import { heartbeat, StepWatch } from "./step-watch.ts";
+import { StepWatch } from "./step-watch.ts";
 
 /** Tokens that may be added around an input. */
 const aroundTokens = 2;
@@ -30,13 +25,7 @@ export async function* embed(
     yield startedEvent("", model.fingerprint);
     let promptTokens = 0;
     for (const [index, input] of inputs.entries()) {
-      const step = watch.begin(() => model.native.embedder.embed(input));
-      let embedding = await watch.wait(step);
-      while (embedding === heartbeat) {
-        watch.shown();
-        yield signOfLife();
-        embedding = await watch.wait(step);
-      }
+      const embedding = yield* watch.run(() => model.native.embedder.embed(input));
       watch.shown();
       promptTokens += embedding.tokens;
       yield embeddedEvent(index, embedding.values);

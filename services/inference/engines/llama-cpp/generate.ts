@@ -1,5 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { finishedEvent, signOfLife, startedEvent } from "../../../../core/generation/events.ts";
+import { finishedEvent, startedEvent } from "../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
@@ -14,7 +14,7 @@ import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { Prefill } from "./prefill.ts";
 import { type PreparedGeneration, prepare } from "./prepare.ts";
-import { heartbeat, StepWatch } from "./step-watch.ts";
+import { StepWatch } from "./step-watch.ts";
 import { TokenSource } from "./token-source.ts";
 
 /**
@@ -75,14 +75,14 @@ class Run {
     this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);
     this.#buffer = new TokenBuffer(generation.id, model.vocabulary, this.#reader, {
-      continuesText: generation.rawPrompt !== undefined || prepared.written.tokens.length > 0,
+      continuesText: generation.rawPrompt !== undefined || prepared.partial.tokens.length > 0,
     });
-    this.#healing = new TokenHealing(prepared.written.lastWord, model);
-    this.#past = [...prepared.written.kept];
+    this.#healing = new TokenHealing(prepared.partial.lastWord, model);
+    this.#past = [...prepared.partial.kept];
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
-    yield* this.#withHeartbeats(() => this.#held.settled);
+    yield* this.#watch.run(() => this.#held.settled);
     this.#replay();
     if (!this.#isOver()) {
       yield* this.#prefill();
@@ -109,10 +109,10 @@ class Run {
 
   /** Replays what another engine has delivered. */
   #replay(): void {
-    const { plan, written, resumed } = this.#prepared;
+    const { plan, partial, resumed } = this.#prepared;
     if (plan.answer !== undefined) this.#grammar = this.#model.native.grammars.begin(plan.answer);
-    checkForm(written.tokens, this.#grammar?.clone());
-    checkForm(written.kept, this.#grammar);
+    checkForm(partial.tokens, this.#grammar?.clone());
+    checkForm(partial.kept, this.#grammar);
     for (const token of resumed) {
       checkForm([token], this.#grammar);
       this.#accept(token);
@@ -124,11 +124,11 @@ class Run {
     const { prompt, resumed } = this.#prepared;
     const needed = [...prompt, ...resumed].slice(0, -1);
     const prefill = new Prefill(this.#held.sequence, this.#model.clock);
-    yield* this.#withHeartbeats(() => prefill.keep(needed));
+    yield* this.#watch.run(() => prefill.keep(needed));
     this.#cachedTokens = Math.min(prefill.computed, prompt.length);
     while (prefill.computed < needed.length) {
-      yield* this.#withHeartbeats(() => prefill.advance(needed));
-      yield this.#sign();
+      yield* this.#watch.run(() => prefill.advance(needed));
+      yield this.#watch.sign();
     }
   }
 
@@ -141,12 +141,7 @@ class Run {
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
       const excluded = this.#healing.excluded();
-      const step = this.#watch.begin(() => source.next(latest, this.#past, this.#grammar, excluded));
-      let drawn = await this.#watch.wait(step);
-      while (drawn === heartbeat) {
-        yield this.#sign();
-        drawn = await this.#watch.wait(step);
-      }
+      const drawn = yield* this.#watch.run(() => source.next(latest, this.#past, this.#grammar, excluded));
       if (tokenizer.isEnd(drawn.token)) break;
       latest = drawn.token;
       this.#accept(latest, drawn.likelihood);
@@ -182,17 +177,6 @@ class Run {
 
   #isOver(): boolean {
     return this.#reader.over !== undefined || this.#buffer.tokens.length >= this.#prepared.maxTokens;
-  }
-
-  /** Runs one step, with heartbeats while it takes long. */
-  async *#withHeartbeats(work: () => Promise<unknown>): AsyncGenerator<GenerationEvent> {
-    const step = this.#watch.begin(work);
-    while ((await this.#watch.wait(step)) === heartbeat) yield this.#sign();
-  }
-
-  #sign(): GenerationEvent {
-    this.#watch.shown();
-    return signOfLife();
   }
 
   #finished(): GenerationEvent {

@@ -4,7 +4,7 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import { reasoningTags } from "./answer/reasoning-reader.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { checkShape } from "./gguf/check-shape.ts";
+import { checkShape } from "./gguf/check.ts";
 import { GgufError } from "./gguf/header.ts";
 import { Metadata } from "./gguf/metadata.ts";
 import { type ModelFile, openModelFile } from "./gguf/model-file.ts";

@@ -4,8 +4,8 @@ import { readToolUse, type ToolUse } from "../tools/tool-use.ts";
 import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
 import type { LoadedModel } from "./load-model.ts";
+import { type PartialText, partialTextOf, toPartialText } from "./prompt/partial-text.ts";
 import { toPrompt } from "./prompt/prompt.ts";
-import { toWrittenText, type WrittenText, writtenTextOf } from "./prompt/written-text.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";
 
 /** A generation after its checks. */
@@ -14,7 +14,7 @@ export interface PreparedGeneration {
   readonly prompt: readonly number[];
   /** Tokens to report for the prompt: all of that text is part of it. */
   readonly promptTokens: number;
-  readonly written: WrittenText;
+  readonly partial: PartialText;
   /** Tokens that another engine has delivered. */
   readonly resumed: readonly number[];
   /** Limit on the answer's tokens, those included. */
@@ -30,7 +30,7 @@ export interface PreparedGeneration {
 export function prepare(generation: Generation, model: LoadedModel): PreparedGeneration {
   const tools = readToolUse(generation);
   const { tokens: asked, inReasoning } = toPrompt(generation, tools, model);
-  const text = writtenTextOf(generation);
+  const text = partialTextOf(generation);
   const isRaw = generation.rawPrompt !== undefined;
   const param = isRaw ? "prompt" : "messages";
   checkLength(asked.length, model.contextLength, param);
@@ -38,17 +38,17 @@ export function prepare(generation: Generation, model: LoadedModel): PreparedGen
   const thinking = inReasoning ? "opened" : mayReason ? "possible" : "never";
   const toolCallFormat = tools.mode === "none" ? undefined : model.toolCallFormat;
   const plan = planAnswer(generation, tools, toolCallFormat, thinking);
-  const written = toWrittenText(text, asked, plan.answer !== undefined, model);
-  const promptTokens = asked.length + written.tokens.length;
+  const partial = toPartialText(text, asked, plan.answer !== undefined, model);
+  const promptTokens = asked.length + partial.tokens.length;
   checkLength(promptTokens, model.contextLength, param);
   const limit = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
   const forced = tools.mode === "required";
   return {
-    prompt: [...asked, ...written.kept],
+    prompt: [...asked, ...partial.kept],
     promptTokens,
-    written,
+    partial,
     resumed: checkResumed(generation, model),
-    maxTokens: Math.min(limit, model.contextLength - promptTokens - written.lastWord.length),
+    maxTokens: Math.min(limit, model.contextLength - promptTokens - partial.lastWord.length),
     rule: toTokenRule(generation, model.vocabulary.size, bannedTokens(plan, tools, model)),
     plan,
     reading: {

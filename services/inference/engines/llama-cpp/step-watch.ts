@@ -1,6 +1,8 @@
 import type { Clock, Timer } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { signOfLife } from "../../../../core/generation/events.ts";
 import { beatMs } from "../../../../core/relay/contract.ts";
+import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** Result of `StepWatch.wait` when a heartbeat is due. */
 export const heartbeat = Symbol("heartbeat");
@@ -24,6 +26,22 @@ export class StepWatch {
     this.#shownAt = clock.now();
     this.#timer = clock.every(beatMs / 2, this.#onTick);
     signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Runs a step and returns its result; yields signs of life while it takes long. */
+  async *run<T>(work: () => Promise<T>): AsyncGenerator<GenerationEvent, T> {
+    const step = this.begin(work);
+    for (;;) {
+      const result = await this.wait(step);
+      if (result !== heartbeat) return result;
+      yield this.sign();
+    }
+  }
+
+  /** A sign of life, which postpones the next one. */
+  sign(): GenerationEvent {
+    this.shown();
+    return signOfLife();
   }
 
   /** The step that is still running, if any. */

@@ -96,35 +96,26 @@ function readList(reader: ByteReader, itemType: number): MetadataValue[] {
 }
 
 function readValue(reader: ByteReader, type: number): MetadataValue {
-  switch (type) {
-    case ValueType.uint8:
-      return reader.uint8();
-    case ValueType.int8:
-      return reader.int8();
-    case ValueType.uint16:
-      return reader.uint16();
-    case ValueType.int16:
-      return reader.int16();
-    case ValueType.uint32:
-      return reader.uint32();
-    case ValueType.int32:
-      return reader.int32();
-    case ValueType.float32:
-      return reader.float32();
-    case ValueType.flag:
-      return reader.uint8() !== 0;
-    case ValueType.text:
-      return reader.text();
-    case ValueType.uint64:
-      return toNumber(reader.uint64());
-    case ValueType.int64:
-      return toNumber(reader.int64());
-    case ValueType.float64:
-      return reader.float64();
-    default:
-      throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
-  }
+  const read = valueReaders[type];
+  if (read === undefined)
+    throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
+  return read(reader);
 }
+
+const valueReaders: Readonly<Record<number, (reader: ByteReader) => MetadataValue>> = {
+  [ValueType.uint8]: (reader) => reader.uint8(),
+  [ValueType.int8]: (reader) => reader.int8(),
+  [ValueType.uint16]: (reader) => reader.uint16(),
+  [ValueType.int16]: (reader) => reader.int16(),
+  [ValueType.uint32]: (reader) => reader.uint32(),
+  [ValueType.int32]: (reader) => reader.int32(),
+  [ValueType.float32]: (reader) => reader.float32(),
+  [ValueType.flag]: (reader) => reader.uint8() !== 0,
+  [ValueType.text]: (reader) => reader.text(),
+  [ValueType.uint64]: (reader) => toNumber(reader.uint64()),
+  [ValueType.int64]: (reader) => toNumber(reader.int64()),
+  [ValueType.float64]: (reader) => reader.float64(),
+};
 
 function readTensor(reader: ByteReader): TensorInfo {
   const name = reader.text();

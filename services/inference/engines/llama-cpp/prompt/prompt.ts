@@ -3,22 +3,16 @@ import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generatio
 import { parseCallerObject } from "../../text/caller-json.ts";
 import type { CallableTool, ToolUse } from "../../tools/tool-use.ts";
 import { reasoningTags } from "../answer/reasoning-reader.ts";
-import type { ChatTemplate } from "./chat-template.ts";
+import type { LoadedModel } from "../load-model.ts";
+import { partialTextOf } from "./partial-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type TurnTool, toTurns } from "./turns.ts";
-import { writtenTextOf } from "./written-text.ts";
 
 /** The input of the model. */
 export interface Prompt {
   readonly tokens: number[];
   /** True when the template has opened reasoning: the answer starts inside it. */
   readonly inReasoning: boolean;
-}
-
-/** What makes prompts. */
-export interface PromptParts {
-  readonly template: ChatTemplate;
-  readonly tokenizer: Tokenizer;
 }
 
 /**
@@ -28,7 +22,7 @@ export interface PromptParts {
 export function toPrompt(
   generation: Generation,
   tools: ToolUse,
-  { template, tokenizer }: PromptParts,
+  { template, tokenizer }: Pick<LoadedModel, "template" | "tokenizer">,
 ): Prompt {
   if (generation.rawPrompt !== undefined)
     return { tokens: toRawTokens(generation.rawPrompt, tokenizer), inReasoning: false };
@@ -50,7 +44,7 @@ export function toPrompt(
   const opened = rendered.trimEnd();
   if (!opened.endsWith(reasoningTags.begin))
     return { tokens: tokenizer.encode(rendered, mask), inReasoning: false };
-  if (writtenTextOf(generation) === "")
+  if (partialTextOf(generation) === "")
     return { tokens: tokenizer.encode(rendered, mask), inReasoning: true };
   // As templates render an answer without reasoning.
   const closed = `${opened}\n\n${reasoningTags.end}\n\n`;

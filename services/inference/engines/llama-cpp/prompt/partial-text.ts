@@ -1,9 +1,8 @@
 import type { Generation } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Vocabulary } from "../vocabulary.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { LoadedModel } from "../load-model.ts";
 
 /** The text that an answer continues, as part of its prompt. */
-export interface WrittenText {
+export interface PartialText {
   readonly tokens: readonly number[];
   /** The tokens that the model reads: all but the last word's. */
   readonly kept: readonly number[];
@@ -12,26 +11,19 @@ export interface WrittenText {
 }
 
 /** The text that an answer continues; empty where it starts, or resumes from tokens. */
-export const writtenTextOf = ({ resume }: Generation): string =>
+export const partialTextOf = ({ resume }: Generation): string =>
   resume === undefined || resume.tokenIds.length > 0 ? "" : resume.text;
 
-/** What tokenizes the text. */
-export interface TextParts {
-  readonly tokenizer: Tokenizer;
-  readonly vocabulary: Vocabulary;
-  readonly contextLength: number;
-}
-
 /**
- * Tokenizes a text that follows the tokens of the prompt, and drops its last word where possible. `held`: a
+ * Tokenizes a text that follows the tokens of the prompt, and drops its last word where possible. `constrained`: a
  * grammar constrains it, and allows no leading space.
  */
-export function toWrittenText(
+export function toPartialText(
   text: string,
   asked: readonly number[],
   constrained: boolean,
-  model: TextParts,
-): WrittenText {
+  model: Pick<LoadedModel, "tokenizer" | "vocabulary" | "contextLength">,
+): PartialText {
   const begins = !constrained && model.tokenizer.begins(asked.at(-1));
   const tokens = text === "" ? [] : model.tokenizer.encodeAnswer(text, begins);
   const bytes = tokens.map((token) => model.vocabulary.bytesOf(token));
