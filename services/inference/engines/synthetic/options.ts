@@ -14,7 +14,7 @@ const afterTokens = z
   .min(0)
   .default(0)
   .describe(
-    "Strikes once the answer has so many tokens; 0 is before the first. An answer that is continued from there on is spared, so that a fault that travels with a request strikes once.",
+    "Strikes once the answer has this many tokens; 0 is before the first. Answers continued from there are spared, so that a fault in a request strikes once.",
   );
 
 /** A failure on purpose. */
@@ -107,7 +107,7 @@ const modelOptions = {
   vision: z.boolean().describe("Whether it takes images; each counts as one token."),
   resume: z
     .enum(["none", "tokens"])
-    .describe("Whether it continues answers that another node has begun, or claims that it cannot."),
+    .describe("Whether it continues answers that another node has started, or claims that it cannot."),
   faults: z.array(faultSchema).describe("Failures on purpose, for every generation."),
 };
 
@@ -135,7 +135,7 @@ export const syntheticOptionsSchema = z.strictObject({
   models: z
     .record(z.string().min(1), z.strictObject(modelOptions).partial())
     .default({})
-    .describe("More models by name, each with what it does in another way than the first."),
+    .describe("More models by name, each with its differences from the first."),
   randomSeed: z.int().default(1).describe("Seeds which generations faults strike, and random arrivals."),
 });
 

@@ -55,23 +55,23 @@ describe.each([
     fc.assert(
       fc.property(word, fc.infiniteStream(fc.nat()), (text, choices) => {
         const bytes = Buffer.from(text);
-        const seam = new TokenHealing(bytes, { vocabulary, tokenizer: isMark(vocabulary) });
+        const healing = new TokenHealing(bytes, { vocabulary, tokenizer: isMark(vocabulary) });
         const written: Uint8Array[] = [];
         let skipped = 0;
-        while (seam.isOpen) {
-          const excluded = new Set(seam.excluded());
+        while (healing.isOpen) {
+          const excluded = new Set(healing.excluded());
           const fit = Array.from({ length: vocabulary.size }, (_, token) => token).filter(
             (token) => !excluded.has(token),
           );
           const token = fit[choices.next().value! % fit.length]!;
           expect(isMark(vocabulary).isSpecial(token)).toBe(false);
           written.push(vocabulary.bytesOf(token));
-          skipped += seam.take(token);
+          skipped += healing.take(token);
         }
         expect(skipped).toBe(bytes.length);
         expect(Buffer.concat(written).subarray(0, skipped)).toEqual(bytes);
         expect(Buffer.concat(written.slice(0, -1)).length).toBeLessThan(bytes.length);
-        expect(seam.excluded()).toEqual([]);
+        expect(healing.excluded()).toEqual([]);
       }),
       { seed: 20261123, numRuns: 40 },
     );
