@@ -83,7 +83,6 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
   };
 }
 
-/** Parses the file's metadata. Throws `invalid_request` when it is invalid. */
 function describeFile(file: ModelFile): {
   metadata: Metadata;
   vocabulary: Vocabulary;

@@ -20,12 +20,10 @@ export class Prefill {
     return this.#sequence.keep(tokens);
   }
 
-  /** Number of computed tokens. */
   get computed(): number {
     return this.#sequence.length;
   }
 
-  /** Computes the next chunk of these tokens. */
   async advance(tokens: readonly number[]): Promise<void> {
     const startedAt = this.#clock.now();
     await this.#sequence.compute(tokens.slice(this.computed, this.computed + this.#chunkTokens));

@@ -79,7 +79,6 @@ export class StepWatch {
     this.#shownAt = this.#clock.now();
   }
 
-  /** Removes listener and timer. */
   close(): void {
     this.#timer.cancel();
     this.#signal.removeEventListener("abort", this.#onAbort);

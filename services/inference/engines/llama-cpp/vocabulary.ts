@@ -125,7 +125,6 @@ function byteToken(piece: string): Uint8Array {
 const agree = (piece: string, other: string): boolean =>
   piece !== "" && (piece.startsWith(other) || other.startsWith(piece));
 
-/** How a kind of vocabulary encodes text. */
 interface VocabularyKind {
   readonly toBytes: (piece: string) => Uint8Array;
   /** The inverse; incomplete characters become what no piece contains. */
@@ -145,7 +144,6 @@ const kinds: Readonly<Record<string, VocabularyKind>> = {
   },
 };
 
-/** GPT-2 writes every byte as a printable character. */
 const gpt2Bytes = new Map<string, Uint8Array>();
 const gpt2Characters: string[] = [];
 for (let byte = 0, stand = 256; byte < 256; byte++) {

@@ -14,7 +14,6 @@ export class StopFilter {
     this.#stops = stops.filter((stop) => stop !== "");
   }
 
-  /** True once a stop sequence was met; later text is dropped. */
   get hit(): boolean {
     return this.#met !== "";
   }

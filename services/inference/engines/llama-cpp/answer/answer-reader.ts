@@ -68,12 +68,10 @@ export class AnswerReader {
     return this.#stops.met;
   }
 
-  /** True during reasoning. */
   get thinking(): boolean {
     return this.#reasoning.thinking;
   }
 
-  /** Number of complete calls. */
   get completeCalls(): number {
     return this.#completeCalls;
   }
@@ -137,7 +135,6 @@ export class AnswerReader {
       if (!(this.#call === undefined ? this.#readText() : this.#readCall(this.#call))) return;
   }
 
-  /** False when more text is needed. */
   #readText(): boolean {
     const openers = this.#options.toolCallFormat?.openers ?? [];
     if (this.#inMargin && !this.#leaveMargin()) return false;

@@ -21,12 +21,10 @@ export class OpenCall {
     this.#reader = reader;
   }
 
-  /** See `CallReader`. */
   get state(): CallReader["state"] {
     return this.#reader.state;
   }
 
-  /** The text after the opener. */
   get text(): string {
     return this.#text;
   }

@@ -26,7 +26,6 @@ export class ReasoningReader {
     return this.#stage === "margin" || this.#stage === "inside";
   }
 
-  /** True once reasoning is over. */
   get over(): boolean {
     return this.#stage === "over";
   }

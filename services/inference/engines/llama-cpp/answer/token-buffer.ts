@@ -26,7 +26,6 @@ export class TokenBuffer {
   #pieces: Piece[] = [];
   /** Length of the output so far, in UTF-16 units. */
   #length = 0;
-  /** The offset up to which text was emitted. */
   #deliveredTo = 0;
   #callIndex = -1;
 
@@ -136,7 +135,6 @@ export class TokenBuffer {
     }
   }
 
-  /** Adds log probabilities of the tokens whose text is part of the answer. */
   #addLogprobs(released: readonly WaitingToken[], shown: readonly Range[], parts: DeltaParts): void {
     for (const { token, bytes, from, to, likelihood } of released) {
       if (likelihood === undefined || bytes.length === 0) continue;
@@ -168,7 +166,6 @@ interface Range {
   readonly to: number;
 }
 
-/** A token that was not emitted yet, and the range of its text. */
 interface WaitingToken extends Range {
   readonly token: number;
   readonly bytes: Uint8Array;

@@ -14,7 +14,6 @@ export class TokenHealing {
   /** What is still to be regenerated, in UTF-8. */
   #left: Uint8Array;
 
-  /** `word`: in UTF-8. */
   constructor(word: Uint8Array, { vocabulary, tokenizer }: HealingParts) {
     this.#left = word;
     this.#vocabulary = vocabulary;

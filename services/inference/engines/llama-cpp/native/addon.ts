@@ -25,7 +25,6 @@ export interface Addon {
   init(): Promise<void>;
   /** Without a folder: the built-in ones, if any. */
   loadBackends(folder?: string): void;
-  /** Undefined until a backend is loaded. */
   getGpuType(): string | false | undefined;
   getSupportsMmap(): boolean;
   /** Whether an architecture, by its name in GGUF, has recurrent state in place of a cache, or beside one. */

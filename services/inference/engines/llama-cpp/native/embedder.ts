@@ -38,7 +38,6 @@ export class Embedder {
     return work;
   }
 
-  /** Waits until idle and frees the memory. */
   async close(): Promise<void> {
     await this.#work;
     const context = await this.#context?.catch(() => undefined);

@@ -32,7 +32,6 @@ export class SequencePool {
     }));
   }
 
-  /** Free sequences. */
   get free(): number {
     return this.#slots.filter(({ held }) => !held).length;
   }
@@ -61,7 +60,6 @@ export class SequencePool {
     };
   }
 
-  /** Resolves when all sequences are idle. */
   async idle(): Promise<void> {
     await Promise.all(this.#slots.map(({ settled }) => settled));
   }

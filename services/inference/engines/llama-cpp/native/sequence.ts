@@ -15,7 +15,6 @@ export class Sequence {
     this.#batcher = batcher;
   }
 
-  /** Number of computed tokens. */
   get length(): number {
     return this.#held.length;
   }

@@ -12,7 +12,6 @@ export const arrangements: readonly ((turns: readonly Turn[]) => Turn[])[] = [
   (turns) => alternate(singleCalls(shortIds(withoutSystem(turns)))),
 ];
 
-/** One system turn at the beginning. */
 function systemFirst(turns: readonly Turn[]): Turn[] {
   const system = turns.filter(({ role }) => role === "system").map(({ content }) => content);
   const rest = turns.filter(({ role }) => role !== "system");

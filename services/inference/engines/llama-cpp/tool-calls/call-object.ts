@@ -14,10 +14,8 @@ export class CallObject {
   #key = "";
   #name: string | undefined;
   #arguments: "none" | "streamed" | "seen" = "none";
-  /** Arguments that precede the name. */
   #early: string | undefined;
 
-  /** Whether the object is complete or invalid. */
   get state(): "reading" | "done" | "broken" {
     return this.#stage === "done" || this.#stage === "broken" ? this.#stage : "reading";
   }

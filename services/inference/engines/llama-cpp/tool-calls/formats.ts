@@ -91,7 +91,6 @@ function callObjectRule(
   return grammar.rule(anyOf(calls));
 }
 
-/** One to `max` items with separators. */
 function separated(grammar: GrammarBuilder, item: string, separator: string, max: number): string {
   if (max === 1) return item;
   return `${item} ${grammar.repeat(grammar.rule(`${separator} ${item}`.trim()), 0, max - 1)}`;
