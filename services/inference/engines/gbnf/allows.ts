@@ -1,44 +1,48 @@
 import { isObject, isOfType, type SchemaObject, typesOf } from "./schema.ts";
 
-/** What `$ref` names, as a schema; throws when there is no such thing. */
-export type FindSchema = (reference: unknown) => unknown;
+/** Resolves what a schema names. */
+export interface Lookup {
+  /** The schema that `$ref` names; throws where there is none. */
+  schema(reference: unknown): unknown;
+  /** The pattern, compiled; throws where it cannot run in linear time. */
+  pattern(source: string): { test(text: string): boolean };
+}
 
 /**
- * Whether a schema allows a value: how the values of `enum` and `const` are held against the keywords beside them.
- * Formats bind nothing here. References that lead in circles allow nothing.
+ * Whether a schema allows a value; checks the values of `enum` and `const` against the keywords beside them.
+ * Formats are ignored. Circular references allow nothing.
  */
-export function allows(schema: unknown, value: unknown, find: FindSchema, depth = 0): boolean {
+export function allows(schema: unknown, value: unknown, lookup: Lookup, depth = 0): boolean {
   if (typeof schema === "boolean") return schema;
   if (!isObject(schema) || depth > depthLimit) return false;
-  const holds = (inner: unknown, of: unknown = value) => allows(inner, of, find, depth + 1);
+  const holds = (inner: unknown, of: unknown = value) => allows(inner, of, lookup, depth + 1);
   const types = schema.type === undefined ? undefined : typesOf(schema);
   if (types !== undefined && !types.some((type) => isOfType(value, type))) return false;
-  if (schema.$ref !== undefined && !holds(find(schema.$ref))) return false;
+  if (schema.$ref !== undefined && !holds(lookup.schema(schema.$ref))) return false;
   if (schema.const !== undefined && !isSame(schema.const, value)) return false;
   if (Array.isArray(schema.enum) && !schema.enum.some((one) => isSame(one, value))) return false;
   if (Array.isArray(schema.allOf) && !schema.allOf.every((one) => holds(one))) return false;
   if (Array.isArray(schema.anyOf) && !schema.anyOf.some((one) => holds(one))) return false;
   if (Array.isArray(schema.oneOf) && schema.oneOf.filter((one) => holds(one)).length !== 1) return false;
-  if (typeof value === "string") return allowsText(schema, value);
+  if (typeof value === "string") return allowsText(schema, value, lookup);
   if (typeof value === "number") return allowsNumber(schema, value);
   if (Array.isArray(value)) return allowsItems(schema, value, holds);
   return !isObject(value) || allowsMembers(schema, value, holds);
 }
 
-/** Whether an inner schema allows an inner value. */
 type Holds = (schema: unknown, value: unknown) => boolean;
 
-function allowsText({ minLength, maxLength, pattern }: SchemaObject, text: string): boolean {
+function allowsText({ minLength, maxLength, pattern }: SchemaObject, text: string, lookup: Lookup): boolean {
   const length = [...text].length;
   return (
     !(Number(minLength) > length || Number(maxLength) < length) &&
-    (typeof pattern !== "string" || new RegExp(pattern, "u").test(text))
+    (typeof pattern !== "string" || lookup.pattern(pattern).test(text))
   );
 }
 
 function allowsNumber(schema: SchemaObject, value: number): boolean {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
-  // In the fourth draft `exclusiveMinimum: true` changes what `minimum` means.
+  // In draft 4, `exclusiveMinimum: true` makes `minimum` itself exclusive.
   const above = exclusiveMinimum === true ? minimum : exclusiveMinimum;
   const below = exclusiveMaximum === true ? maximum : exclusiveMaximum;
   if (typeof minimum === "number" && value < minimum) return false;
@@ -77,5 +81,5 @@ function isSame(first: unknown, second: unknown): boolean {
   );
 }
 
-/** Values of schemas are nested less; only references go further. */
+/** Values nest less deeply than this; only circular references reach it. */
 const depthLimit = 128;

@@ -1,6 +1,6 @@
 import { type Compilation, count, list, SchemaError, type SchemaObject } from "./schema.ts";
 
-/** An expression for arrays: first the items that have a schema of their own, then the rest. */
+/** An expression for arrays: first the items with schemas of their own, then the rest. */
 export function arrayExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
   compilation.unenforced(schema, path, ["uniqueItems", "contains", "unevaluatedItems"]);
   const { grammar } = compilation;
@@ -27,7 +27,7 @@ export function arrayExpression(compilation: Compilation, schema: SchemaObject, 
   return `"[" ${ws} ${needed > 0 ? some : `(${some})?`} ${ws} "]"`;
 }
 
-/** Both ways to say it: `prefixItems` with `items`, and the older `items` as a list with `additionalItems`. */
+/** 2020-12 has `prefixItems` and `items`; older drafts have a list of `items` and `additionalItems`. */
 function itemSchemas(schema: SchemaObject, path: string): { fixed: readonly unknown[]; rest: unknown } {
   if (Array.isArray(schema.items)) return { fixed: schema.items, rest: schema.additionalItems ?? true };
   return { fixed: list(schema, "prefixItems", path) ?? [], rest: schema.items ?? true };

@@ -1,10 +1,10 @@
 /** A set of code points: ranges in order that neither touch nor overlap, both ends included. */
 export type CodePoints = readonly (readonly [from: number, to: number])[];
 
-/** Every code point that there is. */
+/** All of Unicode. */
 export const allCodePoints: CodePoints = [[0, 0x10ffff]];
 
-/** The set of what is in any of the given ranges. */
+/** The union of ranges. */
 export function toCodePoints(ranges: CodePoints): CodePoints {
   const merged: [number, number][] = [];
   for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
@@ -15,7 +15,7 @@ export function toCodePoints(ranges: CodePoints): CodePoints {
   return merged;
 }
 
-/** What is in the first set but not in the second. */
+/** The first set without the second. */
 export function without(set: CodePoints, removed: CodePoints): CodePoints {
   const left: [number, number][] = [];
   for (const [from, to] of set) {
@@ -38,7 +38,7 @@ export const has = (set: CodePoints, codePoint: number): boolean =>
 export const toClass = (set: CodePoints): string =>
   `[${set.map(([from, to]) => (from === to ? member(from) : `${member(from)}-${member(to)}`)).join("")}]`;
 
-/** Letters and digits as they are, everything else by number, so that nothing has a meaning of its own. */
+/** Everything but letters and digits is escaped, so that nothing has a special meaning. */
 function member(codePoint: number): string {
   const character = String.fromCodePoint(codePoint);
   if (/[0-9A-Za-z]/.test(character)) return character;

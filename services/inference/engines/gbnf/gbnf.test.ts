@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { silentLog } from "../../../../core/telemetry/log.ts";
 import { GrammarSampler, seeded } from "../../../../test/support/inference/grammar-sampler.ts";
 import { loadAddon } from "../llama-cpp/native/addon.ts";
-import { jsonObjectGrammar, jsonSchemaGrammar, SchemaError } from "./index.ts";
+import { jsonSchemaGrammar, SchemaError } from "./index.ts";
 
 const addon = await loadAddon(silentLog);
 
@@ -241,7 +241,7 @@ test.each([
   { text: '{"a":"\\ud83d"}', matched: false },
   { text: '{"a":1e999}', matched: false },
 ])("a JSON object: $text is matched: $matched", async ({ text, matched }) => {
-  expect(matcher(jsonObjectGrammar())(text)).toBe(matched);
+  expect(matcher(jsonSchemaGrammar({ type: "object" }, { strict: true }))(text)).toBe(matched);
 });
 
 test("properties come in the order of the schema", async () => {
@@ -324,4 +324,40 @@ test("patterns that make other machines run forever are read at once", async () 
   const matches = matcher(jsonSchemaGrammar({ type: "string", pattern: "^(a+)+$" }, { strict: true }));
   expect(matches(`"${"a".repeat(200)}"`)).toBe(true);
   expect(matches(`"${"a".repeat(200)}!"`)).toBe(false);
+});
+
+test.each([
+  { pattern: "^(a+)+$", text: "a".repeat(5000) },
+  { pattern: "^(a|aa)+$", text: "a".repeat(5000) },
+  { pattern: "^(.*a){20}$", text: "a".repeat(5000) },
+  { pattern: "^([a-z]+)*\\d?$", text: "abc".repeat(2000) },
+])("values beside $pattern are checked without backtracking", ({ pattern, text }) => {
+  for (const values of [{ const: text }, { enum: [text, `${text}!`] }]) {
+    const matches = matcher(jsonSchemaGrammar({ type: "string", pattern, ...values }, { strict: true }));
+    expect(matches(JSON.stringify(text))).toBe(true);
+    expect(matches(JSON.stringify(`${text}!`))).toBe(false);
+  }
+  const refused = { type: "string", pattern, const: `${text}!` };
+  expect(() => jsonSchemaGrammar(refused, { strict: true })).toThrow("allows no value");
+});
+
+test.each(["(?=a)a", "(a)\\1", "(", "(?<!b)a"])(
+  "a value beside %s, which RE2 does not run, is refused",
+  (pattern) => {
+    const schema = { type: "string", pattern, enum: ["a", "aa"] };
+    for (const strict of [true, false])
+      expect(() => jsonSchemaGrammar(schema, { strict })).toThrow("has a pattern that cannot be enforced");
+  },
+);
+
+test("references that multiply beside a value are refused", () => {
+  const names = Array.from({ length: 30 }, (_, index) => `level${index}`);
+  const $defs = Object.fromEntries(
+    names.map((name, index) => {
+      const next = index === 29 ? { type: "null" } : { $ref: `#/$defs/level${index + 1}` };
+      return [name, { anyOf: [next, next] }];
+    }),
+  );
+  const schema = { $defs, const: 1, anyOf: [{ $ref: "#/$defs/level0" }] };
+  expect(() => jsonSchemaGrammar(schema, { strict: false })).toThrow("is too large to be enforced");
 });

@@ -1,8 +1,8 @@
 import { SchemaError } from "./schema.ts";
 
 /**
- * A grammar under construction, in GBNF (llama.cpp's form of BNF): rules with unique names. Equal rules are kept
- * once. Whatever comes out is a grammar that llama.cpp accepts, in a size that it takes in milliseconds.
+ * A grammar under construction in GBNF, llama.cpp's form of BNF. Equal rules are kept once. The result is a
+ * grammar that llama.cpp accepts and compiles in milliseconds.
  */
 export class GrammarBuilder {
   readonly #rules = new Map<string, string>();
@@ -10,7 +10,7 @@ export class GrammarBuilder {
   #repeated = 0;
   #length = 0;
 
-  /** Names one of JSON's own rules, and adds it with all that it needs. */
+  /** The name of one of JSON's own rules, which is added with its dependencies. */
   json(name: JsonRule): string {
     if (!this.#rules.has(name)) {
       const { body, needs } = jsonRules[name];
@@ -20,7 +20,7 @@ export class GrammarBuilder {
     return name;
   }
 
-  /** Makes a rule of an expression and returns its name, which can stand wherever one item is expected. */
+  /** Adds a rule for an expression and returns its name, which stands for a single item. */
   rule(body: string): string {
     let name = this.#names.get(body);
     if (name === undefined) {
@@ -31,14 +31,14 @@ export class GrammarBuilder {
     return name;
   }
 
-  /** A name whose rule follows later with `define`; for rules that contain themselves. */
+  /** A name to `define` later, for recursive rules. */
   reserve(): string {
     const name = `r${this.#rules.size}`;
     this.#rules.set(name, "");
     return name;
   }
 
-  /** Says what a reserved name stands for. */
+  /** Defines a reserved name. */
   define(name: string, body: string): void {
     this.#rules.set(name, body);
     this.#length += name.length + body.length;
@@ -46,8 +46,8 @@ export class GrammarBuilder {
   }
 
   /**
-   * An expression for `min` to `max` times this rule; no `max` for any number. llama.cpp makes rules out of each
-   * single repetition, so large numbers are made of blocks.
+   * The rule `min` to `max` times; without `max`, any number. llama.cpp expands each single repetition, so
+   * large numbers are built of blocks.
    */
   repeat(rule: string, min: number, max?: number): string {
     if (min > repeatLimit) throw new SchemaError("", "asks for more repetitions than can be enforced");
@@ -60,7 +60,7 @@ export class GrammarBuilder {
     return `${this.#exactly(rule, min)} ${this.#upTo(rule, optional)}`.trim();
   }
 
-  /** The grammar's text; `root` is the expression that everything must match. */
+  /** The grammar's text; `root` is the expression that the whole input must match. */
   build(root: string): string {
     this.#length += root.length;
     this.#checkSize();
@@ -105,7 +105,7 @@ export class GrammarBuilder {
 export const literal = (text: string): string =>
   `"${text.toWellFormed().replaceAll(/[\p{Cc}"\\]/gu, escaped)}"`;
 
-/** A GBNF literal that matches this value written as JSON, without spaces. */
+/** A GBNF literal that matches this value as compact JSON. */
 export const jsonLiteral = (value: unknown): string => literal(JSON.stringify(value));
 
 /** Expressions as alternatives, in parentheses. */
@@ -117,30 +117,19 @@ const escaped = (character: string): string =>
     ? `\\${character}`
     : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 
-/** A bound above this is as good as none: no context holds so much. */
+/** Larger bounds are not enforced: no context holds as much. */
 const repeatLimit = 65_536;
 const blockSize = 256;
-/** Of all repetitions together: more takes llama.cpp a noticeable time. */
+/** Over all repetitions: more takes llama.cpp noticeable time. */
 const repeatedLimit = 16_384;
 const rulesLimit = 8192;
-/** In characters. */
 const lengthLimit = 256 * 1024;
 
-/** The names of JSON's own rules. */
-type JsonRule = keyof typeof rules;
-
-/** A rule and those that it names. */
-interface JsonRuleBody {
-  readonly body: string;
-  readonly needs: readonly JsonRule[];
-}
-
 /**
- * JSON in GBNF, a little narrower than the standard, so that what a model writes at any temperature can be read
- * by any parser: white space is bounded, numbers stay finite, escapes never make half a surrogate pair.
+ * JSON in GBNF, slightly narrower than the standard, so that any parser reads it: white space is bounded,
+ * numbers are finite, and escapes never form half a surrogate pair.
  */
-const rules = {
-  /** At most one space or one line break with indentation. */
+const jsonRules = {
   ws: { body: `(" " | "\\n" [ \\t]{0,20})?`, needs: [] },
   string: { body: `"\\"" char* "\\""`, needs: ["char"] },
   char: { body: `[^"\\\\\\x7F\\x00-\\x1F\\uD800-\\uDFFF] | "\\\\" escape`, needs: ["escape"] },
@@ -165,5 +154,4 @@ const rules = {
   array: { body: `"[" ws (value ("," ws value)*)? ws "]"`, needs: ["ws", "value"] },
 } as const;
 
-/** JSON's own rules, by name. */
-const jsonRules: Readonly<Record<JsonRule, JsonRuleBody>> = rules;
+type JsonRule = keyof typeof jsonRules;

@@ -5,12 +5,6 @@ export { anyOf, GrammarBuilder, jsonLiteral, literal } from "./grammar-builder.t
 export { isObject, SchemaError } from "./schema.ts";
 export { type SchemaOptions, schemaExpression } from "./schema-compiler.ts";
 
-/** A grammar in GBNF for any JSON object. */
-export function jsonObjectGrammar(): string {
-  const grammar = new GrammarBuilder();
-  return grammar.build(grammar.json("object"));
-}
-
 /** A grammar in GBNF for JSON that a schema allows. Throws `SchemaError` when none can be made. */
 export function jsonSchemaGrammar(schema: unknown, options: SchemaOptions): string {
   const grammar = new GrammarBuilder();

@@ -1,8 +1,8 @@
 import { isObject, type SchemaObject } from "./schema.ts";
 
 /**
- * One schema that allows what both allow, as far as keywords can say it; undefined when they contradict each
- * other.
+ * A schema that allows what both allow, as far as keywords can express it; undefined when they contradict
+ * each other.
  */
 export function mergeSchemas(first: SchemaObject, second: SchemaObject): SchemaObject | undefined {
   const merged: Record<string, unknown> = { ...first };
@@ -14,7 +14,7 @@ export function mergeSchemas(first: SchemaObject, second: SchemaObject): SchemaO
   }
   if (isObject(merged.properties)) merged.properties = withAdditional(merged.properties, first, second);
   if (Array.isArray(merged.prefixItems) && !(first.prefixItems && second.prefixItems)) {
-    // To the schema that describes none of these items they are like all of its items.
+    // A schema without `prefixItems` applies its `items` to these, too.
     const { items } = first.prefixItems === undefined ? first : second;
     if (items === false) return { ...merged, prefixItems: undefined, maxItems: 0 };
     if (items !== undefined)
@@ -23,7 +23,7 @@ export function mergeSchemas(first: SchemaObject, second: SchemaObject): SchemaO
   return merged;
 }
 
-/** A property that only one schema describes is an additional one to the other, which may refuse or restrict it. */
+/** A property that only one schema describes is an additional one to the other. */
 function withAdditional(properties: SchemaObject, ...schemas: readonly SchemaObject[]): SchemaObject {
   return Object.fromEntries(
     Object.entries(properties).flatMap(([name, property]) => {
@@ -37,7 +37,7 @@ function withAdditional(properties: SchemaObject, ...schemas: readonly SchemaObj
   );
 }
 
-/** The keywords of a schema that only describe. */
+/** Keywords without effect on validation. */
 export const annotations: ReadonlySet<string> = new Set([
   ...["$schema", "$id", "$comment", "$defs", "definitions", "$anchor", "title", "description", "default"],
   ...["examples", "example", "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType"],
@@ -85,7 +85,6 @@ function mergeProperties(first: SchemaObject, second: SchemaObject): SchemaObjec
   };
 }
 
-/** Whole numbers are numbers. */
 function commonTypes(first: readonly unknown[], second: readonly unknown[]): unknown {
   const widened = (types: readonly unknown[]) => (types.includes("number") ? [...types, "integer"] : types);
   const types = common(widened(first), widened(second));

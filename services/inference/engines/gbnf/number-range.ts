@@ -1,6 +1,6 @@
 import { anyOf, literal } from "./grammar-builder.ts";
 
-/** Bounds of a number, as JSON schema has them; absent ones do not bind. */
+/** Bounds of a number as in JSON Schema. */
 export interface NumberBounds {
   readonly minimum?: number | undefined;
   readonly maximum?: number | undefined;
@@ -8,7 +8,7 @@ export interface NumberBounds {
   readonly exclusiveMaximum?: number | undefined;
 }
 
-/** An expression for the whole numbers within bounds; undefined when there is none. */
+/** An expression for the integers within bounds; undefined when there are none. */
 export function integerExpression(bounds: NumberBounds): string | undefined {
   const { low, high } = integerRange(bounds);
   const options = low <= high ? integersBetween(low, high) : [];
@@ -16,9 +16,8 @@ export function integerExpression(bounds: NumberBounds): string | undefined {
 }
 
 /**
- * An expression for numbers within bounds, whole ones and decimal fractions; undefined when there is none. It
- * does not reach every such number (no exponents, no trailing zeros), but every number that it matches is within
- * the bounds.
+ * An expression for integers and decimal fractions within bounds; undefined when there are none. Some
+ * numbers are out of reach (exponents, trailing zeros), but every match is within the bounds.
  */
 export function numberExpression(bounds: NumberBounds): string | undefined {
   const integers = integerExpression(bounds);
@@ -38,7 +37,6 @@ interface Bound {
   readonly included: boolean;
 }
 
-/** The stricter of the two ways to say it. */
 function lowerBound({ minimum, exclusiveMinimum }: NumberBounds): Bound | undefined {
   if (exclusiveMinimum !== undefined && (minimum === undefined || exclusiveMinimum >= minimum))
     return { value: exclusiveMinimum, included: false };
@@ -58,14 +56,13 @@ function integerRange(bounds: NumberBounds): { low: bigint; high: bigint } {
   const upper = upperBound(bounds);
   const low = lower === undefined ? -furthest : firstInteger(lower);
   const high = upper === undefined ? furthest : -firstInteger(negate(upper)!);
-  // A range that is open on one side ends a thousandfold beyond its other end, and never short of `furthest`.
+  // A range open on one side ends at `furthest`, or a thousandfold beyond its other end.
   return {
     low: lower === undefined && high < low ? high * 1000n : low,
     high: upper === undefined && low > high ? low * 1000n : high,
   };
 }
 
-/** The least whole number that a lower bound lets through. */
 function firstInteger({ value, included }: Bound): bigint {
   const up = BigInt(Math.ceil(value));
   return !included && Number.isInteger(value) ? up + 1n : up;
@@ -95,12 +92,11 @@ function positiveFractions(lower: Bound | undefined, upper: Bound | undefined): 
   return options;
 }
 
-/** A whole number followed by any fraction strictly between two. */
 function fractions(whole: bigint, low: string, high?: string): string[] {
   return [`"${whole}." ${anyOf(fractionsBetween(low, high))}`];
 }
 
-/** Texts of digits f, the last not 0, with 0.low < 0.f < 0.high, where low < high; no `high` for 1. */
+/** Digits f, the last not 0, with 0.low < 0.f < 0.high, where low < high; without `high`, below 1. */
 function fractionsBetween(low: string, high: string | undefined): string[] {
   const options: string[] = [];
   const length = Math.max(low.length, high?.length ?? 0);
@@ -126,7 +122,7 @@ function fractionsBetween(low: string, high: string | undefined): string[] {
   return options;
 }
 
-/** A number of at least 0 as its digits before and behind the point; undefined when it has too many. */
+/** The digits before and after the point of a number of at least 0; undefined when there are too many. */
 function decimal(value: number): { whole: bigint; fraction: string } | undefined {
   if (value >= 1e15) return { whole: BigInt(Math.floor(value)), fraction: "" };
   const [whole, fraction = ""] = value.toFixed(12).split(".");
@@ -139,14 +135,13 @@ const anyFraction = "[0-9]{0,11} [1-9]";
 
 const furthest = 10n ** 16n - 1n;
 
-/** Expressions for the whole numbers from `low` to `high`, both included, without leading zeros. */
+/** Expressions for the integers from `low` to `high`, both included, without leading zeros. */
 function integersBetween(low: bigint, high: bigint): string[] {
   const negative = low < 0n ? naturals(high < 0n ? -high : 1n, -low).map((digits) => `"-" ${digits}`) : [];
   const natural = high >= 0n ? naturals(low < 0n ? 0n : low, high) : [];
   return [...negative, ...natural];
 }
 
-/** Expressions for 0 ≤ `low` to `high`. */
 function naturals(low: bigint, high: bigint): string[] {
   const options: string[] = [];
   for (let from = low; from <= high; ) {
@@ -159,7 +154,7 @@ function naturals(low: bigint, high: bigint): string[] {
   return options;
 }
 
-/** An expression for all texts of digits from `low` to `high`, which have the same length. */
+/** An expression for the digits from `low` to `high`, which are equally long. */
 function sameLength(low: string, high: string): string {
   if (low === "") return '""';
   const [first, last] = [Number(low[0]), Number(high[0])];
@@ -177,7 +172,6 @@ function sameLength(low: string, high: string): string {
   return anyOf(options);
 }
 
-/** One digit. */
 const digit = (from: number, to: number): string => (from === to ? `"${from}"` : `[${from}-${to}]`);
 
 const anyDigits = (count: number): string => (count === 0 ? '""' : `[0-9]{${count}}`);

@@ -2,9 +2,9 @@ import { anyOf, jsonLiteral, literal } from "./grammar-builder.ts";
 import { type Compilation, list, map, SchemaError, type SchemaObject } from "./schema.ts";
 
 /**
- * An expression for objects: the properties in the order in which the schema has them, those that are not
- * required left out at will, then additional ones where the schema describes them. Without a word about
- * additional properties there are none, since nothing is known about them.
+ * An expression for objects: the properties in the order of the schema, optional ones left out at will, then
+ * additional ones. Unless the schema mentions additional properties there are none, since nothing is known
+ * about them.
  */
 export function objectExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
   compilation.unenforced(schema, path, unenforcedKeywords);
@@ -29,8 +29,8 @@ export function objectExpression(compilation: Compilation, schema: SchemaObject,
 }
 
 /**
- * A rule for the members from one on, twice: when others came before (`after`) and when none did (`first`), so
- * that commas stand exactly between members. Linear in the number of properties.
+ * Rules for the members from each one on: `after` when others came before, `first` when none did, so that
+ * commas stand exactly between members. Linear in the number of properties.
  */
 function memberChain(
   { grammar }: Compilation,
@@ -49,7 +49,7 @@ function memberChain(
   return first;
 }
 
-/** One additional property, whose name is none of the described ones; undefined when there may be none. */
+/** One additional property with a name of its own; undefined when none is allowed. */
 function additionalMember(compilation: Compilation, schema: SchemaObject, path: string): string | undefined {
   const { grammar } = compilation;
   const additional = schema.additionalProperties;
@@ -63,7 +63,7 @@ function additionalMember(compilation: Compilation, schema: SchemaObject, path: 
   return grammar.rule(`${name} ${ws} ":" ${ws} ${value}`);
 }
 
-/** A name of letters, digits and such that is none of these: it leaves the tree of their characters somewhere. */
+/** A name that differs from all of these: it leaves their trie at some character. */
 function otherName({ grammar }: Compilation, names: readonly string[]): string {
   const more = grammar.repeat(grammar.rule("[A-Za-z0-9_ -]"), 0, 63);
   const tree = (words: readonly string[]): string => {
@@ -79,7 +79,7 @@ function otherName({ grammar }: Compilation, names: readonly string[]): string {
     if (!words.includes("")) options.push('""');
     return anyOf(options);
   };
-  // The empty name is nobody's, but a strange one: at least one character.
+  // At least one character: the empty name is free, but strange.
   return `"\\"" ${tree([...names, ""])} "\\""`;
 }
 

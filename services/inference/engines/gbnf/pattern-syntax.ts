@@ -1,7 +1,7 @@
 import { type AST, RegExpParser } from "@eslint-community/regexpp";
 import { allCodePoints, type CodePoints, toCodePoints, without } from "./code-points.ts";
 
-/** A regular expression, as far as a grammar can say the same. */
+/** A regular expression, as far as a grammar can express it. */
 export type Pattern =
   | PatternSet
   | { readonly kind: "sequence"; readonly items: readonly Pattern[] }
@@ -15,7 +15,7 @@ export type Pattern =
   | { readonly kind: "start" }
   | { readonly kind: "end" };
 
-/** One character. `broad`: the set says what it is not, so some that need an escape in JSON may be left out. */
+/** One character. `broad`: a negated set, which may leave out characters that JSON escapes. */
 interface PatternSet {
   readonly kind: "set";
   readonly set: CodePoints;
@@ -23,8 +23,8 @@ interface PatternSet {
 }
 
 /**
- * Reads a regular expression of ECMAScript with the `u` flag, or without it where it makes sense only so. Throws a
- * `SyntaxError` that names what a grammar cannot express: looking around, references back, word boundaries and
+ * Parses an ECMAScript regular expression with the `u` flag, or without it where it is valid only so. Throws
+ * a `SyntaxError` that names what a grammar cannot express: lookarounds, backreferences, word boundaries and
  * Unicode properties.
  */
 export function parsePattern(source: string): Pattern {
@@ -34,7 +34,7 @@ export function parsePattern(source: string): Pattern {
 function parse(source: string): AST.Pattern {
   const parser = new RegExpParser();
   try {
-    // With the flag, only some characters may be escaped needlessly.
+    // With the flag, needless escapes are errors.
     const plain = source.replace(
       /\\([^0-9A-Za-z])/gu,
       (_, escaped: string) => `\\u{${escaped.codePointAt(0)!.toString(16)}}`,
@@ -42,7 +42,7 @@ function parse(source: string): AST.Pattern {
     return parser.parsePattern(plain, 0, plain.length, { unicode: true });
   } catch (error) {
     try {
-      // Without the flag, characters beyond the basic plane would be taken apart.
+      // Without the flag, supplementary characters would be split into surrogates.
       if (!/[\u{10000}-\u{10ffff}]/u.test(source)) return parser.parsePattern(source, 0, source.length);
     } catch {}
     if (error instanceof RangeError) throw tooDeep();
@@ -74,7 +74,7 @@ function toPattern(element: AST.Element, depth: number): Pattern {
     case "CapturingGroup":
       return toChoice(element.alternatives, depth + 1);
     case "Quantifier": {
-      // Lazy or greedy matches the same texts.
+      // Lazy and greedy quantifiers match the same texts.
       const { min, max } = element;
       const item = toPattern(element.element, depth);
       return { kind: "repeat", item, min, max: max === Number.POSITIVE_INFINITY ? undefined : max };
@@ -90,13 +90,11 @@ function toPattern(element: AST.Element, depth: number): Pattern {
   }
 }
 
-/** What one character of a text, or one member of a class, stands for. */
 function toSet(element: AST.Element | AST.CharacterClassElement): PatternSet {
   switch (element.type) {
     case "Character":
-      // Without the flag, an escape that means nothing is its letter; whoever wrote it meant something else.
+      // Without the flag a meaningless escape is its letter, which is hardly what its author meant.
       if (/^\\[A-Za-z1-9]$/.test(element.raw) && !/^\\[bfnrtv]$/.test(element.raw)) break;
-      // Half of a surrogate pair is no character.
       if (element.value >= 0xd800 && element.value <= 0xdfff) break;
       return { kind: "set", set: [[element.value, element.value]], broad: false };
     case "CharacterClassRange":

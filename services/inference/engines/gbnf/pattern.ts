@@ -3,9 +3,9 @@ import { anyOf, type GrammarBuilder, literal } from "./grammar-builder.ts";
 import { type Pattern, parsePattern } from "./pattern-syntax.ts";
 
 /**
- * An expression for the inside of a JSON string whose value matches a regular expression, with JSON's escapes
- * where they are needed. As in JSON schema, a pattern without anchors may match anywhere in the value. Throws a
- * `SyntaxError` that completes the sentence "the pattern …".
+ * An expression for the inside of a JSON string whose value matches a regular expression. As in JSON Schema,
+ * a pattern without anchors matches anywhere. Throws a `SyntaxError` that completes the sentence "the
+ * pattern …".
  */
 export function patternExpression(grammar: GrammarBuilder, source: string): string {
   const pattern = parsePattern(source);
@@ -51,7 +51,6 @@ function expression(grammar: GrammarBuilder, pattern: Pattern): string {
   }
 }
 
-/** A character as it stands in a JSON string. */
 function setExpression(set: CodePoints, broad: boolean): string {
   const [only] = set;
   if (only === undefined) throw new SyntaxError("has an empty set of characters");
@@ -79,7 +78,7 @@ function isNullable(pattern: Pattern): boolean {
   }
 }
 
-/** The same without the empty text; undefined when nothing is left. */
+/** The pattern without the empty match; undefined when nothing is left. */
 function nonEmpty(pattern: Pattern): Pattern | undefined {
   if (!isNullable(pattern)) return pattern;
   switch (pattern.kind) {
@@ -106,7 +105,7 @@ function choice(options: readonly (Pattern | undefined)[]): Pattern | undefined 
   return left.length === 0 ? undefined : { kind: "choice", options: left };
 }
 
-/** What a JSON string cannot hold as it is, and what is no character of its own. */
+/** Characters that JSON strings must escape, and surrogates. */
 const needEscape: CodePoints = [
   [0x00, 0x1f],
   [0x22, 0x22],
@@ -115,5 +114,5 @@ const needEscape: CodePoints = [
   [0xd800, 0xdfff],
 ];
 
-/** Those of them that have a short escape. */
+/** The ones with a short escape. */
 const shortEscapes = [0x22, 0x5c, 0x08, 0x0c, 0x0a, 0x0d, 0x09];

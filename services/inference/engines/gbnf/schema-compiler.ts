@@ -1,4 +1,5 @@
-import { allows } from "./allows.ts";
+import { linearPattern } from "../text/linear-pattern.ts";
+import { allows, type Lookup } from "./allows.ts";
 import { arrayExpression } from "./arrays.ts";
 import { anyOf, type GrammarBuilder, jsonLiteral } from "./grammar-builder.ts";
 import { annotations, mergeSchemas } from "./merge.ts";
@@ -15,15 +16,15 @@ import {
 } from "./schema.ts";
 import { stringExpression } from "./strings.ts";
 
-/** How strictly a schema is meant. */
+/** How to compile a schema. */
 export interface SchemaOptions {
-  /** True: keywords that cannot be enforced are an error; otherwise they are ignored. */
+  /** True: keywords that cannot be enforced are errors; otherwise they are ignored. */
   readonly strict: boolean;
 }
 
 /**
- * An expression for the JSON text of every value that a JSON schema (drafts 4 to 2020-12) allows, or of most of
- * them: whatever matches is valid, but not every valid text matches. Throws `SchemaError`.
+ * An expression for the JSON text of the values that a schema (drafts 4 to 2020-12) allows: every match is
+ * valid, but not every valid text matches. Throws `SchemaError`.
  */
 export function schemaExpression(grammar: GrammarBuilder, schema: unknown, options: SchemaOptions): string {
   return new SchemaCompiler(grammar, schema, options).compile(schema, "");
@@ -33,10 +34,11 @@ class SchemaCompiler implements Compilation {
   readonly grammar: GrammarBuilder;
   readonly #root: unknown;
   readonly #strict: boolean;
-  /** Rules of schemas that are referred to, and how deep in the text each was begun. */
+  /** Rules of referenced schemas, and the depth at which each was started; -1 when complete. */
   readonly #references = new Map<string, { rule: string; depth: number }>();
   #depth = 0;
   #steps = 0;
+  #lookups = 0;
 
   constructor(grammar: GrammarBuilder, root: unknown, { strict }: SchemaOptions) {
     this.grammar = grammar;
@@ -108,16 +110,26 @@ class SchemaCompiler implements Compilation {
   }
 
   #values(values: readonly unknown[], schema: SchemaObject, path: string): string {
-    const allowed = values.filter((value) =>
-      allows(schema, value, (reference) => this.#find(reference, path)),
-    );
+    const patterns = new Map<string, ReturnType<typeof linearPattern>>();
+    const lookup: Lookup = {
+      schema: (reference) => {
+        if (++this.#lookups > lookupsLimit) throw new SchemaError(path, "is too large to be enforced");
+        return this.#find(reference, path);
+      },
+      pattern: (source) => {
+        const pattern = patterns.get(source) ?? compilePattern(source, path);
+        patterns.set(source, pattern);
+        return pattern;
+      },
+    };
+    const allowed = values.filter((value) => allows(schema, value, lookup));
     if (allowed.length === 0) throw new SchemaError(path, "allows no value");
     return anyOf(allowed.map(jsonLiteral));
   }
 
   #anyOf(options: readonly unknown[], schema: SchemaObject, path: string): string {
     const { anyOf: _anyOf, oneOf, ...base } = schema;
-    // Both at once: each option of the one with each of the other.
+    // With both keywords, each option of one is combined with each of the other.
     const rest = _anyOf !== undefined && oneOf !== undefined ? { ...base, oneOf } : base;
     const binding = Object.keys(rest).some((keyword) => !annotations.has(keyword));
     const expressions = options.flatMap((option, index) => {
@@ -130,7 +142,7 @@ class SchemaCompiler implements Compilation {
     return anyOf(expressions.map((expression) => this.grammar.rule(expression)));
   }
 
-  /** The schema without `allOf`: everything that it asks for, in one. */
+  /** The schema with its `allOf` merged into it. */
   #flatten(schema: SchemaObject, path: string): SchemaObject;
   #flatten(schema: SchemaObject, path: string, needed: boolean): SchemaObject | undefined;
   #flatten(schema: SchemaObject, path: string, needed = true): SchemaObject | undefined {
@@ -149,7 +161,7 @@ class SchemaCompiler implements Compilation {
     return merged;
   }
 
-  /** With what `$ref` names put in its place. */
+  /** The schema with its `$ref` as part of an `allOf`. */
   #resolved(schema: SchemaObject, path: string): SchemaObject {
     const { $ref, ...rest } = schema;
     if ($ref === undefined) return schema;
@@ -203,7 +215,7 @@ class SchemaCompiler implements Compilation {
   }
 }
 
-/** A bound of a number; in the fourth draft `exclusiveMinimum: true` changes what `minimum` means. */
+/** In draft 4, `exclusiveMinimum: true` makes `minimum` itself exclusive. */
 function bound(schema: SchemaObject, keyword: string, path: string): number | undefined {
   const draft4: Readonly<Record<string, string>> = {
     exclusiveMinimum: "minimum",
@@ -212,6 +224,14 @@ function bound(schema: SchemaObject, keyword: string, path: string): number | un
   return schema[keyword] === true && draft4[keyword] !== undefined
     ? number(schema, draft4[keyword], path)
     : number(schema, keyword, path);
+}
+
+function compilePattern(source: string, path: string): ReturnType<typeof linearPattern> {
+  try {
+    return linearPattern(source);
+  } catch {
+    throw new SchemaError(path, "has a pattern that cannot be enforced");
+  }
 }
 
 function decode(part: string): string {
@@ -223,5 +243,7 @@ function decode(part: string): string {
 }
 
 const depthLimit = 64;
-/** Schemas looked at; references inside of `allOf` can multiply. */
+/** Schemas visited; references inside `allOf` can multiply. */
 const stepsLimit = 20_000;
+/** References followed to check values; they can multiply, too. */
+const lookupsLimit = 100_000;

@@ -1,25 +1,22 @@
 import { isJsonObject } from "../../../../core/json.ts";
 import type { GrammarBuilder } from "./grammar-builder.ts";
 
-/** A schema that is no boolean. */
+/** A schema other than true and false. */
 export type SchemaObject = Readonly<Record<string, unknown>>;
 
-/** What the parts of the compiler share. */
+/** The state of one compilation. */
 export interface Compilation {
   readonly grammar: GrammarBuilder;
-  /** An expression for the JSON text of the values that a schema allows, as one item. */
+  /** An expression for the JSON text of the values that a schema allows, as a single item. */
   compile(schema: unknown, path: string): string;
-  /**
-   * Reports keywords that a grammar cannot enforce, where the schema has them: an error in strict mode, ignored
-   * otherwise.
-   */
+  /** Throws in strict mode when the schema has one of these keywords, which a grammar cannot enforce. */
   unenforced(schema: SchemaObject, path: string, keywords: readonly string[]): void;
 }
 
-/** A JSON schema that no grammar can be made from. */
+/** A JSON schema that cannot be compiled. */
 export class SchemaError extends Error {
   override readonly name = "SchemaError";
-  /** Where in the schema, as a JSON pointer; empty for the schema itself. */
+  /** JSON pointer into the schema; empty for its root. */
   readonly path: string;
 
   /** `reason` completes the sentence "the schema at … ". */
@@ -29,43 +26,43 @@ export class SchemaError extends Error {
   }
 }
 
-/** The value of a keyword that counts something: a whole number of at least 0, or undefined. */
-export function count(schema: SchemaObject, keyword: string, path: string): number | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
-  throw new SchemaError(path, `has a ${keyword} that is no whole number of at least 0`);
-}
-
-/** The value of a keyword that is a number, or undefined. */
-export function number(schema: SchemaObject, keyword: string, path: string): number | undefined {
-  const value = schema[keyword];
-  // `exclusiveMinimum: false` of the fourth draft.
-  if (value === undefined || value === false) return undefined;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new SchemaError(path, `has a ${keyword} that is no number`);
-}
-
-/** The value of a keyword that is a list, or undefined. */
-export function list(schema: SchemaObject, keyword: string, path: string): readonly unknown[] | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (Array.isArray(value)) return value;
-  throw new SchemaError(path, `has a keyword \`${keyword}\` that is no list`);
-}
-
-/** The value of a keyword that maps names to schemas, or undefined. */
-export function map(schema: SchemaObject, keyword: string, path: string): SchemaObject | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (isObject(value)) return value;
-  throw new SchemaError(path, `has a keyword \`${keyword}\` that is no object`);
-}
-
 /** Whether a value is a JSON object. */
 export const isObject = (value: unknown): value is SchemaObject => isJsonObject(value);
 
-/** The types that a schema allows, said or implied; undefined for all. */
+/** Reads a keyword's value; undefined when absent. `fault` completes the sentence "the schema …". */
+const reader =
+  <T>(accepts: (value: unknown) => value is T, fault: (keyword: string) => string) =>
+  (schema: SchemaObject, keyword: string, path: string): T | undefined => {
+    const value = schema[keyword];
+    if (value === undefined || accepts(value)) return value;
+    throw new SchemaError(path, fault(keyword));
+  };
+
+/** A keyword's value as a whole number of at least 0; undefined when absent. */
+export const count = reader(
+  (value): value is number => Number.isInteger(value) && Number(value) >= 0,
+  (keyword) => `has a ${keyword} that is no whole number of at least 0`,
+);
+
+const finite = reader(
+  (value): value is number => Number.isFinite(value),
+  (keyword) => `has a ${keyword} that is no number`,
+);
+
+/** A keyword's value as a number; undefined when absent, or when false, as draft 4 has `exclusiveMinimum`. */
+export const number = (schema: SchemaObject, keyword: string, path: string): number | undefined =>
+  schema[keyword] === false ? undefined : finite(schema, keyword, path);
+
+/** A keyword's value as a list; undefined when absent. */
+export const list = reader(
+  (value): value is readonly unknown[] => Array.isArray(value),
+  (keyword) => `has a keyword \`${keyword}\` that is no list`,
+);
+
+/** A keyword's value as a map of schemas; undefined when absent. */
+export const map = reader(isObject, (keyword) => `has a keyword \`${keyword}\` that is no object`);
+
+/** The types that a schema allows, stated or implied; undefined for all. */
 export function typesOf(schema: SchemaObject): unknown[] | undefined {
   const said = schema.type ?? impliedType(schema);
   if (said === undefined) return undefined;
@@ -86,7 +83,7 @@ const keywordsOfTypes: Readonly<Record<string, readonly string[]>> = {
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
 };
 
-/** Whether a value is of a type of JSON schema; whole numbers are numbers, too. */
+/** Whether a value is of a JSON Schema type; integers are numbers, too. */
 export function isOfType(value: unknown, type: unknown): boolean {
   switch (type) {
     case "null":

@@ -1,7 +1,7 @@
 import { patternExpression } from "./pattern.ts";
 import { type Compilation, count, SchemaError, type SchemaObject } from "./schema.ts";
 
-/** An expression for strings: a pattern, a known format, or a length; the first of them that is there. */
+/** An expression for strings: a pattern, else a known format, else a length. */
 export function stringExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
   const { grammar } = compilation;
   const pattern = schema.pattern ?? formatPatterns[String(schema.format)];
@@ -26,10 +26,7 @@ function matching(compilation: Compilation, pattern: unknown, path: string): str
   }
 }
 
-/**
- * Formats of JSON schema that are enforced, as regular expressions that are a little narrower than the standards
- * behind them. Other formats are notes for people and do not bind.
- */
+/** The formats that are enforced, slightly narrower than their standards. Others are annotations. */
 const formatPatterns: Readonly<Record<string, string>> = {
   date: "^[12]\\d{3}-(0[1-9]|1[0-2])-(0[1-9]|1\\d|2[0-8])$",
   time: "^([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-](0\\d|1[0-4]):[0-5]\\d)$",

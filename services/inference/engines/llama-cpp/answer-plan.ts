@@ -3,26 +3,26 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
 import { parseCallerJson } from "../text/caller-json.ts";
 import { type CallableTool, schemaFault, type ToolUse } from "../tools/tool-use.ts";
-import type { ThinkingStart } from "./answer/reasoning-reader.ts";
+import type { ReasoningStart } from "./answer/reasoning-reader.ts";
 import type { ToolCallFormat, ToolRule } from "./tool-calls/tool-call-format.ts";
 
-/** Which forms an answer is held to; grammars are GBNF. */
+/** Grammars that constrain an answer, in GBNF. */
 export interface AnswerPlan {
-  /** For the whole answer, thoughts included. */
+  /** For the whole answer, reasoning included. */
   readonly answer: string | undefined;
-  /** For what follows an opener of a call in an answer that is free otherwise. */
+  /** For what follows the opener of a call in an otherwise free answer. */
   readonly call: string | undefined;
 }
 
 /**
- * The grammars of a generation: for JSON, for calls that must be made, and for calls that may be made once one is
- * opened. Throws `invalid_request` for schemas that cannot be enforced.
+ * The grammars of a generation: for JSON, for required calls, and for optional calls once one is opened.
+ * Throws `invalid_request` for schemas that cannot be enforced.
  */
 export function planAnswer(
   generation: Generation,
   tools: ToolUse,
   toolCallFormat: ToolCallFormat | undefined,
-  thinking: ThinkingStart,
+  thinking: ReasoningStart,
 ): AnswerPlan {
   const calls = tools.mode === "none" ? undefined : { tools, toolCallFormat: needed(toolCallFormat) };
   const isFree = generation.outputFormat?.format.case === undefined && tools.mode !== "required";
@@ -31,7 +31,7 @@ export function planAnswer(
     const grammar = new GrammarBuilder();
     const forms = calls === undefined ? [] : [callForm(grammar, calls)];
     if (tools.mode !== "required") forms.push(jsonForm(grammar, generation));
-    return { answer: grammar.build(withThoughts(grammar, anyOf(forms), thinking)), call: undefined };
+    return { answer: grammar.build(withReasoning(grammar, anyOf(forms), thinking)), call: undefined };
   } catch (error) {
     if (error instanceof SchemaError)
       throw tooLarge(calls === undefined ? "response_format" : "tools", error);
@@ -44,11 +44,11 @@ interface Calls {
   readonly toolCallFormat: ToolCallFormat;
 }
 
-/** Thoughts are free, but for `</` that does not end them. */
-function withThoughts(grammar: GrammarBuilder, answer: string, thinking: ThinkingStart): string {
+/** Reasoning is free, except for `</` that does not end it. */
+function withReasoning(grammar: GrammarBuilder, answer: string, thinking: ReasoningStart): string {
   if (thinking === "never") return answer;
-  const thought = grammar.rule(`([^<] | "<" [^/])* "</think>" [ \\n]{0,4}`);
-  return thinking === "begun" ? `${thought} ${answer}` : `("<think>" ${thought})? ${answer}`;
+  const reasoning = grammar.rule(`([^<] | "<" [^/])* "</think>" [ \\n]{0,4}`);
+  return thinking === "opened" ? `${reasoning} ${answer}` : `("<think>" ${reasoning})? ${answer}`;
 }
 
 function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string {
@@ -70,8 +70,8 @@ const callForm = (grammar: GrammarBuilder, { tools, toolCallFormat }: Calls): st
   toolCallFormat.calls(grammar, toolRules(grammar, tools.callable), tools.maxCalls);
 
 /**
- * The form of calls that the model may make; undefined when a schema cannot be enforced and nobody asked for that
- * strictly: then calls are taken as the model writes them.
+ * The grammar of optional calls; undefined when a schema cannot be enforced and no tool is strict: calls are
+ * then taken as the model writes them.
  */
 function callGrammar({ tools, toolCallFormat }: Calls): string | undefined {
   const grammar = new GrammarBuilder();
@@ -98,7 +98,7 @@ function argumentsRule(grammar: GrammarBuilder, tool: CallableTool): string {
   }
 }
 
-/** Arguments are an object, also where the schema leaves that out; without a schema an empty one. */
+/** Arguments are an object even if the schema omits that; without a schema, an empty one. */
 function argumentsSchema({ parameters }: CallableTool): unknown {
   if (parameters === undefined) return { type: "object", properties: {}, additionalProperties: false };
   if (!isObject(parameters)) return parameters;

@@ -1,10 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import {
-  embeddedEvent,
-  finishedEvent,
-  signOfLife,
-  startedEvent,
-} from "../../../../core/generation/events.ts";
+import { embeddedEvent, finishedEvent, startedEvent } from "../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
@@ -12,12 +7,12 @@ import {
   type RawPrompt,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { LoadedModel } from "./load-model.ts";
-import { heartbeat, StepWatch } from "./step-watch.ts";
+import { StepWatch } from "./step-watch.ts";
 
-/** Tokens that the library may put around an input. */
+/** Tokens that may be added around an input. */
 const aroundTokens = 2;
 
-/** Answers a generation that asks for embeddings. */
+/** Generates embeddings. */
 export async function* embed(
   generation: Generation,
   model: LoadedModel,
@@ -30,13 +25,7 @@ export async function* embed(
     yield startedEvent("", model.fingerprint);
     let promptTokens = 0;
     for (const [index, input] of inputs.entries()) {
-      const step = watch.begin(() => model.native.embedder.embed(input));
-      let embedding = await watch.wait(step);
-      while (embedding === heartbeat) {
-        watch.shown();
-        yield signOfLife();
-        embedding = await watch.wait(step);
-      }
+      const embedding = yield* watch.run(() => model.native.embedder.embed(input));
       watch.shown();
       promptTokens += embedding.tokens;
       yield embeddedEvent(index, embedding.values);
@@ -52,7 +41,7 @@ export async function* embed(
   }
 }
 
-/** Special tokens that are written out in a text are text here: an input is what somebody wrote, not a template. */
+/** Special tokens spelled out in an input are plain text: an input is no template. */
 function toTokens({ prompt }: RawPrompt, index: number, model: LoadedModel): number[] {
   const { tokenizer, contextLength } = model;
   const tokens = prompt.case === "tokens" ? [...prompt.value.ids] : tokenizer.encodeText(prompt.value ?? "");

@@ -3,9 +3,9 @@ import { open } from "node:fs/promises";
 import type { ModelFile } from "./gguf/model-file.ts";
 
 /**
- * Equal on engines that continue each other's answers exactly: same model file, same build of llama.cpp, same
- * kind of processor. A large file is not read as a whole, which would take minutes: its header, which knows every
- * tensor, and samples from all over its data tell it from any other.
+ * Equal on engines that continue each other's answers exactly: same model file, llama.cpp build and
+ * processor architecture. Large files are sampled, because hashing all of one takes minutes: the header,
+ * which lists every tensor, and blocks spread over the data identify it.
  */
 export async function fingerprintOf(file: ModelFile, build: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256").update(`${build}\n${process.arch}\n${file.sizeBytes}\n`);
@@ -22,7 +22,7 @@ export async function fingerprintOf(file: ModelFile, build: string, signal: Abor
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The header, and all of the data or evenly spread blocks of it. */
+/** The header, and all of the data or evenly spaced blocks of it. */
 function sampledRanges({ header, sizeBytes }: ModelFile): [from: number, to: number][] {
   const ranges: [number, number][] = [[0, header.headerBytes]];
   const dataBytes = sizeBytes - header.dataOffset;
@@ -32,6 +32,6 @@ function sampledRanges({ header, sizeBytes }: ModelFile): [from: number, to: num
   return ranges;
 }
 
-/** 64 MiB in all: a fraction of a second. */
-const blockBytes = 1024 * 1024;
+/** 64 MiB in all take a fraction of a second. */
 const blocks = 64;
+const blockBytes = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { finishedEvent, signOfLife, startedEvent } from "../../../../core/generation/events.ts";
+import { finishedEvent, startedEvent } from "../../../../core/generation/events.ts";
 import {
   FinishReason,
   type Generation,
@@ -7,23 +7,23 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
 import { deltaEvent, type TokenLikelihood } from "./answer/delta.ts";
-import { Seam } from "./answer/seam.ts";
 import { TokenBuffer } from "./answer/token-buffer.ts";
+import { TokenHealing } from "./answer/token-healing.ts";
 import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { Prefill } from "./prefill.ts";
 import { type PreparedGeneration, prepare } from "./prepare.ts";
-import { heartbeat, StepWatch } from "./step-watch.ts";
+import { StepWatch } from "./step-watch.ts";
 import { TokenSource } from "./token-source.ts";
 
 /**
  * Answers one generation:
  *
- *     prepare ──▶ take a sequence ──▶ started ──▶ compute the prompt ──▶ a token, a token, … ──▶ finished
+ *     prepare ──▶ take a sequence ──▶ started ──▶ prefill ──▶ a token, a token, … ──▶ finished
  *
- * Whatever ends it gives the sequence back at once, an abort even while nobody reads; a native step that is still
- * going on then ends behind it.
+ * The sequence is released at once however the generation ends, on abort even while nothing reads the events; a native
+ * step that is still running then ends in the background.
  */
 export async function* generate(
   generation: Generation,
@@ -49,7 +49,7 @@ export async function* generate(
 
 /** One generation that holds a sequence. */
 class Run {
-  /** True when the sequence's state can no longer be trusted. */
+  /** True when the sequence's state is no longer reliable. */
   broken = false;
   readonly #prepared: PreparedGeneration;
   readonly #model: LoadedModel;
@@ -58,15 +58,15 @@ class Run {
   readonly #watch: StepWatch;
   readonly #reader: AnswerReader;
   readonly #buffer: TokenBuffer;
-  readonly #seam: Seam;
-  /** What sampling looks back on: the tokens of the answer behind those of the text that it goes on from. */
+  readonly #healing: TokenHealing;
+  /** The tokens that sampling sees: those of the answer, after those of the text that it continues. */
   readonly #past: number[];
   #source: TokenSource | undefined;
   #grammar: GrammarState | undefined;
   #cachedTokens = 0;
   #released = false;
 
-  /** Takes a sequence. Throws `saturated` when there is none. */
+  /** Takes a sequence. Throws `saturated` when none is free. */
   constructor(generation: Generation, prepared: PreparedGeneration, model: LoadedModel, signal: AbortSignal) {
     this.#prepared = prepared;
     this.#model = model;
@@ -75,26 +75,26 @@ class Run {
     this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);
     this.#buffer = new TokenBuffer(generation.id, model.vocabulary, this.#reader, {
-      continuesText: generation.rawPrompt !== undefined || prepared.written.tokens.length > 0,
+      continuesText: generation.rawPrompt !== undefined || prepared.partial.tokens.length > 0,
     });
-    this.#seam = new Seam(prepared.written.lastWord, model);
-    this.#past = [...prepared.written.kept];
+    this.#healing = new TokenHealing(prepared.partial.lastWord, model);
+    this.#past = [...prepared.partial.kept];
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
-    yield* this.#withHeartbeats(() => this.#held.settled);
+    yield* this.#watch.run(() => this.#held.settled);
     this.#replay();
     if (!this.#isOver()) {
       yield* this.#prefill();
       yield* this.#answer();
     }
     const finished = this.#finished();
-    // Whoever reads this may begin the next answer in the same turn, before this iteration has ended.
+    // The consumer may start the next answer in the same turn, before this iteration ends.
     this.release();
     yield finished;
   }
 
-  /** Gives everything back; native parts only when nothing works with them any more. Harmless the second time. */
+  /** Releases everything; native objects only once they are idle. Idempotent. */
   readonly release = (): void => {
     if (this.#released) return;
     this.#released = true;
@@ -102,20 +102,17 @@ class Run {
     const work = this.#watch.unsettled;
     this.#held.release(work, this.broken);
     const source = this.#source;
-    if (work === undefined) source?.dispose();
-    else
-      void work.then(
-        () => source?.dispose(),
-        () => source?.dispose(),
-      );
+    const dispose = () => source?.dispose();
+    if (work === undefined) dispose();
+    else void work.then(dispose, dispose);
   };
 
-  /** Takes what another engine has delivered as if it had been drawn here. */
+  /** Replays what another engine has delivered. */
   #replay(): void {
-    const { plan, written, resumed } = this.#prepared;
+    const { plan, partial, resumed } = this.#prepared;
     if (plan.answer !== undefined) this.#grammar = this.#model.native.grammars.begin(plan.answer);
-    checkForm(written.tokens, this.#grammar?.clone());
-    checkForm(written.kept, this.#grammar);
+    checkForm(partial.tokens, this.#grammar?.clone());
+    checkForm(partial.kept, this.#grammar);
     for (const token of resumed) {
       checkForm([token], this.#grammar);
       this.#accept(token);
@@ -127,11 +124,11 @@ class Run {
     const { prompt, resumed } = this.#prepared;
     const needed = [...prompt, ...resumed].slice(0, -1);
     const prefill = new Prefill(this.#held.sequence, this.#model.clock);
-    yield* this.#withHeartbeats(() => prefill.keep(needed));
+    yield* this.#watch.run(() => prefill.keep(needed));
     this.#cachedTokens = Math.min(prefill.computed, prompt.length);
     while (prefill.computed < needed.length) {
-      yield* this.#withHeartbeats(() => prefill.advance(needed));
-      yield this.#sign();
+      yield* this.#watch.run(() => prefill.advance(needed));
+      yield this.#watch.sign();
     }
   }
 
@@ -143,13 +140,8 @@ class Run {
     this.#source = source;
     let latest = resumed.at(-1) ?? prompt.at(-1)!;
     while (!this.#isOver()) {
-      const unfit = this.#seam.unfit();
-      const step = this.#watch.begin(() => source.next(latest, this.#past, this.#grammar, unfit));
-      let drawn = await this.#watch.wait(step);
-      while (drawn === heartbeat) {
-        yield this.#sign();
-        drawn = await this.#watch.wait(step);
-      }
+      const excluded = this.#healing.excluded();
+      const drawn = yield* this.#watch.run(() => source.next(latest, this.#past, this.#grammar, excluded));
       if (tokenizer.isEnd(drawn.token)) break;
       latest = drawn.token;
       this.#accept(latest, drawn.likelihood);
@@ -164,10 +156,12 @@ class Run {
     if (rest !== undefined) yield deltaEvent(rest);
   }
 
-  /** Notes a token that the grammar, if any, has accepted, and changes the grammar where the answer asks for it. */
+  /**
+   * Records a token that the grammar, if any, has accepted, and switches grammars where calls open or end.
+   */
   #accept(token: number, likelihood?: TokenLikelihood): void {
     this.#past.push(token);
-    const skippedBytes = this.#seam.take(token);
+    const skippedBytes = this.#healing.take(token);
     if (skippedBytes > 0 && skippedBytes === this.#model.vocabulary.bytesOf(token).length) return;
     this.#buffer.push(token, likelihood, skippedBytes);
     const { answer, call } = this.#prepared.plan;
@@ -183,17 +177,6 @@ class Run {
 
   #isOver(): boolean {
     return this.#reader.over !== undefined || this.#buffer.tokens.length >= this.#prepared.maxTokens;
-  }
-
-  /** Does one step, with signs of life while it takes long. */
-  async *#withHeartbeats(work: () => Promise<unknown>): AsyncGenerator<GenerationEvent> {
-    const step = this.#watch.begin(work);
-    while ((await this.#watch.wait(step)) === heartbeat) yield this.#sign();
-  }
-
-  #sign(): GenerationEvent {
-    this.#watch.shown();
-    return signOfLife();
   }
 
   #finished(): GenerationEvent {
@@ -213,7 +196,7 @@ class Run {
   }
 }
 
-/** Moves a grammar on by tokens that another engine has delivered. */
+/** Advances a grammar by tokens that another engine has delivered. */
 function checkForm(tokens: readonly number[], grammar: GrammarState | undefined): void {
   if (grammar === undefined || tokens.every((token) => grammar.accept(token))) return;
   throw new MeshError("engine_failed", "The answer to continue does not have the form that it is held to.");

@@ -20,24 +20,21 @@ import { type LoadedModel, loadModel } from "./load-model.ts";
 export interface LlamaCppOptions {
   /** A GGUF file. */
   readonly modelPath: string;
-  /** Name under which it is served; default: the file's name without its ending. */
+  /** Name to serve under; default: the file name without its extension. */
   readonly modelName?: string;
-  /** Generations at the same time; default: up to 8, as memory allows. */
+  /** Concurrent generations; default: up to 8, as memory allows. */
   readonly slots?: number;
-  /** Tokens of one generation, prompt and answer together; default: what the model was trained on, up to 4096. */
+  /** Tokens of one generation, prompt and answer together; default: the trained length, up to 4096. */
   readonly contextSize?: number;
-  /** Threads that compute; default 1. More than there are idle cores makes it slower, not faster. */
+  /** Compute threads; default 1. More than idle cores slow it down. */
   readonly threads?: number;
   readonly clock?: Clock;
   readonly log?: Log;
-  /** Told how far loading has come, in [0, 1], and of what, in a few words. */
+  /** Called with the progress of loading, in [0, 1], and what is being loaded. */
   readonly onProgress?: ((what: string, share: number) => void) | undefined;
 }
 
-/**
- * An engine that computes in this process with llama.cpp: it needs nothing installed beside the mesh, but no more
- * than the processor. Loads in its first `models` call.
- */
+/** An engine that runs llama.cpp in this process, on the CPU. Loads in its first `models` call. */
 export function createLlamaCppEngine(options: LlamaCppOptions): Engine {
   return new LlamaCppEngine(options);
 }
@@ -86,7 +83,7 @@ class LlamaCppEngine implements Engine {
         { path: modelPath, slots, contextSize, threads, clock, log, onLoadProgress },
         scope.signal,
       );
-      const begunAt = clock.now();
+      const startedAt = clock.now();
       this.#model = await this.#loading;
       const { native, contextLength, fingerprint, toolCallFormat } = this.#model;
       log.info(
@@ -96,7 +93,7 @@ class LlamaCppEngine implements Engine {
           context_length: contextLength,
           fingerprint,
           tool_calls: toolCallFormat?.name ?? "none",
-          duration_ms: Math.round(clock.now() - begunAt),
+          duration_ms: Math.round(clock.now() - startedAt),
         },
         "model loaded",
       );
@@ -117,7 +114,7 @@ class LlamaCppEngine implements Engine {
     }
   }
 
-  /** Follows a caller's signal, and aborts when the engine closes. */
+  /** A controller that follows a caller's signal, and aborts when the engine closes. */
   #link(signal: AbortSignal): LinkedController {
     const scope = linkSignal(signal);
     const { unlink } = scope;
@@ -136,7 +133,7 @@ const closed = (): MeshError => new MeshError("engine_failed", "The engine is no
 
 function toServedModel(
   { modelPath, modelName }: LlamaCppOptions,
-  { native, toolCallFormat, tellsLogits, contextLength, fingerprint }: LoadedModel,
+  { native, toolCallFormat, reportsLogits, contextLength, fingerprint }: LoadedModel,
 ): ServedModel {
   const stem = stemOf(modelPath);
   return create(ServedModelSchema, {
@@ -151,7 +148,7 @@ function toServedModel(
       forcedToolChoice: toolCallFormat !== undefined,
       jsonObject: true,
       jsonSchema: true,
-      logprobs: tellsLogits,
+      logprobs: reportsLogits,
       seed: true,
       vision: false,
       logitBias: true,

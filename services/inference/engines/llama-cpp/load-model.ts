@@ -2,14 +2,14 @@ import { basename, extname } from "node:path";
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
-import { thinkingMarks } from "./answer/reasoning-reader.ts";
+import { reasoningTags } from "./answer/reasoning-reader.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { checkShape } from "./gguf/check-shape.ts";
+import { checkShape } from "./gguf/check.ts";
 import { GgufError } from "./gguf/header.ts";
 import { Metadata } from "./gguf/metadata.ts";
 import { type ModelFile, openModelFile } from "./gguf/model-file.ts";
 import { gainsFromEven } from "./native/batcher.ts";
-import { type ContextWish, type MemoryNeed, memoryNeed, planContext } from "./native/memory-plan.ts";
+import { type ContextRequest, type MemoryNeed, memoryNeed, planContext } from "./native/memory-plan.ts";
 import { NativeModel } from "./native/native-model.ts";
 import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
@@ -19,39 +19,37 @@ import { detectToolCallFormat } from "./tool-calls/formats.ts";
 import type { ToolCallFormat } from "./tool-calls/tool-call-format.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
-/** A model that is ready to answer, and everything that is known about it. */
+/** A model that is ready to answer. */
 export interface LoadedModel {
   readonly native: NativeModel;
   readonly pool: SequencePool;
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  /** How it writes tool calls; undefined when it makes none, or in a way that is not known. */
+  /** Undefined when it makes no tool calls, or in an unknown format. */
   readonly toolCallFormat: ToolCallFormat | undefined;
-  /** Whether it knows marks for thoughts. */
-  readonly thinks: boolean;
-  /** Whether log probabilities can be had. */
-  readonly tellsLogits: boolean;
-  /** Tokens that prompt and answer of one generation may have together. */
+  /** Whether it can reason. */
+  readonly reasons: boolean;
+  readonly reportsLogits: boolean;
+  /** Tokens of one generation, prompt and answer together. */
   readonly contextLength: number;
-  /** Equal on engines that continue each other's answers exactly. */
+  /** See `fingerprintOf`. */
   readonly fingerprint: string;
   readonly clock: Clock;
 }
 
 /** What to load, and how. */
-export interface LoadOptions extends ContextWish {
+export interface LoadOptions extends ContextRequest {
   readonly path: string;
   readonly threads: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** Told how far reading the file has come, in [0, 1]. */
   readonly onLoadProgress?: (share: number) => void;
 }
 
 /**
- * Loads a model. Everything that can be known from the file is checked before native code sees it, because a
- * fault there may end the process. Throws `invalid_request` with a message that says what to do.
+ * Loads a model. All that the file reveals is checked before native code sees it, because a fault there may
+ * end the process. Throws `invalid_request` that says what to do.
  */
 export async function loadModel(options: LoadOptions, signal: AbortSignal): Promise<LoadedModel> {
   const { path, threads, clock, log, onLoadProgress } = options;
@@ -67,27 +65,24 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
     signal,
   );
   const toolCallFormat = template.showsTools ? detectToolCallFormat(template.source) : undefined;
-  showMarks(vocabulary, [...(toolCallFormat?.marks ?? []), ...Object.values(thinkingMarks)]);
-  const marks = [template.source, ...(toolCallFormat?.marks ?? []), ...Object.values(thinkingMarks)].join(
-    "\n",
-  );
+  const tags = [...(toolCallFormat?.tags ?? []), ...Object.values(reasoningTags)];
+  showTags(vocabulary, tags);
   return {
     native,
     pool: new SequencePool(native.context.sequences),
     vocabulary,
-    tokenizer: new Tokenizer(native, vocabulary, marks),
+    tokenizer: new Tokenizer(native, vocabulary, [template.source, ...tags].join("\n")),
     template,
     toolCallFormat,
-    thinks:
-      template.source.includes(thinkingMarks.begin) || vocabulary.special(thinkingMarks.begin) !== undefined,
+    reasons:
+      template.source.includes(reasoningTags.begin) || vocabulary.special(reasoningTags.begin) !== undefined,
     contextLength: plan.contextSize,
-    tellsLogits: build.tellsLogits,
+    reportsLogits: build.reportsLogits,
     fingerprint,
     clock,
   };
 }
 
-/** What the file says, in the forms that the engine works with. Throws `invalid_request` when it makes no sense. */
 function describeFile(file: ModelFile): {
   metadata: Metadata;
   vocabulary: Vocabulary;
@@ -109,36 +104,34 @@ function describeFile(file: ModelFile): {
   }
 }
 
-/** Marks that are control tokens have no text of their own, but the reader of answers looks for it. */
-function showMarks(vocabulary: Vocabulary, marks: readonly string[]): void {
-  for (const mark of marks) {
-    const token = vocabulary.special(mark);
+/** Gives tags that are control tokens a text, because the reader of answers looks for it. */
+function showTags(vocabulary: Vocabulary, tags: readonly string[]): void {
+  for (const tag of tags) {
+    const token = vocabulary.special(tag);
     if (token !== undefined) vocabulary.show(token);
   }
 }
 
-/** What a GGUF file says about its model, before anything is loaded. */
+/** What a GGUF file reveals before it is loaded. */
 export interface ModelFileFacts {
   readonly path: string;
-  /** What the model is served as unless it is renamed: the file's name without its ending. */
+  /** Default name to serve under: the file name without its extension. */
   readonly name: string;
-  /** Such as `llama` or `qwen3`. */
   readonly architecture: string;
   readonly sizeBytes: number;
-  /** What serving it takes. */
   readonly need: MemoryNeed;
 }
 
-/** How to look at a file. */
+/** How to inspect a file. */
 export interface InspectOptions {
   readonly signal: AbortSignal;
-  /** Tokens of one slot; absent means what the engine would choose. */
+  /** Tokens of one slot; absent for the engine's default. */
   readonly contextSize?: number | undefined;
 }
 
 /**
- * Reads and checks the header of a GGUF file, as loading it does. Throws `invalid_request` that says what is wrong
- * with the file and what to do.
+ * Reads and checks the header of a GGUF file, as loading does. Throws `invalid_request` that says what is
+ * wrong and what to do.
  */
 export async function inspectModelFile(path: string, options: InspectOptions): Promise<ModelFileFacts> {
   const file = await openModelFile(path, options.signal);

@@ -22,7 +22,7 @@ export const llamaCppSettings = {
   },
 } satisfies EngineSettings;
 
-/** What the embedded engine can be told. */
+/** The options of the embedded engine. */
 export const llamaCppOptionsSchema = z.strictObject({
   ...toShape(llamaCppSettings),
   model: llamaCppSettings.model.schema,

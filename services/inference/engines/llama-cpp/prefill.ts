@@ -2,8 +2,8 @@ import type { Clock } from "../../../../core/clock.ts";
 import type { Sequence } from "./native/sequence.ts";
 
 /**
- * Computes the beginning of a prompt, in chunks: one native step each, so that an abort need not wait for all of
- * it. Chunks grow and shrink to what the machine computes in a fifth of a second.
+ * Computes a prompt in chunks of one native step each, so an abort need not wait for all of it. Chunks adapt
+ * to what the machine computes in a fifth of a second.
  */
 export class Prefill {
   readonly #sequence: Sequence;
@@ -15,21 +15,19 @@ export class Prefill {
     this.#clock = clock;
   }
 
-  /** Forgets what differs from these tokens; what is left of them need not be computed. */
+  /** Forgets what differs from these tokens; the shared beginning is not computed again. */
   keep(tokens: readonly number[]): Promise<void> {
     return this.#sequence.keep(tokens);
   }
 
-  /** Tokens that are computed. */
   get computed(): number {
     return this.#sequence.length;
   }
 
-  /** Computes the next chunk of these tokens. */
   async advance(tokens: readonly number[]): Promise<void> {
-    const begunAt = this.#clock.now();
+    const startedAt = this.#clock.now();
     await this.#sequence.compute(tokens.slice(this.computed, this.computed + this.#chunkTokens));
-    const tookMs = this.#clock.now() - begunAt;
+    const tookMs = this.#clock.now() - startedAt;
     if (tookMs > 2 * chunkMs) this.#chunkTokens = Math.max(leastChunkTokens, this.#chunkTokens >> 1);
     else if (tookMs < chunkMs / 2) this.#chunkTokens = Math.min(mostChunkTokens, this.#chunkTokens << 1);
   }

@@ -4,61 +4,61 @@ import { readToolUse, type ToolUse } from "../tools/tool-use.ts";
 import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
 import type { LoadedModel } from "./load-model.ts";
+import { type PartialText, partialTextOf, toPartialText } from "./prompt/partial-text.ts";
 import { toPrompt } from "./prompt/prompt.ts";
-import { toWrittenText, type WrittenText, writtenTextOf } from "./prompt/written-text.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";
 
-/** A generation that was checked and made ready. */
+/** A generation after its checks. */
 export interface PreparedGeneration {
-  /** With what is kept of the text at its end, where the answer goes on behind one. */
+  /** Prompt, and the text that the answer continues, without its last word. */
   readonly prompt: readonly number[];
-  /** How many tokens the prompt counts as: all of that text is part of it. */
+  /** Tokens to report for the prompt: all of that text is part of it. */
   readonly promptTokens: number;
-  readonly written: WrittenText;
-  /** Tokens of the answer that another engine has delivered. */
+  readonly partial: PartialText;
+  /** Tokens that another engine has delivered. */
   readonly resumed: readonly number[];
-  /** Tokens that the answer may have, those included. */
+  /** Limit on the answer's tokens, those included. */
   readonly maxTokens: number;
   readonly rule: TokenRule;
   readonly plan: AnswerPlan;
   readonly reading: AnswerReaderOptions;
-  /** Alternatives per token; undefined when no log probabilities are wanted. */
+  /** Alternatives per token; undefined without log probabilities. */
   readonly alternatives: number | undefined;
 }
 
-/** Checks a generation before anything is held for it. Throws `invalid_request` for whatever it cannot have. */
+/** Checks a generation before it holds anything. Throws `invalid_request` for what the model cannot do. */
 export function prepare(generation: Generation, model: LoadedModel): PreparedGeneration {
   const tools = readToolUse(generation);
-  const { tokens: asked, inThought } = toPrompt(generation, tools, model);
-  const text = writtenTextOf(generation);
+  const { tokens: asked, inReasoning } = toPrompt(generation, tools, model);
+  const text = partialTextOf(generation);
   const isRaw = generation.rawPrompt !== undefined;
   const param = isRaw ? "prompt" : "messages";
   checkLength(asked.length, model.contextLength, param);
-  const mayThink = model.thinks && !isRaw && text === "";
-  const thinking = inThought ? "begun" : mayThink ? "possible" : "never";
+  const mayReason = model.reasons && !isRaw && text === "";
+  const thinking = inReasoning ? "opened" : mayReason ? "possible" : "never";
   const toolCallFormat = tools.mode === "none" ? undefined : model.toolCallFormat;
   const plan = planAnswer(generation, tools, toolCallFormat, thinking);
-  const written = toWrittenText(text, asked, plan.answer !== undefined, model);
-  const promptTokens = asked.length + written.tokens.length;
+  const partial = toPartialText(text, asked, plan.answer !== undefined, model);
+  const promptTokens = asked.length + partial.tokens.length;
   checkLength(promptTokens, model.contextLength, param);
   const limit = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
   const forced = tools.mode === "required";
   return {
-    prompt: [...asked, ...written.kept],
+    prompt: [...asked, ...partial.kept],
     promptTokens,
-    written,
+    partial,
     resumed: checkResumed(generation, model),
-    maxTokens: Math.min(limit, model.contextLength - promptTokens - written.lastWord.length),
+    maxTokens: Math.min(limit, model.contextLength - promptTokens - partial.lastWord.length),
     rule: toTokenRule(generation, model.vocabulary.size, bannedTokens(plan, tools, model)),
     plan,
     reading: {
       thinking,
       stops: generation.limits?.stop ?? [],
       toolCallFormat,
-      begun: text.trim() !== "",
+      continuesText: text.trim() !== "",
       callable: new Set(tools.callable.map(({ name }) => name)),
       maxCalls: tools.maxCalls,
-      // Of a bare object, only a grammar without any other form tells that it is a call.
+      // A bare object is certainly a call only if the grammar allows nothing else.
       trusted: forced || (plan.answer !== undefined && toolCallFormat?.bare !== true),
       forced,
     },
@@ -87,8 +87,8 @@ function checkResumed(generation: Generation, { vocabulary, tokenizer }: LoadedM
 }
 
 /**
- * Tokens that would break the form that an answer is held to: control tokens show no text, but a grammar takes
- * them for theirs; and where calls are forbidden, their marks.
+ * Tokens that would break the format: control tokens, which have no text but may satisfy a grammar; and
+ * openers, where calls are forbidden.
  */
 function bannedTokens(plan: AnswerPlan, tools: ToolUse, model: LoadedModel): number[] {
   const { tokenizer, vocabulary, toolCallFormat } = model;

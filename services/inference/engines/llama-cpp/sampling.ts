@@ -4,17 +4,17 @@ import type { Generation, Sampling } from "../../../../gen/cxmpute/generation/v1
 import type { SamplerConfig } from "./native/addon.ts";
 
 /**
- * Draws tokens the same way on every engine: what is drawn depends on the tokens so far, on their number and on
- * these options alone. So an answer can be continued elsewhere, and is the same alone or beside others.
+ * Deterministic sampling: the next token depends on the tokens so far, their number and these options alone.
+ * So another engine can continue an answer, and neighbours do not change it.
  */
 export interface TokenRule {
-  /** How to draw the token that follows these, which must be none of the `unfit`. */
-  at(tokens: readonly number[], unfit?: readonly number[]): SamplerConfig;
+  /** How to sample the token after these; never one of `excluded`. */
+  at(tokens: readonly number[], excluded?: readonly number[]): SamplerConfig;
 }
 
 /**
- * The rule of a generation. `banned`: tokens that must not be drawn. Throws `invalid_request` for options that
- * are out of range or name tokens that the model does not have.
+ * The rule of a generation. Tokens in `banned` are never drawn. Throws `invalid_request` for options out of
+ * range and for unknown tokens.
  */
 export function toTokenRule(
   generation: Generation,
@@ -33,11 +33,10 @@ export function toTokenRule(
   };
   const penalties = toPenalties(sampling);
   return {
-    at: (tokens, unfit = []) => ({
+    at: (tokens, excluded = []) => ({
       ...fixed,
-      ...(unfit.length === 0 ? {} : withBanned(fixed, unfit)),
+      ...(excluded.length === 0 ? {} : withBanned(fixed, excluded)),
       seed: mixSeed(seed, tokens.length),
-      // Without tokens there is nothing to punish.
       ...(penalties === undefined || tokens.length === 0
         ? {}
         : {
@@ -49,7 +48,7 @@ export function toTokenRule(
   };
 }
 
-/** A seed of 32 bits for the token at a position; neighbouring positions have unrelated seeds (murmur's mixer). */
+/** A 32-bit seed for a position; neighbouring positions have unrelated seeds (murmur's mixer). */
 export function mixSeed(seed: number, position: number): number {
   let mixed = seed ^ Math.imul(position + 1, 0x9e3779b9);
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
@@ -57,7 +56,7 @@ export function mixSeed(seed: number, position: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
-/** 32 bits out of 64, in which every bit of the seed has a say (splitmix64). */
+/** Hashes 64 bits to 32 (splitmix64). */
 export function toSeed(seed: bigint): number {
   let mixed = BigInt.asUintN(64, seed + 0x9e3779b97f4a7c15n);
   mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
@@ -65,7 +64,7 @@ export function toSeed(seed: bigint): number {
   return Number((mixed ^ (mixed >> 31n)) >> 32n);
 }
 
-/** Without a seed, the generation's id is one: unlike any other's, and the same on the node that continues it. */
+/** Without a seed, the id is one: unique, and the same on the node that continues the generation. */
 const seedOf = (generationId: string): bigint =>
   createHash("sha256").update(generationId).digest().readBigUInt64LE();
 
@@ -104,7 +103,7 @@ function toBias(
   };
 }
 
-/** The bias with more tokens banned: most of a vocabulary, so the arrays are made at once. */
+/** The bias with more tokens banned. They are most of the vocabulary, so the arrays are filled in bulk. */
 function withBanned(
   { tokenBiasKeys = new Uint32Array(0), tokenBiasValues = new Float32Array(0) }: SamplerConfig,
   tokens: readonly number[],
@@ -148,5 +147,5 @@ const outOfRange = (param: string, low: number, high: number): MeshError =>
   );
 
 const defaultTemperature = 0.7;
-/** Keeps the long tail of hardly possible tokens out, which small models suffer from. */
+/** Cuts off the long tail of unlikely tokens, which small models suffer from. */
 const defaultMinP = 0.05;

@@ -1,14 +1,15 @@
 import type { Clock, Timer } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { signOfLife } from "../../../../core/generation/events.ts";
 import { beatMs } from "../../../../core/relay/contract.ts";
+import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** What `StepWatch.wait` gives when it is time for a sign of life. */
+/** Result of `StepWatch.wait` when a heartbeat is due. */
 export const heartbeat = Symbol("heartbeat");
 
 /**
- * Waits for the native steps of one generation: not longer than patience allows, not a moment after an abort, and
- * never silently for long. A native step cannot be stopped, so a step that is given up goes on behind; `unsettled`
- * is that step.
+ * Waits for the native steps of a generation, with a timeout, prompt aborts and heartbeats. Native steps
+ * cannot be cancelled: an abandoned one keeps running as `unsettled`.
  */
 export class StepWatch {
   readonly #signal: AbortSignal;
@@ -27,12 +28,28 @@ export class StepWatch {
     signal.addEventListener("abort", this.#onAbort);
   }
 
-  /** The step that has not ended, if any. */
+  /** Runs a step and returns its result; yields signs of life while it takes long. */
+  async *run<T>(work: () => Promise<T>): AsyncGenerator<GenerationEvent, T> {
+    const step = this.begin(work);
+    for (;;) {
+      const result = await this.wait(step);
+      if (result !== heartbeat) return result;
+      yield this.sign();
+    }
+  }
+
+  /** A sign of life, which postpones the next one. */
+  sign(): GenerationEvent {
+    this.shown();
+    return signOfLife();
+  }
+
+  /** The step that is still running, if any. */
   get unsettled(): Promise<unknown> | undefined {
     return this.#step;
   }
 
-  /** Begins a step; throws the signal's reason instead when it has aborted. One at a time. */
+  /** Starts a step, one at a time. Throws the signal's reason when it has aborted. */
   begin<T>(work: () => Promise<T>): Promise<T> {
     this.#signal.throwIfAborted();
     const step = work();
@@ -46,8 +63,8 @@ export class StepWatch {
   }
 
   /**
-   * Resolves with what the step gives, or with `heartbeat` when it is time for a sign of life: then call again with
-   * the same step. Rejects with the signal's reason on abort, and with `engine_failed` when patience ends.
+   * Resolves with the step's result, or with `heartbeat` when one is due: then call again with the same
+   * step. Rejects on abort, and with `engine_failed` on timeout.
    */
   wait<T>(step: Promise<T>): Promise<T | typeof heartbeat> {
     if (this.#signal.aborted) return Promise.reject(this.#signal.reason);
@@ -57,12 +74,11 @@ export class StepWatch {
     });
   }
 
-  /** Something was shown: the next sign of life has time. */
+  /** Records that an event was sent, which postpones the next heartbeat. */
   shown(): void {
     this.#shownAt = this.#clock.now();
   }
 
-  /** Lets go of the signal and of time. */
   close(): void {
     this.#timer.cancel();
     this.#signal.removeEventListener("abort", this.#onAbort);
@@ -81,5 +97,5 @@ export class StepWatch {
   readonly #onAbort = (): void => this.#waiter?.reject(this.#signal.reason);
 }
 
-/** A native step that takes longer has hung: the longest, a chunk of a prompt, is sized to take far less. */
+/** A native step that takes longer hangs: even a chunk of a prompt is sized to take far less. */
 const patienceMs = 30_000;

@@ -14,7 +14,7 @@ import { tinyModel } from "../../../../test/support/inference/llama-cpp/tiny-mod
 import type { Engine } from "../../engine.ts";
 import { createLlamaCppEngine } from "./index.ts";
 import { type LoadedModel, loadModel } from "./load-model.ts";
-import { toWrittenText } from "./prompt/written-text.ts";
+import { toPartialText } from "./prompt/partial-text.ts";
 import { TokenType } from "./vocabulary.ts";
 
 const inst = `{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else m.content + eos_token }}{% endfor %}`;
@@ -112,7 +112,7 @@ describe("a SentencePiece vocabulary", () => {
       const behind = fc.constantFrom(marked, [...marked, vocabulary.pieces.indexOf("a")]);
       fc.assert(
         fc.property(texts, behind, fc.boolean(), (text, asked, held) => {
-          const { tokens, kept, lastWord } = toWrittenText(text, asked, held, model);
+          const { tokens, kept, lastWord } = toPartialText(text, asked, held, model);
           const space = held || asked !== marked ? "" : " ";
           expect(Buffer.concat(bytesOf(tokens)).toString()).toBe(space + text);
           expect(Buffer.concat([...bytesOf(kept), lastWord]).toString()).toBe(space + text);

@@ -5,27 +5,27 @@ import type { NativeModel } from "./native/native-model.ts";
 import type { Sequence } from "./native/sequence.ts";
 import type { TokenRule } from "./sampling.ts";
 
-/** A token that was drawn. */
+/** A sampled token. */
 export interface DrawnToken {
   readonly token: number;
-  /** How likely the model held it; absent unless asked for. */
+  /** Absent unless requested. */
   readonly likelihood: TokenLikelihood | undefined;
 }
 
-/** How to draw the tokens of one generation. */
+/** How to sample the tokens of a generation. */
 export interface TokenSourceOptions {
   readonly sequence: Sequence;
   readonly rule: TokenRule;
-  /** Alternatives wanted with each token's likelihood; undefined for no likelihoods. */
+  /** Alternatives per token; undefined for no likelihoods. */
   readonly alternatives: number | undefined;
 }
 
-/** Draws the tokens of one generation, one native step each. */
+/** Samples the tokens of one generation, one native step each. */
 export class TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #context: AddonContext;
   readonly #sampler: AddonSampler;
-  /** Draws without any rule, to look at what the model itself holds. */
+  /** Greedy and unconstrained, to read the model's own logits. */
   readonly #bare: AddonSampler | undefined;
 
   constructor(model: NativeModel, options: TokenSourceOptions) {
@@ -38,24 +38,24 @@ export class TokenSource {
   }
 
   /**
-   * Computes the latest token and draws the one that follows all of `tokens`, within the grammar if any; none of the
-   * `unfit`.
+   * Computes `latest` and samples the token after `tokens`: within the grammar, if any, and none of
+   * `excluded`.
    */
   async next(
     latest: number,
     tokens: readonly number[],
     grammar: GrammarState | undefined,
-    unfit: readonly number[],
+    excluded: readonly number[],
   ): Promise<DrawnToken> {
     const { sequence, rule } = this.#options;
     this.#sampler.applyConfig({
-      ...rule.at(tokens, unfit),
+      ...rule.at(tokens, excluded),
       ...(grammar === undefined ? {} : { grammarEvaluationState: grammar.native }),
     });
     return sequence.evaluate([latest], (place) => this.#draw(place));
   }
 
-  /** Frees what is native. Only while nothing is drawn. */
+  /** Frees native memory. Call it only while idle. */
   dispose(): void {
     this.#sampler.dispose();
     this.#bare?.dispose();
@@ -73,7 +73,7 @@ export class TokenSource {
     const filter: LogitsFilter = [[token], false, false, false, best];
     const sample = await this.#context.sampleToken(place, this.#bare, false, false, filter, true);
     const [, , , logits, weight] = sample;
-    // The best ones come first, and `weight` is relative to the very best; the drawn one comes last.
+    // The best come first, then the sampled one; `weight` is relative to the very best.
     const scale = logits[1]! + Math.log(weight);
     const known = Math.min(this.#options.alternatives!, logits.length / 2 - 1);
     const top = Array.from({ length: known }, (_, index) => ({

@@ -2,7 +2,7 @@ import { decode } from "../text/utf8-stream.ts";
 import { GgufError } from "./gguf/header.ts";
 import type { Metadata } from "./gguf/metadata.ts";
 
-/** What kind of token it is, numbered as in GGUF. */
+/** Kinds of tokens, numbered as in GGUF. */
 export const TokenType = {
   normal: 1,
   unknown: 2,
@@ -13,14 +13,13 @@ export const TokenType = {
 } as const;
 
 /**
- * A model's tokens and the exact bytes that each stands for. A token may be a fraction of a character, so bytes
- * are the truth and text is made of them (`Utf8Stream`). Made from the file, not by llama.cpp's own detokenizer,
- * which gives U+FFFD for fractions.
+ * A model's tokens and their exact bytes. A token may be a fraction of a character, which llama.cpp's
+ * detokenizer turns into U+FFFD; so the bytes come from the file, and `Utf8Stream` makes text of them.
  */
 export class Vocabulary {
-  /** Each token as the file has it. */
+  /** Tokens as they are in the file. */
   readonly pieces: readonly string[];
-  /** By what an answer may begin that does not belong to it: SentencePiece puts a space before every text. */
+  /** Whether SentencePiece puts a space before every text. */
   readonly leadingSpace: boolean;
   readonly #types: readonly number[];
   readonly #kind: VocabularyKind;
@@ -44,7 +43,7 @@ export class Vocabulary {
     this.leadingSpace = kind === "llama" && metadata.flag("tokenizer.ggml.add_space_prefix") !== false;
   }
 
-  /** How many tokens there are; ids run from 0. */
+  /** Number of tokens; ids start at 0. */
   get size(): number {
     return this.pieces.length;
   }
@@ -54,33 +53,33 @@ export class Vocabulary {
     return this.#types[token] ?? TokenType.normal;
   }
 
-  /** The ids of all tokens of a kind. */
+  /** All tokens of a type. */
   ofType(type: number): number[] {
     return this.#types.flatMap((other, token) => (other === type ? [token] : []));
   }
 
-  /** The token whose piece is exactly this and that is no ordinary text: a control or user-defined token. */
+  /** The control or user-defined token with exactly this piece. */
   special(piece: string): number | undefined {
     const token = this.pieces.indexOf(piece);
     const type = token < 0 ? undefined : this.typeOf(token);
     return type === TokenType.control || type === TokenType.userDefined ? token : undefined;
   }
 
-  /** Lets a control token show as its piece: marks of tool calls are read as text. */
+  /** Gives a control token its piece as text: tags of tool calls are parsed as text. */
   show(token: number): void {
     this.#visible.add(token);
     this.#cache[token] = undefined;
   }
 
-  /** The bytes of a token's text; none for tokens that are no text. Do not change them. */
+  /** The bytes of a token's text; empty for tokens without text. Do not modify them. */
   bytesOf(token: number): Uint8Array {
     this.#cache[token] ??= this.#bytes(token);
     return this.#cache[token];
   }
 
   /**
-   * Whether the text of a token begins with these bytes, or is what they begin with: asked of a whole vocabulary, so
-   * pieces are compared as they stand and nothing is kept. Control tokens agree with nothing.
+   * Whether a token's text is a prefix of these bytes, or the other way round; false for control tokens.
+   * Called for a whole vocabulary, so it compares pieces and caches nothing.
    */
   agreesWith(bytes: Uint8Array): (token: number) => boolean {
     const text = decode(bytes);
@@ -117,20 +116,18 @@ export class Vocabulary {
 
 const none = new Uint8Array(0);
 
-/** SentencePiece writes bytes that have no token of their own as `<0x0A>`. */
+/** SentencePiece writes bytes without a token of their own as `<0x0A>`. */
 function byteToken(piece: string): Uint8Array {
   const match = /^<0x([0-9A-Fa-f]{2})>$/.exec(piece);
   return match === null ? none : Uint8Array.of(Number.parseInt(match[1]!, 16));
 }
 
-/** Whether one of two pieces begins with the other, neither of them empty. */
 const agree = (piece: string, other: string): boolean =>
   piece !== "" && (piece.startsWith(other) || other.startsWith(piece));
 
-/** How a kind of vocabulary writes text. */
 interface VocabularyKind {
   readonly toBytes: (piece: string) => Uint8Array;
-  /** The other way round; bytes that are no whole character come out as what no piece has. */
+  /** The inverse; incomplete characters become what no piece contains. */
   readonly toPiece: (bytes: Uint8Array) => string;
 }
 
@@ -147,7 +144,6 @@ const kinds: Readonly<Record<string, VocabularyKind>> = {
   },
 };
 
-/** GPT-2 writes every byte as a printable character; this is that table, the other way round. */
 const gpt2Bytes = new Map<string, Uint8Array>();
 const gpt2Characters: string[] = [];
 for (let byte = 0, stand = 256; byte < 256; byte++) {

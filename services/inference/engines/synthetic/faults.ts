@@ -3,23 +3,22 @@ import { parseJson } from "../../../../core/json.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Fault, requestOptionsSchema } from "./options.ts";
 
-/** What is going to go wrong with one answer. */
+/** The faults of one answer. */
 export interface FaultPlan {
-  /** Whether it is refused at the door. */
+  /** Whether it is rejected before it starts. */
   readonly refused: boolean;
-  /** How many times as long everything takes. */
+  /** Factor on all durations. */
   readonly slowness: number;
-  /** What happens once the answer has `afterTokens` tokens. */
+  /** Strikes after `afterTokens` tokens. */
   readonly strike: TimedFault | undefined;
 }
 
-/** A fault that waits for a certain token. */
+/** A fault at a certain token. */
 export type TimedFault = Extract<Fault, { afterTokens: number }>;
 
 /**
- * Decides what goes wrong: the engine's own faults and those that the request brings, each struck or spared by
- * `random`. Of several that wait for a token, the earliest counts. `tokensBefore`: how many tokens of the answer came
- * from elsewhere.
+ * Selects the faults of an answer from the engine's and the request's, by rate. Of several at tokens, the
+ * earliest applies. `tokensBefore`: tokens that another node has delivered.
  */
 export function planFaults(
   faults: readonly Fault[],

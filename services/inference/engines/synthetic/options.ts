@@ -14,7 +14,7 @@ const afterTokens = z
   .min(0)
   .default(0)
   .describe(
-    "Strikes once the answer has so many tokens; 0 is before the first. An answer that is continued from there on is spared, so that a fault that travels with a request strikes once.",
+    "Strikes once the answer has this many tokens; 0 is before the first. Answers continued from there are spared, so that a fault in a request strikes once.",
   );
 
 /** A failure on purpose. */
@@ -56,7 +56,7 @@ export const syntheticSettings = {
     help: "how long the first token takes.",
   },
   arrivals: {
-    // One beat for all is the hardest on whoever batches least.
+    // Aligned tokens are hardest on consumers that batch little.
     schema: z.enum(["aligned", "random"]),
     placeholder: "HOW",
     help: "aligned, all tokens on one beat, or random.",
@@ -76,7 +76,7 @@ export const syntheticSettings = {
   },
 } satisfies EngineSettings;
 
-/** Options from the values of settings. */
+/** The options that settings describe. */
 export const fromSettings = ({
   contextSize: contextLength,
   syntheticModels,
@@ -89,8 +89,8 @@ export const fromSettings = ({
 
 const { slots, contextSize, tokensPerSecond, firstTokenMs, arrivals, answerTokens } = syntheticSettings;
 
-/** What a model does, without defaults. */
-const knobs = {
+/** Options of a model, without defaults. */
+const modelOptions = {
   slots: slots.schema,
   tokensPerSecond: tokensPerSecond.schema,
   firstTokenMs: firstTokenMs.schema,
@@ -107,44 +107,44 @@ const knobs = {
   vision: z.boolean().describe("Whether it takes images; each counts as one token."),
   resume: z
     .enum(["none", "tokens"])
-    .describe("Whether it continues answers that another node has begun, or claims that it cannot."),
+    .describe("Whether it continues answers that another node has started, or claims that it cannot."),
   faults: z.array(faultSchema).describe("Failures on purpose, for every generation."),
 };
 
 /** What a model does. */
 export const modelOptionsSchema = z.object({
-  slots: knobs.slots.default(16),
-  tokensPerSecond: knobs.tokensPerSecond.default(50),
-  firstTokenMs: knobs.firstTokenMs.default(0),
-  arrivals: knobs.arrivals.default("random"),
-  thoughtTokens: knobs.thoughtTokens.default(0),
-  answerTokens: knobs.answerTokens.default(128),
-  contextLength: knobs.contextLength.default(131_072),
-  vision: knobs.vision.default(false),
-  resume: knobs.resume.default("tokens"),
-  faults: knobs.faults.default([]),
+  slots: modelOptions.slots.default(16),
+  tokensPerSecond: modelOptions.tokensPerSecond.default(50),
+  firstTokenMs: modelOptions.firstTokenMs.default(0),
+  arrivals: modelOptions.arrivals.default("random"),
+  thoughtTokens: modelOptions.thoughtTokens.default(0),
+  answerTokens: modelOptions.answerTokens.default(128),
+  contextLength: modelOptions.contextLength.default(131_072),
+  vision: modelOptions.vision.default(false),
+  resume: modelOptions.resume.default("tokens"),
+  faults: modelOptions.faults.default([]),
 });
 
 /** What a model does. */
 export type ModelOptions = z.infer<typeof modelOptionsSchema>;
 
-/** What the synthetic engine can be told. */
+/** The options of the synthetic engine. */
 export const syntheticOptionsSchema = z.strictObject({
   ...modelOptionsSchema.shape,
   model: syntheticSettings.model.schema.default("synthetic"),
   models: z
-    .record(z.string().min(1), z.strictObject(knobs).partial())
+    .record(z.string().min(1), z.strictObject(modelOptions).partial())
     .default({})
-    .describe("More models by name, each with what it does in another way than the first."),
+    .describe("More models by name, each with its differences from the first."),
   randomSeed: z.int().default(1).describe("Seeds which generations faults strike, and random arrivals."),
 });
 
-/** What the synthetic engine is told, complete. */
+/** The options of the synthetic engine, complete. */
 export type SyntheticOptions = z.infer<typeof syntheticOptionsSchema>;
 
 /**
- * What one request may tell it, under the key `synthetic` of `chat_template_kwargs`, which engines that know no
- * templates ignore: `{"synthetic": {"faults": [{"kind": "fail", "afterTokens": 5}]}}`.
+ * Options in a request, under `synthetic` in `chat_template_kwargs`, which other engines ignore:
+ * `{"synthetic": {"faults": [{"kind": "fail", "afterTokens": 5}]}}`.
  */
 export const requestOptionsSchema = z.object(
   { synthetic: z.strictObject({ faults: z.array(faultSchema).default([]) }).optional() },

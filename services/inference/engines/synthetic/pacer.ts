@@ -1,22 +1,21 @@
 import type { Clock, Timer } from "../../../../core/clock.ts";
 
-/** Something that is to be called at a time. */
+/** A scheduled callback. */
 export interface Paced {
-  /** The time, on the clock; set by `schedule`. */
+  /** Time on the clock; set by `schedule`. */
   dueAt: number;
-  /** Called once for each `schedule`, with the time now, at `dueAt` or later. */
+  /** Called once per `schedule`, at `dueAt` or later. */
   onDue(now: number): void;
 }
 
 /**
- * Calls many at their times with one timer: a hashed wheel of one-millisecond slots. A timer per token would
- * cost more than the token; here a token is a push to an array. Nothing is cancelled: who is gone ignores the
- * call.
+ * Schedules many callbacks on one timer: a hashed wheel of one-millisecond slots. A timer per token would
+ * cost more than the token. Callbacks are not cancelled: they ignore late calls.
  */
 export class Pacer {
   readonly #clock: Clock;
   readonly #wheel: Paced[][] = Array.from({ length: wheelSlots }, () => []);
-  /** The last tick whose slot has been emptied. */
+  /** The last processed tick. */
   #tick = 0;
   #scheduled = 0;
   #timer: Timer | undefined;
@@ -27,7 +26,7 @@ export class Pacer {
     this.#clock = clock;
   }
 
-  /** Calls `paced` at `time`, on the clock; a time that has passed means as soon as possible. */
+  /** Schedules a call at `time` on the clock, or as soon as possible when that has passed. */
   schedule(paced: Paced, time: number): void {
     if (this.#scheduled === 0 && !this.#waking) this.#tick = Math.floor(this.#clock.now());
     paced.dueAt = time;
@@ -37,7 +36,7 @@ export class Pacer {
     if (tick < this.#wakeTick && !this.#waking) this.#wakeAt(tick);
   }
 
-  /** Calls nobody any more. */
+  /** Stops all calls. */
   close(): void {
     this.#timer?.cancel();
     this.#waking = true;
@@ -53,7 +52,7 @@ export class Pacer {
     const now = this.#clock.now();
     const lastTick = Math.floor(now);
     this.#waking = true;
-    // After a stall of more than a round, one round meets every slot.
+    // After a stall of more than a round, one round visits every slot.
     this.#tick = Math.max(this.#tick, lastTick - wheelSlots);
     while (this.#tick < lastTick) this.#empty(++this.#tick & wheelMask, now);
     this.#waking = false;
@@ -61,7 +60,7 @@ export class Pacer {
     else this.#wakeTick = Number.POSITIVE_INFINITY;
   };
 
-  /** Calls what is due in a slot; what is due in a later round goes back. */
+  /** Calls what is due in a slot; later rounds stay. */
   #empty(slot: number, now: number): void {
     const met = this.#wheel[slot]!;
     if (met.length === 0) return;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type GenerationInit, generationOf } from "../../../../test/support/inference/fake-engine.ts";
-import { type PlanOptions, planAnswer, positionBehind } from "./plan.ts";
+import { type PlanOptions, planAnswer, positionAfter } from "./plan.ts";
 import { readPrompt, tokenAt, tokenTexts } from "./text.ts";
 
 const textOf = (options: PlanOptions): string => {
@@ -109,11 +109,11 @@ describe("a plan", () => {
 describe("a plan of the rest", () => {
   const options = { ...base, thoughtTokens: 4 };
   const wholePlan = planAnswer(options);
-  const whole = textOf({ ...options, from: { tokens: 4, begun: "" } });
+  const whole = textOf({ ...options, from: { tokens: 4, partial: "" } });
   const characters = [...whole];
   const cut = (count: number) => {
     const head = characters.slice(0, count).join("");
-    return { head, from: positionBehind(head, options)! };
+    return { head, from: positionAfter(head, options)! };
   };
 
   test("goes on from between any two characters, with the rest of a token first, and thinks no more", () => {
@@ -157,6 +157,6 @@ describe("a plan of the rest", () => {
     { text: `${whole} more`, because: "it is longer" },
     { text: whole.slice(1), because: "its beginning is missing" },
   ])("is none where the text is not of the answer: $because", ({ text }) => {
-    expect(positionBehind(text, options)).toBeUndefined();
+    expect(positionAfter(text, options)).toBeUndefined();
   });
 });

@@ -11,42 +11,40 @@ import type { TimedFault } from "./faults.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 import type { Plan } from "./plan.ts";
 
-/** What one answer is made of. */
+/** Parameters of an answer. */
 export interface SyntheticAnswerOptions {
   readonly plan: Plan;
   readonly promptTokens: number;
-  /** Index of the first token that is still to be given. */
+  /** Index of the first token to emit. */
   readonly firstIndex: number;
-  /** Tokens of the answer that the plan does not hold because they are part of the prompt; faults count them. */
+  /** Tokens that are part of the prompt instead of the plan; faults count them. */
   readonly tokensBefore: number;
   readonly fingerprint: string;
   readonly strike: TimedFault | undefined;
-  /** When the answer is first read, on the clock. */
+  /** Time of the first read, on the clock. */
   readonly now: number;
-  /** When the first token comes, on the clock. */
+  /** Time of the first token, on the clock. */
   readonly firstTokenAt: number;
-  /** Between two tokens, in milliseconds; 0 is as fast as it is read. */
+  /** Between tokens, in milliseconds; 0 for no pacing. */
   readonly periodMs: number;
   readonly pacer: Pacer;
   readonly signal: AbortSignal;
-  /** Ends the process. */
   readonly die: () => void;
 }
 
-/** Within so many milliseconds the next event comes, be it only a sign of life. */
+/** Maximum time between events. */
 const signMs = 400;
-/** Tokens given without pause when there is no pace; then the event loop has a turn. */
+/** Tokens per turn of the event loop without pacing. */
 const burstTokens = 256;
 
 /**
- * One answer, one event per token. Tokens fall due by the clock, whether they are read or not, so a slow reader
- * finds several at once and the answer as a whole keeps its pace. A hand-written iterator, for this is the hot
- * path of every load test.
+ * One answer, one event per token. Tokens fall due by the clock whether or not they are read, so slow
+ * readers find several at once and the answer keeps its pace. A hand-written iterator, because this is the
+ * hot path of load tests.
  */
 export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, undefined>, Paced {
   readonly #options: SyntheticAnswerOptions;
   #stage: "unread" | "open" | "hung" | "ended" = "unread";
-  /** Index of the next token to give. */
   #index: number;
   /** Tokens before this index are due. */
   #dueIndex: number;
@@ -108,7 +106,7 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
     return { value: startedEvent("", fingerprint), done: false };
   }
 
-  /** Counts the tokens that are due, and asks to be called again while some are not. */
+  /** Counts due tokens and schedules the next call. */
   #fallDue(now: number): void {
     const { plan, strike, tokensBefore, periodMs, pacer } = this.#options;
     const stallsAt = strike?.kind === "stall" ? strike.afterTokens - tokensBefore : Number.POSITIVE_INFINITY;

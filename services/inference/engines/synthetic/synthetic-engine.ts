@@ -11,25 +11,25 @@ import type { Engine } from "../../engine.ts";
 import { planFaults } from "./faults.ts";
 import { type ModelOptions, modelOptionsSchema, type SyntheticOptions } from "./options.ts";
 import { Pacer } from "./pacer.ts";
-import { type Plan, planAnswer, positionBehind, type TextPosition } from "./plan.ts";
+import { type Plan, planAnswer, positionAfter, type TextPosition } from "./plan.ts";
 import { SyntheticAnswer } from "./synthetic-answer.ts";
 import { readPrompt, scramble } from "./text.ts";
 
-/** What the synthetic engine needs from around it. */
-export interface SyntheticSurroundings {
+/** Dependencies of the synthetic engine. */
+export interface SyntheticDependencies {
   readonly clock: Clock;
-  /** Ends the process, for the fault `die`; default: `process.exit(70)`, with nothing drained. */
+  /** Ends the process for the fault `die`; default: `process.exit(70)`, without draining. */
   readonly die?: () => void;
 }
 
 /**
- * An engine for load tests and fault tests: it has no model. Its text is a pure function of prompt, seed and
- * token index, so any node can check or continue any other's answer, token for token; it comes at a steady pace;
- * and it fails exactly as told (`options.ts`). Temperature and penalties change nothing.
+ * An engine for load and fault tests, without a model. Its text is a pure function of prompt, seed and token
+ * index, so any node can verify or continue an answer of another; it is paced, and fails as configured
+ * (`options.ts`). Sampling options have no effect.
  */
 export function createSyntheticEngine(
   options: SyntheticOptions,
-  { clock, die = () => process.exit(70) }: SyntheticSurroundings,
+  { clock, die = () => process.exit(70) }: SyntheticDependencies,
 ): Engine {
   const pacer = new Pacer(clock);
   const random = createRandom(options.randomSeed);
@@ -39,18 +39,18 @@ export function createSyntheticEngine(
     models.set(name, toModel(name, modelOptionsSchema.parse({ ...options, ...own })));
 
   const begin = (generation: Generation, signal: AbortSignal): SyntheticAnswer => {
-    const { options: told, served } = models.get(generation.model) ?? first;
+    const { options: model, served } = models.get(generation.model) ?? first;
     const prompt = readPrompt(generation);
-    const { answerTokens } = told;
-    const thoughtTokens = thinks(generation) ? told.thoughtTokens : 0;
+    const { answerTokens } = model;
+    const thoughtTokens = thinks(generation) ? model.thoughtTokens : 0;
     const from = positionOf(generation, { key: prompt.key, thoughtTokens, answerTokens });
     const textTokens = from === undefined ? 0 : tokensTo(from) - thoughtTokens;
     const tokensBefore = from === undefined ? (generation.resume?.tokenIds.length ?? 0) : tokensTo(from);
-    const { refused, slowness, strike } = planFaults(told.faults, generation, tokensBefore, random);
+    const { refused, slowness, strike } = planFaults(model.faults, generation, tokensBefore, random);
     if (refused) throw new MeshError("saturated", "Told to refuse.", { retryAfterMs: 1000 });
     const promptTokens = prompt.tokens + textTokens;
-    const roomTokens = told.contextLength - promptTokens;
-    if (roomTokens < 1) throw tooLong(generation, promptTokens, told.contextLength);
+    const roomTokens = model.contextLength - promptTokens;
+    if (roomTokens < 1) throw tooLong(generation, promptTokens, model.contextLength);
     const plan = planAnswer({
       key: prompt.key,
       thoughtTokens,
@@ -60,8 +60,8 @@ export function createSyntheticEngine(
       from,
     });
     const now = clock.now();
-    const periodMs = told.tokensPerSecond === 0 ? 0 : (1000 / told.tokensPerSecond) * slowness;
-    const firstAt = now + told.firstTokenMs * slowness;
+    const periodMs = model.tokensPerSecond === 0 ? 0 : (1000 / model.tokensPerSecond) * slowness;
+    const firstAt = now + model.firstTokenMs * slowness;
     return new SyntheticAnswer({
       plan,
       promptTokens,
@@ -70,7 +70,7 @@ export function createSyntheticEngine(
       fingerprint: served.fingerprint,
       strike,
       now,
-      firstTokenAt: told.arrivals === "aligned" ? alignUp(firstAt, periodMs) : firstAt + random() * periodMs,
+      firstTokenAt: model.arrivals === "aligned" ? alignUp(firstAt, periodMs) : firstAt + random() * periodMs,
       periodMs,
       pacer,
       signal,
@@ -87,7 +87,7 @@ export function createSyntheticEngine(
   };
 }
 
-/** A model that is served, and what it was told. */
+/** A served model and its options. */
 interface Model {
   readonly options: ModelOptions;
   readonly served: ServedModel;
@@ -108,26 +108,26 @@ function toModel(name: string, options: ModelOptions): Model {
   return { options, served };
 }
 
-/** A model that can think does, unless it is told not to. */
+/** Models with reasoning use it unless the request disables it. */
 const thinks = ({ rawPrompt, reasoning }: Generation): boolean =>
   rawPrompt === undefined && reasoning?.enabled !== false && reasoning?.effort !== "none";
 
-/** Where the answer goes on that is continued from its text; undefined for any other. */
+/** The position where an answer continues after its text; undefined for any other. */
 function positionOf(
   { resume }: Generation,
-  answer: Parameters<typeof positionBehind>[1],
+  answer: Parameters<typeof positionAfter>[1],
 ): TextPosition | undefined {
   if (resume === undefined || resume.tokenIds.length > 0 || resume.text === "") return undefined;
-  const position = positionBehind(resume.text, answer);
+  const position = positionAfter(resume.text, answer);
   if (position === undefined)
     throw new MeshError("engine_failed", "The text of the resume point is not of this answer.");
   return position;
 }
 
-/** Tokens up to a place, one that it is inside of included. */
-const tokensTo = ({ tokens, begun }: TextPosition): number => tokens + (begun === "" ? 0 : 1);
+/** Tokens up to a position, including the one it is inside of. */
+const tokensTo = ({ tokens, partial }: TextPosition): number => tokens + (partial === "" ? 0 : 1);
 
-/** Where the answer goes on that is continued from its tokens. Tokens that are not this answer's own show that somebody lost or added some. */
+/** The index where an answer resumes after its tokens. Foreign tokens show that some were lost or added. */
 function checkResumePoint({ resume }: Generation, plan: Plan): number {
   const tokenIds = resume?.tokenIds ?? [];
   const foreign = tokenIds.findIndex((id, index) => id !== plan.idOf(index));
@@ -148,7 +148,7 @@ function tooLong({ rawPrompt }: Generation, promptTokens: number, contextLength:
 const alignUp = (time: number, periodMs: number): number =>
   periodMs === 0 ? time : Math.ceil(time / periodMs) * periodMs;
 
-/** Numbers in [0, 1) that depend on the seed alone. */
+/** Seeded pseudo-random numbers in [0, 1). */
 function createRandom(seed: number): () => number {
   let state = seed;
   return () => {

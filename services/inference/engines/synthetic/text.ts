@@ -1,6 +1,6 @@
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** Plain words, and some that are easy to cut in the wrong place: accents, other scripts, surrogate pairs. */
+/** Plain words, and some that are easily split wrong: accents, other scripts, surrogate pairs. */
 const words = `time light river stone wind paper house garden music silver morning letter bridge water cloud
   forest mountain winter summer window island candle mirror harbour engine signal thread needle copper velvet
   orchard meadow lantern compass anchor feather marble thunder shadow ember valley canyon desert ocean planet
@@ -12,21 +12,21 @@ const words = `time light river stone wind paper house garden music silver morni
   .split(/\s+/)
   .filter((word) => word !== "");
 
-/** Number of distinct words; ids below it are words that open an answer, ids from it on follow another word. */
-const vocabulary = words.length;
+/** Ids below this start a text; ids from it on follow another word. */
+const vocabularySize = words.length;
 
 /** The text of each token, by id. */
 export const tokenTexts: readonly string[] = [...words, ...words.map((word) => ` ${word}`)];
 
-/** What decides every token of an answer, and how long its prompt is. */
+/** What determines an answer, and the length of its prompt. */
 export interface Prompt {
   /** 32 bits from prompt and seed. */
   readonly key: number;
-  /** One for each message, each word, each picture, and each token that was given as one. */
+  /** One per message, word, image and given token id. */
   readonly tokens: number;
 }
 
-/** Reads a generation's prompt: two generations with equal prompts and seed have equal answers. */
+/** Reads a prompt: equal prompts and seeds have equal answers. */
 export function readPrompt({ messages, rawPrompt, sampling }: Generation): Prompt {
   let hash = fnvOffset;
   let tokens = 0;
@@ -41,8 +41,8 @@ export function readPrompt({ messages, rawPrompt, sampling }: Generation): Promp
         if (startsWord) tokens++;
       }
   };
-  const see = (picture: Uint8Array) => {
-    for (const byte of picture) hash = Math.imul(hash ^ byte, fnvPrime);
+  const see = (image: Uint8Array) => {
+    for (const byte of image) hash = Math.imul(hash ^ byte, fnvPrime);
     tokens++;
   };
   for (const { role, parts } of messages) {
@@ -61,13 +61,13 @@ export function readPrompt({ messages, rawPrompt, sampling }: Generation): Promp
   return { key: scramble(hash ^ Number(BigInt.asUintN(32, seed >> 32n))), tokens };
 }
 
-/** The id of the token at `index`, from 0, of the answer to the prompt with this key; whether it opens a text. */
+/** The id of the token at `index` of an answer; `opens`: it starts a text. */
 export function tokenAt(key: number, index: number, opens = index === 0): number {
-  const word = (scramble(key + Math.imul(index + 1, goldenRatio)) >>> 0) % vocabulary;
-  return opens ? word : vocabulary + word;
+  const word = (scramble(key + Math.imul(index + 1, goldenRatio)) >>> 0) % vocabularySize;
+  return opens ? word : vocabularySize + word;
 }
 
-/** Spreads 32 bits over 32 bits, one to one (the finalizer of MurmurHash3). */
+/** A bijective hash of 32 bits (the finalizer of MurmurHash3). */
 export function scramble(bits: number): number {
   let value = bits | 0;
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);

@@ -1,21 +1,19 @@
 /**
- * Takes off the beginning of a text what of it was there already. Some servers repeat a whole partial answer that they
- * continue, in one piece; and its last characters are sometimes left to the model to be written once more. From where the
- * two differ everything is new.
+ * Removes from the beginning of a continuation what the caller already has. Some servers repeat the whole
+ * partial answer in one piece, and its last characters are sometimes left to the model to write again. From
+ * the first difference on, everything is new.
  */
 export class OverlapTrimmer {
-  /** Empty once the first text has come. */
   #whole: string;
-  /** What is still to be written again. */
   #left: string;
 
-  /** `again`: the characters that may be written once more; `whole`: what comes before them. */
+  /** `again`: characters that may be repeated; `whole`: the text before them. */
   constructor(again: string, whole = "") {
     this.#left = again;
     this.#whole = whole;
   }
 
-  /** Takes more text and returns what of it is new. */
+  /** Takes more text and returns the new part of it. */
   push(piece: string): string {
     if (piece === "") return "";
     const text =

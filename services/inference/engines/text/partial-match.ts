@@ -1,6 +1,6 @@
 /**
- * How many characters at the end of `text` could be the beginning of one of the needles, so that they must wait
- * for what follows. A needle that is there in full does not count.
+ * How many characters at the end of `text` could start one of the needles and must be held back. Complete
+ * needles do not count.
  */
 export function partialMatchLength(text: string, needles: readonly string[]): number {
   let longest = 0;
@@ -14,8 +14,8 @@ export function partialMatchLength(text: string, needles: readonly string[]): nu
 }
 
 /**
- * Which of the needles is complete first, and where it begins: of those that end at the same place the one that
- * begins first. So the answer is the same whether text is searched as a whole or as it comes in.
+ * The needle that is complete first; of those with the same end, the one that starts first. So the result
+ * does not depend on how the text is chunked.
  */
 export function findFirst(
   text: string,

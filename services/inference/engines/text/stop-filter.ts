@@ -1,30 +1,29 @@
 import { findFirst, partialMatchLength } from "./partial-match.ts";
 
 /**
- * Looks for stop texts in a stream of text. Text that could become a stop text is held back until it is clear
- * whether it does, so nothing of a stop text ever leaves.
+ * Finds stop sequences in streamed text. Text that may turn into one is held back, so no part of a stop
+ * sequence is ever emitted.
  */
 export class StopFilter {
   readonly #stops: readonly string[];
   #held = "";
   #met = "";
 
-  /** Empty stop texts never match. */
+  /** Empty stop sequences never match. */
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop !== "");
   }
 
-  /** True once a stop text was met; whatever follows it is swallowed. */
   get hit(): boolean {
     return this.#met !== "";
   }
 
-  /** The stop text that was met; empty before that. */
+  /** The stop sequence that was met; empty before. */
   get met(): string {
     return this.#met;
   }
 
-  /** Takes more text and returns what may leave, in order with what was held back. */
+  /** Takes more text and returns what is safe to emit, in order. */
   push(text: string): string {
     if (this.hit) return "";
     if (this.#stops.length === 0) return text;
@@ -40,7 +39,7 @@ export class StopFilter {
     return all.slice(0, clear);
   }
 
-  /** No more text follows, or none that belongs to this: lets go of what was held back. */
+  /** Returns the text held back, when no more follows. */
   flush(): string {
     const text = this.#held;
     this.#held = "";

@@ -1,17 +1,16 @@
 /**
- * Turns the bytes of a stream into text, whole characters only: bytes of an unfinished character wait for the
- * rest of it. Bytes that can never become a character come out as U+FFFD. A byte order mark is text like any
- * other.
+ * Decodes streamed UTF-8 into whole characters; incomplete ones wait for their remaining bytes. Invalid
+ * bytes become U+FFFD. A byte order mark is text like any other.
  */
 export class Utf8Stream {
   #waiting: Uint8Array = none;
 
-  /** True while bytes wait for the rest of their character. */
+  /** True while an incomplete character waits. */
   get pending(): boolean {
     return this.#waiting.length > 0;
   }
 
-  /** The characters that these bytes complete; may be empty. */
+  /** The characters completed by these bytes; may be empty. */
   push(bytes: Uint8Array): string {
     const all = this.#waiting.length === 0 ? bytes : Buffer.concat([this.#waiting, bytes]);
     const end = all.length - unfinishedBytes(all);
@@ -19,7 +18,7 @@ export class Utf8Stream {
     return decode(all.subarray(0, end));
   }
 
-  /** What still waits, as U+FFFD; the stream is empty afterwards. */
+  /** Flushes what still waits, as U+FFFD. */
   end(): string {
     const text = decode(this.#waiting);
     this.#waiting = none;
@@ -27,13 +26,13 @@ export class Utf8Stream {
   }
 }
 
-/** All bytes as text; U+FFFD stands for what is no whole character. */
+/** Decodes all bytes; U+FFFD replaces incomplete characters. */
 export const decode = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 
 const none = new Uint8Array(0);
 
-/** How many bytes at the end are the beginning of a character that may still be completed. */
+/** How many bytes at the end start a character that may still be completed. */
 function unfinishedBytes(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!;
@@ -43,7 +42,7 @@ function unfinishedBytes(bytes: Uint8Array): number {
   return 0;
 }
 
-/** How many bytes the character has that begins with this byte; 1 for bytes that begin none. */
+/** Length of the character with this lead byte; 1 for bytes that start none. */
 function characterBytes(lead: number): number {
   if (lead >= 0xc2 && lead <= 0xdf) return 2;
   if (lead >= 0xe0 && lead <= 0xef) return 3;

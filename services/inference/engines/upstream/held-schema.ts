@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { RE2JS } from "re2js";
 import { parseJson } from "../../../../core/json.ts";
 import { isObject, jsonSchemaGrammar, SchemaError } from "../gbnf/index.ts";
+import { linearPattern } from "../text/linear-pattern.ts";
 
 /** A schema that answers must match. */
 export interface HeldSchema {
@@ -39,12 +39,6 @@ export function toMatcher(schema: unknown): (text: string) => boolean {
   }
 }
 
-/** Runs in time linear in the text. */
-const linearRegExp = (pattern: string): { test: (text: string) => boolean } => {
-  const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
-  return { test: (text) => compiled.matcher(text).find() };
-};
-
 const options = {
   meta: false,
   validateSchema: false,
@@ -53,7 +47,7 @@ const options = {
   ownProperties: true,
   multipleOfPrecision: 9,
   logger: false,
-  code: { regExp: Object.assign(linearRegExp, { code: "linearRegExp" }) },
+  code: { regExp: Object.assign(linearPattern, { code: "linearPattern" }) },
 } as const;
 
 /**

@@ -16,10 +16,10 @@ import { type Transcript, transcribe } from "../../../../services/inference/tran
 import type { GenerationInit } from "../fake-engine.ts";
 import { type GgufContent, writeGguf } from "./write-gguf.ts";
 
-/** The model that comes with the mesh. */
+/** The starter model. */
 export const starterPath = fileURLToPath(new URL("../../../../models/starter.gguf", import.meta.url));
 
-/** The tokens of the model that comes with the mesh. */
+/** The vocabulary of the starter model. */
 export async function starterVocabulary(): Promise<Vocabulary> {
   const { header } = await openModelFile(starterPath, never);
   return new Vocabulary(new Metadata(header));
@@ -30,7 +30,7 @@ export const never = new AbortController().signal;
 
 let generations = 0;
 
-/** A generation with an id of its own, at temperature 0 and of at most 200 tokens unless it says otherwise. */
+/** A generation with a unique id; by default at temperature 0 and of at most 200 tokens. */
 export const toGeneration = (init: GenerationInit) =>
   create(GenerationSchema, {
     id: `test-${++generations}`,
@@ -51,7 +51,7 @@ export const asks = (text: string) => [says(Role.USER, text)];
 export const answerOf = (engine: Engine, init: GenerationInit): Promise<Transcript> =>
   transcribe(engine.generate(toGeneration(init), never));
 
-/** Does work on items, so many at the same time; results in order. */
+/** Processes items, at most `width` at a time; results in order. */
 export async function inParallel<T, R>(
   items: readonly T[],
   width: number,
@@ -78,7 +78,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Lets `use` have a file with these bytes, which is gone afterwards. */
+/** Calls `use` with a temporary file of these bytes. */
 export async function withFile<T>(bytes: Uint8Array, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "cxmpute-model-"));
   try {
@@ -90,6 +90,6 @@ export async function withFile<T>(bytes: Uint8Array, use: (path: string) => Prom
   }
 }
 
-/** Lets `use` have a model file, which is gone afterwards. */
+/** Calls `use` with a temporary model file. */
 export const withModel = <T>(content: GgufContent, use: (path: string) => Promise<T>): Promise<T> =>
   withFile(writeGguf(content), use);

@@ -4,8 +4,8 @@ import type { Entry, GgufContent, Tensor } from "./write-gguf.ts";
 export const tinySizes = { embedding: 32, blocks: 1, heads: 2, feedForward: 64, context: 256 } as const;
 
 /**
- * A model of the llama architecture with weights that are nothing but noise, and a SentencePiece vocabulary: for
- * tests of what the starter model does not have. What it writes is nonsense, but always the same.
+ * A llama model with random weights and a SentencePiece vocabulary, to test what the starter model lacks.
+ * Its answers are deterministic nonsense.
  */
 export function tinyModel(
   template: string,

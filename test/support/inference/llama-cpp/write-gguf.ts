@@ -1,4 +1,4 @@
-/** A metadata entry with GGUF's number of its type; for lists that of their items. */
+/** A typed metadata entry. */
 export type Entry = readonly [
   type: "u32" | "f32" | "bool" | "text" | "texts" | "f32s" | "i32s",
   value: unknown,
@@ -17,7 +17,7 @@ export interface GgufContent {
   readonly tensors: readonly Tensor[];
 }
 
-/** The bytes of a GGUF file (version 3), to make models for tests. */
+/** Encodes a GGUF file (version 3). */
 export function writeGguf({ metadata, tensors }: GgufContent): Buffer {
   const parts = [Buffer.from("GGUF"), u32(3), u64(tensors.length), u64(Object.keys(metadata).length)];
   for (const [key, entry] of Object.entries(metadata)) parts.push(text(key), writeEntry(entry));

@@ -185,7 +185,7 @@ describe("thoughts", () => {
       left: "It is 4.",
     },
     {
-      thinking: "begun",
+      thinking: "opened",
       text: "\nA < b\n\n</think>\n\nYes. <think> is a mark.",
       thought: "A < b",
       left: "Yes. <think> is a mark.",
@@ -193,7 +193,7 @@ describe("thoughts", () => {
     { thinking: "possible", text: "<think></think>No.", thought: "", left: "No." },
     { thinking: "possible", text: " Hi <think>there</think>", thought: "", left: " Hi <think>there</think>" },
     { thinking: "possible", text: "<thi", thought: "", left: "<thi" },
-    { thinking: "begun", text: "I was cut </thi", thought: "I was cut </thi", left: "" },
+    { thinking: "opened", text: "I was cut </thi", thought: "I was cut </thi", left: "" },
     { thinking: "never", text: "<think>a</think>", thought: "", left: "<think>a</think>" },
   ] as const)("$thinking: $text", ({ thinking, text, thought, left }) => {
     expect(expectSameHoweverCut({ thinking }, text)).toMatchObject({ reasoning: thought, text: left });
@@ -201,7 +201,7 @@ describe("thoughts", () => {
 
   test("hold no calls and no stop texts", () => {
     const call = '<tool_call>{"name": "add", "arguments": {}}</tool_call>';
-    const options = { thinking: "begun", toolCallFormat: hermes, stops: ["STOP"] } as const;
+    const options = { thinking: "opened", toolCallFormat: hermes, stops: ["STOP"] } as const;
     expect(expectSameHoweverCut(options, `${call} STOP</think>${call}Now STOP here`)).toMatchObject({
       reasoning: `${call} STOP`,
       calls: ["add {}"],
@@ -223,7 +223,7 @@ test("a stop text does not reach into a call", () => {
 test("a brace opens a call without a mark at the beginning alone, not where text stands before it", () => {
   const text = '{"name": "add", "parameters": {"a": 1}}';
   expect(expectSameHoweverCut({ toolCallFormat: llama3 }, text)).toMatchObject({ text: "", complete: 1 });
-  expect(expectSameHoweverCut({ toolCallFormat: llama3, begun: true }, text)).toMatchObject({
+  expect(expectSameHoweverCut({ toolCallFormat: llama3, continuesText: true }, text)).toMatchObject({
     text,
     complete: 0,
   });

@@ -3,93 +3,90 @@ import { StopFilter } from "../../text/stop-filter.ts";
 import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
 import { OpenCall } from "./open-call.ts";
 import { type Piece, running } from "./pieces.ts";
-import { ReasoningReader, type ThinkingStart } from "./reasoning-reader.ts";
+import { ReasoningReader, type ReasoningStart } from "./reasoning-reader.ts";
 
 /** How to read an answer. */
 export interface AnswerReaderOptions {
-  readonly thinking: ThinkingStart;
+  readonly thinking: ReasoningStart;
   readonly stops: readonly string[];
-  /** How calls are written; undefined when there are none to look for. */
+  /** The tool-call format; undefined when the answer has no calls. */
   readonly toolCallFormat: ToolCallFormat | undefined;
-  /** True: text stands before what is read, so a brace at the beginning opens no call. Absent means false. */
-  readonly begun?: boolean;
-  /** Names that may be called; any other is no call. */
+  /** True when text precedes the answer, so a brace at its beginning starts no call. Default false. */
+  readonly continuesText?: boolean;
+  /** Functions that may be called; other names are not calls. */
   readonly callable: ReadonlySet<string>;
-  /** The answer ends after so many calls. */
+  /** The answer ends after this many calls. */
   readonly maxCalls: number;
-  /** True: a grammar holds the answer to its form from the beginning, so calls need no second look. */
+  /** True when a grammar constrains the answer from its beginning, so calls need no validation. */
   readonly trusted: boolean;
-  /** True: the answer may be nothing but calls, so what is left of an unfinished one is no text. */
+  /** True when the answer must consist of calls: the rest of an incomplete one is not text. */
   readonly forced: boolean;
 }
 
 /**
- * Reads what a model writes and tells its parts: thoughts, text, calls. Text comes in as it is generated and goes
- * out as soon as it is clear what it is:
+ * Parses a model's output into reasoning, text and calls, and emits each part as soon as it is unambiguous:
  *
- *     thoughts ──▶ text ──opener──▶ call ──▶ text … ──stop text or enough calls──▶ over
- *                   ▲                 │
- *                   └── it is no call ┘
+ *     reasoning ──▶ text ──opener──▶ call ──▶ text … ──stop sequence or enough calls──▶ over
+ *                    ▲                 │
+ *                    └──── invalid ────┘
  *
- * A call that a grammar holds to its form goes out while it is written (`trustCall`). Any other is kept until it
- * is whole and right; what turns out to be no call goes out as text, so nothing is ever lost.
+ * A call that a grammar constrains is streamed (`trustCall`). Any other is held back until it is complete and valid,
+ * and emitted as text when it is invalid.
  */
 export class AnswerReader {
   readonly #options: AnswerReaderOptions;
   readonly #reasoning: ReasoningReader;
   #stops: StopFilter;
   #pieces: Piece[] = [];
-  /** What came in and is not settled, and where it stands. */
+  /** Unsettled input, and its offset. */
   #text = "";
   #at = 0;
-  /** Where the text begins that the stop filter holds back. */
+  /** Offset of the text that the stop filter holds back. */
   #heldAt = 0;
   #call: OpenCall | undefined;
   #bareAllowed: boolean;
   #over: "stop" | "calls" | undefined;
   #completeCalls = 0;
   #justOpened = false;
-  /** True behind a call: the white space there belongs to it. */
+  /** True after a call, whose trailing white space belongs to it. */
   #inMargin = false;
 
   constructor(options: AnswerReaderOptions) {
     this.#options = options;
     this.#reasoning = new ReasoningReader(options.thinking);
     this.#stops = new StopFilter(options.stops);
-    this.#bareAllowed = options.toolCallFormat?.bare === true && options.begun !== true;
+    this.#bareAllowed = options.toolCallFormat?.bare === true && options.continuesText !== true;
   }
 
-  /** Why nothing more belongs to the answer, when that is so. */
+  /** Why the answer is over; undefined while it is not. */
   get over(): "stop" | "calls" | undefined {
     return this.#over;
   }
 
-  /** The stop text that was met; empty when none was. */
+  /** The stop sequence that was met; empty when none was. */
   get stop(): string {
     return this.#stops.met;
   }
 
-  /** True while the model thinks. */
   get thinking(): boolean {
     return this.#reasoning.thinking;
   }
 
-  /** Calls that are complete. */
   get completeCalls(): number {
     return this.#completeCalls;
   }
 
-  /** When the latest push met an opener whose call is not trusted: what it brought of the call behind it. */
+  /** If the latest push met the opener of an untrusted call: the text after that opener. */
   get openedCall(): string | undefined {
     return this.#justOpened && this.#call?.trusted === false ? this.#call.text : undefined;
   }
 
-  /** True while a call is read that a grammar holds to its form. */
+  /** True inside a call that a grammar constrains. */
   get inTrustedCall(): boolean {
     return this.#call?.trusted === true;
   }
 
-  /** Up to where it is clear what the text is; everything, once the answer is over. */
+  /** The offset up to which all is settled; infinite once the answer is over. */
   get settledTo(): number {
     if (this.#over !== undefined) return Number.POSITIVE_INFINITY;
     const call = this.#call;
@@ -104,14 +101,14 @@ export class AnswerReader {
     this.#read();
   }
 
-  /** A grammar holds the call that was opened to its form from here on. */
+  /** From here on a grammar constrains the open call. */
   trustCall(): void {
     if (this.#call === undefined) return;
     this.#call.trusted = true;
     this.#handOut(this.#call);
   }
 
-  /** Nothing follows. Whatever was held back goes out. */
+  /** Ends the input and emits what was held back. */
   end(): void {
     if (this.#over !== undefined) return;
     if (!this.#reasoning.over) {
@@ -123,7 +120,7 @@ export class AnswerReader {
     this.#flushStops();
   }
 
-  /** The pieces found since the last call of this. */
+  /** The pieces found since the last call. */
   take(): Piece[] {
     return this.#pieces.splice(0);
   }
@@ -138,7 +135,6 @@ export class AnswerReader {
       if (!(this.#call === undefined ? this.#readText() : this.#readCall(this.#call))) return;
   }
 
-  /** False when more text is needed to go on. */
   #readText(): boolean {
     const openers = this.#options.toolCallFormat?.openers ?? [];
     if (this.#inMargin && !this.#leaveMargin()) return false;
@@ -157,7 +153,6 @@ export class AnswerReader {
     return true;
   }
 
-  /** False while there is nothing but margin. */
   #leaveMargin(): boolean {
     const margin = this.#text.length - this.#text.trimStart().length;
     this.#settle(margin);
@@ -166,7 +161,7 @@ export class AnswerReader {
     return !this.#inMargin;
   }
 
-  /** A brace at the beginning, behind nothing but space, opens a call without a mark. */
+  /** A brace that follows nothing but space starts a call without an opener. */
   #readBare(): "call" | "no" | "more" {
     const trimmed = this.#text.trimStart();
     if (trimmed === "") return "more";
@@ -202,7 +197,7 @@ export class AnswerReader {
   }
 
   #closeCall(call: OpenCall): void {
-    if (!call.trusted && !call.isRight(this.#options.callable)) {
+    if (!call.trusted && !call.isValid(this.#options.callable)) {
       this.#dropCall(call);
       return;
     }
@@ -213,7 +208,7 @@ export class AnswerReader {
     if (this.#completeCalls >= this.#options.maxCalls) this.#over = "calls";
   }
 
-  /** It was no call: its opener is text, and what follows is read again. */
+  /** The call is invalid: its opener is text, and what follows is parsed again. */
   #dropCall(call: OpenCall): void {
     const written = call.opener + call.text;
     const handedOut = call.trusted && call.named ? written.length : 0;
@@ -234,7 +229,7 @@ export class AnswerReader {
     this.#completeCalls += completed;
   }
 
-  /** Settles so many characters as text of the answer. */
+  /** Settles characters as text of the answer. */
   #pushText(count: number): void {
     if (count === 0) return;
     this.#pushClear(this.#stops.push(this.#text.slice(0, count)));
@@ -242,7 +237,7 @@ export class AnswerReader {
     if (this.#stops.hit) this.#over = "stop";
   }
 
-  /** A stop text does not reach across a call. */
+  /** Stop sequences do not span calls. */
   #flushStops(): void {
     this.#pushClear(this.#stops.flush());
     this.#heldAt = this.#at;

@@ -7,17 +7,16 @@ import type {
 import { decode } from "../../text/utf8-stream.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 
-/** How likely the model itself held a token, before anything else had a say. */
+/** The probability of a token under the model itself, before samplers and grammars. */
 export interface TokenLikelihood {
-  /** Natural logarithm of its probability. */
   readonly logprob: number;
-  /** The likeliest tokens in its place, best first. */
+  /** The likeliest tokens at its position, best first. */
   readonly top: readonly { readonly token: number; readonly logprob: number }[];
 }
 
 /**
- * A token with its likelihood. `shown`: the part of its text that belongs to the answer, where that is not the
- * whole of it; so the tokens together give exactly the text.
+ * A token with its log probability. `shown`: the part of its text that belongs to the answer, unless that is
+ * all of it; so the tokens add up to exactly the text.
  */
 export function toLogprob(
   token: number,
@@ -42,7 +41,7 @@ const choice = (bytes: Uint8Array, logprob: number): TokenChoice => ({
   logprob,
 });
 
-/** What one delta shows. */
+/** The content of a delta. */
 export interface DeltaParts {
   text: string;
   reasoning: string;
@@ -51,13 +50,13 @@ export interface DeltaParts {
   readonly logprobs: TokenLogprob[];
 }
 
-/** An event with more of an answer; a literal, because one is made per token. */
+/** A delta event. A literal, because one is made per token. */
 export const deltaEvent = (parts: DeltaParts): GenerationEvent => ({
   $typeName: "cxmpute.generation.v1.GenerationEvent",
   event: { case: "delta", value: { $typeName: "cxmpute.generation.v1.Delta", ...parts } },
 });
 
-/** A piece of a tool call. Only the first of an index has id and name. */
+/** A fragment of a tool call. Only the first of an index has id and name. */
 export const toolCallDelta = (
   index: number,
   id: string,

@@ -2,14 +2,13 @@ import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import type { CallPart, CallReader } from "../tool-calls/tool-call-format.ts";
 import { type Piece, running } from "./pieces.ts";
 
-/** What was opened as a call, or as several, while it is read. */
+/** One or more calls that were opened and are being read. */
 export class OpenCall {
-  /** Where its opener begins. */
+  /** Offset of its opener. */
   readonly at: number;
   readonly opener: string;
-  /** True: a grammar holds it to its form, so what is found can go out at once. */
+  /** True when a grammar constrains it, so fragments can be emitted at once. */
   trusted: boolean;
-  /** Whether the name of a call was found. */
   named = false;
   readonly #reader: CallReader;
   #text = "";
@@ -22,12 +21,10 @@ export class OpenCall {
     this.#reader = reader;
   }
 
-  /** How far it has come; see `CallReader`. */
   get state(): CallReader["state"] {
     return this.#reader.state;
   }
 
-  /** What was read behind the opener. */
   get text(): string {
     return this.#text;
   }
@@ -42,8 +39,8 @@ export class OpenCall {
     return count;
   }
 
-  /** Whether every call names a function that may be called, with a JSON object for its arguments. */
-  isRight(callable: ReadonlySet<string>): boolean {
+  /** Whether every call names a callable function and has a JSON object for its arguments. */
+  isValid(callable: ReadonlySet<string>): boolean {
     const named: { name: string; json: string }[] = [];
     for (const part of this.#parts)
       if (part.kind === "name") named.push({ name: part.name, json: "" });
@@ -51,7 +48,7 @@ export class OpenCall {
     return named.every(({ name, json }) => callable.has(name) && isJsonObject(parseJson(json)));
   }
 
-  /** The pieces found since the last call of this, and how many calls became complete; of so many calls at most. */
+  /** The pieces found since the last call, and how many calls they complete; at most `maxCalls`. */
   take(maxCalls: number): { pieces: Piece[]; completed: number } {
     const pieces: Piece[] = [];
     let completed = 0;

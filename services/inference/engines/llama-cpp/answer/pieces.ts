@@ -1,18 +1,18 @@
 /**
- * A piece of an answer, found in the text that the model wrote. `from` and `to` are its place there, in UTF-16
- * units. Pieces come in order and do not overlap; what lies between them shows nowhere.
+ * A piece of an answer; `from` and `to` are offsets into the model's output, in UTF-16 units. Pieces are ordered and
+ * do not overlap; what lies between them is not shown.
  */
 export type Piece =
   | {
       readonly kind: "text" | "reasoning" | "arguments";
-      /** The characters of the model's text from `from` to `to`: such a piece may be cut anywhere. */
+      /** The output from `from` to `to`: may be split anywhere. */
       readonly text: string;
       readonly from: number;
       readonly to: number;
     }
-  /** A call begins. Known once the text has been read up to `to`; cannot be cut. */
+  /** Start of a call, known at `to`; cannot be split. */
   | { readonly kind: "call"; readonly name: string; readonly to: number }
-  /** Arguments of the latest call that the model wrote in another form; cannot be cut either. */
+  /** Arguments of the latest call that the model wrote in another form; cannot be split. */
   | { readonly kind: "decoded"; readonly text: string; readonly to: number };
 
 /** A piece of running text. */

@@ -1,34 +1,36 @@
 import { partialMatchLength } from "../../text/partial-match.ts";
 import { type Piece, running } from "./pieces.ts";
 
-/** How models mark their thoughts: Qwen, DeepSeek and those made after them. */
-export const thinkingMarks = { begin: "<think>", end: "</think>" } as const;
-
-/** Whether an answer begins with thoughts: never, if the model opens them, or already inside of them. */
-export type ThinkingStart = "never" | "possible" | "begun";
+/** The tags around reasoning of Qwen, DeepSeek and their successors. */
+export const reasoningTags = { begin: "<think>", end: "</think>" } as const;
 
 /**
- * Takes the thoughts off the beginning of an answer. White space around them belongs to the marks and shows
- * nowhere. Thoughts are looked for at the beginning only: later on, the marks are text.
+ * Whether an answer starts with reasoning: never, if the model opens it, or the prompt has opened it
+ * already.
+ */
+export type ReasoningStart = "never" | "possible" | "opened";
+
+/**
+ * Parses the reasoning at the beginning of an answer; later on, the tags are text. White space around the
+ * tags belongs to them and is not shown.
  */
 export class ReasoningReader {
   #stage: "before" | "margin" | "inside" | "behind" | "over";
 
-  constructor(start: ThinkingStart) {
+  constructor(start: ReasoningStart) {
     this.#stage = start === "never" ? "over" : start === "possible" ? "before" : "margin";
   }
 
-  /** True while what comes in is thought, or may be. */
+  /** True while the input is reasoning, or may be. */
   get thinking(): boolean {
     return this.#stage === "margin" || this.#stage === "inside";
   }
 
-  /** True once thoughts are over: the rest of the answer is no business of this. */
   get over(): boolean {
     return this.#stage === "over";
   }
 
-  /** Reads from the beginning of `text`, which stands at `at`. Returns how many characters are settled. */
+  /** Reads `text`, which starts at offset `at`. Returns how many characters are settled. */
   read(text: string, at: number, pieces: Piece[]): number {
     let read = 0;
     for (;;) {
@@ -39,7 +41,7 @@ export class ReasoningReader {
     }
   }
 
-  /** Nothing follows: what was held back is thought, or text. */
+  /** Ends the input: what was held back is reasoning, or text. */
   end(text: string, at: number, pieces: Piece[]): void {
     const rest = text.trimEnd();
     if (this.#stage === "inside" && rest !== "") pieces.push(running("reasoning", at, rest));
@@ -62,11 +64,11 @@ export class ReasoningReader {
 
   #findBegin(text: string): number {
     const trimmed = text.trimStart();
-    if (trimmed.startsWith(thinkingMarks.begin)) {
+    if (trimmed.startsWith(reasoningTags.begin)) {
       this.#stage = "margin";
-      return text.length - trimmed.length + thinkingMarks.begin.length;
+      return text.length - trimmed.length + reasoningTags.begin.length;
     }
-    if (!thinkingMarks.begin.startsWith(trimmed)) this.#stage = "over";
+    if (!reasoningTags.begin.startsWith(trimmed)) this.#stage = "over";
     return 0;
   }
 
@@ -77,12 +79,12 @@ export class ReasoningReader {
   }
 
   #findEnd(text: string, at: number, pieces: Piece[]): number {
-    const end = text.indexOf(thinkingMarks.end);
-    const open = end >= 0 ? end : text.length - partialMatchLength(text, [thinkingMarks.end]);
-    const thought = text.slice(0, open).trimEnd();
-    if (thought !== "") pieces.push(running("reasoning", at, thought));
-    if (end < 0) return thought.length;
+    const end = text.indexOf(reasoningTags.end);
+    const open = end >= 0 ? end : text.length - partialMatchLength(text, [reasoningTags.end]);
+    const reasoning = text.slice(0, open).trimEnd();
+    if (reasoning !== "") pieces.push(running("reasoning", at, reasoning));
+    if (end < 0) return reasoning.length;
     this.#stage = "behind";
-    return end + thinkingMarks.end.length;
+    return end + reasoningTags.end.length;
   }
 }

@@ -6,18 +6,16 @@ import { type DeltaParts, type TokenLikelihood, toLogprob, toolCallDelta } from 
 import type { Piece } from "./pieces.ts";
 
 /**
- * Keeps tokens, text and parts of one answer together, and says what may go out.
+ * Keeps tokens, text and pieces of one answer together, and decides what may be emitted.
  *
- * **The rule of token ids.** A delta carries the ids of exactly the tokens whose text it completes, in order, so
- * at every delta the parts so far are those of the ids so far. A token waits with its text: while its last
- * character is not whole, while it may belong to a stop text or to a mark, while a call is not certain. Text
- * never goes out without the id of its token. Another engine that is given the ids of the deltas that arrived
- * makes the same buffer of them and goes on at the same place; nothing is lost, nothing comes twice.
+ * **Invariant.** A delta carries the ids of exactly the tokens whose text it completes, in order. A token waits with
+ * its text while its last character is incomplete, while it may belong to a stop sequence or a tag, and while a call
+ * is unconfirmed. So another engine that replays the ids of the delivered deltas reaches the same state and continues
+ * there: nothing is lost or repeated.
  */
 export class TokenBuffer {
-  /** Every token of the answer, delivered or not. */
+  /** All tokens of the answer, emitted or not. */
   readonly tokens: number[] = [];
-  /** Tokens that were thoughts. */
   reasoningTokens = 0;
   readonly #generationId: string;
   readonly #vocabulary: Vocabulary;
@@ -26,13 +24,12 @@ export class TokenBuffer {
   readonly #utf8 = new Utf8Stream();
   readonly #waiting: WaitingToken[] = [];
   #pieces: Piece[] = [];
-  /** Characters of the model's text. */
+  /** Length of the output so far, in UTF-16 units. */
   #length = 0;
-  /** Up to where the text was delivered. */
   #deliveredTo = 0;
   #callIndex = -1;
 
-  /** `continuesText`: the answer goes on in the middle of a text, so a space at its beginning is meant. */
+  /** `continuesText`: the answer continues a text, so a space at its beginning is part of it. */
   constructor(
     generationId: string,
     vocabulary: Vocabulary,
@@ -45,22 +42,22 @@ export class TokenBuffer {
     this.#reader = reader;
   }
 
-  /** Takes the next token. `skippedBytes`: how many of its bytes are no part of the answer, because they stand before it. */
+  /** Takes the next token. `skippedBytes`: how many of its bytes precede the answer. */
   push(token: number, likelihood?: TokenLikelihood, skippedBytes = 0): void {
-    const thought = this.#reader.thinking;
+    const wasReasoning = this.#reader.thinking;
     const bytes = this.#bytesOf(token).subarray(skippedBytes);
     const text = this.#utf8.push(bytes);
     const from = this.#length;
     this.#length += text.length;
-    // Half a character counts as one that is still to come.
+    // An incomplete character counts as one that is still to come.
     const to = this.#utf8.pending ? this.#length + 1 : this.#length;
     this.tokens.push(token);
     this.#waiting.push({ token, bytes, from, to, likelihood });
     this.#reader.push(text);
-    if (thought || this.#reader.thinking) this.reasoningTokens++;
+    if (wasReasoning || this.#reader.thinking) this.reasoningTokens++;
   }
 
-  /** Nothing follows. */
+  /** Ends the input. */
   end(): void {
     const rest = this.#utf8.end();
     this.#length += rest.length;
@@ -68,7 +65,7 @@ export class TokenBuffer {
     this.#reader.end();
   }
 
-  /** What was pushed so far came from another engine and is delivered. */
+  /** Marks what was pushed so far as delivered by another engine. */
   skip(): void {
     const last = this.#waiting.at(-1);
     this.take();
@@ -76,7 +73,7 @@ export class TokenBuffer {
     this.#deliveredTo = last?.to ?? 0;
   }
 
-  /** What may go out now; undefined when all is held back. */
+  /** What may be emitted now; undefined when everything is held back. */
   take(): DeltaParts | undefined {
     this.#pieces.push(...this.#reader.take());
     const settledTo = Math.min(this.#reader.settledTo, this.#length);
@@ -92,11 +89,11 @@ export class TokenBuffer {
       logprobs: [],
     };
     const shown = this.#show(released.at(-1)!.to, parts);
-    this.#tellLikelihoods(released, shown, parts);
+    this.#addLogprobs(released, shown, parts);
     return parts;
   }
 
-  /** Moves the pieces up to a place into a delta. Returns where its text stands. */
+  /** Moves the pieces up to an offset into a delta. Returns the ranges of its text. */
   #show(end: number, parts: DeltaParts): Range[] {
     const shown: Range[] = [];
     let piece = this.#pieces[0];
@@ -138,8 +135,7 @@ export class TokenBuffer {
     }
   }
 
-  /** Tells how likely the tokens were whose text shows as the answer's. */
-  #tellLikelihoods(released: readonly WaitingToken[], shown: readonly Range[], parts: DeltaParts): void {
+  #addLogprobs(released: readonly WaitingToken[], shown: readonly Range[], parts: DeltaParts): void {
     for (const { token, bytes, from, to, likelihood } of released) {
       if (likelihood === undefined || bytes.length === 0) continue;
       const visible = shown.find((range) => range.from < to && range.to > from);
@@ -151,13 +147,13 @@ export class TokenBuffer {
     }
   }
 
-  /** The same on every engine that continues this answer. */
+  /** Deterministic, so engines that continue this answer give the same id. */
   #callId(): string {
     const seed = `${this.#generationId}/${this.#callIndex}`;
     return `call_${createHash("sha256").update(seed).digest("base64url").replaceAll(/[-_]/g, "").slice(0, 24)}`;
   }
 
-  /** SentencePiece begins every text with a space that is not meant. */
+  /** SentencePiece starts every text with a space that is not part of it. */
   #bytesOf(token: number): Uint8Array {
     const bytes = this.#vocabulary.bytesOf(token);
     const isFirst = this.tokens.length === 0;
@@ -170,7 +166,6 @@ interface Range {
   readonly to: number;
 }
 
-/** A token that is not delivered, and where its text stands. */
 interface WaitingToken extends Range {
   readonly token: number;
   readonly bytes: Uint8Array;

@@ -1,8 +1,9 @@
-import { GgufError, type GgufHeader, type TensorInfo } from "./header.ts";
+import { GgufError, type GgufHeader, type TensorInfo, ValueType } from "./header.ts";
+import type { Metadata } from "./metadata.ts";
 
 /**
- * Throws `GgufError` when tensors lie outside of the file, or have shapes or types that cannot be: such a file
- * must not reach native code.
+ * Throws `GgufError` when tensors lie outside the file or have impossible shapes or types, which must not
+ * reach native code.
  */
 export function checkTensors(header: GgufHeader, fileBytes: number): void {
   if (header.tensors.length === 0) throw new GgufError("holds no model: it has no tensors");
@@ -19,7 +20,6 @@ export function checkTensors(header: GgufHeader, fileBytes: number): void {
   }
 }
 
-/** Bytes of a tensor's data. */
 function tensorBytes({ dimensions, type }: TensorInfo): number {
   const elements = dimensions.reduce((product, size) => product * size, 1);
   if (dimensions.some((size) => size < 1) || !Number.isSafeInteger(elements))
@@ -32,7 +32,10 @@ function tensorBytes({ dimensions, type }: TensorInfo): number {
   return (elements / stored.elements) * stored.bytes;
 }
 
-/** ggml's types (ggml.h, `enum ggml_type`, and ggml-common.h): elements in a block, then number and bytes by turns. */
+/**
+ * ggml's types (ggml.h, `enum ggml_type`, and ggml-common.h): elements per block, then pairs of type and
+ * bytes per block.
+ */
 const blocks: readonly (readonly [elements: number, ...types: number[]])[] = [
   // Plain numbers: F32, F16, I8, I16, I32, I64, F64, BF16.
   [1, 0, 4, 1, 2, 24, 1, 25, 2, 26, 4, 27, 8, 28, 8, 30, 2],
@@ -44,7 +47,6 @@ const blocks: readonly (readonly [elements: number, ...types: number[]])[] = [
   [256, 16, 66, 17, 74, 18, 98, 19, 50, 21, 110, 22, 82, 23, 136, 29, 56, 34, 54, 35, 66],
 ];
 
-/** By the number of the type: so many elements are stored in so many bytes. */
 const tensorTypes = new Map(
   blocks.flatMap(([elements, ...types]) =>
     types.flatMap((type, index) =>
@@ -52,3 +54,101 @@ const tensorTypes = new Map(
     ),
   ),
 );
+
+/**
+ * Throws `GgufError` when sizes in the metadata are impossible, inconsistent or do not match the tensors.
+ * Native code trusts many of them, and aborts the process on others.
+ */
+export function checkShape(header: GgufHeader, metadata: Metadata): void {
+  // Models without attention have none of these sizes, all others have all.
+  const hasAttention = !/mamba|rwkv/.test(metadata.architecture);
+  for (const [key, most, needed] of sizeLimits) {
+    const size = metadata.shape(key) ?? (needed && hasAttention ? 0 : undefined);
+    const least = hasAttention && !key.startsWith("expert") ? 1 : 0;
+    if (size !== undefined && !(Number.isInteger(size) && size >= least && size <= most))
+      throw impossible(metadata, key);
+  }
+  for (const key of ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"]) {
+    const epsilon = metadata.shape(key);
+    if (epsilon !== undefined && !(epsilon >= 0 && epsilon < 1)) throw impossible(metadata, key);
+  }
+  for (const [key, types] of valueTypes) {
+    const type = header.types.get(key);
+    if (type !== undefined && !types.includes(type))
+      throw new GgufError(`is damaged: \`${key}\` has a wrong type`);
+  }
+  const parts = metadata.number("split.count") ?? 1;
+  if (parts > 1)
+    throw new GgufError(
+      `is one of ${parts} parts of a model. Put them together with \`llama-gguf-split --merge\``,
+    );
+  checkExperts(metadata);
+  checkScaling(metadata);
+  checkTokens(header, metadata);
+}
+
+function checkExperts(metadata: Metadata): void {
+  const experts = metadata.shape("expert_count") ?? 0;
+  const used = metadata.shape("expert_used_count") ?? 0;
+  if (used > experts || (experts > 0 && used === 0))
+    throw new GgufError("is damaged: its numbers of experts contradict each other");
+}
+
+function checkScaling(metadata: Metadata): void {
+  const scaling = metadata.text(`${metadata.architecture}.rope.scaling.type`);
+  if (scaling !== undefined && !["none", "linear", "yarn", "longrope"].includes(scaling))
+    throw new GgufError("has a way to scale positions that the embedded engine does not know");
+}
+
+function checkTokens(header: GgufHeader, metadata: Metadata): void {
+  const embedding = header.tensors.find(({ name }) => name === "token_embd.weight");
+  const length = metadata.shape("embedding_length");
+  const tokens = metadata.texts("tokenizer.ggml.tokens");
+  if (embedding === undefined || length === undefined || tokens === undefined)
+    throw new GgufError("holds no language model");
+  if (embedding.dimensions[0] !== length || embedding.dimensions[1] !== tokens.length)
+    throw new GgufError("is damaged: its vocabulary and its tensors have different sizes");
+  for (const key of ["tokenizer.ggml.scores", "tokenizer.ggml.token_type"]) {
+    const list = metadata.numbers(key);
+    if (list !== undefined && list.length !== tokens.length)
+      throw new GgufError(`is damaged: \`${key}\` has not as many values as there are tokens`);
+  }
+  const named = tokens.filter((token) => token !== "");
+  if (new Set(named).size < named.length) throw new GgufError("is damaged: a token is there twice");
+  for (const key of ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "mask"]) {
+    const token = metadata.number(`tokenizer.ggml.${key}_token_id`);
+    if (token !== undefined && !(token >= 0 && token < tokens.length))
+      throw new GgufError(`is damaged: its ${key} token is none of its tokens`);
+  }
+}
+
+const impossible = ({ architecture }: Metadata, key: string): GgufError =>
+  new GgufError(`is damaged: \`${architecture}.${key}\` is missing, or cannot be`);
+
+/**
+ * By the key after the architecture: the maximum, and whether native code requires it. 512 is llama.cpp's
+ * limit for layers and experts.
+ */
+const sizeLimits: readonly (readonly [key: string, most: number, needed: boolean])[] = [
+  ["block_count", 512, true],
+  ["context_length", 2 ** 26, true],
+  ["embedding_length", 2 ** 20, true],
+  ["feed_forward_length", 2 ** 24, true],
+  ["attention.head_count", 2 ** 12, true],
+  ["attention.head_count_kv", 2 ** 12, false],
+  ["attention.key_length", 2 ** 16, false],
+  ["attention.value_length", 2 ** 16, false],
+  ["expert_count", 512, false],
+  ["expert_used_count", 512, false],
+];
+
+const valueTypes: readonly [string, readonly number[]][] = [
+  ["general.alignment", [ValueType.uint32]],
+  ["split.no", [ValueType.uint16]],
+  ["split.count", [ValueType.uint16]],
+  ["split.tensors.count", [ValueType.int32]],
+  ["tokenizer.ggml.tokens", [ValueType.text]],
+  ["tokenizer.ggml.merges", [ValueType.text]],
+  ["tokenizer.ggml.scores", [ValueType.float32]],
+  ["tokenizer.ggml.token_type", [ValueType.int32, ValueType.uint32]],
+];

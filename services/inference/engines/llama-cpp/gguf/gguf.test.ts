@@ -6,7 +6,7 @@ import {
   type GgufContent,
   writeGguf,
 } from "../../../../../test/support/inference/llama-cpp/write-gguf.ts";
-import { checkShape } from "./check-shape.ts";
+import { checkShape } from "./check.ts";
 import { GgufError, parseHeader } from "./header.ts";
 import { Metadata } from "./metadata.ts";
 import { openModelFile } from "./model-file.ts";

@@ -1,18 +1,17 @@
-/** A value of GGUF's metadata; whole numbers of 64 bits are bigints only where a number cannot hold them. */
+/** A metadata value; 64-bit integers are bigints only where a number is too small. */
 export type MetadataValue = string | number | bigint | boolean | readonly MetadataValue[];
 
 /** A tensor as the header describes it. */
 export interface TensorInfo {
   readonly name: string;
-  /** Elements along each axis, the innermost first. */
+  /** Elements per axis, innermost first. */
   readonly dimensions: readonly number[];
-  /** ggml's number of the type. */
   readonly type: number;
-  /** In bytes from the beginning of the tensor data. */
+  /** In bytes from the start of the tensor data. */
   readonly offset: number;
 }
 
-/** GGUF's numbers of the types of values. */
+/** GGUF's value types. */
 export const ValueType = {
   uint8: 0,
   int8: 1,
@@ -29,23 +28,22 @@ export const ValueType = {
   float64: 12,
 } as const;
 
-/** What a GGUF file says before its tensor data. */
+/** The header of a GGUF file. */
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
-  /** GGUF's numbers of the metadata's types; for a list that of its items. */
+  /** Types of the metadata; for lists, of their items. */
   readonly types: ReadonlyMap<string, number>;
   readonly tensors: readonly TensorInfo[];
-  /** Length of the header itself, in bytes. */
   readonly headerBytes: number;
-  /** Where the tensor data begins, in bytes. */
+  /** Start of the tensor data, in bytes. */
   readonly dataOffset: number;
-  /** Tensors begin at multiples of so many bytes. */
+  /** Of tensors, in bytes. */
   readonly alignment: number;
 }
 
 /**
- * Reads the header of a GGUF file (version 2 or 3) from its first bytes. Throws `GgufError` for what is no GGUF,
- * and `NeedsMoreBytes` when the header goes on behind the bytes given.
+ * Parses the header of a GGUF file (version 2 or 3) from its first bytes. Throws `GgufError` for other
+ * files, and `NeedsMoreBytes` when the header is longer than the bytes given.
  */
 export function parseHeader(bytes: Uint8Array): GgufHeader {
   const reader = new ByteReader(bytes);
@@ -98,35 +96,26 @@ function readList(reader: ByteReader, itemType: number): MetadataValue[] {
 }
 
 function readValue(reader: ByteReader, type: number): MetadataValue {
-  switch (type) {
-    case ValueType.uint8:
-      return reader.uint8();
-    case ValueType.int8:
-      return reader.int8();
-    case ValueType.uint16:
-      return reader.uint16();
-    case ValueType.int16:
-      return reader.int16();
-    case ValueType.uint32:
-      return reader.uint32();
-    case ValueType.int32:
-      return reader.int32();
-    case ValueType.float32:
-      return reader.float32();
-    case ValueType.flag:
-      return reader.uint8() !== 0;
-    case ValueType.text:
-      return reader.text();
-    case ValueType.uint64:
-      return toNumber(reader.uint64());
-    case ValueType.int64:
-      return toNumber(reader.int64());
-    case ValueType.float64:
-      return reader.float64();
-    default:
-      throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
-  }
+  const read = valueReaders[type];
+  if (read === undefined)
+    throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
+  return read(reader);
 }
+
+const valueReaders: Readonly<Record<number, (reader: ByteReader) => MetadataValue>> = {
+  [ValueType.uint8]: (reader) => reader.uint8(),
+  [ValueType.int8]: (reader) => reader.int8(),
+  [ValueType.uint16]: (reader) => reader.uint16(),
+  [ValueType.int16]: (reader) => reader.int16(),
+  [ValueType.uint32]: (reader) => reader.uint32(),
+  [ValueType.int32]: (reader) => reader.int32(),
+  [ValueType.float32]: (reader) => reader.float32(),
+  [ValueType.flag]: (reader) => reader.uint8() !== 0,
+  [ValueType.text]: (reader) => reader.text(),
+  [ValueType.uint64]: (reader) => toNumber(reader.uint64()),
+  [ValueType.int64]: (reader) => toNumber(reader.int64()),
+  [ValueType.float64]: (reader) => reader.float64(),
+};
 
 function readTensor(reader: ByteReader): TensorInfo {
   const name = reader.text();
@@ -148,17 +137,17 @@ const toNumber = (value: bigint): number | bigint =>
     ? Number(value)
     : value;
 
-/** Far above what real models have; they keep nonsense from being taken for a size. */
+/** Far above real models; they catch damaged sizes. */
 const tensorsLimit = 100_000;
 const entriesLimit = 10_000;
 const valuesLimit = 10_000_000;
 
-/** The bytes end before the value does. */
+/** The bytes end inside the header. */
 export class NeedsMoreBytes extends Error {
   override readonly name = "NeedsMoreBytes";
 }
 
-/** Reads little-endian values one after the other. Throws `NeedsMoreBytes` at the end. */
+/** Reads little-endian values. Throws `NeedsMoreBytes` at the end. */
 class ByteReader {
   readonly #bytes: Buffer;
   #position = 0;
@@ -167,7 +156,6 @@ class ByteReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Bytes read so far. */
   get position(): number {
     return this.#position;
   }
@@ -183,14 +171,13 @@ class ByteReader {
   uint64 = (): bigint => this.#bytes.readBigUInt64LE(this.#take(8));
   int64 = (): bigint => this.#bytes.readBigInt64LE(this.#take(8));
 
-  /** A text with its length before it. */
   text(): string {
     const length = this.size("characters in a text", textLimitBytes);
     const from = this.#take(length);
     return this.#bytes.toString("utf8", from, from + length);
   }
 
-  /** A number of things, which must be believable. */
+  /** A count, which must be plausible. */
   size(what: string, limit: number): number {
     const count = this.uint64();
     if (count > limit) throw new GgufError(`is damaged: it claims to have ${count} ${what}`);

@@ -1,6 +1,6 @@
 import { GgufError, type GgufHeader, type MetadataValue } from "./header.ts";
 
-/** Typed access to a model's metadata. Throws `GgufError` when a value has another type than it must have. */
+/** Typed access to metadata. Throws `GgufError` when a value has the wrong type. */
 export class Metadata {
   readonly #values: ReadonlyMap<string, MetadataValue>;
 
@@ -8,7 +8,7 @@ export class Metadata {
     this.#values = header.metadata;
   }
 
-  /** The model's family, such as `llama` or `qwen2`; prefix of the keys that describe its shape. */
+  /** The model's family, such as `llama` or `qwen2`; prefix of the keys for its shape. */
   get architecture(): string {
     const architecture = this.text("general.architecture");
     if (architecture === undefined) throw new GgufError("does not say which architecture its model has");
@@ -35,7 +35,7 @@ export class Metadata {
     return this.#typed(key, "list of numbers", (value) => isListOf(value, "number"));
   }
 
-  /** A number that describes the model's shape, such as `block_count`; where layers differ, the largest. */
+  /** A number of the model's shape, such as `block_count`; the largest where layers differ. */
   shape(key: string): number | undefined {
     const name = `${this.architecture}.${key}`;
     const value = this.#values.get(name);

@@ -3,7 +3,7 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import { checkTensors } from "./check.ts";
 import { GgufError, type GgufHeader, NeedsMoreBytes, parseHeader } from "./header.ts";
 
-/** A GGUF file that is whole. */
+/** A checked GGUF file. */
 export interface ModelFile {
   readonly path: string;
   readonly sizeBytes: number;
@@ -11,8 +11,8 @@ export interface ModelFile {
 }
 
 /**
- * Opens a GGUF file and checks it, so that native code never sees a broken one. Throws `invalid_request` with a
- * message that says what is wrong with the file and what to do.
+ * Reads and checks a GGUF file, so that native code never sees a broken one. Throws `invalid_request` that
+ * says what is wrong and what to do.
  */
 export async function openModelFile(path: string, signal: AbortSignal): Promise<ModelFile> {
   const file = await openForReading(path);
@@ -52,7 +52,7 @@ async function openForReading(path: string): Promise<FileHandle> {
   }
 }
 
-/** Reads as much as the header needs: its length is known only at its end. */
+/** Reads until the header is complete; its length is known only at its end. */
 async function readHeader(file: FileHandle, fileBytes: number, signal: AbortSignal): Promise<GgufHeader> {
   for (let length = firstReadBytes; ; length *= 4) {
     signal.throwIfAborted();

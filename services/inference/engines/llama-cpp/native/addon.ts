@@ -5,9 +5,9 @@ import type { Log } from "../../../../../core/telemetry/log.ts";
 import { findAddon } from "./platform.ts";
 
 /**
- * The addon of node-llama-cpp, as far as the engine uses it: llama.cpp's own functions with little around them.
- * The types are those of its `AddonTypes.d.ts`; the versions of its packages are pinned exactly, because they may
- * change in any release (docs/decisions/0012).
+ * The part of node-llama-cpp's addon that the engine uses: thin bindings to llama.cpp. The types follow its
+ * `AddonTypes.d.ts`; its packages are pinned to exact versions, because any release may change them
+ * (docs/decisions/0012).
  */
 export interface Addon {
   readonly AddonModel: new (path: string, options: AddonModelOptions) => AddonModel;
@@ -23,12 +23,11 @@ export interface Addon {
     canBeNextTokenForGrammarEvaluationState(state: AddonGrammarState, token: number): boolean;
   };
   init(): Promise<void>;
-  /** Without a path: those that are linked in, if any. */
+  /** Without a folder: the built-in ones, if any. */
   loadBackends(folder?: string): void;
-  /** Undefined until a backend is loaded. */
   getGpuType(): string | false | undefined;
   getSupportsMmap(): boolean;
-  /** Whether an architecture, as GGUF names it, has a state in place of a cache, or beside one. */
+  /** Whether an architecture, by its name in GGUF, has recurrent state in place of a cache, or beside one. */
   getIsArchRecurrent(architecture: string): boolean | undefined;
   getIsArchHybrid(architecture: string): boolean | undefined;
   setEnv(name: string, value: string): boolean;
@@ -37,7 +36,6 @@ export interface Addon {
 }
 
 interface AddonModelOptions {
-  /** Keeps the addon loaded for as long as the model is there. */
   readonly addonExports: Addon;
   readonly gpuLayers: number;
   readonly useMmap: boolean;
@@ -47,13 +45,13 @@ interface AddonModelOptions {
 }
 
 export interface AddonModel {
-  /** Loads; false when the file makes no sense to llama.cpp, or loading was aborted. */
+  /** Loads; false when llama.cpp rejects the file or loading was aborted. */
   init(): Promise<boolean>;
   abortActiveModelLoad(): void;
   dispose(): Promise<void>;
   tokenize(text: string, specialTokens: boolean): Uint32Array;
   detokenize(tokens: Uint32Array, specialTokens: boolean): string;
-  /** Tokens with a role; -1 where the model has none. */
+  /** Special tokens; -1 where the model has none. */
   tokenBos(): number;
   tokenEos(): number;
   eotToken(): number;
@@ -63,9 +61,9 @@ export interface AddonModel {
 }
 
 interface AddonContextOptions {
-  /** Tokens of all sequences together. */
+  /** Tokens over all sequences. */
   readonly contextSize: number;
-  /** Tokens of one batch, at most. */
+  /** Maximum tokens per batch. */
   readonly batchSize: number;
   readonly sequences: number;
   readonly threads: number;
@@ -73,17 +71,19 @@ interface AddonContextOptions {
   readonly embeddings: boolean;
 }
 
-/** Its methods must not be called while `decodeBatch` runs, but for those that say so. */
+/** Call no method while `decodeBatch` runs, except `sampleToken`. */
 export interface AddonContext {
-  /** Allocates the memory; false when that fails. */
+  /** Allocates the memory; false on failure. */
   init(): Promise<boolean>;
   dispose(): Promise<void>;
-  /** Begins a batch of so many tokens. */
   initBatch(tokens: number): void;
-  /** Tokens of a sequence from a position on. Returns the places in the batch of those that logits are wanted of. */
+  /**
+   * Adds tokens of a sequence from position `first` on. Returns the batch indices of the logits asked for by
+   * `outputs`.
+   */
   addToBatch(sequence: number, first: number, tokens: Uint32Array, outputs: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
-  /** Draws a token from the logits at a place; -1 when there is none. Several can be drawn at the same time. */
+  /** Samples a token from the logits at a batch index; -1 when there is none. Calls may run concurrently. */
   sampleToken(place: number, sampler: AddonSampler): Promise<number>;
   sampleToken(
     place: number,
@@ -93,27 +93,26 @@ export interface AddonContext {
     logits: LogitsFilter,
     weight: boolean,
   ): Promise<RawSample>;
-  /** False when the model cannot forget a part. */
+  /** False when the model cannot remove a part. */
   removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
-  /** Forgets all of a sequence. */
   disposeSequence(sequence: number): void;
-  /** The first position that is still there, which is not 0 behind a sliding window; -1 when none is. */
+  /** The first position in the cache, above 0 with a sliding window; -1 when it is empty. */
   getSequenceKvCacheMinPosition(sequence: number): number;
-  /** The vector of the input of so many tokens that was computed last. */
+  /** The embedding of the input that was computed last, of this many tokens. */
   getEmbedding(tokens: number): Float64Array;
 }
 
-/** What `sampleToken` gives when asked for logits: token, –, –, [token, logit, …], sum of exp(logit − best). */
+/** Result of `sampleToken` with logits: token, –, –, [token, logit, …], sum of exp(logit − best). */
 type RawSample = [token: number, unknown, unknown, logits: number[], weight: number];
 
-/** [ids to look up, best, worst, drawn, number of best ones] */
+/** [ids to look up, best, worst, sampled, number of best ones] */
 export type LogitsFilter = [number[], boolean, boolean, boolean, number];
 
 export interface AddonGrammar {
   isTextCompatible(text: string): boolean;
 }
 
-/** Known only to the addon. */
+/** Opaque. */
 export type AddonGrammarState = object;
 
 export interface AddonSampler {
@@ -121,9 +120,9 @@ export interface AddonSampler {
   dispose(): void;
 }
 
-/** How to draw a token. In order: bias, penalties, grammar, top k, top p, min p, temperature, chance. */
+/** How to sample. In order: bias, penalties, grammar, top k, top p, min p, temperature. */
 export interface SamplerConfig {
-  /** 0 takes the best. */
+  /** 0 is greedy. */
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
@@ -141,9 +140,9 @@ export interface SamplerConfig {
 }
 
 /**
- * The addon, loaded once for the process, shared by all engines in it and never unloaded; without a model it holds
- * next to nothing. What llama.cpp reports as an error goes to the log of the engine that loaded last. Throws
- * `invalid_request` when the addon is missing or does not load, saying what to do.
+ * The addon, loaded once per process and never unloaded; without a model it takes next to no memory.
+ * llama.cpp's errors go to the log of the engine that loaded last. Throws `invalid_request` that says what
+ * to do when the addon does not load.
  */
 export async function loadAddon(log: Log): Promise<Addon> {
   logOfLatest = log;
@@ -164,20 +163,21 @@ let loading: Promise<Addon> | undefined;
 let logOfLatest: Log;
 
 /**
- * Nothing of it needs trying out in a process of its own: what does not fit the system does not link, which throws,
- * and code for the features of particular processors is in backends that llama.cpp loads only where they run.
+ * Safe to load in this process: a binary that does not fit the system fails to link, which throws, and
+ * llama.cpp loads only backends that the processor supports.
  */
 async function open(path: string): Promise<Addon> {
   const addon = createRequire(import.meta.url)(path) as Addon;
   addon.setLogger((_level, message) => logOfLatest.debug({ message: message.trim() }, "llama.cpp"));
   addon.setLoggerLogLevel(errorLevel);
-  // As node-llama-cpp has it: Metal would otherwise keep memory wired that it does not use.
+  // As in node-llama-cpp: Metal would otherwise keep unused memory wired.
   if (process.platform === "darwin") addon.setEnv("GGML_METAL_NO_RESIDENCY", "1");
   const load = () => {
     addon.loadBackends();
     if (addon.getGpuType() === undefined) addon.loadBackends(dirname(path));
   };
-  // Backends belong to the process: two threads of it must not load them at once. Node has locks from 24.5 on.
+  // Backends are global to the process, so threads must not load them concurrently. Node has locks since
+  // 24.5.
   const { locks } = navigator as Partial<Navigator>;
   await (locks === undefined ? load() : locks.request("llama.cpp backends", load));
   await addon.init();

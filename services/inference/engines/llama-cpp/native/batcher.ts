@@ -1,32 +1,29 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AddonContext } from "./addon.ts";
 
-/** How to put batches together. */
+/** How to build batches. */
 export interface BatcherOptions {
-  /** Tokens of one batch at most, without padding. At least one for each sequence. */
+  /** Maximum tokens per batch, without padding. At least one per sequence. */
   readonly batchTokens: number;
-  /** Whether to compute nothing as a single row, as the class explains. */
+  /** Whether to pad to even numbers of tokens; see the class. */
   readonly even: boolean;
 }
 
 /**
- * Computes what the sequences of a context ask for, all of it together in one batch after the other; each batch
- * begins a turn of the event loop after the one before, so that whoever goes on behind a token is in it. A long
- * prompt holds nobody up: each sequence gets its share of a batch, and what one does not need goes to the others.
+ * Continuous batching over the sequences of a context. Each batch starts one turn of the event loop after the last,
+ * so that sequences which continue after a token are in it. Long prompts do not block others: each sequence gets an
+ * equal share of the batch, and what it does not need goes to the others.
  *
- * **In order.** llama.cpp computes sequences together only where they follow one another by number; in any other
- * order it goes through the weights again for each.
+ * **Order.** llama.cpp computes sequences together only in ascending order; in any other, it reads the weights again
+ * for each.
  *
- * **Even** (where asked for): what a model computes then depends on nothing else that is computed at the same
- * time, to the last bit. llama.cpp multiplies matrices of 16-bit and 32-bit floats in two ways, one for a single
- * row, another for more, and the two round differently; two or two hundred rows make no difference. Left alone,
- * logits of the starter model move by up to 0.2 with the number of neighbours and with how much of the prompt was
- * known before, so now and then another token is drawn. So nothing is ever computed as a single row: each piece
- * of work is padded with a token to an even number of tokens (which stays even however llama.cpp splits a batch),
- * and that token is forgotten afterwards. With attention computed by matrices, too (`flashAttention: false`),
- * logits are the same bit for bit alone, beside others, in chunks of any size, and continued elsewhere (compared
- * over prompts of 100 and 900 tokens on an AMD EPYC). The price is a second row for each step, which hardly
- * matters where all weights are read for each step anyway.
+ * **Even batches** make results bit-identical whatever else is computed. llama.cpp multiplies 16-bit and 32-bit
+ * floats with one kernel for a single row and another for more, and the two round differently. Unpadded, logits of
+ * the starter model vary by up to 0.2 with the batch, which sometimes changes the sampled token. So each piece of work
+ * is padded with one token to an even number (which stays even however llama.cpp splits the batch), removed
+ * afterwards. With `flashAttention: false`, logits are then the same alone, beside others, in chunks of any size, and
+ * continued elsewhere (compared over prompts of 100 and 900 tokens on an AMD EPYC). The second row costs little where
+ * each step reads all weights anyway.
  */
 export class Batcher {
   readonly #context: AddonContext;
@@ -36,16 +33,16 @@ export class Batcher {
   #running = false;
   #computing = false;
 
-  /** The context must be made for `paddingTokens` more tokens in a batch. Nobody else may use it meanwhile. */
+  /** The context needs room for `paddingTokens` more per batch, and no other user. */
   constructor(context: AddonContext, options: BatcherOptions) {
     this.#context = context;
     this.#options = options;
   }
 
   /**
-   * Computes tokens of a sequence from a position on; one such work for each sequence at a time. `read` is called
-   * with the place of the last one's logits while they are there. Rejects when the computation or `read` fails:
-   * the sequence may then hold a part of the tokens.
+   * Computes tokens of a sequence from position `first` on; one call per sequence at a time. `read` gets the
+   * batch index of the last token's logits while they are valid. Rejects when either fails; the sequence may
+   * then hold some of the tokens.
    */
   compute(sequence: number, first: number, tokens: Uint32Array): Promise<void>;
   compute<T>(sequence: number, first: number, tokens: Uint32Array, read: Read<T>): Promise<T>;
@@ -56,7 +53,7 @@ export class Batcher {
     return promise;
   }
 
-  /** Changes what the context holds, while nothing is computed: at once, or behind the batch that is. */
+  /** Modifies the context between batches: at once, or after the running one. */
   change(work: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const attempt = () => {
@@ -83,7 +80,7 @@ export class Batcher {
     this.#running = false;
   }
 
-  /** What of each work is in the next batch, in the order of the sequences: an equal share, and what others leave. */
+  /** The next batch in order of the sequences, shared equally; unused shares go to the others. */
   #share(): Piece[] {
     let room = this.#options.batchTokens;
     const shortestFirst = this.#waiting.toSorted((a, b) => a.tokens.length - b.tokens.length);
@@ -114,7 +111,7 @@ export class Batcher {
     }
   }
 
-  /** Returns where the logits are. */
+  /** Returns the batch indices of the logits. */
   async #decode(pieces: readonly Piece[]): Promise<Map<Work, number>> {
     const context = this.#context;
     const places = new Map<Work, number>();
@@ -125,7 +122,7 @@ export class Batcher {
     for (const [index, { work, tokens, isRead }] of pieces.entries()) {
       const last = tokens.length - 1;
       const all = padded[index] ? Uint32Array.of(...tokens, tokens[last]!) : tokens;
-      // With outputs the padding is one, too: the last layers compute nothing else.
+      // Padding is an output, too: the last layers compute only those.
       const outputs = Uint32Array.from(isRead ? (padded[index] ? [last, last + 1] : [last]) : []);
       const [place] = context.addToBatch(work.sequence, work.first, all, outputs);
       if (place !== undefined) places.set(work, place);
@@ -142,23 +139,21 @@ export class Batcher {
   }
 }
 
-/** Whether models with weights of these types (numbered as in ggml) can gain from even batches. */
+/** Whether even batches matter for these weight types (numbered as in ggml). */
 export const gainsFromEven = (weightTypes: readonly number[]): boolean =>
   weightTypes.every((type) => type === ggmlF32 || type === ggmlF16);
 
-/** Tokens by which padding can lengthen a batch. */
+/** Maximum padding of a batch. */
 export const paddingTokens = (sequences: number): number => sequences;
 
 const ggmlF32 = 0;
 const ggmlF16 = 1;
 
-/** Reads what is at the place of logits. */
 type Read<T> = (place: number) => T | Promise<T>;
 
-/** What is left to compute of what was asked for. */
+/** What remains to be computed of a call. */
 interface Work {
   readonly sequence: number;
-  /** Position of the first token. */
   first: number;
   tokens: Uint32Array;
   readonly read: Read<unknown> | undefined;
@@ -166,17 +161,17 @@ interface Work {
   reject(error: unknown): void;
 }
 
-/** What of a work is in a batch. */
+/** The part of some work in a batch. */
 interface Piece {
   readonly work: Work;
   readonly tokens: Uint32Array;
-  /** Whether the work ends with it. */
+  /** Whether it completes the work. */
   readonly isLast: boolean;
-  /** Whether logits of its last token are wanted. */
+  /** Whether its last token needs logits. */
   readonly isRead: boolean;
 }
 
-/** Reads the logits, while the next batch waits. Never rejects. */
+/** Reads the logits before the next batch overwrites them. Never rejects. */
 async function finish({ read, resolve, reject }: Work, place: number | undefined): Promise<void> {
   try {
     resolve(place === undefined ? undefined : await read?.(place));

@@ -2,25 +2,24 @@ import type { Addon, AddonContext, AddonModel } from "./addon.ts";
 import { Batcher, paddingTokens } from "./batcher.ts";
 import { Sequence } from "./sequence.ts";
 
-/** How to make a context. */
+/** Parameters of a context. */
 export interface ContextOptions {
   readonly sequences: number;
-  /** Tokens of each sequence. */
+  /** Tokens per sequence. */
   readonly contextSize: number;
-  /** Threads that compute. */
   readonly threads: number;
-  /** Whether batches are to be made even (`Batcher`). */
+  /** Whether to use even batches; see `Batcher`. */
   readonly even: boolean;
-  /** Whether it computes vectors instead of logits. */
+  /** Whether it computes embeddings instead of logits. */
   readonly embeddings: boolean;
 }
 
-/** A context of llama.cpp: sequences of one model that compute together. */
+/** A llama.cpp context: sequences of one model, computed in shared batches. */
 export class Context {
   readonly native: AddonContext;
   readonly sequences: readonly Sequence[];
 
-  /** Allocates its memory. Rejects when llama.cpp does not, for want of memory most likely. */
+  /** Allocates a context. Rejects on failure, most likely for lack of memory. */
   static async open(addon: Addon, model: AddonModel, options: ContextOptions): Promise<Context> {
     const { sequences, contextSize, embeddings } = options;
     const batchTokens = Math.max(sequences, embeddings ? Math.min(contextSize, mostTokens) : mostTokens);
@@ -29,7 +28,7 @@ export class Context {
       batchSize: batchTokens + paddingTokens(sequences),
       sequences,
       threads: options.threads,
-      // Off where answers must be exact; vectors are computed one at a time.
+      // Off for exact answers; embeddings are computed one at a time.
       flashAttention: embeddings ? "auto" : false,
       embeddings,
     });
@@ -42,13 +41,13 @@ export class Context {
     this.sequences = Array.from({ length: sequences }, (_, id) => new Sequence(id, native, batcher));
   }
 
-  /** Frees the memory. Nothing may be at work. */
+  /** Frees the memory. Call it only while idle. */
   close(): Promise<void> {
     return this.native.dispose();
   }
 }
 
-/** Tokens of one batch: enough to make the most of each pass over the weights, and few enough to be quick. */
+/** Tokens per batch: enough to amortize each pass over the weights, few enough to be quick. */
 const mostTokens = 512;
-/** llama.cpp gives out room for tokens in blocks of this size. */
+/** llama.cpp allocates cells in blocks of this size. */
 const cellBlock = 256;

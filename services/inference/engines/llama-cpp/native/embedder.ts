@@ -1,44 +1,43 @@
 import type { Context } from "./context.ts";
 
-/** An input as a vector. */
+/** The embedding of an input. */
 export interface Embedding {
-  /** Of length 1, unless the model gives nothing but zeros. */
+  /** A unit vector, or all zeros. */
   readonly values: number[];
-  /** Tokens that were read, those that the model wants around every input included. */
+  /** Tokens computed, added ones included. */
   readonly tokens: number;
 }
 
-/** What a model wants around every input; undefined where it wants nothing. */
+/** Tokens that a model needs around every input. */
 export interface Around {
   readonly before: number | undefined;
   readonly after: number | undefined;
 }
 
 /**
- * Turns inputs into vectors, one at a time, in a context of its own, which is made when it is first needed: most
- * models are never asked for vectors, and it takes memory.
+ * Computes embeddings one at a time, in a context of its own. It is created on first use, because it takes
+ * memory and few models are asked for embeddings.
  */
 export class Embedder {
   readonly #open: () => Promise<Context>;
   readonly #around: Around;
   #context: Promise<Context> | undefined;
-  /** Settles when nothing is at work. */
+  /** Settles when idle. */
   #work: Promise<unknown> = Promise.resolve();
 
-  /** `open`: makes a context of one sequence. */
+  /** `open`: creates a context of one sequence. */
   constructor(open: () => Promise<Context>, around: Around) {
     this.#open = open;
     this.#around = around;
   }
 
-  /** The vector of these tokens. Rejects when there is no memory for the context. */
+  /** The embedding of these tokens. Rejects when there is no memory for the context. */
   embed(tokens: readonly number[]): Promise<Embedding> {
     const work = this.#work.then(() => this.#compute(tokens));
     this.#work = work.catch(() => {});
     return work;
   }
 
-  /** Waits for what is at work, and frees the memory. */
   async close(): Promise<void> {
     await this.#work;
     const context = await this.#context?.catch(() => undefined);
@@ -51,7 +50,7 @@ export class Embedder {
     try {
       context = await this.#context;
     } catch (error) {
-      // There may be memory the next time.
+      // Memory may be available next time.
       this.#context = undefined;
       throw error;
     }
@@ -71,7 +70,6 @@ export class Embedder {
   }
 }
 
-/** The same direction with length 1. */
 function toUnit(vector: Float64Array): number[] {
   const length = Math.hypot(...vector);
   return Array.from(vector, (value) => (length === 0 ? value : value / length));

@@ -1,9 +1,9 @@
 import type { Addon, AddonGrammarState, AddonModel } from "./addon.ts";
 
-/** How far an answer has come in a grammar. */
+/** The position of an answer in a grammar. */
 export class GrammarState {
   readonly #addon: Addon;
-  /** For the native sampler, which moves the state on when it has drawn a token. */
+  /** For the native sampler, which advances it. */
   readonly native: AddonGrammarState;
 
   constructor(addon: Addon, native: AddonGrammarState) {
@@ -11,7 +11,7 @@ export class GrammarState {
     this.native = native;
   }
 
-  /** Moves on by a token that is already known. False, and nothing happens, when it does not fit. */
+  /** Advances by a known token. False, without effect, when it does not match. */
   accept(token: number): boolean {
     const { AddonSampler } = this.#addon;
     if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(this.native, token)) return false;
@@ -19,13 +19,13 @@ export class GrammarState {
     return true;
   }
 
-  /** Another state at the same place, which moves on its own. */
+  /** An independent copy. */
   clone(): GrammarState {
     return new GrammarState(this.#addon, new this.#addon.AddonGrammarEvaluationState(this.native));
   }
 }
 
-/** Compiled grammars, the most recently used ones kept: the same schemas come again and again. */
+/** Compiled grammars, cached by recency: the same schemas recur. */
 export class Grammars {
   readonly #addon: Addon;
   readonly #model: AddonModel;
@@ -36,7 +36,7 @@ export class Grammars {
     this.#model = model;
   }
 
-  /** A fresh state at the beginning of a grammar given as GBNF. */
+  /** A state at the beginning of a GBNF grammar. */
   begin(gbnf: string): GrammarState {
     const state = this.#states.get(gbnf) ?? this.#compile(gbnf);
     this.#states.delete(gbnf);

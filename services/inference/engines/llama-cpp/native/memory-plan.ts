@@ -1,30 +1,30 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Metadata } from "../gguf/metadata.ts";
 
-/** How the context is laid out. */
+/** Dimensions of the context. */
 export interface ContextPlan {
-  /** Generations at the same time. */
+  /** Concurrent generations. */
   readonly slots: number;
-  /** Tokens that prompt and answer of one generation may have together. */
+  /** Tokens per generation, prompt and answer together. */
   readonly contextSize: number;
 }
 
-/** What is wished for; absent means as much as is sensible and fits. */
-export type ContextWish = { readonly [Key in keyof ContextPlan]?: ContextPlan[Key] | undefined };
+/** Requested dimensions; absent ones default to what is sensible and fits. */
+export type ContextRequest = { readonly [Key in keyof ContextPlan]?: ContextPlan[Key] | undefined };
 
 /**
- * Chooses slots and context size so that the model and its key-value cache fit into memory. A wish is kept or
- * refused, never shrunk behind the operator's back. Throws `invalid_request` when there is not enough memory.
+ * Chooses dimensions that fit into memory together with the model. Requests are met or refused, never
+ * reduced silently. Throws `invalid_request` when memory does not suffice.
  */
 export function planContext(
   metadata: Metadata,
   modelBytes: number,
   availableBytes: number,
-  wish: ContextWish,
+  request: ContextRequest,
 ): ContextPlan {
-  const { contextSize, slotBytes, fixedBytes } = memoryNeed(metadata, modelBytes, wish.contextSize);
+  const { contextSize, slotBytes, fixedBytes } = memoryNeed(metadata, modelBytes, request.contextSize);
   const fitting = Math.floor((availableBytes - fixedBytes) / slotBytes);
-  const slots = wish.slots ?? Math.max(1, Math.min(defaultSlots, fitting));
+  const slots = request.slots ?? Math.max(1, Math.min(defaultSlots, fitting));
   if (slots > fitting)
     throw new MeshError(
       "invalid_request",
@@ -33,20 +33,19 @@ export function planContext(
   return { slots, contextSize };
 }
 
-/** What serving a model takes, in bytes. */
+/** Memory for serving a model, in bytes. */
 export interface MemoryNeed {
-  /** Tokens of one slot that this is reckoned for. */
   readonly contextSize: number;
-  /** For each generation that can run at the same time. */
+  /** Per slot of `contextSize` tokens. */
   readonly slotBytes: number;
-  /** Whatever runs: the model, and the buffers that the computation itself needs. */
+  /** The model, and buffers for the computation. */
   readonly fixedBytes: number;
 }
 
-/** Reckons it from the model's shape; `contextSize` absent means what `planContext` would choose. */
-export function memoryNeed(metadata: Metadata, modelBytes: number, wished?: number): MemoryNeed {
+/** Estimates memory from the model's shape; `requested`: tokens per slot. */
+export function memoryNeed(metadata: Metadata, modelBytes: number, requested?: number): MemoryNeed {
   const trained = metadata.shape("context_length") ?? defaultContextSize;
-  const contextSize = wished ?? Math.min(trained, defaultContextSize);
+  const contextSize = requested ?? Math.min(trained, defaultContextSize);
   return {
     contextSize,
     slotBytes: contextSize * cacheBytesPerToken(metadata),
@@ -54,7 +53,7 @@ export function memoryNeed(metadata: Metadata, modelBytes: number, wished?: numb
   };
 }
 
-/** Keys and values of one token over all layers, in 16 bits. */
+/** Keys and values of one token over all layers, 16 bits each. */
 function cacheBytesPerToken(metadata: Metadata): number {
   const heads = metadata.shape("attention.head_count") ?? 1;
   const cachedHeads = metadata.shape("attention.head_count_kv") ?? heads;
@@ -64,12 +63,12 @@ function cacheBytesPerToken(metadata: Metadata): number {
   return (metadata.shape("block_count") ?? 0) * cachedHeads * (keyLength + valueLength) * 2;
 }
 
-/** Bytes as people read them. */
+/** Formats bytes. */
 export const inGiB = (bytes: number): string =>
   `${(bytes / 1024 ** 3).toFixed(bytes < 1024 ** 3 ? 3 : 1)} GiB`;
 
 const defaultContextSize = 4096;
-/** As many slots as are offered where memory allows. */
+/** Slots offered where memory allows. */
 export const defaultSlots = 8;
-/** llama.cpp's buffers for the computation itself, roughly. */
+/** A rough estimate of llama.cpp's compute buffers. */
 const workBytes = 128 * 1024 * 1024;

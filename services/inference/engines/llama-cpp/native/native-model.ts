@@ -7,26 +7,25 @@ import { Embedder } from "./embedder.ts";
 import { Grammars } from "./grammars.ts";
 import type { ContextPlan } from "./memory-plan.ts";
 
-/** How to load. */
+/** How to load a model. */
 export interface NativeModelOptions extends ContextPlan {
   readonly path: string;
   readonly metadata: Metadata;
-  /** Threads that compute. */
   readonly threads: number;
-  /** Whether batches are to be made even (`Batcher`), where the model allows it. */
+  /** Whether to use even batches (see `Batcher`) where the model supports them. */
   readonly even: boolean;
   readonly log: Log;
-  /** Told how far reading the file has come, in [0, 1]. */
+  /** Called with the progress of loading, in [0, 1]. */
   readonly onLoadProgress?: ((share: number) => void) | undefined;
 }
 
-/** A model in memory with one context of several sequences, all of which compute in one batch. */
+/** A loaded model with one context of several sequences, computed in shared batches. */
 export class NativeModel {
   readonly model: AddonModel;
   readonly context: Context;
   readonly grammars: Grammars;
   readonly embedder: Embedder;
-  /** The token that begins every text, where the model wants one. */
+  /** The token that starts every text, if the model has one. */
   readonly begin: number | undefined;
   readonly #addon: Addon;
   readonly #ends: readonly number[];
@@ -45,7 +44,7 @@ export class NativeModel {
     this.embedder = new Embedder(() => Context.open(addon, model, vectors), { before: this.begin, after });
   }
 
-  /** Loads. Throws `invalid_request` when the library or the model does not load, saying what to do. */
+  /** Loads a model. Throws `invalid_request` that says what to do when that fails. */
   static async load(options: NativeModelOptions, signal: AbortSignal): Promise<NativeModel> {
     const { slots, contextSize, threads, even, metadata } = options;
     const addon = await loadAddon(options.log);
@@ -70,17 +69,17 @@ export class NativeModel {
     }
   }
 
-  /** Whether a token ends the model's turn. */
+  /** Whether a token ends the turn. */
   isEnd(token: number): boolean {
     return this.#ends.includes(token) || this.model.isEogToken(token);
   }
 
-  /** A sampler for one generation. Dispose of it only while it is not at work. */
+  /** A sampler for one generation. Dispose of it only while idle. */
   createSampler(): AddonSampler {
     return new this.#addon.AddonSampler(this.model);
   }
 
-  /** Frees the memory. Nothing may be at work. */
+  /** Frees the memory. Call it only while idle. */
   async close(): Promise<void> {
     await this.embedder.close();
     await this.context.close();
@@ -88,7 +87,7 @@ export class NativeModel {
   }
 }
 
-/** Loads one model after the other, as node-llama-cpp does: two at once would only share the disk. */
+/** Models load one at a time, as in node-llama-cpp: two at once would compete for the disk. */
 function loadInTurn(addon: Addon, options: NativeModelOptions, signal: AbortSignal): Promise<AddonModel> {
   const loading = latestLoad.then(() => loadWeights(addon, options, signal));
   latestLoad = loading.catch(() => {});
@@ -127,8 +126,8 @@ async function loadWeights(
 }
 
 /**
- * Whether a model can forget its last token and nothing else, as padding needs it. Those with a state instead of a
- * cache cannot, nor those with a sliding window, where a token pushes another one out.
+ * Whether a model can remove just its last token, as padding requires. Recurrent models cannot, nor those
+ * with a sliding window, where a new token evicts an old one.
  */
 function canForgetLast(addon: Addon, metadata: Metadata): boolean {
   const { architecture } = metadata;

@@ -10,7 +10,7 @@ const platforms = ["linux", "darwin", "win32"].flatMap((platform) =>
 test("the build for this machine is found, and says which it is", () => {
   expect(embeddedEngineFault()).toBeUndefined();
   expect(findAddon().name).toMatch(/^@node-llama-cpp\/[a-z0-9-]+ \d+\.\d+\.\d+$/);
-  expect(findAddon().tellsLogits).toBe(true);
+  expect(findAddon().reportsLogits).toBe(true);
 });
 
 test.each(platforms)("on %s %s it can be installed, which the message says", (platform, arch) => {

@@ -3,13 +3,13 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 
-/** llama.cpp as it was built for a platform: the addon of node-llama-cpp, which comes in packages of its own. */
+/** llama.cpp for a platform: the addon of node-llama-cpp, from a package of its own. */
 export interface AddonBuild {
-  /** Package and version: other builds round differently. */
+  /** Package and version: builds round differently. */
   readonly name: string;
-  /** Whether it tells logits beside the token that it draws: from node-llama-cpp 3.22 on. */
-  readonly tellsLogits: boolean;
-  /** The addon; the libraries that it needs lie beside it. */
+  /** Whether it reports logits beside the sampled token: since node-llama-cpp 3.22. */
+  readonly reportsLogits: boolean;
+  /** The addon; its libraries lie beside it. */
   readonly path: string;
 }
 
@@ -23,7 +23,7 @@ export function embeddedEngineFault(): MeshError | undefined {
   }
 }
 
-/** Where the addon for this process is. Throws `invalid_request` that says what to do when it is nowhere. */
+/** Locates the addon for this process. Throws `invalid_request` that says what to do when there is none. */
 export function findAddon(): AddonBuild {
   const name = packageFor(process.platform, process.arch);
   const entry = locate(name);
@@ -33,12 +33,12 @@ export function findAddon(): AddonBuild {
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
   return {
     name: `${name} ${version}`,
-    tellsLogits: version.localeCompare("3.22", "en", { numeric: true }) >= 0,
+    reportsLogits: version.localeCompare("3.22", "en", { numeric: true }) >= 0,
     path: join(folder, "bins", name.slice(name.indexOf("/") + 1), "llama-addon.node"),
   };
 }
 
-/** The fault of a process that has no embedded engine: `invalid_request`, with what to do. */
+/** The `invalid_request` for a process without an embedded engine. */
 export function missingEngine(platform: string, arch: string, isMusl = false): MeshError {
   const isBuilt = packageFor(platform, arch) !== undefined && !isMusl;
   return new MeshError(
@@ -51,7 +51,7 @@ export function missingEngine(platform: string, arch: string, isMusl = false): M
 
 const others = "Ollama, llama-server or vLLM on this machine and join again: they are found by themselves.";
 
-/** By `process.platform` and `process.arch`; the optional dependencies of package.json. */
+/** The optional dependencies of package.json, by `process.platform` and `process.arch`. */
 const packages: Readonly<Record<string, string>> = {
   "linux x64": "@node-llama-cpp/linux-x64",
   "linux arm64": "@node-llama-cpp/linux-arm64",
@@ -63,7 +63,7 @@ const packages: Readonly<Record<string, string>> = {
 
 const packageFor = (platform: string, arch: string): string | undefined => packages[`${platform} ${arch}`];
 
-/** The package's entry file; undefined when it is not there. */
+/** The package's entry file; undefined when it is not installed. */
 function locate(name: string | undefined): string | undefined {
   try {
     return name && createRequire(import.meta.url).resolve(name);
@@ -72,10 +72,10 @@ function locate(name: string | undefined): string | undefined {
   }
 }
 
-/** npm leaves the Linux packages out where the C library is not glibc. */
+/** npm does not install the Linux packages where the C library is not glibc. */
 function isMuslLinux(): boolean {
   if (process.platform !== "linux") return false;
-  // Missing from Node's types: without it, names of all connections are looked up.
+  // Missing from Node's types. Without it, the report resolves the names of all connections.
   Object.assign(process.report, { excludeNetwork: true });
   const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
   return header.glibcVersionRuntime === undefined;

@@ -1,22 +1,22 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Sequence } from "./sequence.ts";
 
-/** A sequence that one generation holds. */
+/** A sequence held by one generation. */
 export interface HeldSequence {
-  /** Use it only once `settled`; before, it may still change. */
+  /** Use it only after `settled`; before, it may still change. */
   readonly sequence: Sequence;
-  /** Resolves once whatever the last holder left at work has ended. */
+  /** Resolves when the previous holder's work has ended. */
   readonly settled: Promise<void>;
   /**
-   * Gives the sequence back at once; harmless the second time. `work` is what of it is still going on: the next
-   * holder waits for that. `broken`: its state cannot be trusted any more.
+   * Releases the sequence at once; idempotent. `work`: what is still running, which the next holder waits
+   * for. `broken`: the state is unreliable.
    */
   release(work?: Promise<unknown>, broken?: boolean): void;
 }
 
 /**
- * The sequences of a context. They keep what they have computed, so that a conversation that goes on, or another
- * one that begins alike, need not be computed again.
+ * The sequences of a context. They keep what they have computed, so prompts with a common beginning reuse
+ * it.
  */
 export class SequencePool {
   readonly #slots: Slot[];
@@ -32,14 +32,13 @@ export class SequencePool {
     }));
   }
 
-  /** Sequences that nobody holds. */
   get free(): number {
     return this.#slots.filter(({ held }) => !held).length;
   }
 
   /**
-   * Takes the free sequence that shares the longest beginning with these tokens; of equal ones, the one that
-   * rested longest. Throws `saturated` when all are held: who calls counts slots.
+   * Takes the free sequence with the longest common prefix; of equal ones, the least recently used. Throws
+   * `saturated` when none is free.
    */
   take(tokens: readonly number[]): HeldSequence {
     const slot = this.#best(tokens);
@@ -61,7 +60,6 @@ export class SequencePool {
     };
   }
 
-  /** Resolves once no sequence works any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#slots.map(({ settled }) => settled));
   }
@@ -71,7 +69,7 @@ export class SequencePool {
     let bestShared = -1;
     for (const slot of this.#slots) {
       if (slot.held) continue;
-      // One that is still at work for its last holder only when there is no other.
+      // Those still working for their last holder come last.
       const shared = slot.working ? -0.5 : slot.sequence.sharedLength(tokens);
       if (shared > bestShared || (shared === bestShared && slot.lastTurn < best!.lastTurn)) {
         best = slot;
@@ -105,6 +103,6 @@ async function settle(slot: Slot, work: Promise<unknown> | undefined, broken: bo
   await work?.catch(() => {
     failed = true;
   });
-  // What a computation that failed half-way has left cannot be known.
+  // A failed computation leaves unknown state.
   if (failed) await slot.sequence.clear();
 }

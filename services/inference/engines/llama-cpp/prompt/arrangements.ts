@@ -2,9 +2,8 @@ import { createHash } from "node:crypto";
 import type { Turn } from "./turns.ts";
 
 /**
- * The ways to put a conversation to a template, the truest first. Many templates refuse an order of roles that
- * they were not trained on; then the next arrangement is tried, so that a conversation is never refused for its
- * form alone.
+ * Ways to present a conversation to a template, the most faithful first. Many templates reject orders of
+ * roles that they were not trained on; then the next arrangement is tried.
  */
 export const arrangements: readonly ((turns: readonly Turn[]) => Turn[])[] = [
   (turns) => [...turns],
@@ -13,21 +12,20 @@ export const arrangements: readonly ((turns: readonly Turn[]) => Turn[])[] = [
   (turns) => alternate(singleCalls(shortIds(withoutSystem(turns)))),
 ];
 
-/** One system turn, at the beginning. */
 function systemFirst(turns: readonly Turn[]): Turn[] {
   const system = turns.filter(({ role }) => role === "system").map(({ content }) => content);
   const rest = turns.filter(({ role }) => role !== "system");
   return system.length === 0 ? rest : [{ role: "system", content: system.join("\n\n") }, ...rest];
 }
 
-/** No system turn: what it says stands at the beginning of the first question. */
+/** No system turn: its text starts the first user turn. */
 function withoutSystem(turns: readonly Turn[]): Turn[] {
   const [first, ...rest] = systemFirst(turns);
   if (first?.role !== "system") return [...turns];
   return [{ role: "user", content: first.content }, ...rest];
 }
 
-/** Neighbouring turns of one speaker become one; the first speaker is the user. */
+/** Merges consecutive turns of one role; the first is the user's. */
 function alternate(turns: readonly Turn[]): Turn[] {
   const merged: Turn[] = [];
   for (const turn of turns) {
@@ -48,7 +46,7 @@ const canMerge = (last: Turn, turn: Turn): boolean =>
 const joinContents = (...contents: readonly string[]): string =>
   contents.filter((content) => content !== "").join("\n\n");
 
-/** A turn for each call, directly followed by its result. */
+/** One turn per call, each followed by its result. */
 function singleCalls(turns: readonly Turn[]): Turn[] {
   const results = new Map(
     turns.filter(({ role }) => role === "tool").map((turn) => [turn.tool_call_id, turn]),
@@ -66,7 +64,7 @@ function singleCalls(turns: readonly Turn[]): Turn[] {
   });
 }
 
-/** Ids of exactly nine letters and digits, as Mistral's templates demand. */
+/** Ids of nine letters and digits, which Mistral's templates require. */
 function shortIds(turns: readonly Turn[]): Turn[] {
   return turns.map((turn) => ({
     ...turn,

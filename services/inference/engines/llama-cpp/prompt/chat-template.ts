@@ -5,25 +5,25 @@ import { arrangements } from "./arrangements.ts";
 import { callMethodsFirst } from "./method-calls.ts";
 import type { Turn, TurnTool } from "./turns.ts";
 
-/** What a prompt is made of. */
+/** What a template renders. */
 export interface Conversation {
   readonly turns: readonly Turn[];
   readonly tools: readonly TurnTool[];
-  /** Further variables that the template may know, such as `enable_thinking`. */
+  /** Other variables of the template, such as `enable_thinking`. */
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
 /** A model's chat template. */
 export class ChatTemplate {
-  /** The text of the template, or of both where there is one for tools. */
+  /** Source of the template; of both, if tools have one of their own. */
   readonly source: string;
-  /** Whether tools show in what it renders. */
+  /** Whether it renders tools. */
   readonly showsTools: boolean;
   readonly #plain: Template;
   readonly #withTools: Template;
   readonly #constants: Readonly<Record<string, string>>;
 
-  /** Throws `GgufError` when the template cannot be understood. `constants`: the model's own tokens. */
+  /** Throws `GgufError` when the template is invalid. `constants`: the model's special tokens. */
   constructor(metadata: Metadata, constants: { readonly bos_token: string; readonly eos_token: string }) {
     const plain = metadata.text("tokenizer.chat_template") ?? chatMl;
     const withTools = metadata.text("tokenizer.chat_template.tool_use") ?? plain;
@@ -40,7 +40,7 @@ export class ChatTemplate {
     this.showsTools = this.#probeTools();
   }
 
-  /** The prompt's text, up to where the answer begins. Throws when the template refuses every arrangement. */
+  /** The prompt, up to where the answer begins. Throws when the template rejects every arrangement. */
   render(conversation: Conversation): string {
     let refusal: unknown;
     for (const arrange of arrangements)
@@ -76,5 +76,5 @@ export class ChatTemplate {
   }
 }
 
-/** For models that bring no template: the most common form. */
+/** For models without a template: the most common format. */
 const chatMl = `{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}`;

@@ -1,10 +1,10 @@
 import type { Template } from "@huggingface/jinja";
 
 /**
- * Makes `value.items()` and its like in a parsed template call the method, also where the value has a key of that
- * name. In Python, for which templates are written, a method comes before a key; in this engine it is the other way
- * round, and a function whose parameter is called `items` would break every template that lists parameters. As
- * filters the same methods are found whatever keys there are, so each call becomes one. Changes the tree in place.
+ * Makes `value.items()` and the like in a parsed template call the method even if the value has such a key.
+ * Python, for which templates are written, prefers methods, but this engine prefers keys, so a function with
+ * a parameter called `items` would break every template that lists parameters. Filters ignore keys, so each
+ * call becomes one. Modifies the tree.
  */
 export function callMethodsFirst(program: Template["parsed"]): void {
   const left: unknown[] = [program];
@@ -15,7 +15,7 @@ export function callMethodsFirst(program: Template["parsed"]): void {
   }
 }
 
-/** The methods of Python's dictionaries that this engine knows. */
+/** Methods of Python's dictionaries that this engine supports. */
 const methods: ReadonlySet<string> = new Set(["get", "items", "keys", "values"]);
 
 /** `object.property(…args)`, as the parser has it. */

@@ -2,36 +2,30 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 import type { CallableTool, ToolUse } from "../../tools/tool-use.ts";
-import { thinkingMarks } from "../answer/reasoning-reader.ts";
-import type { ChatTemplate } from "./chat-template.ts";
+import { reasoningTags } from "../answer/reasoning-reader.ts";
+import type { LoadedModel } from "../load-model.ts";
+import { partialTextOf } from "./partial-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type TurnTool, toTurns } from "./turns.ts";
-import { writtenTextOf } from "./written-text.ts";
 
-/** What the model reads before it answers. */
+/** The input of the model. */
 export interface Prompt {
   readonly tokens: number[];
-  /** True when the template has already opened the model's thoughts: the answer begins inside of them. */
-  readonly inThought: boolean;
-}
-
-/** What a prompt is made with. */
-export interface PromptParts {
-  readonly template: ChatTemplate;
-  readonly tokenizer: Tokenizer;
+  /** True when the template has opened reasoning: the answer starts inside it. */
+  readonly inReasoning: boolean;
 }
 
 /**
- * Makes the prompt of a generation, up to where the answer begins; where thoughts were opened and text was written
- * behind them, up to the end of thoughts that were none. Throws `invalid_request` when it cannot be made.
+ * Renders the prompt of a generation, up to where the answer begins. Reasoning that the template opened is
+ * closed when text follows. Throws `invalid_request` when the template rejects the conversation.
  */
 export function toPrompt(
   generation: Generation,
   tools: ToolUse,
-  { template, tokenizer }: PromptParts,
+  { template, tokenizer }: Pick<LoadedModel, "template" | "tokenizer">,
 ): Prompt {
   if (generation.rawPrompt !== undefined)
-    return { tokens: toRawTokens(generation.rawPrompt, tokenizer), inThought: false };
+    return { tokens: toRawTokens(generation.rawPrompt, tokenizer), inReasoning: false };
   const mask = tokenizer.createMask();
   const turns = mask.hide(toTurns(generation));
   const shown = mask.hide(tools.offered.map(toTurnTool));
@@ -40,7 +34,7 @@ export function toPrompt(
   try {
     rendered = template.render({ turns, tools: shown, variables });
   } catch {
-    // What the template says may quote the conversation.
+    // The template's error may quote the conversation.
     throw new MeshError(
       "invalid_request",
       "The chat template of this model refuses this conversation. Begin with a user message and let user and assistant take turns.",
@@ -48,15 +42,16 @@ export function toPrompt(
     );
   }
   const opened = rendered.trimEnd();
-  if (!opened.endsWith(thinkingMarks.begin))
-    return { tokens: tokenizer.encode(rendered, mask), inThought: false };
-  if (writtenTextOf(generation) === "") return { tokens: tokenizer.encode(rendered, mask), inThought: true };
-  // As templates write it for an answer without thoughts.
-  const closed = `${opened}\n\n${thinkingMarks.end}\n\n`;
-  return { tokens: tokenizer.encode(closed, mask), inThought: false };
+  if (!opened.endsWith(reasoningTags.begin))
+    return { tokens: tokenizer.encode(rendered, mask), inReasoning: false };
+  if (partialTextOf(generation) === "")
+    return { tokens: tokenizer.encode(rendered, mask), inReasoning: true };
+  // As templates render an answer without reasoning.
+  const closed = `${opened}\n\n${reasoningTags.end}\n\n`;
+  return { tokens: tokenizer.encode(closed, mask), inReasoning: false };
 }
 
-/** Special tokens that are written out are meant: whoever sends a raw prompt writes the template too. */
+/** Special tokens spelled out are meant: the author of a raw prompt writes the template, too. */
 function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
   if (prompt.case === "text") return tokenizer.encode(prompt.value, tokenizer.createMask());
   const ids = prompt.value?.ids ?? [];
@@ -69,15 +64,14 @@ function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
   return [...ids];
 }
 
-/** A tool in the form that templates read. */
 const toTurnTool = ({ name, description, parameters }: CallableTool): TurnTool => ({
   type: "function",
   function: { name, description, parameters: parameters ?? { type: "object", properties: {} } },
 });
 
 /**
- * What a generation says to the template beside its turns: about thinking, in the words of the common templates,
- * and in its own words, which come last. Throws `invalid_request` for words that are no JSON object.
+ * Variables of a generation for the template: for reasoning, as common templates name them, then the
+ * caller's own. Throws `invalid_request` when those are not a JSON object.
  */
 export function templateVariables({
   reasoning,

@@ -1,13 +1,12 @@
 /**
- * Keeps what callers write apart from a model's special tokens. A template writes special tokens as text, such as
- * `<|im_end|>`; so could a caller, to forge the end of a turn. Before rendering, everything in callers' texts
- * that looks like a special token is masked; after it, what looks like one was written by the template.
+ * Keeps callers' text apart from special tokens. Templates write special tokens as text, such as
+ * `<|im_end|>`, which a caller could forge. So everything in callers' text that looks like one is masked
+ * before rendering, and what looks like one afterwards is the template's.
  */
 export class SpecialText {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #pattern: RegExp;
 
-  /** `specials`: the pieces of the special tokens, with their ids. */
   constructor(specials: ReadonlyMap<string, number>) {
     this.#ids = specials;
     const longestFirst = [...specials.keys()].sort((a, b) => b.length - a.length);
@@ -15,12 +14,12 @@ export class SpecialText {
     this.#pattern = new RegExp(alternatives.join("|"), "g");
   }
 
-  /** A fresh mask; use one for everything that goes into one rendering. */
+  /** A new mask; use one per rendering. */
   createMask(): Mask {
     return new Mask(this.#pattern);
   }
 
-  /** Cuts a rendered text at its special tokens: ids for those, texts for what lies between. */
+  /** Splits a rendered text at its special tokens: ids for those, strings for the text between. */
   split(rendered: string, mask: Mask): (number | string)[] {
     const parts: (number | string)[] = [];
     let from = 0;
@@ -36,7 +35,7 @@ export class SpecialText {
   }
 }
 
-/** Remembers what it masked. */
+/** Masks look-alikes of special tokens, and restores them. */
 export class Mask {
   readonly #pattern: RegExp;
   readonly #masked: string[] = [];
@@ -45,7 +44,7 @@ export class Mask {
     this.#pattern = pattern;
   }
 
-  /** The same value with every look-alike in its texts, names of properties included, replaced. */
+  /** The value with every look-alike in its strings and property names masked. */
   hide<T>(value: T): T;
   hide(value: unknown): unknown {
     if (typeof value === "string")
@@ -59,15 +58,15 @@ export class Mask {
   }
 
   /**
-   * The text as its writer meant it, cut in the middle of each look-alike: a tokenizer takes some special tokens
-   * for what they look like wherever it meets them whole.
+   * The original text, split in the middle of each look-alike: tokenizers recognize some special tokens
+   * wherever they are whole.
    */
   reveal(text: string): string[] {
     const pieces: string[] = [""];
     let from = 0;
     for (const match of text.matchAll(maskPattern)) {
       const masked = this.#masked[Number(match[1])];
-      // Not ours: it was in a text that nothing was hidden in.
+      // Not ours: it comes from a text that was not masked.
       if (masked === undefined) continue;
       const middle = masked.length >> 1;
       pieces[pieces.length - 1] += text.slice(from, match.index) + masked.slice(0, middle);
@@ -80,7 +79,7 @@ export class Mask {
   }
 }
 
-/** Noncharacters of Unicode: no text has a use for them, and those that have them are masked like the rest. */
+/** Unicode noncharacters, which text has no use for; where it contains them, they are masked, too. */
 const maskBegin = "\ufdd0";
 const maskEnd = "\ufdd1";
 const maskPattern = new RegExp(`${maskBegin}(\\d+)${maskEnd}`, "g");

@@ -2,7 +2,7 @@ import type { NativeModel } from "../native/native-model.ts";
 import { TokenType, type Vocabulary } from "../vocabulary.ts";
 import { type Mask, SpecialText } from "./special-text.ts";
 
-/** Turns rendered prompts into tokens. */
+/** Tokenizes rendered prompts. */
 export class Tokenizer {
   readonly #native: NativeModel;
   readonly #vocabulary: Vocabulary;
@@ -10,7 +10,7 @@ export class Tokenizer {
   readonly #specialIds: ReadonlySet<number>;
   #jointTokens: number | undefined;
 
-  /** `marks`: everything that the template and the engine itself write as special tokens, as one text. */
+  /** `marks`: all that the template and the engine write as special tokens, as one text. */
   constructor(native: NativeModel, vocabulary: Vocabulary, marks: string) {
     this.#native = native;
     this.#vocabulary = vocabulary;
@@ -19,12 +19,12 @@ export class Tokenizer {
     this.#specialIds = new Set(pieces.values());
   }
 
-  /** A fresh mask for the texts that callers wrote. */
+  /** A mask for the text of callers. */
   createMask(): Mask {
     return this.#special.createMask();
   }
 
-  /** The tokens of a rendered prompt, with the token that begins every text where the model wants one. */
+  /** The tokens of a rendered prompt, with the model's begin token if it has one. */
   encode(rendered: string, mask: Mask): number[] {
     const ids: number[] = [];
     let previous: number | string | undefined;
@@ -38,14 +38,14 @@ export class Tokenizer {
     return ids;
   }
 
-  /** The tokens of a text as it stands: SentencePiece puts no space before it. */
+  /** The tokens of plain text, without SentencePiece's leading space. */
   encodeText(text: string): number[] {
     if (text === "" || !this.#vocabulary.leadingSpace) return this.#begin(text);
     this.#jointTokens ??= this.#begin(joint).length;
     return this.#begin(joint + text).slice(this.#jointTokens);
   }
 
-  /** The tokens of an answer's text. What looks like a special token in it is text; `begins`: as a text of its own. */
+  /** The tokens of an answer's text, in which special tokens are plain text. `begins`: see `begins`. */
   encodeAnswer(text: string, begins: boolean): number[] {
     const mask = this.createMask();
     return mask
@@ -53,7 +53,7 @@ export class Tokenizer {
       .flatMap((part, index) => (begins && index === 0 ? this.#begin(part) : this.encodeText(part)));
   }
 
-  /** Whether a text behind this token begins as one of its own: it does behind marks, and goes on behind text. */
+  /** Whether text after this token is tokenized as the beginning of a text, as after special tokens. */
   begins(token: number | undefined): boolean {
     const type = token === undefined ? undefined : this.#vocabulary.typeOf(token);
     return type === TokenType.control || type === TokenType.userDefined;
@@ -63,12 +63,12 @@ export class Tokenizer {
     return text === "" ? [] : Array.from(this.#native.model.tokenize(text, false));
   }
 
-  /** Whether this is the id of a token. */
+  /** Whether the token exists. */
   knows(id: number): boolean {
     return id < this.#vocabulary.size;
   }
 
-  /** Whether a token is a mark of templates or of the model, and no text that a caller could write. */
+  /** Whether a token is special, so that no caller's text contains it. */
   isSpecial(token: number): boolean {
     return this.#specialIds.has(token);
   }
@@ -78,18 +78,18 @@ export class Tokenizer {
     return this.#native.isEnd(token);
   }
 
-  /** Control tokens that do not end the turn; nothing that a grammar asks for is written with them. */
+  /** Control tokens other than those that end the turn. */
   controlTokens(): number[] {
     return this.#vocabulary.ofType(TokenType.control).filter((token) => !this.isEnd(token));
   }
 }
 
-/** Merges with no other character, so the tokens of what follows it are their own. */
+/** Merges with no other character, so it does not affect the tokens after it. */
 const joint = "\u0001";
 
 /**
  * All control tokens, and the user-defined ones among the marks. Other user-defined tokens, such as runs of
- * spaces, are ordinary text that happens to have a token.
+ * spaces, are plain text.
  */
 function specialPieces(vocabulary: Vocabulary, marks: string): Map<string, number> {
   const pieces = new Map<string, number>();

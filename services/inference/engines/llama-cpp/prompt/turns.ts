@@ -6,7 +6,7 @@ import {
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 
-/** A turn of the conversation in the form that chat templates read (Hugging Face's). */
+/** A turn of the conversation as chat templates expect it (Hugging Face). */
 export interface Turn {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
@@ -16,20 +16,20 @@ export interface Turn {
   readonly tool_call_id?: string;
 }
 
-/** A call that the assistant made. */
+/** A tool call in a turn. */
 export interface TurnToolCall {
   readonly id: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: unknown };
 }
 
-/** A function that may be called, as templates read it. */
+/** A tool as chat templates expect it. */
 export interface TurnTool {
   readonly type: "function";
   readonly function: { readonly name: string; readonly description: string; readonly parameters: unknown };
 }
 
-/** The conversation of a generation. Throws `invalid_request` for what a model of text cannot take. */
+/** The turns of a generation. Throws `invalid_request` for images and missing roles. */
 export function toTurns(generation: Generation): Turn[] {
   if (generation.messages.length === 0)
     throw new MeshError(
@@ -72,7 +72,7 @@ const toText = (message: Message, index: number): string =>
     })
     .join("");
 
-/** Templates write arguments as JSON themselves; what is no JSON object they get as the text it is. */
+/** Templates serialize arguments themselves; invalid JSON they get as text. */
 function toToolCall({ id, name, argumentsJson }: Message["toolCalls"][number]): TurnToolCall {
   return { id, type: "function", function: { name, arguments: toArguments(argumentsJson) } };
 }

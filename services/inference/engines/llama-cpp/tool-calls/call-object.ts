@@ -3,8 +3,8 @@ import { JsonValueEnd } from "./json-value.ts";
 import type { CallPart } from "./tool-call-format.ts";
 
 /**
- * Reads one call written as a JSON object: `{"name": …, "arguments": {…}}`, or `"parameters"` instead, in any
- * order and with any other keys. Arguments come out while they are read, where the name stands before them.
+ * Parses one call as a JSON object: `{"name": …, "arguments": {…}}`, or `"parameters"`, with keys in any
+ * order and others among them. Arguments are streamed when the name precedes them.
  */
 export class CallObject {
   readonly parts: CallPart[] = [];
@@ -14,15 +14,13 @@ export class CallObject {
   #key = "";
   #name: string | undefined;
   #arguments: "none" | "streamed" | "seen" = "none";
-  /** Arguments that came before the name. */
   #early: string | undefined;
 
-  /** Whether the object is whole, or can never be. */
   get state(): "reading" | "done" | "broken" {
     return this.#stage === "done" || this.#stage === "broken" ? this.#stage : "reading";
   }
 
-  /** Takes the next character, which stands at `at`. */
+  /** Takes the next character, at offset `at`. */
   push(character: string, at: number): void {
     if (this.#stage === "key") this.#pushKey(character);
     else if (this.#stage === "value") this.#pushValue(character, at);
@@ -76,8 +74,10 @@ export class CallObject {
 
   #pushValue(character: string, at: number): void {
     const result = this.#value!.push(character);
-    if (result === "bad") this.#stage = "broken";
-    if (result === "bad") return;
+    if (result === "bad") {
+      this.#stage = "broken";
+      return;
+    }
     if (result !== "after") {
       if (this.#arguments === "streamed" && argumentKeys.has(this.#key)) this.#stream(character, at);
       else this.#text += character;
@@ -95,7 +95,7 @@ export class CallObject {
     else this.parts.push({ kind: "arguments", from: at, text: character });
   }
 
-  /** False when the value is not what its key asks for. */
+  /** False when the value is invalid for its key. */
   #endValue(to: number): boolean {
     if (this.#key === "name") return this.#setName(parseJson(this.#text), to);
     if (!argumentKeys.has(this.#key)) return true;
@@ -140,13 +140,13 @@ type Stage =
 
 const argumentKeys: ReadonlySet<string> = new Set(["arguments", "parameters"]);
 
-/** Some models write the arguments as a text with JSON inside, or `null` for none. */
+/** Some models write the arguments as a string of JSON, or `null` for none. */
 function toArguments(value: unknown, text: string): string | undefined {
   if (value === null) return "{}";
   if (typeof value === "string") return isJsonObject(parseJson(value)) ? value : undefined;
   return isJsonObject(value) ? text : undefined;
 }
 
-/** White space of JSON. */
+/** JSON's white space. */
 export const isSpace = (character: string): boolean =>
   character === " " || character === "\n" || character === "\t" || character === "\r";

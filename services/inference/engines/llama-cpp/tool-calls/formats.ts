@@ -3,10 +3,10 @@ import { JsonCallsReader } from "./json-calls-reader.ts";
 import { NamedCallReader } from "./named-call-reader.ts";
 import type { ToolCallFormat, ToolRule } from "./tool-call-format.ts";
 
-/** The form in which a chat template teaches to call tools; undefined when it is none of the known ones. */
+/** The tool-call format that a chat template teaches; undefined when it is unknown. */
 export function detectToolCallFormat(templateSource: string): ToolCallFormat | undefined {
   const has = (text: string) => templateSource.includes(text);
-  // Qwen3-Coder writes XML inside of the same marks.
+  // Qwen3-Coder writes XML inside the same tags.
   if (has("<tool_call>")) return has("<function=") || has("<arg_key>") ? undefined : hermes;
   if (has("[TOOL_CALLS]")) return has("[ARGS]") ? mistralNamed : mistralList;
   if (has("<|python_tag|>") || /"name":.*"parameters":/.test(templateSource)) return llama3;
@@ -14,14 +14,14 @@ export function detectToolCallFormat(templateSource: string): ToolCallFormat | u
 }
 
 /**
- * `<tool_call>{"name": "f", "arguments": {…}}</tool_call>`, one after the other: Hermes, Qwen 2.5 and 3, and the
- * starter model. Some write line breaks between the marks and the object.
+ * `<tool_call>{"name": "f", "arguments": {…}}</tool_call>`, repeated: Hermes, Qwen 2.5 and 3, and the
+ * starter model. Some put line breaks between tag and object.
  */
 export const hermes: ToolCallFormat = {
   name: "hermes",
   openers: ["<tool_call>"],
   bare: false,
-  marks: ["<tool_call>", "</tool_call>"],
+  tags: ["<tool_call>", "</tool_call>"],
   createReader: () => new JsonCallsReader({ list: false, close: "</tool_call>" }),
   calls(grammar, tools, max) {
     const call = grammar.rule(`"<tool_call>" ${this.afterOpener(grammar, tools, 1)}`);
@@ -32,25 +32,25 @@ export const hermes: ToolCallFormat = {
 };
 
 /**
- * `{"name": "f", "parameters": {…}}` as the whole answer, sometimes behind `<|python_tag|>`: Llama 3.1 and later.
- * These models make one call in a turn.
+ * `{"name": "f", "parameters": {…}}` as the whole answer, sometimes after `<|python_tag|>`: Llama 3.1 and
+ * later, which make one call per turn.
  */
 export const llama3: ToolCallFormat = {
   name: "llama3",
   openers: ["<|python_tag|>"],
   bare: true,
-  marks: ["<|python_tag|>"],
+  tags: ["<|python_tag|>"],
   createReader: () => new JsonCallsReader({ list: false, close: "" }),
   calls: (grammar, tools) => callObjectRule(grammar, tools, "parameters"),
   afterOpener: (grammar, tools) => callObjectRule(grammar, tools, "parameters"),
 };
 
-/** `[TOOL_CALLS][{"name": "f", "arguments": {…}}, …]`: Mistral 7B v0.3, Nemo and their kin. */
+/** `[TOOL_CALLS][{"name": "f", "arguments": {…}}, …]`: Mistral 7B v0.3, Nemo and relatives. */
 export const mistralList: ToolCallFormat = {
   name: "mistral-list",
   openers: ["[TOOL_CALLS]"],
   bare: false,
-  marks: ["[TOOL_CALLS]"],
+  tags: ["[TOOL_CALLS]"],
   createReader: () => new JsonCallsReader({ list: true, close: "" }),
   calls(grammar, tools, max) {
     return `"[TOOL_CALLS]" ${this.afterOpener(grammar, tools, max)}`;
@@ -61,12 +61,12 @@ export const mistralList: ToolCallFormat = {
   },
 };
 
-/** `[TOOL_CALLS]f[ARGS]{…}`, one after the other: Mistral since Small 3.2 and Magistral. */
+/** `[TOOL_CALLS]f[ARGS]{…}`, repeated: Mistral since Small 3.2, and Magistral. */
 export const mistralNamed: ToolCallFormat = {
   name: "mistral-named",
   openers: ["[TOOL_CALLS]"],
   bare: false,
-  marks: ["[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"],
+  tags: ["[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"],
   createReader: () => new NamedCallReader(),
   calls(grammar, tools, max) {
     const call = grammar.rule(`"[TOOL_CALLS]" ${this.afterOpener(grammar, tools, 1)}`);
@@ -76,7 +76,6 @@ export const mistralNamed: ToolCallFormat = {
     anyOf(tools.map(({ name, argumentsRule }) => `${literal(`${name}[ARGS]`)} ${argumentsRule}`)),
 };
 
-/** The rule of a call as a JSON object, name first. */
 function callObjectRule(
   grammar: GrammarBuilder,
   tools: readonly ToolRule[],
@@ -92,7 +91,6 @@ function callObjectRule(
   return grammar.rule(anyOf(calls));
 }
 
-/** An expression for an item once, and up to `max` times with something between. */
 function separated(grammar: GrammarBuilder, item: string, separator: string, max: number): string {
   if (max === 1) return item;
   return `${item} ${grammar.repeat(grammar.rule(`${separator} ${item}`.trim()), 0, max - 1)}`;

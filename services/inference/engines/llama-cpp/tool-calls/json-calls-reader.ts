@@ -1,31 +1,31 @@
 import { CallObject, isSpace } from "./call-object.ts";
 import type { CallPart, CallReader } from "./tool-call-format.ts";
 
-/** What surrounds the JSON objects of calls. */
-export interface Surroundings {
-  /** True: the objects stand in a list. */
+/** The syntax around the JSON objects of calls. */
+export interface CallSyntax {
+  /** Whether the objects are elements of a list. */
   readonly list: boolean;
-  /** What ends the calls; empty for nothing. */
+  /** The tag that ends the calls; empty for none. */
   readonly close: string;
 }
 
-/** Reads calls that are JSON objects: one, or a list of them, with a mark at the end or without. */
+/** Parses calls that are JSON objects, single or in a list. */
 export class JsonCallsReader implements CallReader {
-  readonly #surroundings: Surroundings;
+  readonly #syntax: CallSyntax;
   #stage: "list" | "object" | "next" | "close" | "done" | "broken";
   #object = new CallObject();
   #parts: CallPart[] = [];
   #at = 0;
   #closed = "";
 
-  constructor(surroundings: Surroundings) {
-    this.#surroundings = surroundings;
-    this.#stage = surroundings.list ? "list" : "object";
+  constructor(syntax: CallSyntax) {
+    this.#syntax = syntax;
+    this.#stage = syntax.list ? "list" : "object";
   }
 
   get state(): CallReader["state"] {
     if (this.#stage === "done" || this.#stage === "broken") return this.#stage;
-    // Many a model ends its turn after the object and leaves the mark out.
+    // Many models end their turn without the closing tag.
     return this.#stage === "close" && this.#closed === "" ? "complete" : "reading";
   }
 
@@ -59,8 +59,8 @@ export class JsonCallsReader implements CallReader {
     this.#parts = this.take();
     this.#object = new CallObject();
     if (state === "broken") this.#stage = "broken";
-    else if (this.#surroundings.list) this.#stage = "next";
-    else this.#stage = this.#surroundings.close === "" ? "done" : "close";
+    else if (this.#syntax.list) this.#stage = "next";
+    else this.#stage = this.#syntax.close === "" ? "done" : "close";
   }
 
   #pushList(character: string): void {
@@ -72,7 +72,7 @@ export class JsonCallsReader implements CallReader {
   #pushClose(character: string): void {
     if (this.#closed === "" && isSpace(character)) return;
     this.#closed += character;
-    if (this.#closed === this.#surroundings.close) this.#stage = "done";
-    else if (!this.#surroundings.close.startsWith(this.#closed)) this.#stage = "broken";
+    if (this.#closed === this.#syntax.close) this.#stage = "done";
+    else if (!this.#syntax.close.startsWith(this.#closed)) this.#stage = "broken";
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Finds the end of one JSON value in a stream of characters. It knows brackets and strings, not all of JSON: who
- * needs to be sure parses the value once it is whole.
+ * Finds the end of a JSON value in a stream of characters. It tracks brackets and strings only; parse the
+ * complete value to validate it.
  */
 export class JsonValueEnd {
   #kind: "unknown" | "string" | "nested" | "scalar" = "unknown";
@@ -9,8 +9,7 @@ export class JsonValueEnd {
   #escaped = false;
 
   /**
-   * Takes the next character. `last`: the value ends with it; `after`: it ended before; `bad`: no JSON has this
-   * character here.
+   * Takes the next character. `last`: the value ends with it; `after`: it ended before; `bad`: invalid here.
    */
   push(character: string): "more" | "last" | "after" | "bad" {
     switch (this.#kind) {

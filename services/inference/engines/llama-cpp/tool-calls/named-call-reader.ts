@@ -1,7 +1,7 @@
 import { JsonValueEnd } from "./json-value.ts";
 import type { CallPart, CallReader } from "./tool-call-format.ts";
 
-/** Reads `f[ARGS]{…}`, with `[CALL_ID]…` before the arguments or without. */
+/** Parses `f[ARGS]{…}`, with or without `[CALL_ID]…` before the arguments. */
 export class NamedCallReader implements CallReader {
   #stage: "head" | "arguments" | "done" | "broken" = "head";
   readonly #value = new JsonValueEnd();

@@ -1,9 +1,9 @@
 import type { GrammarBuilder } from "../../gbnf/index.ts";
 
-/** A tool as a grammar needs it. */
+/** A tool in a grammar. */
 export interface ToolRule {
   readonly name: string;
-  /** The rule of its arguments' JSON. */
+  /** Name of the rule for its arguments. */
   readonly argumentsRule: string;
 }
 
@@ -11,40 +11,40 @@ export interface ToolRule {
 export interface ToolCallFormat {
   /** For logs and tests. */
   readonly name: string;
-  /** Texts that announce calls, wherever in the answer they stand. */
+  /** Tags that start calls, anywhere in the answer. */
   readonly openers: readonly string[];
-  /** True: a JSON object at the beginning of the answer is a call, too, without any announcement. */
+  /** True when a JSON object at the beginning of the answer is a call, too. */
   readonly bare: boolean;
-  /** Further texts that belong to the format and may be control tokens. */
-  readonly marks: readonly string[];
-  /** Reads what follows an opener, or a bare call from its brace on. */
+  /** All tags of the format, some of which may be control tokens. */
+  readonly tags: readonly string[];
+  /** A reader for what follows an opener, or for a bare call. */
   createReader(): CallReader;
-  /** A GBNF expression for at least one and at most `max` calls, openers included. */
+  /** A GBNF expression for one to `max` calls, openers included. */
   calls(grammar: GrammarBuilder, tools: readonly ToolRule[], max: number): string;
-  /** The same for what follows one opener. */
+  /** The same without the first opener. */
   afterOpener(grammar: GrammarBuilder, tools: readonly ToolRule[], max: number): string;
 }
 
-/** Something found in the text of a call; places count characters from the reader's beginning. */
+/** Part of a call; offsets count from where the reader started. */
 export type CallPart =
-  /** A call begins: its name is known once the text has been read up to `to`. */
+  /** Start of a call; its name is known at `to`. */
   | { readonly kind: "name"; readonly to: number; readonly name: string }
-  /** More of the arguments' JSON: the characters of the text itself, from `from` on. */
+  /** A fragment of the arguments' JSON, verbatim. */
   | { readonly kind: "arguments"; readonly from: number; readonly text: string }
-  /** Arguments that stand in the text in another form; known once it has been read up to `to`. */
+  /** Arguments written in another form, known at `to`. */
   | { readonly kind: "decoded"; readonly to: number; readonly text: string }
-  /** A call is complete. */
+  /** End of a call. */
   | { readonly kind: "end"; readonly to: number };
 
-/** Reads the text behind an opener, as it comes in. */
+/** Parses the text after an opener, as it is generated. */
 export interface CallReader {
   /** Takes more text and returns how many of its characters belong to the calls. */
   read(text: string): number;
   /**
-   * `reading`: more must follow. `complete`: the calls could end here, and more may follow. `done`: nothing more
-   * belongs to them. `broken`: this is no call.
+   * `reading`: incomplete. `complete`: may end here. `done`: nothing more belongs to the calls. `broken`:
+   * not a call.
    */
   readonly state: "reading" | "complete" | "done" | "broken";
-  /** What was found since the last call of this. */
+  /** The parts found since the last call. */
   take(): CallPart[];
 }

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { starterVocabulary } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { Metadata } from "../gguf/metadata.ts";
 import { Vocabulary } from "../vocabulary.ts";
-import { Seam } from "./seam.ts";
+import { TokenHealing } from "./token-healing.ts";
 
 /** A SentencePiece vocabulary: a few pieces, one mark, and all bytes. */
 const sentencePieces = (): Vocabulary => {
@@ -55,23 +55,23 @@ describe.each([
     fc.assert(
       fc.property(word, fc.infiniteStream(fc.nat()), (text, choices) => {
         const bytes = Buffer.from(text);
-        const seam = new Seam(bytes, { vocabulary, tokenizer: isMark(vocabulary) });
+        const healing = new TokenHealing(bytes, { vocabulary, tokenizer: isMark(vocabulary) });
         const written: Uint8Array[] = [];
         let skipped = 0;
-        while (seam.isOpen) {
-          const unfit = new Set(seam.unfit());
+        while (healing.isOpen) {
+          const excluded = new Set(healing.excluded());
           const fit = Array.from({ length: vocabulary.size }, (_, token) => token).filter(
-            (token) => !unfit.has(token),
+            (token) => !excluded.has(token),
           );
           const token = fit[choices.next().value! % fit.length]!;
           expect(isMark(vocabulary).isSpecial(token)).toBe(false);
           written.push(vocabulary.bytesOf(token));
-          skipped += seam.take(token);
+          skipped += healing.take(token);
         }
         expect(skipped).toBe(bytes.length);
         expect(Buffer.concat(written).subarray(0, skipped)).toEqual(bytes);
         expect(Buffer.concat(written.slice(0, -1)).length).toBeLessThan(bytes.length);
-        expect(seam.unfit()).toEqual([]);
+        expect(healing.excluded()).toEqual([]);
       }),
       { seed: 20261123, numRuns: 40 },
     );
@@ -79,14 +79,16 @@ describe.each([
 
   test("no token is left out that agrees with the word", () => {
     const bytes = Buffer.from(" st");
-    const unfit = new Set(new Seam(bytes, { vocabulary, tokenizer: isMark(vocabulary) }).unfit());
+    const excluded = new Set(
+      new TokenHealing(bytes, { vocabulary, tokenizer: isMark(vocabulary) }).excluded(),
+    );
     const agreeing = vocabulary.pieces.flatMap((_, token) => {
       const own = vocabulary.bytesOf(token);
       const common = Math.min(own.length, bytes.length);
       return common > 0 && bytes.subarray(0, common).equals(own.subarray(0, common)) ? [token] : [];
     });
     expect(agreeing.length).toBeGreaterThan(2);
-    expect(agreeing.filter((token) => unfit.has(token))).toEqual([]);
-    expect(unfit.size + agreeing.length).toBe(vocabulary.size);
+    expect(agreeing.filter((token) => excluded.has(token))).toEqual([]);
+    expect(excluded.size + agreeing.length).toBe(vocabulary.size);
   });
 });

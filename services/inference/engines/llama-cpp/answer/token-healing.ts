@@ -1,0 +1,49 @@
+import type { Tokenizer } from "../prompt/tokenizer.ts";
+import type { Vocabulary } from "../vocabulary.ts";
+
+/**
+ * Token healing: the model regenerates the last word of the text that its answer continues. Cut text is
+ * tokenized differently than it was generated, such as ` strea` of ` streaming`, and models continue badly
+ * from tokens that they would not have chosen. So the last word is dropped from the prompt and drawn again,
+ * constrained to its bytes: tokens that are a prefix of the rest, and a last one that completes or extends
+ * it.
+ */
+export class TokenHealing {
+  readonly #vocabulary: Vocabulary;
+  readonly #tokenizer: Pick<Tokenizer, "isSpecial">;
+  /** What is still to be regenerated, in UTF-8. */
+  #left: Uint8Array;
+
+  constructor(word: Uint8Array, { vocabulary, tokenizer }: HealingParts) {
+    this.#left = word;
+    this.#vocabulary = vocabulary;
+    this.#tokenizer = tokenizer;
+  }
+
+  /** False once the word is complete. */
+  get isOpen(): boolean {
+    return this.#left.length > 0;
+  }
+
+  /** Tokens that must not be next; none once the word is complete. */
+  excluded(): number[] {
+    const excluded: number[] = [];
+    if (!this.isOpen) return excluded;
+    const agrees = this.#vocabulary.agreesWith(this.#left);
+    for (let token = 0; token < this.#vocabulary.size; token++)
+      if (!agrees(token) || this.#tokenizer.isSpecial(token)) excluded.push(token);
+    return excluded;
+  }
+
+  /** Takes the next token. Returns how many of its bytes belong to the word; the others are new. */
+  take(token: number): number {
+    const count = Math.min(this.#left.length, this.#vocabulary.bytesOf(token).length);
+    this.#left = this.#left.subarray(count);
+    return count;
+  }
+}
+
+interface HealingParts {
+  readonly vocabulary: Vocabulary;
+  readonly tokenizer: Pick<Tokenizer, "isSpecial">;
+}
