@@ -229,7 +229,7 @@ const toPattern = (row: string): RegExp =>
 const madeElsewhere = [
   { row: "… is not the registry that the join token is for: …", source: "core/identity/fetch-authority.ts" },
   {
-    row: "… cannot be read anew, so those from before stay in use: …. Once the files are right they are taken within a minute; nothing has to be started again.",
+    row: "… cannot be reloaded, so the previous ones stay in use: …. Once the files are fixed, they are loaded within a minute without a restart.",
     source: "services/commands/reread.ts",
   },
   {

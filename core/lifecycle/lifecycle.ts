@@ -57,7 +57,7 @@ export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Pr
       log.debug(`the ${name} has stopped`);
     } catch (error) {
       fine = false;
-      log.error({ err: error }, `the ${name} did not stop in order`);
+      log.error({ err: error }, `the ${name} did not stop cleanly`);
     } finally {
       reminder.cancel();
     }

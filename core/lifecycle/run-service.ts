@@ -26,7 +26,7 @@ export const samePressMs = 250;
  *
  *     starting ──started──▶ running ──signal──▶ stopping ──▶ 0
  *        │ signal: aborts the start, then stopping             │ second signal: 130, 143 or 129 at once
- *        │ start throws: what is up is stopped, rethrown        │ a part did not stop in order: 1
+ *        │ start throws: what is up is stopped, rethrown        │ a part did not stop cleanly: 1
  *        ├ a part fails for good, at any time: stopping, rethrown
  *        └ an error that nobody caught, at any time: logged as a bug, then stopping ──▶ 1
  *
@@ -55,7 +55,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
       log.info(describeStop(signal, graceMs));
       ending.abort(new EndRequested(signal));
     } else if (clock.now() - askedAt >= samePressMs) {
-      log.warn(`${signal} again: ending at once`);
+      log.warn(`${signal} again: stopping at once`);
       flushLogs();
       host.exit(endSignals[signal]);
     }

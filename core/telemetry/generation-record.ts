@@ -63,7 +63,7 @@ export const tellAll =
       try {
         listener(record);
       } catch (error) {
-        log.error({ err: error, generation_id: record.generationId }, "the end of a generation met a bug");
+        log.error({ err: error, generation_id: record.generationId }, "a listener for the end of generations failed");
       }
     }
   };

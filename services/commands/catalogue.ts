@@ -15,8 +15,8 @@ export const commands: readonly Command[] = [
   defineCommand({
     settings: upSettings,
     summary: "Run the whole mesh on this machine: endpoint, router, registry and one node.",
-    about: `All four services in one process, ready in seconds, with the model that comes along. It prints the base URL,
-the API key and a curl line to try. Ctrl-C lets open answers finish and ends it; a second Ctrl-C ends it at once.
+    about: `All four services in one process, ready in seconds, with the starter model. It prints the base URL, the API key
+and a curl command. Ctrl-C stops it once open answers have finished; a second Ctrl-C stops it at once.
 
 Examples:
   cxmpute up
@@ -27,15 +27,15 @@ Examples:
   defineCommand({
     settings: joinSettings,
     summary: "Join a mesh: offer this machine's models to it.",
-    about: `A node. Without an engine named it offers what it finds on this machine: Ollama, llama-server, vLLM, LM Studio,
-SGLang and TGI on their usual ports, GGUF files in the folder of --models; failing that the model that comes along.
-It says what it found and under which names it is offered. docs/joining.md has every message, and what to do.
+    about: `Runs a node. Without --engine it offers what it finds on this machine: Ollama, llama-server, vLLM, LM Studio, SGLang
+and TGI on their default ports, and GGUF files in the --models folder; otherwise the starter model. It lists what it
+found and the names under which it offers it. docs/joining.md explains every message.
 
-It registers, and then the routers reach it in one of two ways: without --advertise it dials them, so
-that it works behind NAT and needs no open port; with --advertise they dial it.
+The node registers with the registry. Without --advertise it then dials the routers, which works behind NAT and needs
+no open port; with --advertise the routers dial it.
 
-A mesh with TLS gives out join tokens, which say where it is and let one machine in; the identity that the machine
-gets for it is kept in the data folder, so that \`cxmpute join\` is enough from then on.
+A mesh with TLS issues join tokens. A token names the mesh and admits one machine; the identity that the machine gets
+in exchange is kept in the data folder, so later \`cxmpute join\` is enough.
 
 Examples:
   cxmpute join --token cxj_...
@@ -48,9 +48,9 @@ Examples:
   }),
   defineCommand({
     settings: doctorSettings,
-    summary: "Check this machine and the way to its mesh, and say what to mend.",
-    about: `Looks at the program, memory, GPUs, disk, the data folder, this machine's identity, the engines that run here,
-registry and routers, protocol and clock. A line each; exit code 1 when something keeps this machine from serving.
+    summary: "Check this machine and its connection to the mesh.",
+    about: `Checks the program, memory, GPUs, disk, data folder, identity, local engines, registry, routers, protocol version and
+clock. Prints one line for each, with what to do; the exit code is 1 if anything keeps this machine from serving.
 
 Examples:
   cxmpute doctor --registry mesh.example:50051 --router mesh.example:50052
@@ -59,7 +59,7 @@ Examples:
   }),
   defineCommand({
     settings: translatorSettings,
-    summary: "Run the HTTP endpoint: OpenAI's API in front of routers.",
+    summary: "Run the HTTP endpoint: the OpenAI API in front of routers.",
     about: `Run as many as you like. Each keeps the responses of /v1/responses that it made, in its own memory:
 whoever continues one must reach the same translator (docs/responses.md). Nothing else is kept between requests.
 /healthz says that it runs, /readyz that some model can be served.
@@ -71,9 +71,9 @@ Examples:
   }),
   defineCommand({
     settings: routerSettings,
-    summary: "Run a router: it chooses a node for each generation.",
-    about: `Serves gRPC with health and reflection. Several routers can stand side by side: nodes attach to each, translators
-use all.
+    summary: "Run a router, which picks a node for each generation.",
+    about: `Serves gRPC with health checks and reflection. Several routers can run side by side: nodes attach to all of them, and
+translators use all of them.
 
 Examples:
   cxmpute router
@@ -82,7 +82,7 @@ Examples:
   }),
   defineCommand({
     settings: registrySettings,
-    summary: "Run the registry: it knows who is in the mesh.",
+    summary: "Run the registry, which tracks the nodes of the mesh.",
     about: `Serves gRPC with health and reflection. With --store memory, when it restarts, nodes register again, and routers
 keep what they know until then. Identities and revocations are kept in the data folder.
 
@@ -94,8 +94,8 @@ Examples:
   defineCommand({
     settings: chatSettings,
     summary: "Talk to a model in the terminal.",
-    about: `Streams answers from the HTTP endpoint and remembers the conversation; /help in it lists what else it can do. With
-a message, or with something piped in, it answers once and ends.
+    about: `Streams answers from the HTTP endpoint and keeps the conversation; type /help for its commands. Given a message or
+piped input, it answers once and exits.
 
 Examples:
   cxmpute chat
@@ -106,7 +106,7 @@ Examples:
   }),
   defineCommand({
     settings: modelsSettings,
-    summary: "List the models that can be asked now.",
+    summary: "List the models that are available now.",
     about: `From the HTTP endpoint, or from a router with --router.
 
 Examples:
@@ -117,8 +117,8 @@ Examples:
   defineCommand({
     settings: nodesSettings,
     summary: "List the nodes of a mesh.",
-    about: `Who is registered with what; with --router also how busy each node is, and with --wide all that is known:
-what each model was seen to do there, how fast it answers, and on what.
+    about: `Lists the registered nodes and their models. --router adds how busy each node is; --wide adds each model's verified
+capabilities, its speed and the node's hardware.
 
 Examples:
   cxmpute nodes --registry 127.0.0.1:50051
@@ -128,9 +128,8 @@ Examples:
   }),
   defineCommand({
     settings: explainSettings,
-    summary: "Tell where a router would send a request now, and why not elsewhere.",
-    about: `For each node: its place in the ranking or why it has none, what the model was seen to do there, how busy it is.
-Nothing is generated.
+    summary: "Show where a router would send a request now, and why.",
+    about: `For each node: its rank or why it is excluded, the model's verified capabilities, and its load. Nothing is generated.
 
 Examples:
   cxmpute explain llama3.1:8b
@@ -140,9 +139,9 @@ Examples:
   }),
   defineCommand({
     settings: tlsSettings,
-    summary: "Make the certificates of a mesh.",
-    about: `With them its processes speak TLS to each other and know who is who, and machines join by token. It makes an
-authority, a certificate for each kind of service and one for its admin, and overwrites nothing.
+    summary: "Create the certificates of a mesh.",
+    about: `With certificates, the processes of a mesh authenticate each other over TLS and machines join with a token. Creates a
+CA, a certificate for each kind of service and one for the admin. Existing files are never overwritten.
 
 Examples:
   cxmpute tls init ~/mesh-tls
@@ -152,8 +151,8 @@ Examples:
   }),
   defineCommand({
     settings: tokenSettings,
-    summary: "Make a token that lets a machine join a mesh with TLS.",
-    about: `The machine exchanges it for an identity of its own, once, and needs it no more after that.
+    summary: "Create a token that admits a machine to a mesh with TLS.",
+    about: `The machine exchanges the token for an identity of its own; after that the token is no longer needed.
 
 Examples:
   cxmpute token create --tls ~/mesh-tls --registry mesh.example:50051 --router mesh.example:50052
@@ -163,8 +162,8 @@ Examples:
   }),
   defineCommand({
     settings: nodeSettings,
-    summary: "Throw a node out of a mesh with TLS.",
-    about: `Its identity ends for good: it is cut within seconds, and cannot come back under this name.
+    summary: "Remove a node from a mesh with TLS.",
+    about: `Revokes its identity for good: the node is disconnected within seconds and cannot rejoin under this name.
 
 Examples:
   cxmpute node revoke gpu-1-3f9a2c --tls ~/mesh-tls --registry mesh.example:50051`,
@@ -174,4 +173,4 @@ Examples:
 ];
 
 /** What `cxmpute config` does, in the list of commands. It has no settings of its own. */
-export const configSummary = "Show how a command's settings are resolved, and who set each.";
+export const configSummary = "Show each effective setting of a command and its source.";

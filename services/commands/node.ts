@@ -18,7 +18,7 @@ export async function node(
     createClient(IdentityService, transport).revokeNode({ nodeId }, { signal });
   await callOnce("registry", values.registry, ask, values);
   process.stdout.write(
-    `Node ${nodeId} is out of the mesh: routers cut it within seconds, what it was answering goes on elsewhere, and its\nname is not given out again.\n`,
+    `Node ${nodeId} is removed: routers disconnect it within seconds, its open answers fail over, and its\nname cannot be used again.\n`,
   );
   return exitCodes.ok;
 }

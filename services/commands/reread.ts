@@ -37,7 +37,7 @@ export function reread<T>(
       const fresh = read();
       if (JSON.stringify(fresh) !== JSON.stringify(current())) {
         replace(fresh);
-        log.info(`${name} read anew`);
+        log.info(`${name} reloaded`);
       }
       told = "";
     } catch (error) {
@@ -50,4 +50,4 @@ export function reread<T>(
 }
 
 const rereadFault = (name: string, fault: string): string =>
-  `${name} cannot be read anew, so those from before stay in use: ${fault.replace(/\.$/, "")}. Once the files are right they are taken within a minute; nothing has to be started again.`;
+  `${name} cannot be reloaded, so the previous ones stay in use: ${fault.replace(/\.$/, "")}. Once the files are fixed, they are loaded within a minute without a restart.`;

@@ -108,7 +108,7 @@ describe("a machine with an Ollama and a folder of models", () => {
 
   test("has its Ollama download what --pull names, and offers it", async () => {
     const program = startNode(["--engine", "ollama", "--url", ollama.url, "--pull", "starter:1m"]);
-    await program.logged(({ msg, model }) => msg === "the model is downloaded" && model === "starter:1m");
+    await program.logged(({ msg, model }) => msg === "model downloaded" && model === "starter:1m");
     await program.output(/is registered and attaches/);
     const missing = startNode(["--engine", "ollama", "--url", ollama.url, "--pull", "no-such-model:7b"]);
     expect(await ended(missing)).toMatchObject({ code: 1 });

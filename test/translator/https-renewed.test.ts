@@ -113,8 +113,8 @@ test("a certificate that was renewed is shown to new connections within a minute
   expect(warnings).toEqual([]);
 });
 
-const stays = "certificates for HTTPS cannot be read anew, so those from before stay in use: ";
-const taken = "Once the files are right they are taken within a minute; nothing has to be started again.";
+const stays = "certificates for HTTPS cannot be reloaded, so the previous ones stay in use: ";
+const taken = "Once the files are fixed, they are loaded within a minute without a restart.";
 
 test.each<[string, () => Promise<Partial<KeyedCertificate>>, RegExp]>([
   [

@@ -29,7 +29,7 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
     try {
       totals.save(node.tally);
     } catch (error) {
-      if (!complained) log.warn({ err: error }, "what was earned cannot be kept in the data folder");
+      if (!complained) log.warn({ err: error }, "totals cannot be saved to the data folder");
       complained = true;
     }
   };

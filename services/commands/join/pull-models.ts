@@ -31,6 +31,6 @@ export async function pullModels(
       },
       signal,
     );
-    log.info({ model }, "the model is downloaded");
+    log.info({ model }, "model downloaded");
   }
 }

@@ -15,18 +15,18 @@ export const admission = {
     schema: z.int().min(0),
     default: defaultQueueLimits.callerQueueLimit,
     placeholder: "N",
-    help: "How many of them may be one caller's; more get 429.",
+    help: "How many of them one caller may have; more get 429.",
   }),
   queueTimeoutMs: setting({
     schema: z.int().min(0).max(3_600_000),
     default: defaultQueueLimits.queueTimeoutMs,
     placeholder: "N",
-    help: "How long a generation may wait for a node.",
+    help: "How long a generation may wait for a node, in milliseconds.",
   }),
   answerTimeoutMs: setting({
     schema: z.int().min(1).max(longestTimerMs).optional(),
     placeholder: "N",
-    help: "How long an answer may take, from the request to its end; a longer one ends with 504. Default: no limit.",
+    help: "The time limit for a whole answer, in milliseconds; a longer one fails with 504. Default: no limit.",
   }),
 };
 

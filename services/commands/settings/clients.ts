@@ -16,13 +16,13 @@ const endpoint = {
       .describe("a URL"),
     default: "http://127.0.0.1:8080/v1",
     placeholder: "URL",
-    help: "The endpoint.",
+    help: "The HTTP endpoint.",
   }),
   apiKey: setting({
     schema: keyText.optional(),
     placeholder: "KEY",
     secret: true,
-    help: "The API key; default: the one that `cxmpute up` keeps in the data folder.",
+    help: "The API key; default: the one that `cxmpute up` stores in the data folder.",
   }),
   userId: userId("local"),
   data,
@@ -35,12 +35,12 @@ export const chatSettings = defineSettings("chat", {
   model: setting({
     schema: z.string().min(1).describe("a model's name").optional(),
     placeholder: "NAME",
-    help: "The model to talk to; default: the first one that the endpoint lists.",
+    help: "The model to talk to; default: the first one listed by the endpoint.",
   }),
   system: setting({
     schema: z.string().min(1).describe("text").optional(),
     placeholder: "TEXT",
-    help: "Instructions to the model, before the conversation.",
+    help: "The system prompt.",
   }),
 });
 
@@ -70,12 +70,12 @@ export const nodesSettings = defineSettings(
     router: setting({
       schema: hostPort.optional(),
       placeholder: "HOST:PORT",
-      help: "A router to ask as well: how busy each node is, and whether it is connected.",
+      help: "Also ask this router how busy each node is and whether it is connected.",
     }),
     wide: setting({
       schema: z.boolean(),
       default: false,
-      help: "Show all that is known: engines' names, capabilities, speed, hardware.",
+      help: "Show everything: engine names, capabilities, speed and hardware.",
     }),
     ...tls,
     json,
@@ -97,7 +97,7 @@ export const explainSettings = defineSettings(
       default: [],
       name: "need",
       placeholder: "CAPABILITY",
-      help: `What the generation cannot do without: ${capabilityNames.join(", ")}.`,
+      help: `A capability that the generation requires: ${capabilityNames.join(", ")}.`,
     }),
     ...tls,
     json,

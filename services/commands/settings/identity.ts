@@ -14,7 +14,7 @@ export const tlsSettings = defineSettings("tls", {
     default: [],
     name: "host",
     placeholder: "HOST",
-    help: "A name or address under which the services are reached, for clients that check it, such as grpcurl; the mesh itself checks identities.",
+    help: "A host name or address of the services, for clients that verify it, such as grpcurl; the mesh itself verifies identities.",
   }),
   days: setting({
     schema: z.int().min(1).max(36_500),
@@ -40,7 +40,7 @@ export const tokenSettings = defineSettings(
       schema: z.int().min(1).max(1000),
       default: 1,
       placeholder: "N",
-      help: "How many machines the token lets in.",
+      help: "How many machines the token admits.",
     }),
     ttl: setting({
       schema: z
@@ -49,19 +49,19 @@ export const tokenSettings = defineSettings(
         .describe("a duration"),
       default: "10m",
       placeholder: "TIME",
-      help: "How long the token lives, at most 10m: make it when it is needed.",
+      help: "How long the token is valid, at most 10m.",
     }),
     joinRegistry: setting({
       schema: hostPort.optional(),
       placeholder: "HOST:PORT",
-      help: "Where the machines that join find the registry, when that is not where this command does.",
+      help: "The registry's address for machines that join, if it differs from the one used here.",
     }),
     joinRouters: setting({
       schema: z.array(hostPort),
       default: [],
       name: "join-router",
       placeholder: "HOST:PORT",
-      help: "The same for routers.",
+      help: "Likewise for routers.",
     }),
     json: setting({ schema: z.boolean(), default: false, help: "Print JSON instead of text." }),
     ...tls,

@@ -9,19 +9,19 @@ export const membership = {
     schema: z.string().min(1).describe("a join token").optional(),
     placeholder: "TOKEN",
     secret: true,
-    help: "The join token that the mesh's operator gave; needed once, for the identity that is then kept in the data folder.",
+    help: "The join token from the mesh's operator; needed once, for the identity that is then stored in the data folder.",
   }),
   registry: setting({
     schema: hostPort.optional(),
     placeholder: "HOST:PORT",
-    help: `Where the registry is; default: where the join token says, else ${defaultRegistry}.`,
+    help: `The registry's address; default: the one in the join token, else ${defaultRegistry}.`,
   }),
   routers: setting({
     schema: z.array(hostPort),
     default: [],
     name: "router",
     placeholder: "HOST:PORT",
-    help: `Where a router is; default: where the join token says, else ${defaultRouter}.`,
+    help: `A router's address; default: those in the join token, else ${defaultRouter}.`,
   }),
   ...tlsByFiles,
 };

@@ -8,7 +8,7 @@ export const offer = {
   models: setting({
     schema: z.string().min(1).describe("a folder").optional(),
     placeholder: "FOLDER",
-    help: "Serve the GGUF files in this folder and those below it, as many as fit into memory.",
+    help: "Serve the GGUF files in this folder and its subfolders, as many as fit into memory.",
   }),
   as: setting({
     schema: z.array(

@@ -12,7 +12,7 @@ export const data = setting({
   schema: z.string().min(1).describe("a folder"),
   default: defaultDataFolder,
   placeholder: "FOLDER",
-  help: "Where things are kept between runs, such as the API key that `cxmpute up` makes.",
+  help: "Where data is kept between runs, such as the API key that `cxmpute up` creates.",
 });
 
 /** What everything that runs for long has in common. */
@@ -22,20 +22,20 @@ export const service = {
     schema: z.enum(logLevels),
     default: "info",
     placeholder: "LEVEL",
-    help: `How much the log on standard error tells: ${logLevels.join(", ")}.`,
+    help: `The log level on standard error: ${logLevels.join(", ")}.`,
   }),
   logFormat: setting({
     schema: z.enum(["auto", "json", "pretty"]),
     default: "auto",
     placeholder: "FORMAT",
-    help: "json for programs, pretty for people; auto is pretty on a terminal.",
+    help: "json for programs, pretty for people; auto is pretty on a terminal, json elsewhere.",
   }),
   graceSeconds: setting({
     schema: z.number().min(0).max(86_400),
     default: 30,
     name: "grace",
     placeholder: "SECONDS",
-    help: "How long open answers may take to finish after a first Ctrl-C or SIGTERM.",
+    help: "How long open answers may take to finish after the first Ctrl-C or SIGTERM.",
   }),
 };
 
@@ -44,7 +44,7 @@ export const listen = (address: string, help: string) =>
     schema: hostPort,
     default: address,
     placeholder: "HOST:PORT",
-    help: `${help} Port 0 takes any.`,
+    help: `${help} Port 0 picks a free one.`,
   });
 
 export const userId = (standing: string) =>
@@ -66,7 +66,7 @@ export const registryAddress = setting({
   schema: hostPort,
   default: defaultRegistry,
   placeholder: "HOST:PORT",
-  help: "Where the registry is.",
+  help: "The registry's address.",
 });
 
 export const routerAddresses = setting({
@@ -74,5 +74,5 @@ export const routerAddresses = setting({
   default: [defaultRouter],
   name: "router",
   placeholder: "HOST:PORT",
-  help: "Where a router is.",
+  help: "A router's address.",
 });

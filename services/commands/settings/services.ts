@@ -24,7 +24,7 @@ export const upSettings = defineSettings(
       schema: keyText.optional(),
       placeholder: "KEY",
       secret: true,
-      help: "The API key; default: one is made, and kept in the data folder.",
+      help: "The API key; default: one is created and stored in the data folder.",
     }),
     userId: userId("local"),
     ...engine,
@@ -63,12 +63,12 @@ export const translatorSettings = defineSettings(
       schema: z.int().min(100).max(3_600_000),
       default: defaultStallTimeoutMs,
       placeholder: "N",
-      help: "A client of a stream that takes nothing for so long is cut.",
+      help: "A streaming client that reads nothing for this long is disconnected.",
     }),
     httpTlsCert: setting({
       schema: z.string().min(1).describe("a file").optional(),
       placeholder: "FILE",
-      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust who issued it. A file that changes is read anew within a minute.",
+      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust who issued it. A changed file is reloaded within a minute.",
     }),
     httpTlsKey: setting({
       schema: z.string().min(1).describe("a file").optional(),
@@ -118,13 +118,13 @@ export const registrySettings = defineSettings(
       schema: z.enum(storeNames),
       default: "memory",
       placeholder: "NAME",
-      help: `Where nodes' leases are kept: ${storeNames.join(", ")}. In memory they end with this process, and nodes register again.`,
+      help: `The store for nodes' leases: ${storeNames.join(", ")}. In memory they end with this process, and nodes register again.`,
     }),
     leaseTtlMs: setting({
       schema: z.int().min(500).max(600_000),
       default: defaultLeaseTtlMs,
       placeholder: "N",
-      help: "How long a node stays in the mesh without a word, in milliseconds.",
+      help: "How long a node stays registered without renewing its lease, in milliseconds.",
     }),
     nodeCaCert: setting({
       schema: z.string().min(1).describe("a file").optional(),
@@ -140,7 +140,7 @@ export const registrySettings = defineSettings(
       schema: z.number().min(0.01).max(87_600),
       default: 720,
       placeholder: "N",
-      help: "How long a node's identity is valid; nodes renew it by themselves after half of that. One that is away for longer needs a new token.",
+      help: "How long a node's identity is valid. Nodes renew it after half that time; one that is away for longer needs a new token.",
     }),
     ...tls,
     ...service,
@@ -169,12 +169,12 @@ export const joinSettings = defineSettings(
     advertise: setting({
       schema: hostPort.optional(),
       placeholder: "HOST:PORT",
-      help: "Where routers can dial this node. Without it the node dials the routers, and needs no open port.",
+      help: "The address at which routers can dial this node. Without it the node dials the routers and needs no open port.",
     }),
     listen: setting({
       schema: hostPort.optional(),
       placeholder: "HOST:PORT",
-      help: "Where the node listens; default: where it is advertised, and nowhere without --advertise.",
+      help: "Where the node listens; default: the advertised address, or nowhere without --advertise.",
     }),
     opsListen: opsListen(opsAddresses.join),
     nodeId: setting({
@@ -184,7 +184,7 @@ export const joinSettings = defineSettings(
         .describe("a name")
         .optional(),
       placeholder: "NAME",
-      help: "The node's name, unique in the mesh; default: the machine's name and a random end.",
+      help: "The node's name, unique in the mesh; default: the machine's name with a random suffix.",
     }),
     ...service,
   },

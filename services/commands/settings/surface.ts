@@ -10,30 +10,30 @@ export const surface = {
   fetchImages: setting({
     schema: z.boolean(),
     default: false,
-    help: "Fetch pictures that requests name by their address, from the public internet only; otherwise they must be sent as data URLs.",
+    help: "Fetch images by URL, from the public internet only; otherwise requests must send them as data URLs.",
   }),
   strictKeys: setting({
     schema: z.boolean(),
     default: false,
-    help: "Refuse requests with keys that mean nothing here, as OpenAI does; otherwise they are ignored.",
+    help: "Reject requests with unknown keys, as OpenAI does; otherwise they are ignored.",
   }),
   storedResponses: setting({
     schema: z.int().min(0).max(10_000_000),
     default: defaultStoreLimits.responses,
     placeholder: "N",
-    help: "How many responses of /v1/responses are kept to be continued; 0 keeps none.",
+    help: "How many responses of /v1/responses are stored for later continuation; 0 stores none.",
   }),
   storedMegabytes: setting({
     schema: z.int().min(0).max(1_000_000),
     default: defaultStoreLimits.bytes / megabyte,
     placeholder: "N",
-    help: "How much memory they may take.",
+    help: "How much memory stored responses may take.",
   }),
   storedHours: setting({
     schema: z.number().min(0).max(8760),
     default: defaultStoreLimits.ageMs / hourMs,
     placeholder: "N",
-    help: "How long they are kept.",
+    help: "How long responses are stored.",
   }),
 };
 

@@ -6,7 +6,7 @@ const folder = {
   tls: setting({
     schema: z.string().min(1).describe("a folder").optional(),
     placeholder: "FOLDER",
-    help: "Talk to the rest of the mesh over TLS, with this process's certificate from a folder that `cxmpute tls init` made.",
+    help: "Use TLS within the mesh, with this process's certificate from a folder created by `cxmpute tls init`.",
   }),
 };
 
@@ -15,7 +15,7 @@ export const tlsByFiles = {
   tlsCert: setting({
     schema: z.string().min(1).describe("a file").optional(),
     placeholder: "FILE",
-    help: "Talk to the rest of the mesh over TLS, with certificates of your own: this process's, PEM, with its chain.",
+    help: "Use TLS within the mesh, with your own certificates: this process's certificate chain, PEM.",
   }),
   tlsKey: setting({
     schema: z.string().min(1).describe("a file").optional(),
@@ -25,7 +25,7 @@ export const tlsByFiles = {
   tlsCa: setting({
     schema: z.string().min(1).describe("a file").optional(),
     placeholder: "FILE",
-    help: "The authorities whose certificates are accepted, PEM.",
+    help: "The CAs whose certificates are accepted, PEM.",
   }),
 };
 

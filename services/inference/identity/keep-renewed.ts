@@ -61,7 +61,7 @@ export async function keepRenewed(options: RenewalOptions, signal: AbortSignal):
         return;
       }
       const until = toUtc(new X509Certificate(credentials.current.certificate).validToDate);
-      log.warn({ reason: error.message, until }, "the identity was not renewed; trying again until it is");
+      log.warn({ reason: error.message, until }, "identity renewal failed; retrying");
       failed = true;
     }
   }

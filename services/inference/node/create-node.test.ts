@@ -32,7 +32,7 @@ describe("starting", () => {
     const broken = new FakeEngine(() => Promise.reject(new Error("refused")));
     const { registry, lines } = await startNode({ engines: [broken, new FakeEngine()] });
     expect(registry.registered[0]?.models.map(({ model }) => model)).toEqual(["m"]);
-    expect(lines.some(({ msg }) => msg === "an engine serves nothing now")).toBe(true);
+    expect(lines.some(({ msg }) => msg === "an engine has no models left")).toBe(true);
   });
 
   test("waits for a registry that is away, and tells it once in the log", async () => {

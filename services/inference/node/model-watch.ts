@@ -60,6 +60,6 @@ export class ModelWatch {
   }
 
   #warn(failures: readonly MeshError[]): void {
-    for (const failure of failures) this.#log.warn({ err: failure }, "an engine serves nothing now");
+    for (const failure of failures) this.#log.warn({ err: failure }, "an engine has no models left");
   }
 }

@@ -147,7 +147,7 @@ class ProbedEngine implements Engine {
         await this.#probe(due);
       }
     } catch (error) {
-      this.#options.log.error({ err: error }, "probing ended with a bug; it is tried again within seconds");
+      this.#options.log.error({ err: error }, "probing failed unexpectedly; retrying");
     } finally {
       this.#working = undefined;
     }

@@ -73,7 +73,7 @@ export function createIdentityService(
       const secret = randomBytes(32).toString("base64url");
       const expiresAt = clock.wallTime() + ttlMs;
       await store.addToken({ hash: sha256(secret), uses, expiresAt });
-      log.info({ uses, expires_at: new Date(expiresAt).toISOString() }, "join token made");
+      log.info({ uses, expires_at: new Date(expiresAt).toISOString() }, "join token created");
       return { secret, expiresAtMs: BigInt(expiresAt), authorityFingerprint: fingerprintFor(credentials) };
     },
 
@@ -95,10 +95,10 @@ export function createIdentityService(
       const admission = { tokenHash: sha256(secret), nodeId, keyHash: sha256(publicKey), now, until };
       const refusal = toRefusal(await store.admit(admission), nodeId, now);
       if (refusal !== undefined) {
-        log.warn({ node_id: nodeId, reason: refusal.code }, "a node was not let in");
+        log.warn({ node_id: nodeId, reason: refusal.code }, "node rejected");
         throw refusal;
       }
-      log.info({ node_id: nodeId, until: new Date(until).toISOString() }, "node let in");
+      log.info({ node_id: nodeId, until: new Date(until).toISOString() }, "node admitted");
       return issue(nodeId, publicKey, until);
     },
 

@@ -189,7 +189,7 @@ export class Fleet {
     this.#revoked = revoked;
     for (const [relay, nodeId] of [...this.#relays])
       if (cut.has(nodeId)) {
-        this.#log.warn({ node_id: nodeId }, "node revoked: its relay is cut");
+        this.#log.warn({ node_id: nodeId }, "node revoked; relay closed");
         relay.close(revokedReason(nodeId));
       }
   }

@@ -62,7 +62,7 @@ export class Admission {
     });
   };
 
-  /** Admits who can be admitted now. Called whenever the fleet has changed. */
+  /** Admits who can be admitted now. Called whenever fleet changed. */
   admit(): void {
     if (this.#waiting === 0 || this.#admitting) return;
     this.#admitting = true;

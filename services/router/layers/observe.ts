@@ -18,7 +18,7 @@ export const observe =
   (call) => {
     call.onEnd((ending) => {
       if (ending.error?.kind === "internal")
-        log.error({ err: ending.error, generation_id: call.generation.id }, "generation met a bug");
+        log.error({ err: ending.error, generation_id: call.generation.id }, "generation failed unexpectedly");
       onGenerationEnd(toRecord(call, ending, clock.now()));
     });
     return next(call);
