@@ -14,8 +14,10 @@ export function setGiven<M extends object>(
   message: M,
   fields: { readonly [Name in keyof M]?: M[Name] | null | undefined },
 ): M {
-  for (const [name, value] of Object.entries(fields))
-    if (value !== undefined && value !== null) message[name as keyof M] = value as M[keyof M];
+  for (const name in fields) {
+    const value = fields[name];
+    if (value !== undefined && value !== null) message[name] = value as M[typeof name];
+  }
   return message;
 }
 
