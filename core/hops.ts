@@ -16,4 +16,4 @@ export const ringCode = "loop_detected";
 
 /** What its caller reads. */
 export const ringMessage =
-  "This mesh and others, or this mesh and itself, serve each other's models in a ring, and nobody in it could answer this request. The operator should look which node's --url leads back to the mesh that it serves.";
+  "This mesh and others, or this mesh and itself, serve each other's models in a loop, and no node in it could answer this request. The operator should check which node's --url leads back to its own mesh.";

@@ -16,7 +16,7 @@ const generatedIsUpToDate: Step = {
       if (code !== 0) return output;
       const stale = await differences(join(projectFolder, "gen"), join(folder, "gen"));
       if (stale.length === 0) return undefined;
-      return ["These files are not what proto/ gives; run `npm run generate`:", ...stale].join("\n");
+      return ["These files do not match proto/; run `npm run generate`:", ...stale].join("\n");
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -47,7 +47,7 @@ async function filesIn(folder: string): Promise<string[]> {
 const args = process.argv.slice(2);
 const withoutTests = "--without-tests";
 if (args.some((arg) => arg !== withoutTests)) {
-  process.stderr.write(`npm run check: it knows only ${withoutTests}, got ${args.join(" ")}\n`);
+  process.stderr.write(`npm run check: accepts only ${withoutTests}, got ${args.join(" ")}\n`);
   process.exit(2);
 }
 process.exitCode = await runSteps([

@@ -47,7 +47,9 @@ function isInstalled(folder, file) {
     return there.version === entry.version && there.integrity === entry.integrity;
   });
   if (isProduction && !fits)
-    fail("What is installed does not fit package-lock.json. Run `npm ci --omit=dev`, then run this again.");
+    fail(
+      "The installed packages do not match package-lock.json. Run `npm ci --omit=dev`, then run this again.",
+    );
   return fits;
 }
 

@@ -28,7 +28,7 @@ async function installNode() {
   const { optionalDependencies } = JSON.parse(readFileSync(join(nodeFolder, "package.json"), "utf8"));
   if (optionalDependencies[nodePackage] === undefined)
     fail(
-      `This project runs on Node 24 or newer; this is Node ${process.versions.node}, and npm brings no other for ${process.platform} on ${process.arch}. Install Node 24 from https://nodejs.org and run this again.`,
+      `This project runs on Node 24 or newer; this is Node ${process.versions.node}, and npm has no other for ${process.platform} on ${process.arch}. Install Node 24 from https://nodejs.org and run this again.`,
     );
   await install(nodeFolder, "Node 24", ownNode);
 }

@@ -233,7 +233,7 @@ const madeElsewhere = [
     source: "services/commands/reread.ts",
   },
   {
-    row: "TLS does not take the certificate in … with its key (…): have another one issued, with a new key",
+    row: "TLS rejects the certificate in … with its key (…): get a new certificate with a new key",
     source: "core/identity/check-credentials.ts",
   },
   { row: "Ollama's library has no model …. …", source: "services/inference/engines/ollama/pull.ts" },

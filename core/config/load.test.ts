@@ -144,7 +144,7 @@ describe("a fault", () => {
     { from: { args: ["--listen"] }, says: "--listen: needs a value" },
     { from: { args: ["--listen", "--json"] }, says: "--listen: needs a value" },
     { from: { args: ["--slots", "1", "--slots", "2"] }, says: "--slots: given more than once; give it once" },
-    { from: { args: ["hello"] }, says: "hello: not expected here; flags begin with --" },
+    { from: { args: ["hello"] }, says: "hello: not expected here; flags start with --" },
     {
       from: { args: ["--listen", "8080"] },
       says: '--listen: expected HOST:PORT, such as 127.0.0.1:8080, got "8080"',

@@ -130,4 +130,4 @@ function checkTogether(
 }
 
 const describeWords = (words: readonly string[]): string =>
-  words.length === 0 ? "; flags begin with --" : `; beside the flags there can be ${words.join(" ")}`;
+  words.length === 0 ? "; flags start with --" : `; besides flags, this command takes ${words.join(" ")}`;

@@ -58,7 +58,7 @@ export function toMeshError(thrown: unknown): MeshError {
   if (thrown instanceof DOMException && thrown.name === "AbortError")
     return new MeshError("cancelled", "The request was cancelled.", { cause: thrown });
   if (thrown instanceof DOMException && thrown.name === "TimeoutError")
-    return new MeshError("deadline", "The request ran out of time.", { cause: thrown });
+    return new MeshError("deadline", "The request timed out.", { cause: thrown });
   return new MeshError("internal", internalMessage, { cause: thrown });
 }
 

@@ -125,13 +125,13 @@ async function findReason({ whyNotReady, clock, limits }: OpsServerOptions): Pro
   const timeoutMs = limits?.readinessTimeoutMs ?? defaultLimits.readinessTimeoutMs;
   const waiting = new AbortController();
   const late = sleep(clock, timeoutMs, waiting.signal).then(
-    () => `The service did not find out within ${timeoutMs} ms.`,
+    () => `The service did not report its state within ${timeoutMs} ms.`,
     () => undefined,
   );
   try {
     return await Promise.race([whyNotReady(), late]);
   } catch (error) {
-    return `The service cannot tell: ${toMeshError(error).message}`;
+    return `The service cannot report its state: ${toMeshError(error).message}`;
   } finally {
     waiting.abort();
   }

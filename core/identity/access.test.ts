@@ -47,8 +47,8 @@ test.each<[string, Peer]>([
 });
 
 test.each<[string, Peer | undefined, string]>([
-  ["unknown to the transport", undefined, "none that is valid"],
-  ["anonymous", anonymousPeer, "none that is valid"],
+  ["unknown to the transport", undefined, "not shown a valid one"],
+  ["anonymous", anonymousPeer, "not shown a valid one"],
   [
     "a router",
     identified({ role: "router" }),

@@ -46,7 +46,7 @@ export function checkCredentials(
   if (authority === undefined)
     throw new CredentialsFault(
       "authorities",
-      `no authority in ${names.authorities} has issued the certificate in ${names.certificate}: give the authority of the same mesh`,
+      `no CA in ${names.authorities} issued the certificate in ${names.certificate}: give the CA of the same mesh`,
     );
   const identity = identityIn(certificate);
   if (identity === undefined)
@@ -63,7 +63,7 @@ export function checkAuthority(authority: KeyedCertificate, names: KeyedNames, w
   if (!certificate.ca)
     throw new CredentialsFault(
       "certificate",
-      `the certificate in ${names.certificate} is no authority, so it cannot issue others: give one that is (basicConstraints CA:TRUE)`,
+      `the certificate in ${names.certificate} is not a CA certificate, so it cannot issue others: give a CA certificate (basicConstraints CA:TRUE)`,
     );
   if (certificate.publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1")
     throw new CredentialsFault(
@@ -86,7 +86,7 @@ export function checkKeyed(
   if (!certificate.checkPrivateKey(readKey(privateKey, names.privateKey)))
     throw new CredentialsFault(
       "privateKey",
-      `${names.privateKey} is not the key of the certificate in ${names.certificate}: give the two that were made together`,
+      `${names.privateKey} is not the key of the certificate in ${names.certificate}: give a matching pair`,
     );
   const fault = termFault(certificate, wallTime);
   if (fault !== undefined)
@@ -105,7 +105,7 @@ function demandFitness(cert: string, key: string, names: KeyedNames): void {
     const reason = (error as Error).message.replace(/^error:.*::/, "");
     throw new CredentialsFault(
       "certificate",
-      `TLS does not take the certificate in ${names.certificate} with its key (${reason}): have another one issued, with a new key`,
+      `TLS rejects the certificate in ${names.certificate} with its key (${reason}): get a new certificate with a new key`,
     );
   }
 }

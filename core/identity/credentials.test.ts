@@ -106,7 +106,7 @@ describe("credentials", () => {
     [
       "another authority",
       (good) => ({ ...good, authorities: other.certificate }),
-      /^no authority in ca\.pem has issued the certificate in own\.pem/,
+      /^no CA in ca\.pem issued the certificate in own\.pem/,
     ],
     [
       "a certificate that has expired",
@@ -121,7 +121,7 @@ describe("credentials", () => {
     [
       "a key that TLS refuses",
       async () => ({ ...(await createWeak(term)), authorities: root.certificate }),
-      /^TLS does not take the certificate in own\.pem with its key \(ee key too small\): have another one issued/,
+      /^TLS rejects the certificate in own\.pem with its key \(ee key too small\): get a new certificate/,
     ],
     [
       "a certificate that says nothing of its holder",
@@ -137,7 +137,7 @@ describe("credentials", () => {
     expect(() => checkAuthority(nodes, names, now)).not.toThrow();
     expect(() => checkAuthority(nodes, names, term.until)).toThrow(/own\.pem expired/);
     const leaf = await nodeCredentials();
-    expect(() => checkAuthority(leaf, names, now)).toThrow(/own\.pem is no authority/);
+    expect(() => checkAuthority(leaf, names, now)).toThrow(/own\.pem is not a CA certificate/);
   });
 });
 

@@ -25,7 +25,7 @@ export async function fetchAuthority(
   if (pinned === undefined || chain[0] === undefined || authorityOf(chain[0], [pinned], chain) === undefined)
     throw new MeshError(
       "unauthenticated",
-      `${address} is not the registry that the join token is for: its certificate comes from another authority. Check the address; or the mesh has made its certificates anew: ask the operator for a new token.`,
+      `${address} is not the registry that the join token is for: its certificate comes from another CA. Check the address. If the mesh has new certificates, ask the operator for a new token.`,
       { code: "wrong_authority" },
     );
   return pinned.toString();
@@ -67,7 +67,7 @@ function showChain(address: string, signal: AbortSignal, limitMs: number): Promi
     socket.on("error", (error: NodeJS.ErrnoException) =>
       fail(
         error.code?.startsWith("ERR_SSL") === true || error.code === "ECONNRESET"
-          ? `${address} does not speak TLS, and a join token is of use only in a mesh that does: check the address, or join without a token.`
+          ? `${address} does not speak TLS, and a join token works only in a mesh that does: check the address, or join without a token.`
           : `${address} cannot be reached (${error.code ?? error.message}): check the address, and that the registry runs.`,
         error,
       ),

@@ -25,7 +25,7 @@ export function demandRole(context: HandlerContext, roles: readonly Role[], what
   if (peer.kind === "trusted") return;
   if (peer.kind === "anonymous")
     throw refusal(
-      `${what} needs a certificate of this mesh, and the caller has shown none that is valid: none at all, one that has expired, or one of another authority. A node gets one with \`cxmpute join --token\`; everything else is given --tls-cert, --tls-key and --tls-ca.`,
+      `${what} needs a certificate of this mesh, and the caller has not shown a valid one: none at all, one that has expired, or one from another CA. A node gets one with \`cxmpute join --token\`; everything else is given --tls-cert, --tls-key and --tls-ca.`,
     );
   if (!roles.includes(peer.identity.role))
     throw refusal(`${what} is not for ${describeIdentity(peer.identity)}; it is for: ${roles.join(", ")}.`);

@@ -62,7 +62,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
   });
   const offBug = host.onBug((error) => {
     bugs++;
-    log.fatal({ err: error }, "this is a bug: an error that nobody caught; stopping");
+    log.fatal({ err: error }, "uncaught error: this is a bug; stopping");
     askedAt = clock.now();
     ending.abort(new EndRequested("bug"));
   });
@@ -74,7 +74,7 @@ export async function runService(options: ServiceOptions): Promise<number> {
     await asked;
   } catch (error) {
     // What is thrown after the abort is the abort's doing.
-    if (ending.signal.aborted) log.debug({ err: error }, "the start was given up");
+    if (ending.signal.aborted) log.debug({ err: error }, "startup aborted");
     else failure = { error };
   }
   const fine = await stopParts({ parts, graceMs: failure === undefined ? graceMs : 0, clock, log });

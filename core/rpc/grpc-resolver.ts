@@ -57,7 +57,7 @@ class NameResolver implements experimental.Resolver {
     };
     const address = parseHostPort(this.#target.path);
     try {
-      if (address === undefined) throw new Error("It is no HOST:PORT.");
+      if (address === undefined) throw new Error("It is not HOST:PORT.");
       const { host, port } = address;
       await names.find(host, (found) =>
         tell(

@@ -87,7 +87,7 @@ const tlsFailures: readonly (readonly [RegExp, (address: string) => string])[] =
   [
     /certificate signature failure|self[- ]signed certificate|unable to (verify|get)/,
     (address) =>
-      `The certificate of ${address} comes from another authority than the one that this side trusts: it belongs to another mesh, or the authority was made anew.`,
+      `The certificate of ${address} comes from another CA than the one trusted here: it belongs to another mesh, or that mesh has a new CA.`,
   ],
   [
     /wrong version number|packet length too long|http request/,

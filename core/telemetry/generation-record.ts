@@ -63,7 +63,10 @@ export const tellAll =
       try {
         listener(record);
       } catch (error) {
-        log.error({ err: error, generation_id: record.generationId }, "a listener for the end of generations failed");
+        log.error(
+          { err: error, generation_id: record.generationId },
+          "a listener for the end of generations failed",
+        );
       }
     }
   };

@@ -32,7 +32,7 @@ test("the key that is made is kept, for this user alone", () => {
 
 test("a file that holds something else is not taken for a key", () => {
   writeFileSync(apiKeyFile(folder), "");
-  expect(() => keepApiKey(folder)).toThrow(/holds no API key; delete it/);
+  expect(() => keepApiKey(folder)).toThrow(/holds no API key\. Delete it/);
 });
 
 test("a folder that cannot be made is a fault that says what to do", () => {

@@ -23,7 +23,7 @@ export function readApiKey(dataFolder: string): string | undefined {
     );
   }
   if (!/^sk-cx-[\w-]{22,}$/.test(text))
-    throw new UserFault(`${path} holds no API key; delete it, and a new one is made.`);
+    throw new UserFault(`${path} holds no API key. Delete it, and a new one is created.`);
   return text;
 }
 

@@ -60,9 +60,9 @@ Examples:
   defineCommand({
     settings: translatorSettings,
     summary: "Run the HTTP endpoint: the OpenAI API in front of routers.",
-    about: `Run as many as you like. Each keeps the responses of /v1/responses that it made, in its own memory:
-whoever continues one must reach the same translator (docs/responses.md). Nothing else is kept between requests.
-/healthz says that it runs, /readyz that some model can be served.
+    about: `Run as many as you like. Each stores the responses of /v1/responses that it served in its own memory,
+so requests that continue one must reach the same translator (docs/responses.md). Nothing else is kept between
+requests. /healthz reports that it is alive, /readyz that at least one model can be served.
 
 Examples:
   CXMPUTE_API_KEY=sk-cx-... cxmpute translator
@@ -83,8 +83,8 @@ Examples:
   defineCommand({
     settings: registrySettings,
     summary: "Run the registry, which tracks the nodes of the mesh.",
-    about: `Serves gRPC with health and reflection. With --store memory, when it restarts, nodes register again, and routers
-keep what they know until then. Identities and revocations are kept in the data folder.
+    about: `Serves gRPC with health checks and reflection. With --store memory, nodes register again after a restart, and routers
+use their last listing until then. Identities and revocations are stored in the data folder.
 
 Examples:
   cxmpute registry

@@ -16,7 +16,7 @@ export async function chat(values: Values<typeof chatSettings>, words: readonly 
   const opening: Turn[] = values.system === undefined ? [] : [{ role: "system", content: values.system }];
   const message = words[0] ?? (process.stdin.isTTY ? undefined : (await readAll(process.stdin)).trim());
   if (message === "")
-    throw new UserFault("there is nothing to say: give a message, or pipe one in.", {
+    throw new UserFault("no message: give one as an argument, or pipe one in.", {
       exitCode: exitCodes.usage,
     });
   const model = values.model ?? (await firstModel(endpoint));
@@ -58,7 +58,7 @@ Ctrl-C   stop the answer
 async function converse(conversation: Conversation): Promise<number> {
   const { model, opening, endpoint } = conversation;
   const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: "> " });
-  process.stdout.write(`Talking to ${model} at ${endpoint.baseUrl}. /help lists what else there is.\n\n`);
+  process.stdout.write(`Talking to ${model} at ${endpoint.baseUrl}. /help lists the commands.\n\n`);
   let turns: Turn[] = [...opening];
   let stop: AbortController | undefined;
   terminal.on("SIGINT", () => (stop === undefined ? terminal.close() : stop.abort()));
@@ -70,7 +70,7 @@ async function converse(conversation: Conversation): Promise<number> {
       turns = [...opening];
       process.stdout.write("Forgotten.\n");
     } else if (line.startsWith("/"))
-      process.stdout.write(`There is no ${line.split(" ")[0]}; /help lists what there is.\n`);
+      process.stdout.write(`Unknown command ${line.split(" ")[0]}; /help lists the commands.\n`);
     else if (line !== "") {
       stop = new AbortController();
       const asked: Turn[] = [...turns, { role: "user", content: line }];

@@ -70,13 +70,11 @@ describe("cxmpute tls init", () => {
   });
 
   test("overwrites nothing", async () => {
-    await expect(init(made)).rejects.toThrow(/ca\.pem is there already, and nothing is overwritten/);
+    await expect(init(made)).rejects.toThrow(/ca\.pem exists, and existing files are never overwritten/);
   });
 
   test("says how it is used", async () => {
-    await expect(tls({ hosts: [], days: 1 }, ["make"])).rejects.toThrow(
-      "say what to do: cxmpute tls init FOLDER",
-    );
+    await expect(tls({ hosts: [], days: 1 }, ["make"])).rejects.toThrow("usage: cxmpute tls init FOLDER");
   });
 });
 
@@ -110,7 +108,7 @@ describe("credentials", () => {
     [
       "an authority that is none",
       () => openAuthority(join(made, "router.pem"), join(made, "router.key")),
-      /router\.pem is no authority, so it cannot issue others/,
+      /router\.pem is not a CA certificate, so it cannot issue others/,
     ],
   ])("name %s as what is wrong", (_, attempt, message) => {
     expect(attempt).toThrow(message);
@@ -174,13 +172,13 @@ describe("the settings", () => {
       "--tls-ca: required: --tls-cert, --tls-key and --tls-ca are given together, or none of them",
     );
     expect(faultsOf(routerSettings, "--tls", "folder", "--tls-ca", "c")).toBe(
-      "--tls-ca: not together with --tls FOLDER, which names all files: give one or the other",
+      "--tls-ca: not together with --tls FOLDER, which sets all three: give one or the other",
     );
   });
 
   test("give identities out only over TLS, and only with certificate and key", () => {
     expect(faultsOf(registrySettings, "--node-ca-cert", "a", "--node-ca-key", "b")).toBe(
-      "--node-ca-cert: only a registry with TLS gives out identities: give --tls-cert, --tls-key and --tls-ca",
+      "--node-ca-cert: only a registry with TLS issues identities: give --tls-cert, --tls-key and --tls-ca",
     );
     expect(faultsOf(registrySettings, "--tls", "folder", "--node-ca-cert", "a")).toBe(
       "--node-ca-key: required: --node-ca-cert and --node-ca-key are given together",

@@ -16,7 +16,7 @@ export async function explain(
   [model, ...others]: readonly string[],
 ): Promise<number> {
   if (model === undefined || others.length > 0)
-    throw new UserFault("say one model: cxmpute explain MODEL", { exitCode: exitCodes.usage });
+    throw new UserFault("name a model: cxmpute explain MODEL", { exitCode: exitCodes.usage });
   const generation = create(GenerationSchema, { id: "explain", model, ...toGenerationInit(values.needs) });
   const verdicts = await callOnce(
     "router",
@@ -85,7 +85,7 @@ function toText(rows: readonly Row[], model: string): string {
     ),
   );
   if (rows.some(({ choice }) => choice !== null)) return table;
-  return `${table}\nNo node can have such a generation for ${printable(model)} now.\n`;
+  return `${table}\nNo node can take such a generation for ${printable(model)} now.\n`;
 }
 
 /** The router's reason; and what else stands in the way, where that is not what it names. */

@@ -10,7 +10,7 @@ export function overview(): string {
     ...commands.map(({ settings, summary }) => [settings.section, summary] as const),
     ["config", configSummary] as const,
   ];
-  return `cxmpute ${version}: one OpenAI-compatible endpoint in front of many machines that independent providers run.
+  return `cxmpute ${version}: one OpenAI-compatible endpoint in front of many machines run by independent providers.
 
 Usage: cxmpute COMMAND [SETTINGS]
 
@@ -26,18 +26,18 @@ If you have a machine to offer, join a mesh; no open port is needed:
   cxmpute join --registry HOST:50051 --router HOST:50052
   cxmpute doctor --registry HOST:50051 --router HOST:50052
 
-If you operate a mesh, run its services apart, wherever you like:
+If you operate a mesh, run its services separately:
   cxmpute registry
   cxmpute router --registry HOST:50051
   CXMPUTE_API_KEY=sk-cx-... cxmpute translator --router HOST:50052
 
-If strangers may join it, give its services certificates first, and each machine a token:
+If others may join it, first give its services certificates, and each machine a token:
   cxmpute tls init FOLDER
   cxmpute token create --tls FOLDER --registry HOST:50051 --router HOST:50052
 
-\`cxmpute COMMAND --help\` lists the settings of a command. Each can stand in a YAML file (${toFlag("config")} FILE),
-in the environment (CXMPUTE_...) or on the command line; the later in this list wins.
-\`cxmpute config COMMAND\` shows what came out of it. ${toFlag("version")} prints the version.
+\`cxmpute COMMAND --help\` lists the settings of a command. Each can be set in a YAML file (${toFlag("config")} FILE),
+in the environment (CXMPUTE_...) or on the command line; later ones override earlier ones.
+\`cxmpute config COMMAND\` shows the effective values and their sources. ${toFlag("version")} prints the version.
 `;
 }
 
@@ -60,7 +60,7 @@ export function configHelp(): string {
 
 Usage: cxmpute config [COMMAND] [SETTINGS OF THAT COMMAND]
 
-Prints YAML that can be used as a configuration file; secrets are masked. Without a command it prints all of them.
+Prints YAML that can be used as a configuration file; secrets are masked. Without a command, it prints all commands.
 
 Examples:
   cxmpute config up

@@ -84,7 +84,7 @@ describe("a node without an identity", () => {
 
   test.each(["", "sk-cx-123", "cxj_", "cxj_WzEsInI6MSIs"])("does not take %j for a token", async (token) => {
     await expect(open({ token })).rejects.toThrow(
-      "--token: this is not a whole join token: one is a single word that begins with cxj_. Copy it again, all of it.",
+      "--token: this is not a whole join token: a join token is a single word that starts with cxj_. Copy all of it.",
     );
   });
 });
@@ -114,7 +114,7 @@ describe("a node with an identity", () => {
       nodeId: "gpu-1",
       registry: "new-mesh:1",
       routers: ["new-mesh:2"],
-      note: "This machine is in the mesh already, as node gpu-1; the join token is not spent.",
+      note: "This machine is in the mesh already, as node gpu-1; the join token is still unused.",
     });
   });
 
@@ -122,7 +122,7 @@ describe("a node with an identity", () => {
     [
       "a token for another mesh",
       () => ({ token: tokenOf(other) }),
-      /^--token: this token is for another mesh than the one to which the identity in .*identity belongs\. .* The token is not spent\.$/,
+      /^--token: this token is for another mesh than the one to which the identity in .*identity belongs\. .* The token is still unused\.$/,
     ],
     [
       "another name",
@@ -151,7 +151,7 @@ describe("a node with an identity", () => {
         await joinBefore();
         await chmod(join(folder.path, "key.pem"), 0o640);
       },
-      /key\.pem can be read by other users of this machine, and whoever has it can pass for this node: chmod 600 it\./,
+      /key\.pem can be read by other users of this machine, and anyone who has it can impersonate this node: chmod 600 it\./,
     ],
     [
       "has lost its key",
@@ -159,7 +159,7 @@ describe("a node with an identity", () => {
         await joinBefore();
         await rm(join(folder.path, "key.pem"));
       },
-      /key\.pem is missing, so the certificate beside it is of no use: put the file back, or remove .*identity and join with a new token\.$/,
+      /key\.pem is missing, so the certificate beside it cannot be used: restore the file, or remove .*identity and join with a new token\.$/,
     ],
     [
       "has another key",
@@ -168,7 +168,7 @@ describe("a node with an identity", () => {
         const { privateKey } = await certifyNew(nodes, { identity: { role: "admin" }, term });
         await writeFile(join(folder.path, "key.pem"), privateKey);
       },
-      /key\.pem is not the key of the certificate in .*certificate\.pem.*\. To begin anew, remove .*identity and join with a new token\.$/,
+      /key\.pem is not the key of the certificate in .*certificate\.pem.*\. To start again, remove .*identity and join with a new token\.$/,
     ],
     [
       "is spoilt",
@@ -176,7 +176,7 @@ describe("a node with an identity", () => {
         await joinBefore();
         await writeFile(join(folder.path, "certificate.pem"), "\0\0");
       },
-      /certificate\.pem is not a certificate in PEM form.* To begin anew, remove/,
+      /certificate\.pem is not a certificate in PEM form.* To start again, remove/,
     ],
     [
       "has lost its way",

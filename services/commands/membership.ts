@@ -79,13 +79,13 @@ export async function openMembership(
     const note =
       token === undefined
         ? undefined
-        : `This machine is in the mesh already, as node ${kept.nodeId}; the join token is not spent.`;
+        : `This machine is in the mesh already, as node ${kept.nodeId}; the join token is still unused.`;
     return beMember(kept, place, folder, note, surroundings);
   }
   const joined = await asFault(() =>
     joinMesh(token!, place, folder, { signal: surroundings.signal, wallTime: systemClock.wallTime() }),
   );
-  const note = `Joined the mesh as node ${joined.nodeId}. The identity is kept in ${folder.path}; from now on \`cxmpute join\` needs no token.`;
+  const note = `Joined the mesh as node ${joined.nodeId}. The identity is kept in ${folder.path}; from now on, \`cxmpute join\` needs no token.`;
   return beMember(joined, place, folder, note, surroundings);
 }
 
@@ -95,7 +95,7 @@ const probeLimitMs = 2000;
 /** What a machine hears that comes in plain text to a mesh with TLS; the connection itself would only break. */
 export const needsToken = (registry: string): UserFault =>
   new UserFault(
-    `the registry at ${registry} speaks TLS and lets in only machines with an identity: ask its operator for a join token, and run \`cxmpute join --token TOKEN\`.`,
+    `the registry at ${registry} speaks TLS and admits only machines with an identity: ask its operator for a join token, and run \`cxmpute join --token TOKEN\`.`,
   );
 
 function withOwnCertificate(
@@ -155,7 +155,7 @@ function readToken(text: string | undefined): JoinToken | undefined {
   const token = parseJoinToken(text.trim());
   if (token !== undefined) return token;
   throw new UserFault(
-    "--token: this is not a whole join token: one is a single word that begins with cxj_. Copy it again, all of it.",
+    "--token: this is not a whole join token: a join token is a single word that starts with cxj_. Copy all of it.",
   );
 }
 
@@ -168,7 +168,7 @@ async function readKept(folder: IdentityFolder, hasToken: boolean): Promise<Kept
     if (error.hasExpired && hasToken) return undefined;
     const cure = error.hasExpired
       ? "Set the clock right if it is wrong; otherwise ask the operator for a new token and run `cxmpute join --token`."
-      : `To begin anew, remove ${folder.path} and join with a new token.`;
+      : `To start again, remove ${folder.path} and join with a new token.`;
     throw new UserFault(`${error.message}. ${cure}`, { cause: error });
   }
 }
@@ -183,7 +183,7 @@ function demandSameName(kept: KeptIdentity, nodeId: string | undefined, folder: 
 function demandSameMesh(kept: KeptIdentity, token: JoinToken, folder: IdentityFolder): void {
   if (fingerprintOf(kept.authority) !== token.authorityFingerprint)
     throw new UserFault(
-      `--token: this token is for another mesh than the one to which the identity in ${folder.path} belongs. To be in both, join with another --data FOLDER; to leave the former, remove that folder. The token is not spent.`,
+      `--token: this token is for another mesh than the one to which the identity in ${folder.path} belongs. To be in both, join with another --data FOLDER; to leave the former, remove that folder. The token is still unused.`,
     );
 }
 

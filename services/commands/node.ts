@@ -11,7 +11,7 @@ export async function node(
   [verb, nodeId, ...rest]: readonly string[],
 ): Promise<number> {
   if (verb !== "revoke" || nodeId === undefined || rest.length > 0)
-    throw new UserFault("say what to do: cxmpute node revoke NAME. `cxmpute nodes` lists the names.", {
+    throw new UserFault("usage: cxmpute node revoke NAME. `cxmpute nodes` lists the names.", {
       exitCode: exitCodes.usage,
     });
   const ask = (transport: Transport, signal: AbortSignal) =>

@@ -15,7 +15,7 @@ import type { TlsValues } from "./settings/tls.ts";
 export async function nodes(values: Values<typeof nodesSettings>): Promise<number> {
   if (values.registry === undefined)
     throw new UserFault(
-      "say which registry to ask: --registry HOST:PORT. The one inside `cxmpute up` cannot be asked from outside; its only node is that process itself.",
+      "name the registry: --registry HOST:PORT. The one inside `cxmpute up` cannot be asked from outside; its only node is that process itself.",
       { exitCode: exitCodes.usage },
     );
   const registered = await listNodes(values.registry, values);

@@ -31,11 +31,14 @@ export async function openOps(
   else if (given === undefined && standing !== undefined)
     server = await start(standing)
       .catch((error: unknown) => {
-        log.debug({ err: error }, `${standing} cannot be had for the operations listener`);
+        log.debug({ err: error }, `${standing} is not available for the operations listener`);
         return start(`${parseHostPort(standing)!.host}:0`);
       })
       .catch((error: unknown) => {
-        log.warn({ err: error }, "there is no operations listener: set where with --ops-listen HOST:PORT");
+        log.warn(
+          { err: error },
+          "there is no operations listener: set its address with --ops-listen HOST:PORT",
+        );
         return undefined;
       });
   if (server !== undefined) {

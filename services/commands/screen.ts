@@ -36,7 +36,7 @@ or talk to it:
 
 ${chat}
 
-Ctrl-C ends the mesh.
+Ctrl-C stops the mesh.
 
 `;
 }

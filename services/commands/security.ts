@@ -42,6 +42,6 @@ export function warnIfOpen(listen: string, { credentials }: Security, log: Log):
   if (credentials === undefined && !isLoopback(listen))
     log.warn(
       { listen },
-      "this listens in plain text where other machines can connect, and trusts whoever does: keep strangers out by the network, or start every service with --tls FOLDER (`cxmpute tls init` makes one)",
+      "this listens in plain text where other machines can connect, and trusts all of them: block strangers in the network, or start every service with --tls FOLDER (`cxmpute tls init` creates one)",
     );
 }

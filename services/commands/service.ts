@@ -43,7 +43,7 @@ export async function serve(
     try {
       await start(lifecycle, logFor);
     } catch (error) {
-      log.debug({ err: error }, "the start has failed");
+      log.debug({ err: error }, "startup failed");
       throw error;
     }
   };

@@ -26,9 +26,9 @@ test("an answer comes piece by piece, wherever the stream is cut", async () => {
 
 test("an error in the stream is told as a fault", async () => {
   const failing = read(chunk({ content: "Hel" }), 'data: {"error":{"message":"The node went away."}}\n\n');
-  await expect(failing).rejects.toThrow("the answer broke off: The node went away.");
+  await expect(failing).rejects.toThrow("the answer stopped: The node went away.");
 });
 
 test("a stream that ends before its answer is a fault", async () => {
-  await expect(read(chunk({ content: "Hel" }))).rejects.toThrow("the answer was cut");
+  await expect(read(chunk({ content: "Hel" }))).rejects.toThrow("the answer is incomplete");
 });

@@ -36,12 +36,14 @@ export async function* readPieces(texts: AsyncIterable<string>): AsyncGenerator<
       yield* piecesOf(data);
     }
   }
-  throw new UserFault("the answer was cut: the endpoint closed the connection before its end. Ask again.");
+  throw new UserFault(
+    "the answer is incomplete: the endpoint closed the connection before it was complete. Ask again.",
+  );
 }
 
 function* piecesOf(data: string): Generator<Piece> {
   const failure = messageIn(data);
-  if (failure !== undefined) throw new UserFault(`the answer broke off: ${failure}`);
+  if (failure !== undefined) throw new UserFault(`the answer stopped: ${failure}`);
   const { choices } = JSON.parse(data) as {
     choices?: { delta?: { content?: string; reasoning_content?: string } }[];
   };

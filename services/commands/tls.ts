@@ -21,7 +21,7 @@ export async function tls(
   [verb, folder, ...rest]: readonly string[],
 ): Promise<number> {
   if (verb !== "init" || folder === undefined || rest.length > 0)
-    throw new UserFault("say what to do: cxmpute tls init FOLDER [--host mesh.example]", {
+    throw new UserFault("usage: cxmpute tls init FOLDER [--host mesh.example]", {
       exitCode: exitCodes.usage,
     });
   const now = systemClock.wallTime();
@@ -58,7 +58,7 @@ function keep(folder: string, files: ReadonlyMap<string, string>): void {
   const there = [...files.keys()].find((name) => existsSync(join(folder, name)));
   if (there !== undefined)
     throw new UserFault(
-      `${join(folder, there)} is there already, and nothing is overwritten: choose another folder, or remove this one if nothing runs with it.`,
+      `${join(folder, there)} exists, and existing files are never overwritten: choose another folder, or remove this one if nothing uses it.`,
     );
   try {
     makeFolder(resolve(folder));

@@ -14,7 +14,7 @@ export async function token(
   [verb, ...rest]: readonly string[],
 ): Promise<number> {
   if (verb !== "create" || rest.length > 0)
-    throw new UserFault("say what to do: cxmpute token create [--uses 1] [--ttl 10m]", {
+    throw new UserFault("usage: cxmpute token create [--uses 1] [--ttl 10m]", {
       exitCode: exitCodes.usage,
     });
   const { uses, ttl, json } = values;
@@ -38,12 +38,12 @@ export async function token(
     process.stdout.write(`${JSON.stringify(printed, null, 2)}\n`);
   } else {
     process.stdout.write(
-      `This lets ${uses === 1 ? "one machine" : `${uses} machines`} in until ${expiresAt}. On the machine:\n\n  cxmpute join --token ${text}\n\n`,
+      `This admits ${uses === 1 ? "one machine" : `${uses} machines`} until ${expiresAt}. On the machine:\n\n  cxmpute join --token ${text}\n\n`,
     );
     const local = [registry, ...routers].filter(isLoopback);
     if (local.length > 0)
       process.stdout.write(
-        `It names ${local.join(" and ")}, where only this machine finds the mesh. For others, say where they find it with\n--join-registry HOST:PORT and --join-router HOST:PORT.\n`,
+        `It names ${local.join(" and ")}, which only this machine can reach. For other machines, set the addresses with\n--join-registry HOST:PORT and --join-router HOST:PORT.\n`,
       );
   }
   return exitCodes.ok;

@@ -19,7 +19,7 @@ const named = {
   as: z
     .record(z.string().min(1), z.string().min(1).max(256))
     .exactOptional()
-    .describe("What the mesh is to call models, by the engine's own names for them."),
+    .describe("The models' names in the mesh, by the engine's names for them."),
 };
 
 /** The options of all engines, by `engine`. */

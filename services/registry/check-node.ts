@@ -54,7 +54,7 @@ function checkServedModel(served: ServedModel, path: string): void {
     throw fault(
       `${path}.tokens_per_second`,
       `Invalid speed (${tokensPerSecond})`,
-      `tell 0 to ${fastest}, or nothing`,
+      `send 0 to ${fastest}, or nothing`,
     );
   if (served.slots < 1 || served.slots > slotLimit)
     throw fault(`${path}.slots`, `Invalid number of slots (${served.slots})`, `offer 1 to ${slotLimit}`);
@@ -76,7 +76,7 @@ function checkText(text: string, path: string, shortest: number, longest: number
   if (text.length < shortest || text.length > longest)
     throw fault(path, `Invalid length (${text.length})`, `use ${shortest} to ${longest} characters`);
   if (blank.test(text))
-    throw fault(path, "Invalid text", "use no control character and no space at either end");
+    throw fault(path, "Invalid text", "use no control characters, and no space at either end");
 }
 
 /** Whether a text is HOST:PORT: a name, an IPv4 address or an IPv6 address in brackets. */

@@ -48,7 +48,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     whyNotReady: () =>
       store.list().then(
         () => undefined,
-        (error: unknown) => `The store cannot be used: ${toMeshError(error).message}`,
+        (error: unknown) => `The store is unavailable: ${toMeshError(error).message}`,
       ),
     close: () => store.close(),
   };

@@ -133,7 +133,7 @@ test("a registry is ready while its store can be used, and says what keeps it fr
   const registry = createRegistry({ store, clock, log: silentLog });
   expect(await registry.whyNotReady()).toBeUndefined();
   failure = new MeshError("no_nodes", "Nobody answers at store:1.");
-  expect(await registry.whyNotReady()).toBe("The store cannot be used: Nobody answers at store:1.");
+  expect(await registry.whyNotReady()).toBe("The store is unavailable: Nobody answers at store:1.");
   await registry.close();
 });
 

@@ -19,6 +19,6 @@ export const revokedCode = "node_revoked";
 export const revokedFault = (nodeId: string): MeshError =>
   new MeshError(
     "unauthenticated",
-    `The operator of this mesh has removed node ${nodeId}, and its name is not given out again. To come back, ask for a new join token and join under another name, with an empty data folder.`,
+    `The operator of this mesh has removed node ${nodeId}, and its name is not reused. To come back, ask for a new join token and join under another name, with an empty data folder.`,
     { code: revokedCode },
   );

@@ -117,7 +117,7 @@ export function createRouter(options: RouterOptions): Router {
     }),
     whyNotReady() {
       if (pipeline.draining) return shuttingDown;
-      return listed ? undefined : "The registry has not been heard of yet.";
+      return listed ? undefined : "The registry has not answered yet.";
     },
     async drain(graceMs) {
       pipeline.refuseNew();

@@ -102,7 +102,7 @@ async function* wrap(frames: AsyncIterable<EngineBound>) {
 
 describe("a router", () => {
   test("is ready once it has heard of the registry, and stays so while that is away", async () => {
-    expect(router.whyNotReady()).toBe("The registry has not been heard of yet.");
+    expect(router.whyNotReady()).toBe("The registry has not answered yet.");
     await settled();
     expect(router.whyNotReady()).toBeUndefined();
     registry.goDown();

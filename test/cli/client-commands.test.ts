@@ -58,7 +58,7 @@ describe("cxmpute chat", () => {
   test("has nothing to say to silence", async () => {
     const program = cxmpute(["chat"], environment());
     expect(await program.ended).toEqual({ code: 2, signal: null });
-    expect(program.stderr()).toContain("there is nothing to say");
+    expect(program.stderr()).toContain("no message: give one");
   });
 });
 
@@ -112,7 +112,7 @@ test("cxmpute explain tells where a request would go, and why not", async () => 
   expect(table).toMatch(/^CHOICE +NODE +SCORE .* WHY NOT +CAPABILITIES\n1 +\w+ .*\n2 +\w+ .*$/);
   const needy = await output("explain", "synthetic", "--need", "vision", "--need", "tools", ...router);
   expect(needy).toContain("It cannot call tools and see pictures.");
-  expect(needy).toMatch(/\nNo node can have such a generation for synthetic now\.$/);
+  expect(needy).toMatch(/\nNo node can take such a generation for synthetic now\.$/);
   const rows = JSON.parse(await output("explain", "wibble", "--json", ...router));
   expect(rows).toMatchObject([
     { choice: null, rejected_by: "model", capabilities: null },

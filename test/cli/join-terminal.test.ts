@@ -130,6 +130,6 @@ describe.skipIf(!hasScript)("in a terminal", () => {
   test("a mesh that is away is told at once", async () => {
     const nowhere = await freeAddress();
     const session = open(["--engine", "synthetic"], nowhere);
-    await session.shown(new RegExp(`cannot reach the registry at ${nowhere}; trying again until it answers`));
+    await session.shown(new RegExp(`cannot reach the registry at ${nowhere}; retrying until it answers`));
   });
 });

@@ -48,7 +48,7 @@ test("each service that runs apart says when it is ready, in its own terms", asy
   const translator = await opsOf(start("translator", "--listen", http, "--router", routerAt));
   await expect
     .poll(() => probe(`${router}/readyz`))
-    .toEqual({ status: 503, reason: "The registry has not been heard of yet." });
+    .toEqual({ status: 503, reason: "The registry has not answered yet." });
 
   const node = await opsOf(start("join", "--registry", registryAt, "--router", routerAt, ...synthetic));
   await expect
@@ -95,7 +95,7 @@ describe("the operations listener", () => {
     ["up, unless it is asked for", ["up", "--listen", "127.0.0.1:0", ...synthetic]],
   ])("does not exist in %s", async (_, args) => {
     const program = start(...args);
-    await program.output(/listening on|Ctrl-C ends the mesh/);
+    await program.output(/listening on|Ctrl-C stops the mesh/);
     await program.stop();
     expect(program.entries().filter(({ msg }) => msg.startsWith("operations listener"))).toEqual([]);
   });
@@ -103,7 +103,7 @@ describe("the operations listener", () => {
   test("says that its service drains, to the end, and lives until then", async () => {
     const up = start("up", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", ...synthetic);
     const ops = await opsOf(up);
-    await up.output(/Ctrl-C ends the mesh/);
+    await up.output(/Ctrl-C stops the mesh/);
     await untilReady(ops);
     const [, baseUrl] = /Base URL {2}(\S+)/.exec(up.stdout())!;
     const answer = await fetch(`${baseUrl}/chat/completions`, {

@@ -23,7 +23,7 @@ const endless = ["--engine", "synthetic", "--tokens-per-second", "5", "--answer-
 async function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   up = cxmpute(["up", ...listen, "--data", data, ...args], environment);
   const [curl] = await up.output(/^curl .*$/);
-  await up.output(/Ctrl-C ends the mesh/);
+  await up.output(/Ctrl-C stops the mesh/);
   const [, baseUrl = ""] = /Base URL {2}(\S+)/.exec(up.stdout()) ?? [];
   const [, apiKey = ""] = /API key {3}(\S+)/.exec(up.stdout()) ?? [];
   return { curl: curl!, baseUrl, apiKey };
@@ -137,7 +137,7 @@ describe("cxmpute up", () => {
     up = run(["scripts/with-node.mjs", "services/main.ts", "up", ...listen, "--data", data, ...slow], {
       CXMPUTE_LOG_FORMAT: "json",
     });
-    await up.output(/Ctrl-C ends the mesh/);
+    await up.output(/Ctrl-C stops the mesh/);
     expect(await up.stop("SIGINT")).toEqual({ code: 0, signal: null });
     const failed = run(["scripts/with-node.mjs", "services/main.ts", "uup"]);
     expect(await failed.ended).toEqual({ code: 2, signal: null });

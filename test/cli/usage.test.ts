@@ -66,7 +66,7 @@ describe("cxmpute", () => {
     },
     {
       args: ["nodes"],
-      says: "cxmpute nodes: say which registry to ask: --registry HOST:PORT. The one inside `cxmpute up` cannot be asked from outside; its only node is that process itself.",
+      says: "cxmpute nodes: name the registry: --registry HOST:PORT. The one inside `cxmpute up` cannot be asked from outside; its only node is that process itself.",
     },
     {
       args: ["config", "ruter"],

@@ -107,7 +107,7 @@ describe("a machine with a join token", () => {
     const second = mesh.join("second", "--token", token);
     expect((await second.ended).code).toBe(1);
     expect(second.stderr()).toContain(
-      "cxmpute join: The join token has been used: it lets in one node. Ask the operator for a new one.",
+      "cxmpute join: The join token has been used: it admits one node. Ask the operator for a new one.",
     );
   });
 
@@ -155,7 +155,7 @@ describe("a machine with a join token", () => {
     const program = mesh.join("pinned", "--token", forged);
     expect((await program.ended).code).toBe(1);
     expect(program.stderr()).toContain(
-      `${mesh.registry} is not the registry that the join token is for: its certificate comes from another authority.`,
+      `${mesh.registry} is not the registry that the join token is for: its certificate comes from another CA.`,
     );
   });
 });
@@ -299,7 +299,7 @@ describe("a mesh in plain text", () => {
       const join = mesh.join("plain", "--token", formatJoinToken({ ...token, registry }));
       expect((await join.ended).code).toBe(1);
       expect(join.stderr()).toContain(
-        `${registry} does not speak TLS, and a join token is of use only in a mesh that does`,
+        `${registry} does not speak TLS, and a join token works only in a mesh that does`,
       );
     } finally {
       await program.stop();
@@ -310,7 +310,7 @@ describe("a mesh in plain text", () => {
     const program = mesh.join("tokenless", "--registry", mesh.registry, "--router", mesh.router);
     expect((await program.ended).code).toBe(1);
     expect(program.stderr()).toContain(
-      `cxmpute join: the registry at ${mesh.registry} speaks TLS and lets in only machines with an identity`,
+      `cxmpute join: the registry at ${mesh.registry} speaks TLS and admits only machines with an identity`,
     );
   });
 

@@ -155,7 +155,7 @@ describe.each(shapes)("pictures, %s", (shape) => {
         });
         expect(status).toBe(400);
         expect((answer as { error: { message: string } }).error.message).toContain(
-          "picture could not be fetched",
+          "image could not be fetched",
         );
       }
     } finally {

@@ -149,7 +149,7 @@ describe.skipIf(isOffline)("a production tree", () => {
 /** Starts a mesh with `up` and asks it; what it is started from must not be installed again. */
 async function expectAnswerFromUp(command: readonly string[]): Promise<void> {
   const up = run([...command, "up", "--listen", "127.0.0.1:0", "--data", join(folder, "up")], account);
-  await up.output(/Ctrl-C ends the mesh/);
+  await up.output(/Ctrl-C stops the mesh/);
   const [, baseUrl = ""] = /Base URL {2}(\S+)/.exec(up.stdout()) ?? [];
   await expectAnswer(baseUrl, "starter");
   expect(up.stderr()).not.toContain("Installing");

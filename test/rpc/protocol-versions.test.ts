@@ -121,7 +121,7 @@ describe.each([
     const address = await startRouter(router);
     await startNode(address, { ...(node === undefined ? {} : { protocol: node }), ...(await place()) });
     await expect.poll(() => routerSays).toEqual([`node n gets no work. ${says}`]);
-    await expect.poll(() => nodeSays).toEqual([`no work comes from ${from}. ${says}`]);
+    await expect.poll(() => nodeSays).toEqual([`${from} sends no work. ${says}`]);
     expect(await modelsOf(address)).toEqual([]);
   });
 

@@ -158,7 +158,7 @@ describe("a client with TLS", () => {
     [
       "a server of another authority",
       () => credentialsOf({ role: "router" }, other),
-      /^The certificate of 127\.0\.0\.1:\d+ comes from another authority than the one that this side trusts/,
+      /^The certificate of 127\.0\.0\.1:\d+ comes from another CA than the one trusted here/,
     ],
     [
       "a server whose certificate has expired",

@@ -48,7 +48,7 @@ export async function ask<T>(
     return {
       finding: fault(
         name,
-        `what answers at ${address} is no ${service} of this version (${error.message})`,
+        `what answers at ${address} is not a ${service} of this version (${error.message})`,
         `Check the address: --${service} HOST:PORT. If it is right, update cxmpute there.`,
       ),
     };

@@ -14,7 +14,9 @@ export const checkDataFolder: Check = async ({ dataFolder }) => {
   const existing = await nearestExisting(path);
   const stats = await stat(existing);
   if (!stats.isDirectory())
-    return [fault("Data folder", `${existing} is a file, no folder`, "Choose another with --data FOLDER.")];
+    return [
+      fault("Data folder", `${existing} is a file, not a folder`, "Choose another with --data FOLDER."),
+    ];
   if (!(await isWritable(existing)))
     return [
       fault(
@@ -28,7 +30,7 @@ export const checkDataFolder: Check = async ({ dataFolder }) => {
 
 /** Whether other users of this machine can see what is inside. */
 export function toPrivacyFinding(path: string, existing: string, mode: number): Finding {
-  if (existing !== path) return ok("Data folder", `${path} is made when it is needed`);
+  if (existing !== path) return ok("Data folder", `${path} is created when needed`);
   // Windows has no such bits: its folders of users are closed to others by themselves.
   if (process.platform !== "win32" && (mode & 0o022) !== 0)
     return warning(

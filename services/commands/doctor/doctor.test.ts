@@ -34,7 +34,7 @@ test.each<{ what: string; finding: Finding; status: Finding["status"]; says: Reg
     what: "a new folder",
     finding: toPrivacyFinding("/a/b", "/a", 0o777),
     status: "ok",
-    says: /is made when/,
+    says: /is created when/,
   },
   { what: "a closed folder", finding: toPrivacyFinding("/a", "/a", 0o40700), status: "ok", says: /^\/a$/ },
   {
@@ -68,7 +68,7 @@ test.each<{ what: string; finding: Finding; status: Finding["status"]; says: Reg
     what: "a newer protocol",
     finding: toProtocolFinding({ current: 99, oldest: 99 }),
     status: "fault",
-    says: /no version of the protocol in common/,
+    says: /no protocol version in common/,
   },
   { what: "the right time", finding: toClockFinding(1500), status: "ok", says: /by 1\.5 s/ },
   {
@@ -106,7 +106,7 @@ describe("the data folder", () => {
 
   test("that is a file is a fault", async () => {
     expect(await look(join(folder, "file"))).toMatchObject([
-      { status: "fault", says: expect.stringContaining("no folder") },
+      { status: "fault", says: expect.stringContaining("not a folder") },
     ]);
   });
 });
@@ -121,7 +121,7 @@ test("an identity that cannot be used is a fault with what is wrong", async () =
 test.each([
   { code: "ECONNREFUSED", says: "nothing listens at r:1", cure: /the port in --registry/ },
   { code: "TIMEOUT", says: "r:1 does not answer within 5 s", cure: /firewalls/ },
-  { code: "EHOSTUNREACH", says: "there is no way to r:1 (EHOSTUNREACH)", cure: /network/ },
+  { code: "EHOSTUNREACH", says: "there is no route to r:1 (EHOSTUNREACH)", cure: /network/ },
 ])("$code is explained", ({ code, says, cure }) => {
   expect(explain("r:1", "--registry", code)).toEqual([says, expect.stringMatching(cure)]);
 });
@@ -147,8 +147,8 @@ warning  Disk      0.5 GiB are free
 fault    Registry  nothing listens at r:1
                    → Ask the operator.
 
-1 fault, 1 warning: mend what is marked \`fault\` first.
+1 fault, 1 warning: fix what is marked \`fault\` first.
 `);
-  expect(toReport(findings.slice(0, 1))).toContain("All is well");
-  expect(toReport(findings.slice(0, 2))).toContain("No fault, 1 warning");
+  expect(toReport(findings.slice(0, 1))).toContain("No faults");
+  expect(toReport(findings.slice(0, 2))).toContain("No faults, 1 warning");
 });

@@ -53,7 +53,7 @@ function toGpuFinding(gpus: Hardware["gpus"]): Finding {
   if (gpus.length === 0)
     return ok(
       "GPU",
-      "none was found. The embedded engine computes on the processor in any case; Ollama and vLLM find their GPUs by themselves",
+      "none was found. The embedded engine runs on the CPU anyway; Ollama and vLLM find GPUs themselves",
     );
   const shown = gpus.map(({ name, memoryBytes }) =>
     memoryBytes === 0n ? name : `${name} with ${toGib(Number(memoryBytes))}`,

@@ -44,7 +44,7 @@ export function explain(address: string, flag: string, code: string): [says: str
       `Check the address in ${flag}, and firewalls on the way: only outgoing connections are needed.`,
     ];
   return [
-    `there is no way to ${address} (${code})`,
+    `there is no route to ${address} (${code})`,
     `Check the address in ${flag}, and this machine's network.`,
   ];
 }

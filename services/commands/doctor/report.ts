@@ -18,7 +18,7 @@ function toVerdict(findings: readonly Finding[]): string {
   const noted = warnings === 0 ? "" : `${warnings} ${warnings === 1 ? "warning" : "warnings"}`;
   if (faults === 0)
     return noted === ""
-      ? "All is well: `cxmpute join` can serve."
-      : `No fault, ${noted}: \`cxmpute join\` can serve.`;
-  return `${faults} ${faults === 1 ? "fault" : "faults"}${noted === "" ? "" : `, ${noted}`}: mend what is marked \`fault\` first.`;
+      ? "No faults: `cxmpute join` can serve."
+      : `No faults, ${noted}: \`cxmpute join\` can serve.`;
+  return `${faults} ${faults === 1 ? "fault" : "faults"}${noted === "" ? "" : `, ${noted}`}: fix what is marked \`fault\` first.`;
 }

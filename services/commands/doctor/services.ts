@@ -54,7 +54,7 @@ export function toProtocolFinding(told: ProtocolRange): Finding {
   const cure = protocolFault({ other: "registry", self: "node" }, told);
   return cure === undefined
     ? ok("Protocol", `registry and node both speak version ${Math.min(told.current, protocol.current)}`)
-    : fault("Protocol", "registry and node speak no version of the protocol in common", cure);
+    : fault("Protocol", "registry and node have no protocol version in common", cure);
 }
 
 /** `skewMs`: positive when this machine's clock is ahead. */

@@ -73,7 +73,7 @@ function nameSource(values: EngineValues): Source {
     "llama-cpp": `in this process, with ${String(spec.model)}`,
     ollama: `at ${String(spec.url)}`,
     openai: `at ${String(spec.url)}`,
-    synthetic: "text that is made up, for load tests",
+    synthetic: "generated text, for load tests",
   };
   return { title: titles[spec.engine], place: places[spec.engine], spec };
 }

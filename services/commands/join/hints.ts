@@ -21,17 +21,17 @@ export const hints = {
   silent: (url: string) =>
     `What listens at ${url} did not answer within ${answerLimitMs / 1000} s. If it is an engine, wait until it has started, or check its log, and join again; --url ${url} names it.`,
   /** A folder without models. */
-  emptyFolder: (folder: string) => `There is no GGUF file in ${folder} or the folders below it.`,
+  emptyFolder: (folder: string) => `There is no GGUF file in ${folder} or its subfolders.`,
   /** A folder with more than is looked at. */
-  cutFolder: (folder: string) => `${folder} holds more files than are looked at; name a folder below it.`,
+  cutFolder: (folder: string) => `${folder} holds more files than are searched; name a subfolder.`,
   /** More models in this process than it has cores for. */
   manyModels: (count: number) =>
-    `${count} models share the processor of this machine and slow each other down; --only MODEL serves fewer.`,
+    `${count} models share this machine's CPU and slow each other down; serve fewer with --only MODEL.`,
 } as const;
 
 /** How to get a better model than the one that comes along. */
 export const betterModel = [
-  `install Ollama (https://ollama.com), \`ollama pull ${suggestedModel}\`, and join again: it is found by itself;`,
+  `install Ollama (https://ollama.com), \`ollama pull ${suggestedModel}\`, and join again: it is found automatically;`,
   "or serve a GGUF file from https://huggingface.co/models?library=gguf with --model FILE.",
 ] as const;
 

@@ -51,7 +51,7 @@ cxmpute 1.2.3 found on this machine and offers:
   Registry  mesh.example:50051
   Routers   mesh.example:50052, mesh.example:50053 (dialled from here: no open port is needed)
 
-Ctrl-C lets open answers finish and leaves the mesh.
+Ctrl-C leaves the mesh once open answers have finished.
 
 `);
 });

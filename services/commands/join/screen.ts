@@ -52,7 +52,7 @@ export function toJoinScreen(facts: JoinFacts): string {
     "",
     ...toMeshLines(facts),
     "",
-    "Ctrl-C lets open answers finish and leaves the mesh.",
+    "Ctrl-C leaves the mesh once open answers have finished.",
     "",
     "",
   ].join("\n");
@@ -60,12 +60,12 @@ export function toJoinScreen(facts: JoinFacts): string {
 
 function toHeading({ version, searched, starter, sources }: JoinFacts): string[] {
   if (sources.length === 0)
-    return [`cxmpute ${version} offers nothing yet: its engines are asked again every ten seconds.`];
+    return [`cxmpute ${version} offers nothing yet: it asks its engines again every ten seconds.`];
   if (!starter)
     return [searched ? `cxmpute ${version} found on this machine and offers:` : `cxmpute ${version} offers:`];
   return [
     ...wrap(
-      `cxmpute ${version} found no engine that answers on this machine, so it offers the model that comes along. It is very small: good to try the mesh, no more. For a better one,`,
+      `cxmpute ${version} found no engine that answers on this machine, so it offers the starter model. It is very small and only good for trying out the mesh. For a better one,`,
     ),
     ...betterModel.flatMap((way) => wrap(way, "  ", 4)),
   ];

@@ -114,9 +114,9 @@ describe("a row", () => {
     expect(toRows(node(), verdicts({ load, tokensPerSecond: 47.77 }))).toMatchObject([
       { state: "ready", running: 3, waiting: 1, router_tokens_per_second: 47.8, tokens_per_second: 61.2 },
     ]);
-    const rejected = verdicts({ rejectedBy: "relay", reason: "No relay to it stands." });
+    const rejected = verdicts({ rejectedBy: "relay", reason: "It is not connected." });
     expect(toRows(node(), rejected)).toMatchObject([
-      { state: "No relay to it stands.", router_tokens_per_second: null },
+      { state: "It is not connected.", router_tokens_per_second: null },
     ]);
     expect(toRows(node(), new Map())).toMatchObject([{ state: "not known to the router" }]);
   });
@@ -158,7 +158,7 @@ test.each([
     },
     "linux x64, 2 cores, 3.5 GiB, A",
   ],
-  [null, "not told"],
+  [null, "not reported"],
 ])("hardware %j is shown as %s", (hardware, text) => {
   expect(toHardwareText(hardware)).toBe(text);
 });

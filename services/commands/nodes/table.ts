@@ -48,7 +48,7 @@ export function toNodesTable(rows: readonly Row[], wide: boolean): string {
 
 /** What a node runs on, in a line: `linux x64, 32 × AMD Ryzen 9 7950X, 64 GiB, 2 × NVIDIA GeForce RTX 4090 24 GiB`. */
 export function toHardwareText(hardware: HardwareRow | null): string {
-  if (hardware === null) return "not told";
+  if (hardware === null) return "not reported";
   const { platform, cpu, cores, memory_bytes, gpus } = hardware;
   const cards = new Map<string, number>();
   for (const gpu of gpus) {

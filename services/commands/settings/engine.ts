@@ -64,7 +64,7 @@ const options = Object.fromEntries(keys.map((key) => [key, compose(key)])) as {
 };
 
 const engineHelp =
-  "What computes tokens: llama-cpp runs a GGUF file here, ollama and openai are servers at --url, synthetic makes text up for load tests";
+  "What computes tokens: llama-cpp runs a GGUF file in the node, ollama and openai use the server at --url, synthetic generates text for load tests";
 
 /** The engine of a mesh in one process: the embedded one unless somebody says otherwise. */
 export const engine = {
@@ -82,7 +82,7 @@ export const engines = {
   engine: setting({
     schema: z.enum(engineNames).optional(),
     placeholder: "NAME",
-    help: `${engineHelp}; default: whatever runs on this machine.`,
+    help: `${engineHelp}; default: the engines found on this machine.`,
   }),
   ...options,
 };

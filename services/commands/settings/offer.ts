@@ -19,7 +19,7 @@ export const offer = {
     ),
     default: [],
     placeholder: "ENGINE_NAME=NAME",
-    help: "Serve the model that an engine calls ENGINE_NAME under NAME, whatever the catalogue says.",
+    help: "Serve the model that an engine calls ENGINE_NAME under NAME, regardless of the catalogue.",
   }),
   pull: setting({
     schema: z.array(z.string().min(1).describe("a model's name")),

@@ -25,5 +25,5 @@ export const opsListen = (standing?: string) =>
       .describe(`HOST:PORT or ${opsOff}`)
       .optional(),
     placeholder: "HOST:PORT",
-    help: `Where /healthz and /readyz are served over plain HTTP, without a key; ${opsOff} serves them nowhere. Default: ${standing === undefined ? opsOff : `${standing}, or any free port of 127.0.0.1 when that one is taken`}.`,
+    help: `The address of /healthz and /readyz, served over plain HTTP without a key; ${opsOff} turns them off. Default: ${standing === undefined ? opsOff : `${standing}, or a free port of 127.0.0.1 if that one is taken`}.`,
   });

@@ -47,7 +47,7 @@ export const translatorSettings = defineSettings(
       name: "api-key",
       placeholder: "KEY",
       secret: true,
-      help: "A key that lets requests in; `sha256:HEX` is the hash of one. Without any, everybody is let in, which is refused unless only this machine can connect.",
+      help: "An accepted API key, or its hash as `sha256:HEX`. Without any, every request is accepted, which is allowed only when no other machine can connect.",
     }),
     userId: userId("local"),
     bodyLimitBytes: setting({
@@ -68,7 +68,7 @@ export const translatorSettings = defineSettings(
     httpTlsCert: setting({
       schema: z.string().min(1).describe("a file").optional(),
       placeholder: "FILE",
-      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust who issued it. A changed file is reloaded within a minute.",
+      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust its issuer. A changed file is reloaded within a minute.",
     }),
     httpTlsKey: setting({
       schema: z.string().min(1).describe("a file").optional(),
@@ -91,7 +91,7 @@ export const translatorSettings = defineSettings(
     if (apiKeys.length === 0 && !isLoopback(address))
       report(
         "apiKeys",
-        `required when listening on ${address}, for otherwise everybody who can connect is let in; set CXMPUTE_API_KEY, or listen on 127.0.0.1`,
+        `required when listening on ${address}, because otherwise everyone who can connect is accepted; set CXMPUTE_API_KEY, or listen on 127.0.0.1`,
       );
   },
 );
@@ -118,7 +118,7 @@ export const registrySettings = defineSettings(
       schema: z.enum(storeNames),
       default: "memory",
       placeholder: "NAME",
-      help: `The store for nodes' leases: ${storeNames.join(", ")}. In memory they end with this process, and nodes register again.`,
+      help: `The store for nodes' leases: ${storeNames.join(", ")}. In memory they are lost when the process ends, and nodes register again.`,
     }),
     leaseTtlMs: setting({
       schema: z.int().min(500).max(600_000),
@@ -129,12 +129,12 @@ export const registrySettings = defineSettings(
     nodeCaCert: setting({
       schema: z.string().min(1).describe("a file").optional(),
       placeholder: "FILE",
-      help: "The authority that issues identities to nodes that join, PEM; with --tls FOLDER the one in that folder.",
+      help: "The CA that issues identities to nodes that join, PEM; with --tls FOLDER, the one in that folder.",
     }),
     nodeCaKey: setting({
       schema: z.string().min(1).describe("a file").optional(),
       placeholder: "FILE",
-      help: "The private key of that authority, PEM.",
+      help: "The private key of that CA, PEM.",
     }),
     identityHours: setting({
       schema: z.number().min(0.01).max(87_600),
@@ -156,7 +156,7 @@ export const registrySettings = defineSettings(
     else if (nodeCaCert !== undefined && values.tls === undefined && values.tlsCert === undefined)
       report(
         "nodeCaCert",
-        "only a registry with TLS gives out identities: give --tls-cert, --tls-key and --tls-ca",
+        "only a registry with TLS issues identities: give --tls-cert, --tls-key and --tls-ca",
       );
   },
 );
@@ -174,7 +174,7 @@ export const joinSettings = defineSettings(
     listen: setting({
       schema: hostPort.optional(),
       placeholder: "HOST:PORT",
-      help: "Where the node listens; default: the advertised address, or nowhere without --advertise.",
+      help: "Where the node listens; default: the advertised address; without --advertise, it does not listen.",
     }),
     opsListen: opsListen(opsAddresses.join),
     nodeId: setting({
@@ -192,6 +192,6 @@ export const joinSettings = defineSettings(
     checkOffer(values, report, given);
     checkTls(values, report);
     if (values.advertise?.endsWith(":0") === true)
-      report("advertise", "expected the port that routers can dial, and nobody can dial port 0");
+      report("advertise", "expected the port that routers dial; port 0 cannot be dialled");
   },
 );

@@ -54,7 +54,7 @@ test.each(["sk with space", "sk-ünïcode", ""])("%j is no API key", (key) => {
 test("a setting that some engines declare says whose it is, each in its own words", () => {
   const help = (key: keyof typeof upSettings.table) => upSettings.table[key].help;
   expect(help("url")).toMatch(/^ollama, openai: where the server is/);
-  expect(help("threads")).toMatch(/^llama-cpp: threads that compute/);
+  expect(help("threads")).toMatch(/^llama-cpp: compute threads/);
   expect(help("model")).toMatch(/^llama-cpp: the GGUF file .* synthetic: the name to serve under\.$/);
   expect(help("slots")).toMatch(/^How many generations/);
 });
@@ -78,7 +78,7 @@ test("a store of a kind that does not exist is refused with those that do", () =
 });
 
 test("a node cannot be advertised at port 0", () => {
-  expect(() => load(joinSettings, "--advertise", "127.0.0.1:0")).toThrow(/nobody can dial port 0/);
+  expect(() => load(joinSettings, "--advertise", "127.0.0.1:0")).toThrow(/port 0 cannot be dialled/);
 });
 
 test.each([

@@ -48,7 +48,7 @@ export function checkTls(
 ): void {
   const given = files.filter((key) => values[key] !== undefined);
   if (values.tls !== undefined && given[0] !== undefined)
-    report(given[0], "not together with --tls FOLDER, which names all files: give one or the other");
+    report(given[0], "not together with --tls FOLDER, which sets all three: give one or the other");
   else if (given.length > 0)
     for (const key of files)
       if (values[key] === undefined)

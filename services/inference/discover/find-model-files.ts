@@ -78,7 +78,7 @@ export function folderFault(folder: string, code: string): UserFault {
     code === "ENOENT"
       ? "there is no such folder"
       : code === "ENOTDIR"
-        ? "it is no folder. To serve one file, use --model FILE"
+        ? "it is not a folder. To serve one file, use --model FILE"
         : code === "EACCES" || code === "EPERM"
           ? "this user may not read it"
           : `it cannot be read (${code})`;

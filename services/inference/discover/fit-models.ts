@@ -52,4 +52,4 @@ export const tooLarge = (needBytes: number, leftBytes: number, others: number): 
     : `too large beside the others: it takes ${inGiB(needBytes)} of memory, and ${inGiB(leftBytes)} are left. Serve it alone with --model FILE, or close other programs`;
 
 /** Why a model with the same name as another is left out; `path` is the other's. */
-export const sameName = (path: string): string => `called as ${path} is. Rename one of them to serve both`;
+export const sameName = (path: string): string => `named like ${path}. Rename one of them to serve both`;

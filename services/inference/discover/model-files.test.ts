@@ -42,7 +42,7 @@ describe("the files of a folder", () => {
       `cannot look for models in ${join(folder, "nowhere")}: there is no such folder.`,
     );
     expect(await message(join(folder, "notes.txt"))).toContain(
-      "it is no folder. To serve one file, use --model FILE",
+      "it is not a folder. To serve one file, use --model FILE",
     );
   });
 
@@ -94,7 +94,7 @@ describe("models in memory", () => {
     const fit = fitModels([model("a", 1), { ...model("a", 1), path: "/other/a.gguf" }], 64 * gib, undefined);
     expect(fit.serve).toHaveLength(1);
     expect(fit.leftOut.map(({ why }) => why)).toEqual([
-      "called as /m/a.gguf is. Rename one of them to serve both",
+      "named like /m/a.gguf. Rename one of them to serve both",
     ]);
   });
 });

@@ -21,17 +21,17 @@ export const common = {
   only: {
     schema: z.array(z.string().min(1).describe("a model's name")),
     placeholder: "MODEL",
-    help: "serve this model of the server and no other, by the server's name for it.",
+    help: "serve only this model of the server, by the server's name for it.",
   },
   slots: {
     schema: z.int().min(1).max(65_536),
     placeholder: "N",
-    help: "How many generations run at the same time; default: what suits engine and memory.",
+    help: "How many generations run at the same time; default: chosen by engine and memory.",
   },
   contextSize: {
     schema: z.int().min(16),
     placeholder: "N",
-    help: "How many tokens prompt and answer may have together; default: what suits engine and model.",
+    help: "How many tokens prompt and answer may have together; default: chosen by engine and model.",
   },
 } satisfies EngineSettings;
 

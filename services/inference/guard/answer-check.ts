@@ -97,7 +97,7 @@ export class AnswerCheck {
   }
 
   #acceptEmbedded(event: GenerationEvent, { index, values }: Embedded): GenerationEvent {
-    if (this.#inputs === undefined) throw this.#broken("sent an embedding that nobody asked for");
+    if (this.#inputs === undefined) throw this.#broken("sent an embedding that was not requested");
     if (index !== this.#embedded || index >= this.#inputs) throw this.#broken("left out an embedding");
     if (values.length === 0 || !values.every(Number.isFinite))
       throw this.#broken("sent an embedding without numbers");
@@ -114,7 +114,7 @@ export class AnswerCheck {
     this.#units += piece.argumentsJson.length;
     this.#toolCalls ??= piece.id === "" ? piece.index + 1 : piece.index;
     if (piece.index === this.#toolCalls) {
-      if (piece.id === "" || piece.name === "") throw this.#broken("began a tool call without id or name");
+      if (piece.id === "" || piece.name === "") throw this.#broken("started a tool call without id or name");
       this.#toolCalls++;
     } else if (piece.index > this.#toolCalls) throw this.#broken("left out a tool call");
   }

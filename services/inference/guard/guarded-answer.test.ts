@@ -204,7 +204,7 @@ describe("an engine that breaks the contract", () => {
     {
       because: "a tool call has no name",
       sends: [started, toolCall({ index: 0, id: "call_1" })],
-      says: "began a tool call without id or name",
+      says: "started a tool call without id or name",
     },
     {
       because: "a tool call is left out",

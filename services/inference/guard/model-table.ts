@@ -146,7 +146,7 @@ function refuseUnable(generation: Generation, served: ServedModel): void {
   if (!canResume(served, generation))
     throw new MeshError(
       "engine_failed",
-      `This node cannot continue an answer of \`${served.model}\` that another node has begun.`,
+      `This node cannot continue an answer of \`${served.model}\` that another node has started.`,
     );
 }
 

@@ -54,7 +54,7 @@ export class IdentityFolder {
     const authorities = await readText(this.#authorities);
     if (privateKey === undefined || authorities === undefined)
       throw new UserFault(
-        `${privateKey === undefined ? this.#key : this.#authorities} is missing, so the certificate beside it is of no use: put the file back, or remove ${this.path} and join with a new token.`,
+        `${privateKey === undefined ? this.#key : this.#authorities} is missing, so the certificate beside it cannot be used: restore the file, or remove ${this.path} and join with a new token.`,
       );
     const credentials = { certificate, privateKey, authorities };
     const names = { certificate: this.#certificate, privateKey: this.#key, authorities: this.#authorities };
@@ -102,7 +102,7 @@ export class IdentityFolder {
     if (text === undefined || process.platform === "win32") return text;
     if (((await stat(this.#key)).mode & 0o077) !== 0)
       throw new UserFault(
-        `${this.#key} can be read by other users of this machine, and whoever has it can pass for this node: chmod 600 it. If others may have read it, ask the operator to revoke this node.`,
+        `${this.#key} can be read by other users of this machine, and anyone who has it can impersonate this node: chmod 600 it. If others may have read it, ask the operator to revoke this node.`,
       );
     return text;
   }

@@ -179,8 +179,8 @@ describe("an engine with the catalogue's names", () => {
     await models();
     await models();
     expect(lines.map(({ level, msg }) => `${level}: ${msg}`)).toEqual([
-      "warn: `llama3.1:latest` may be `llama3.1:8b` or `llama3.1:70b`, so it is served as `llama3.1:latest`. To say it yourself: --as llama3.1:latest=llama3.1:8b",
-      "warn: `llama3.1:8b-instruct-q8_0` is served as `llama3.1:8b-instruct-q8_0`, because `llama3.1:8b` is served as `llama3.1:8b` already. To say it yourself: --as llama3.1:8b-instruct-q8_0=llama3.1:8b",
+      "warn: `llama3.1:latest` may be `llama3.1:8b` or `llama3.1:70b`, so it is served as `llama3.1:latest`. To choose one: --as llama3.1:latest=llama3.1:8b",
+      "warn: `llama3.1:8b-instruct-q8_0` is served as `llama3.1:8b-instruct-q8_0`, because `llama3.1:8b` is served as `llama3.1:8b` already. To choose one: --as llama3.1:8b-instruct-q8_0=llama3.1:8b",
     ]);
   });
 
@@ -191,7 +191,7 @@ describe("an engine with the catalogue's names", () => {
     ]);
     expect(lines.map(({ msg }) => msg)).toEqual([
       "`acme/x` is served as `llama3.1:8b`",
-      "`llama3.1:8b` is not served: `acme/x` has the name `llama3.1:8b` already. To say it yourself: --as llama3.1:8b=ANOTHER-NAME",
+      "`llama3.1:8b` is not served: `acme/x` has the name `llama3.1:8b` already. To choose one: --as llama3.1:8b=ANOTHER-NAME",
     ]);
   });
 

@@ -112,7 +112,7 @@ class NamedEngine implements Engine {
   #explain({ engineName, name, because }: Naming): void {
     const { log } = this.#options;
     const fields = { engine_name: engineName, model: name };
-    const cure = (wanted: string) => `To say it yourself: --as ${withoutFolder(engineName)}=${wanted}`;
+    const cure = (wanted: string) => `To choose one: --as ${withoutFolder(engineName)}=${wanted}`;
     if (because.kind === "ambiguous")
       log.warn(
         fields,

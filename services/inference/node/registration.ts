@@ -209,7 +209,7 @@ export class Registration {
     try {
       await within(clock, farewellLimitMs, this.#lifetime.signal, farewell);
     } catch (error) {
-      this.#options.log.debug({ err: error }, "the registry was not answer that the node leaves");
+      this.#options.log.debug({ err: error }, "the registry could not be informed that the node is leaving");
     } finally {
       this.#lifetime.abort();
     }

@@ -122,14 +122,14 @@ const lies: readonly Lie[] = [
     how: "it is ignored",
     when: ({ outputFormat }) => outputFormat?.format.case === "jsonObject",
     says: plain,
-    reason: /no JSON object/,
+    reason: /not a JSON object/,
   },
   {
     probe: "json_object",
     how: "the object stands in a fence",
     when: ({ outputFormat }) => outputFormat?.format.case === "jsonObject",
     says: () => ({ tokens: [{ text: '```json\n{"fruit":"fig"}\n```' }] }),
-    reason: /no JSON object/,
+    reason: /not a JSON object/,
   },
   {
     probe: "json_schema",
@@ -236,7 +236,7 @@ const lies: readonly Lie[] = [
     how: "pictures are dropped",
     when: ({ messages }) => messages.at(-1)?.parts.some(({ part }) => part.case === "image") === true,
     says: () => ({ tokens: [{ text: "Red." }] }),
-    reason: /not told apart/,
+    reason: /not distinguished/,
   },
   {
     probe: "context_length",

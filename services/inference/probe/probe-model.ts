@@ -32,7 +32,7 @@ export async function probeModel(
       if (sign === undefined || (sign !== "answer" && !signs.includes(name)))
         findings.set(name, refuted("it answers no questions"));
       else if ((strikes.get(name) ?? 0) >= mostStrikes)
-        findings.set(name, refuted("each time that it was asked for, the engine was away afterwards"));
+        findings.set(name, refuted("each attempt made the engine unavailable"));
       else findings.set(name, await decide(name, sign, { trial, findings, strikes }));
     }
   } catch (thrown) {

@@ -228,5 +228,5 @@ const noSlot = (model: string): MeshError =>
 const tooSlow = (model: string): MeshError =>
   new MeshError(
     "saturated",
-    `the probes of \`${model}\` took longer than ${roundLimitMs / 1000} s together, so the rest comes later`,
+    `the probes of \`${model}\` took longer than ${roundLimitMs / 1000} s together, so the rest is tried later`,
   );

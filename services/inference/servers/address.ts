@@ -15,13 +15,13 @@ export function parseAddress(text: string): Address {
   const withScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.parse(withScheme);
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
-    throw wrongAddress("is no address of an HTTP server. Give one such as http://127.0.0.1:8000");
+    throw wrongAddress("is not the address of an HTTP server. Give one such as http://127.0.0.1:8000");
   if (url.username !== "" || url.password !== "")
     throw wrongAddress(
       "holds a user name or password. Leave them out, and give the server's key as the engine's key",
     );
   if (url.search !== "" || url.hash !== "")
-    throw wrongAddress("holds a query. Leave out what stands behind the path");
+    throw wrongAddress("has a query. Leave out everything after the path");
   const path = url.pathname
     .replace(/\/(chat\/completions|completions|embeddings|models)\/*$/, "")
     .replace(/\/+$/, "");

@@ -106,17 +106,17 @@ const rows: readonly {
     when: /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|ERR_STREAM_PREMATURE_CLOSE)$/,
     broke: true,
     why: "it closed the connection",
-    cure: "Check whether --url needs https:// instead of http://, and look into the server's own log",
+    cure: "Check whether --url needs https:// instead of http://, and check the server's log",
   },
   {
     when: /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/,
     why: "it fell silent",
-    cure: "Look into the server's own log for the reason",
+    cure: "Check the server's log",
   },
   {
     when: /^bad port$/,
     why: "its port is one that no HTTP client connects to",
-    cure: "Let the server listen on another one",
+    cure: "Use another port for the server",
   },
 ];
 

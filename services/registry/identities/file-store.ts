@@ -37,6 +37,6 @@ async function read(path: string): Promise<LedgerState | undefined> {
 
 const unusable = (path: string, why: string, cause: unknown): UserFault =>
   new UserFault(
-    `${path} cannot be used: ${why}. It holds which join tokens are spent and which nodes were removed; put back a copy of it, or move it away to begin anew, and then remove nodes again that must stay out.`,
+    `${path} cannot be used: ${why}. It records used join tokens and removed nodes. Restore a copy of it, or move it away to start again, and then remove again the nodes that must stay out.`,
     { cause },
   );

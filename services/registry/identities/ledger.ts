@@ -65,7 +65,7 @@ export class Ledger {
     if (this.#tokens.length >= tokenLimit)
       throw new MeshError(
         "saturated",
-        `There are ${tokenLimit} join tokens already: wait until some are forgotten, a day after they expired.`,
+        `There are ${tokenLimit} join tokens already: wait until some are deleted, a day after they expire.`,
       );
     this.#tokens.push({ ...token, left: token.uses });
   }

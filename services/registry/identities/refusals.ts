@@ -23,12 +23,12 @@ export function toRefusal(verdict: Verdict, nodeId: string, now: number): MeshEr
     case "token_used":
       return refused(
         "token_used",
-        `The join token has been used: it lets in ${verdict.uses === 1 ? "one node" : `${verdict.uses} nodes`}. Ask the operator for a new one.`,
+        `The join token has been used: it admits ${verdict.uses === 1 ? "one node" : `${verdict.uses} nodes`}. Ask the operator for a new one.`,
       );
     case "name_taken":
       return refused(
         "name_taken",
-        `There is a node ${nodeId} in this mesh already: choose another name with --node-id NAME. The join token is not spent.`,
+        `There is a node ${nodeId} in this mesh already: choose another name with --node-id NAME. The join token is still unused.`,
       );
   }
 }

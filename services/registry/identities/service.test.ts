@@ -72,7 +72,7 @@ test("a token lives for ten minutes and lets one node in, unless told otherwise"
   expect(Number(expiresAtMs)).toBe(clock.wallTime() + 600_000);
   await clock.advance(599_999);
   await join(secret);
-  await expect(join(secret, "gpu-2")).rejects.toThrow("The join token has been used: it lets in one node.");
+  await expect(join(secret, "gpu-2")).rejects.toThrow("The join token has been used: it admits one node.");
 });
 
 test("a token tells by which authority to know this mesh, and has 256 random bits", async () => {
@@ -84,7 +84,7 @@ test("a token tells by which authority to know this mesh, and has 256 random bit
 test.each([
   [{ ttlMs: 600_001 }, "A join token lives for 1 s to 10 min, not for 600.001 s: make it when it is needed."],
   [{ ttlMs: 999 }, "A join token lives for 1 s to 10 min, not for 0.999 s"],
-  [{ uses: 1001 }, "A join token lets in at most 1000 nodes, not 1001."],
+  [{ uses: 1001 }, "A join token admits at most 1000 nodes, not 1001."],
 ])("no token is made for %j", async (fields, message) => {
   await expect(createToken(fields)).rejects.toThrow(message);
 });

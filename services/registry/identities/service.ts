@@ -43,7 +43,7 @@ export function createIdentityService(
     if (identities !== undefined) return identities;
     throw new MeshError(
       "invalid_request",
-      "This registry runs without TLS, so nodes have no identities: they join without a token, and none can be removed. To change that, make certificates with `cxmpute tls init` and start every service with its own.",
+      "This registry runs without TLS, so nodes have no identities: they join without a token, and none can be removed. To change that, make certificates with `cxmpute tls init` and start every service with its certificate.",
       { code: "no_tls" },
     );
   };
@@ -54,7 +54,7 @@ export function createIdentityService(
     if (authority !== undefined) return { authority, ...others };
     throw new MeshError(
       "invalid_request",
-      "This registry gives out no identities: start it with --node-ca-cert and --node-ca-key, which `cxmpute tls init` makes, or give nodes certificates of your own.",
+      "This registry issues no identities: start it with --node-ca-cert and --node-ca-key, which `cxmpute tls init` creates, or give nodes certificates of your own.",
       { code: "no_node_authority" },
     );
   };
@@ -140,7 +140,7 @@ function checkTokenRequest({ uses, ttlMs }: { readonly uses: number; readonly tt
   readonly ttlMs: number;
 } {
   if (uses > mostUses)
-    throw new MeshError("invalid_request", `A join token lets in at most ${mostUses} nodes, not ${uses}.`, {
+    throw new MeshError("invalid_request", `A join token admits at most ${mostUses} nodes, not ${uses}.`, {
       param: "uses",
     });
   if (ttlMs !== 0 && (ttlMs < shortestTokenTtlMs || ttlMs > longestTokenTtlMs))

@@ -106,6 +106,6 @@ function toNodeFailure(thrown: unknown, nodeId: string): MeshError {
   if (error.kind === "model_not_found")
     return new MeshError("no_nodes", `Node \`${nodeId}\` no longer serves the model.`, { cause: error });
   if (error.kind === "cancelled")
-    return new MeshError("node_lost", `Node \`${nodeId}\` gave the answer up.`, { cause: error });
+    return new MeshError("node_lost", `Node \`${nodeId}\` abandoned the answer.`, { cause: error });
   return error;
 }

@@ -140,14 +140,10 @@ export class Attachments {
       if (failure.kind === "invalid_request") throw stranger(nodeId, failure);
       // The registry is away: who was here with the same lease may come back, everybody else must wait for it.
       if (fleet.isListed(nodeId) && this.#leases.get(nodeId) === leaseId) return;
-      throw new MeshError(
-        "no_nodes",
-        "The registry cannot be asked about the lease now: attach again soon.",
-        {
-          retryAfterMs: 1000,
-          cause: error,
-        },
-      );
+      throw new MeshError("no_nodes", "The registry cannot confirm the lease now: attach again soon.", {
+        retryAfterMs: 1000,
+        cause: error,
+      });
     }
     if (holder !== nodeId) throw stranger(nodeId);
     if (this.#leases.size >= leaseLimit)

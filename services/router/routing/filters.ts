@@ -38,7 +38,7 @@ export const filters: readonly Filter[] = [
   {
     name: "relay",
     rejects: ({ connected }) => !connected,
-    reason: () => "No relay to it stands.",
+    reason: () => "It is not connected.",
   },
   {
     name: "draining",

@@ -51,7 +51,7 @@ export class AnswerWatch {
   /** Reports the end of the events. Throws when they broke off. */
   end(): void {
     if (this.#finished === undefined)
-      throw new MeshError("engine_failed", "The answer broke off before its end.");
+      throw new MeshError("engine_failed", "The answer stopped before its end.");
     this.#report(this.#finished.reason);
   }
 

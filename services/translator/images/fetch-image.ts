@@ -74,14 +74,12 @@ export async function fetchImage(
   async function readImage(response: IncomingMessage, count: CountBytes): Promise<FetchedImage> {
     const data = await readBody(response, count).catch((thrown: unknown) => {
       signal.throwIfAborted();
-      throw thrown instanceof ImageProblem
-        ? thrown
-        : new ImageProblem(`the picture broke off. ${sendItself}`);
+      throw thrown instanceof ImageProblem ? thrown : new ImageProblem(`the image broke off. ${sendItself}`);
     });
     const mimeType = mimeTypeOf(data);
     if (mimeType === undefined) throw wrongFormat();
     if (mimeType !== contentTypeOf(response))
-      throw new ImageProblem(`the picture is not of the format that its content type says. ${sendItself}`);
+      throw new ImageProblem(`the image is not in the format that its content type says. ${sendItself}`);
     return { data, mimeType };
   }
 }
@@ -93,14 +91,14 @@ function checkHead(response: IncomingMessage): void {
   const { statusCode, headers } = response;
   if (statusCode !== 200)
     throw new ImageProblem(
-      `its server answered with status ${statusCode} instead of a picture. ${sendItself}`,
+      `its server answered with status ${statusCode} instead of an image. ${sendItself}`,
     );
   if (!acceptedTypes.has(contentTypeOf(response)))
     throw new ImageProblem(
-      "its server does not say that it is a picture: expected the content type image/png, image/jpeg, image/webp or image/gif.",
+      "its server does not send it as an image: expected the content type image/png, image/jpeg, image/webp or image/gif.",
     );
   if ((headers["content-encoding"] ?? "identity") !== "identity")
-    throw new ImageProblem(`its server sends it compressed once more. ${sendItself}`);
+    throw new ImageProblem(`its server sends it with a content encoding. ${sendItself}`);
   if (Number(headers["content-length"] ?? 0) > imageBytesLimit) throw tooLarge();
 }
 
@@ -121,16 +119,16 @@ const acceptedTypes: ReadonlySet<string> = new Set(imageMimeTypes);
 const contentTypeOf = ({ headers }: IncomingMessage): string =>
   (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
 
-const sendItself = "Send the picture itself, in base64.";
-const useFinal = "Send the address where the picture is.";
+const sendItself = "Send the image itself, in base64.";
+const useFinal = "Send the final URL of the image.";
 
 const unreachable = () =>
   new ImageProblem(
-    "the picture could not be fetched. Check that anybody on the internet can open the address, or send the picture itself, in base64.",
+    "the image could not be fetched. Check that the URL can be opened from the public internet, or send the image itself, in base64.",
   );
 
 const tooLarge = () =>
-  new ImageProblem(`the picture is larger than ${imageBytesLimit / 1_000_000} MB. Send a smaller one.`);
+  new ImageProblem(`the image is larger than ${imageBytesLimit / 1_000_000} MB. Send a smaller one.`);
 
 /** Resolves a host name, IPv4 addresses first; empty when it does not resolve. */
 export type ResolveName = (name: string, signal: AbortSignal) => Promise<readonly string[]>;

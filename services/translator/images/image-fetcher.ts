@@ -63,12 +63,12 @@ function createBudget(): (bytes: number) => void {
     left -= bytes;
     if (left < 0)
       throw new ImageProblem(
-        `the pictures of this request are larger than ${requestBytesLimit / 1_000_000} MB together. Send fewer or smaller ones.`,
+        `the images of this request are larger than ${requestBytesLimit / 1_000_000} MB together. Send fewer or smaller ones.`,
       );
   };
 }
 
 const tooSlow = () =>
   new ImageProblem(
-    `the picture did not arrive within ${fetchTimeoutMs / 1000} seconds. Send the picture itself, in base64.`,
+    `the image did not arrive within ${fetchTimeoutMs / 1000} seconds. Send the image itself, in base64.`,
   );

@@ -21,7 +21,7 @@ export function parseImage(
         `pictures are not fetched here. Send the picture itself as a data URL, such as ${example}.`,
       );
     if (!/^https?:/i.test(url))
-      throw new ImageProblem(`expected an address with http or https, or a data URL such as ${example}.`);
+      throw new ImageProblem(`expected an http or https URL, or a data URL such as ${example}.`);
     const image = create(ImageSchema, { detail });
     remote.add(url, image, toFault);
     return image;

@@ -2,7 +2,7 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 
 /** Too many requests already wait for a permit. */
 export const tooBusy = () =>
-  new MeshError("saturated", "Too many pictures are being fetched just now. Send the request again.", {
+  new MeshError("saturated", "Too many images are being fetched right now. Send the request again.", {
     retryAfterMs: 1000,
   });
 

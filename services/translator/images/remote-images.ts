@@ -22,7 +22,7 @@ export class RemoteImages {
     const url = parseAddress(address);
     if (this.list.length === maxRemoteImages)
       throw new ImageProblem(
-        `at most ${maxRemoteImages} pictures of a request are fetched. Send the others themselves, in base64.`,
+        `at most ${maxRemoteImages} images per request are fetched. Send the others themselves, in base64.`,
       );
     this.list.push({ url, image, toFault });
   }
@@ -34,10 +34,10 @@ export function parseAddress(address: string, base?: URL): URL {
   if (url === null)
     throw new ImageProblem(`the address is not valid, or longer than ${maxUrlLength} characters.`);
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new ImageProblem("pictures are fetched from addresses with http and https only.");
+    throw new ImageProblem("images are fetched only from http and https URLs.");
   if (url.username !== "" || url.password !== "")
     throw new ImageProblem(
-      "addresses with a user name or a password are not fetched. Leave them out, or send the picture itself, in base64.",
+      "addresses with a user name or a password are not fetched. Leave them out, or send the image itself, in base64.",
     );
   return url;
 }

@@ -102,10 +102,7 @@ export class RouterLink {
     this.#failures += 1;
     // Only the first failure is worth a log line.
     const level = wasConnected || this.#failures === 1 ? "warn" : "debug";
-    log[level](
-      { router: name, reason: reason.message, retry_ms: Math.round(delayMs) },
-      "router out of reach",
-    );
+    log[level]({ router: name, reason: reason.message, retry_ms: Math.round(delayMs) }, "router unreachable");
     this.#retry = clock.after(delayMs, () => this.#open());
   };
 }

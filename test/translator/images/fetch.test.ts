@@ -4,7 +4,7 @@ import { FakeClock } from "../../support/core/fake-clock.ts";
 import { fetchAll, loopbackNetwork, pictures, sending, servePictures } from "./support.ts";
 
 const unreachable =
-  "Invalid image URL: the picture could not be fetched. Check that anybody on the internet can open the address, or send the picture itself, in base64.";
+  "Invalid image URL: the image could not be fetched. Check that the URL can be opened from the public internet, or send the image itself, in base64.";
 
 describe("a picture", () => {
   test.each(Object.entries(pictures))("comes as it is: %s", async (kind, bytes) => {
@@ -46,7 +46,7 @@ describe("a picture", () => {
       code: "invalid_image_url",
       param: "images[1]",
       message:
-        "Invalid image URL: its server answered with status 404 instead of a picture. Send the picture itself, in base64.",
+        "Invalid image URL: its server answered with status 404 instead of an image. Send the image itself, in base64.",
     });
   });
 });
@@ -122,8 +122,7 @@ describe("redirects", () => {
     expect(asked).toEqual(["host3.test", "host2.test", "host1.test", "host0.test"]);
     expect(requests).toHaveLength(4);
     await expect(fetchAll([`http://host4.test:${port}/4`])).rejects.toMatchObject({
-      message:
-        "Invalid image URL: the address redirects more than 3 times. Send the address where the picture is.",
+      message: "Invalid image URL: the address redirects more than 3 times. Send the final URL of the image.",
     });
     expect(requests).toHaveLength(8);
   });
@@ -137,9 +136,9 @@ describe("redirects", () => {
   });
 
   test.each([
-    ["file:///etc/passwd", "pictures are fetched from addresses with http and https only"],
-    ["gopher://pictures.test/", "pictures are fetched from addresses with http and https only"],
-    ["data:image/png;base64,AAAA", "pictures are fetched from addresses with http and https only"],
+    ["file:///etc/passwd", "images are fetched only from http and https URLs"],
+    ["gopher://pictures.test/", "images are fetched only from http and https URLs"],
+    ["data:image/png;base64,AAAA", "images are fetched only from http and https URLs"],
     ["http://user:secret@pictures.test/", "addresses with a user name or a password are not fetched"],
     ["http://[::/", "the address is not valid"],
   ])("to %s are refused", async (location, message) => {
@@ -149,9 +148,9 @@ describe("redirects", () => {
 });
 
 describe("an answer that is no picture to be had", () => {
-  const tooLarge = "the picture is larger than 10 MB";
-  const broken = "the picture broke off";
-  const wrongType = "its server does not say that it is a picture: expected the content type image/png";
+  const tooLarge = "the image is larger than 10 MB";
+  const broken = "the image broke off";
+  const wrongType = "its server does not send it as an image: expected the content type image/png";
   const endless = (response: ServerResponse) => {
     const chunk = Buffer.alloc(1 << 20);
     const write = () => {
@@ -165,14 +164,18 @@ describe("an answer that is no picture to be had", () => {
     ["of text", sending(Buffer.from("hello"), "text/html"), wrongType],
     ["of no type", (_request, response) => response.end(pictures.png), wrongType],
     ["of a drawing", sending(Buffer.from("<svg/>"), "image/svg+xml"), wrongType],
-    ["of another type than it says", sending(pictures.gif), "not of the format that its content type says"],
+    ["of another type than it says", sending(pictures.gif), "not in the format that its content type says"],
     [
       "that only says that it is one",
       sending(Buffer.from("root:x:0:0")),
       "You uploaded an unsupported image",
     ],
     ["that is empty", sending(Buffer.alloc(0)), "You uploaded an unsupported image"],
-    ["that is compressed", sending(pictures.png, "image/png", { "content-encoding": "gzip" }), "compressed"],
+    [
+      "that is compressed",
+      sending(pictures.png, "image/png", { "content-encoding": "gzip" }),
+      "content encoding",
+    ],
     ["with an error", (_request, response) => response.writeHead(500).end("secret"), "status 500"],
     ["with no content", (_request, response) => response.writeHead(204).end(), "status 204"],
     ["that leads nowhere", (_request, response) => response.writeHead(302).end(), "status 302"],
@@ -263,7 +266,7 @@ describe("a server that takes its time", () => {
     expect(await fetched).toMatchObject({
       code: "invalid_image_url",
       message:
-        "Invalid image URL: the picture did not arrive within 5 seconds. Send the picture itself, in base64.",
+        "Invalid image URL: the image did not arrive within 5 seconds. Send the image itself, in base64.",
     });
     await expect.poll(open).toBe(0);
     expect(clock.pending).toBe(0);

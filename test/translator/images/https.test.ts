@@ -52,7 +52,7 @@ test("a server is refused whose certificate is of another name, or by nobody kno
       `https://127.0.0.1:${port}/`,
       `https://pictures.test:${stranger.port}/`,
     ])
-      await expect(fetchAll([url])).rejects.toThrow("the picture could not be fetched");
+      await expect(fetchAll([url])).rejects.toThrow("the image could not be fetched");
   } finally {
     if (unsafe === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     else process.env.NODE_TLS_REJECT_UNAUTHORIZED = unsafe;

@@ -87,8 +87,8 @@ describe.each(surfaces)("$path with $param", ({ path, body, param }) => {
     ["http://127.0.0.2/", "could not be fetched"],
     ["https://name:password@pictures.test/", "a user name or a password"],
     ["http://[::1", "address is not valid"],
-    ["file:///etc/passwd", "n address with http or https"],
-    ["ftp://pictures.test/", "n address with http or https"],
+    ["file:///etc/passwd", "n http or https URL"],
+    ["ftp://pictures.test/", "n http or https URL"],
     [`http://pictures.test/${"a".repeat(9000)}`, "address is not valid"],
   ])("refuses %s, naming the parameter", async (url, message) => {
     const { ask, generations } = askWith();
@@ -127,7 +127,7 @@ test("at most 16 pictures of a request are fetched", async () => {
   expect(answer.body.error).toMatchObject({
     param: "messages[0].content[16].image_url",
     message:
-      "Invalid image URL: at most 16 pictures of a request are fetched. Send the others themselves, in base64.",
+      "Invalid image URL: at most 16 images per request are fetched. Send the others themselves, in base64.",
   });
 });
 
@@ -162,7 +162,7 @@ test("a translator that fetches does not connect to its own machine, however the
     }),
   );
   for (const [, status, message] of answers)
-    expect([status, message]).toEqual([400, expect.stringContaining("the picture could not be fetched")]);
+    expect([status, message]).toEqual([400, expect.stringContaining("the image could not be fetched")]);
   expect(connections()).toBe(0);
 });
 

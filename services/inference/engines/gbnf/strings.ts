@@ -17,7 +17,7 @@ export function stringExpression(compilation: Compilation, schema: SchemaObject,
 }
 
 function matching(compilation: Compilation, pattern: unknown, path: string): string {
-  if (typeof pattern !== "string") throw new SchemaError(path, "has a pattern that is no text");
+  if (typeof pattern !== "string") throw new SchemaError(path, "has a pattern that is not a string");
   try {
     return patternExpression(compilation.grammar, pattern);
   } catch (error) {

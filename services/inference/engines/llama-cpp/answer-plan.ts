@@ -59,7 +59,7 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
     return schemaExpression(grammar, parseCallerJson(schemaJson), { strict });
   } catch (error) {
     if (!(error instanceof SchemaError || error instanceof SyntaxError)) throw error;
-    const reason = error instanceof SchemaError ? error.message : "it is no JSON, or nested too deeply";
+    const reason = error instanceof SchemaError ? error.message : "it is not JSON, or nested too deeply";
     throw new MeshError("invalid_request", `Invalid schema for response_format: ${reason}.`, {
       param: "response_format",
     });

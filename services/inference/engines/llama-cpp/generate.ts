@@ -199,5 +199,5 @@ class Run {
 /** Advances a grammar by tokens that another engine has delivered. */
 function checkForm(tokens: readonly number[], grammar: GrammarState | undefined): void {
   if (grammar === undefined || tokens.every((token) => grammar.accept(token))) return;
-  throw new MeshError("engine_failed", "The answer to continue does not have the form that it is held to.");
+  throw new MeshError("engine_failed", "The answer to continue does not match its required format.");
 }

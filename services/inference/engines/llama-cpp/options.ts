@@ -18,7 +18,7 @@ export const llamaCppSettings = {
   threads: {
     schema: z.int().min(1).max(1024),
     placeholder: "N",
-    help: "threads that compute; no more than there are idle cores.",
+    help: "compute threads; use no more than there are idle cores.",
   },
 } satisfies EngineSettings;
 

@@ -132,7 +132,7 @@ describe.each([0, 1.2])("a JSON answer at temperature %d", (temperature) => {
     });
     await expect(attempt).rejects.toMatchObject({
       kind: "engine_failed",
-      message: "The answer to continue does not have the form that it is held to.",
+      message: "The answer to continue does not match its required format.",
     });
   });
 });

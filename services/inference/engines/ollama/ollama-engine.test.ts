@@ -177,7 +177,7 @@ describe("with an Ollama in trouble", () => {
     });
     const failed = expect(next).rejects.toMatchObject({
       kind: "engine_failed",
-      message: "This node's Ollama has said nothing for 300 s, so the answer was given up.",
+      message: "This node's Ollama sent nothing for 300 s, so the answer was stopped.",
     });
     // Each question to the server needs a turn of the real event loop.
     for (let step = 0; step < 5000 && !isSettled; step++) {

@@ -52,7 +52,7 @@ export function createOllamaEngine(
       isAlive,
       beginLimitMs,
       stallLimitMs,
-      stalled: (seconds) => `${client.who} has said nothing for ${seconds} s, so the answer was given up.`,
+      stalled: (seconds) => `${client.who} sent nothing for ${seconds} s, so the answer was stopped.`,
     });
   }
 

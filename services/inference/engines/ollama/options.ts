@@ -24,7 +24,7 @@ export const ollamaOptionsSchema = z.strictObject({
     ])
     .exactOptional()
     .describe(
-      "How long Ollama keeps a model loaded after an answer, such as `10m`, or seconds as a number; below 0 is for ever.",
+      "How long Ollama keeps a model loaded after an answer, such as `10m`, or seconds as a number; below 0 is forever.",
     ),
 });
 

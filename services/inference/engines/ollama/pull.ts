@@ -78,7 +78,7 @@ const rules: readonly { readonly when: RegExp; readonly say: (name: string, said
   },
   {
     when: /digest mismatch/,
-    say: (name) => `A file of \`${name}\` came over damaged and was thrown away. Pull again.`,
+    say: (name) => `A file of \`${name}\` came over damaged and was discarded. Pull again.`,
   },
   { when: /unauthorized|401|403/, say: (name) => `The library does not give \`${name}\` to this Ollama.` },
 ];

@@ -252,9 +252,7 @@ describe("a status", () => {
     let elsewhere = 0;
     const other = await scriptedServer(() => void elsewhere++);
     const error = await ask(307, {}, { location: `${other.url}/v1/chat/completions` });
-    expect(wordsOf(error)).toMatch(
-      /sends requests on to another address \(HTTP 307\)\. Give that address instead/,
-    );
+    expect(wordsOf(error)).toMatch(/redirects to another address \(HTTP 307\)\. Give that address instead/);
     expect(elsewhere).toBe(0);
     await other.close();
   });

@@ -93,8 +93,8 @@ describe("a call that llama-server has to make", () => {
   });
 
   test.each([
-    { pieces: ['{"city":'], words: "made a call whose arguments are no JSON" },
-    { pieces: [], words: "answered without the call that it was made to make" },
+    { pieces: ['{"city":'], words: "made a call whose arguments are not JSON" },
+    { pieces: [], words: "answered without the call that it was required to make" },
   ])("is a failure where it is none: $words", async ({ pieces, words }) => {
     await expect(ask(one, pieces)).rejects.toMatchObject({
       kind: "engine_failed",

@@ -182,7 +182,7 @@ describe("an unknown server", () => {
     ]);
     expect(lines.map(({ msg }) => msg)).toEqual([
       "serving 2 models of a server with OpenAI's API",
-      "the server does not tell the context length of its models: 4096 tokens are assumed; --context-size says better",
+      "the server does not report the context length of its models: assuming 4096 tokens; set it with --context-size",
     ]);
   });
 
@@ -276,13 +276,13 @@ describe("the address", () => {
   });
 
   test.each([
-    ["ftp://127.0.0.1", "is no address of an HTTP server. Give one such as http://127.0.0.1:8000"],
-    ["http://", "is no address of an HTTP server. Give one such as http://127.0.0.1:8000"],
+    ["ftp://127.0.0.1", "is not the address of an HTTP server. Give one such as http://127.0.0.1:8000"],
+    ["http://", "is not the address of an HTTP server. Give one such as http://127.0.0.1:8000"],
     [
       "http://a:b@127.0.0.1",
       "holds a user name or password. Leave them out, and give the server's key as the engine's key",
     ],
-    ["http://127.0.0.1/v1?key=1", "holds a query. Leave out what stands behind the path"],
+    ["http://127.0.0.1/v1?key=1", "has a query. Leave out everything after the path"],
   ])("%s is refused at once", (url, fault) => {
     const make = () =>
       createOpenAiEngine(
@@ -308,17 +308,17 @@ describe("a server that cannot tell what it serves", () => {
     {
       what: "a web page",
       script: page,
-      says: /is no OpenAI-compatible server: it sent a web page instead of JSON\. Check the address and the port\.$/,
+      says: /is not an OpenAI-compatible server: it sent a web page instead of JSON\. Check the address and the port\.$/,
     },
     {
       what: "other JSON",
       script: (received) => sendJson(received, { hello: 1 }),
-      says: /lists no models, so it is no OpenAI-compatible server\. Check the address and the port\.$/,
+      says: /lists no models, so it is not an OpenAI-compatible server\. Check the address and the port\.$/,
     },
     {
       what: "an error with status 200",
       script: (received) => sendJson(received, { error: { message: "still warming up" } }),
-      says: /failed \(HTTP 500\)\. Look into its own log for the reason\. It said: still warming up$/,
+      says: /failed \(HTTP 500\)\. Its log says why\. It said: still warming up$/,
     },
     {
       what: "no model",
@@ -343,7 +343,7 @@ describe("a server that cannot tell what it serves", () => {
     {
       what: "a redirect",
       script: (received) => sendJson(received, {}, 302, { location: "http://example.com" }),
-      says: /sends requests on to another address \(HTTP 302\)\. Give that address instead: a key is never sent on\.$/,
+      says: /redirects to another address \(HTTP 302\)\. Give that address instead: keys are never sent to a redirect's target\.$/,
     },
   ])("because it sends $what says what to do", async ({ script, says }) => {
     const answer = serve(script);
@@ -363,7 +363,7 @@ describe("a server that cannot tell what it serves", () => {
     const { aborted } = await asked.promise;
     await clock.advance(10_000);
     await expect(answer).rejects.toThrow(
-      `The server at ${server.url}/v1 did not say within 10 s what it serves. Check whether it is still loading, or overloaded.`,
+      `The server at ${server.url}/v1 did not list its models within 10 s. Check whether it is still loading, or overloaded.`,
     );
     await aborted;
     expect(clock.pending).toBe(0);

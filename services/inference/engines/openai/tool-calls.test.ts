@@ -162,7 +162,7 @@ describe("it is a failure, and no weaker answer,", () => {
     const bytes = event(chunk({ content: "No." })) + event(chunk({}, "stop")) + done;
     await expect(askStream(bytes, { tools, toolChoice: required })).rejects.toMatchObject({
       kind: "engine_failed",
-      message: "The engine of `m` answered without the call that it was made to make.",
+      message: "The engine of `m` answered without the call that it was required to make.",
     });
   });
 

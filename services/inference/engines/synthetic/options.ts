@@ -59,7 +59,7 @@ export const syntheticSettings = {
     // Aligned tokens are hardest on consumers that batch little.
     schema: z.enum(["aligned", "random"]),
     placeholder: "HOW",
-    help: "aligned, all tokens on one beat, or random.",
+    help: "aligned (all streams in the same tick) or random.",
   },
   answerTokens: {
     schema: z.int().min(1).max(1_000_000),

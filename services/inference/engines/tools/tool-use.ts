@@ -61,14 +61,14 @@ function readTool(
   try {
     return { ...tool, parameters: parseCallerJson(parametersJson) };
   } catch {
-    throw schemaFault({ ...tool, parameters: undefined }, "it is no JSON, or nested too deeply");
+    throw schemaFault({ ...tool, parameters: undefined }, "it is not JSON, or nested too deeply");
   }
 }
 
 function find(tools: readonly CallableTool[], name: string): CallableTool {
   const tool = tools.find((one) => one.name === name);
   if (tool !== undefined) return tool;
-  throw new MeshError("invalid_request", `Tool choice names \`${name}\`, which is none of the 'tools'.`, {
+  throw new MeshError("invalid_request", `Tool choice names \`${name}\`, which is not one of the 'tools'.`, {
     param: "tool_choice",
   });
 }

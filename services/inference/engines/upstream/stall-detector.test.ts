@@ -19,7 +19,7 @@ function start(isAlive: () => Promise<boolean>) {
     isAlive,
     beginLimitMs: 2000,
     stallLimitMs: 800,
-    stalled: (seconds) => `It has said nothing for ${seconds} s.`,
+    stalled: (seconds) => `It sent nothing for ${seconds} s.`,
   });
   return { clock, source, events, hasLeft: () => left };
 }
@@ -59,7 +59,7 @@ describe("silence", () => {
     })();
     const failed = expect(read).rejects.toMatchObject({
       kind: "engine_failed",
-      message: "It has said nothing for 2 s.",
+      message: "It sent nothing for 2 s.",
     });
     for (let step = 0; step < 5; step++) await clock.advance(400);
     await failed;
@@ -76,7 +76,7 @@ test("silence between two events may last less long", async () => {
     for await (const _ of events);
   })();
   const failed = expect(read).rejects.toMatchObject({
-    message: "It has said nothing for 1 s.",
+    message: "It sent nothing for 1 s.",
   });
   for (let step = 0; step < 2; step++) await clock.advance(400);
   await failed;

@@ -83,6 +83,6 @@ async function exceed(trial: Trial): Promise<Finding> {
   const tokens = trial.served.contextLength;
   const { usage } = await trial.peek({ messages: says("a ".repeat(tokens + 1)) }, 1);
   return (usage?.promptTokens ?? 0) > tokens
-    ? refuted(`its context is longer than the ${tokens} tokens that it tells`)
+    ? refuted(`its context is longer than the ${tokens} tokens that it reports`)
     : refuted(`a prompt of more than its ${tokens} tokens was cut short without a word`);
 }

@@ -16,7 +16,7 @@ export const jsonObject: Attempt = async (trial) => {
     64,
   );
   const isCut = reason === FinishReason.LENGTH && text.trimStart().startsWith("{");
-  return shownIf(isCut || isJsonObject(parseJson(text)), "an answer in JSON mode was no JSON object");
+  return shownIf(isCut || isJsonObject(parseJson(text)), "an answer in JSON mode was not a JSON object");
 };
 
 const [code, grade] = ["vx-4071", 7];

@@ -59,7 +59,7 @@ export const seed: Attempt = async (trial) => {
     if (first === again)
       return (await differs(trial, first))
         ? shown
-        : refuted("answers do not vary with the seed, so nothing shows that it counts");
+        : refuted("answers do not vary with the seed, so nothing shows that it has an effect");
   }
   return refuted("the same seed gave different answers");
 };

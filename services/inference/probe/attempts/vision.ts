@@ -12,7 +12,7 @@ const question = "Which colour fills this picture: red, green or blue? Answer wi
 export const vision: Attempt = async (trial) => {
   const [red, blue] = [await look(trial, [230, 0, 0]), await look(trial, [0, 0, 230])];
   const areDistinguished = /\bred\b/.test(red) && !/\bred\b/.test(blue) && /\bblue\b/.test(blue);
-  return shownIf(areDistinguished, "a red picture and a blue one were not told apart");
+  return shownIf(areDistinguished, "a red image and a blue one were not distinguished");
 };
 
 async function look(trial: Trial, colour: readonly [number, number, number]): Promise<string> {

@@ -165,7 +165,7 @@ describe("the response", () => {
   });
 
   test("ends in an error when the engine goes back to a call that it had ended", () => {
-    expect(() => streamOf([...twoCalls.slice(0, -1), call(0, "more")])).toThrow("went back");
+    expect(() => streamOf([...twoCalls.slice(0, -1), call(0, "more")])).toThrow("returned to a tool call");
   });
 });
 

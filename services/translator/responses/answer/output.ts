@@ -110,7 +110,7 @@ export class Output implements AnswerWriter {
     }
     const open = this.#open;
     if (open?.kind !== "call" || index !== this.#calls - 1)
-      throw new MeshError("engine_failed", "The engine went back to a tool call that it had ended.");
+      throw new MeshError("engine_failed", "The engine returned to a tool call that it had already ended.");
     if (argumentsJson !== "") this.#add(open, argumentsJson);
   }
 

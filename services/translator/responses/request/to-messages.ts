@@ -96,7 +96,7 @@ class Conversation {
       else if (role !== "user")
         throw wrongValue(
           partPath,
-          `Invalid '${partPath}': pictures are only allowed in messages with role 'user'.`,
+          `Invalid '${partPath}': images are only allowed in messages with role 'user'.`,
         );
       else {
         const toFault = wrongImage(path === undefined ? partPath : `${partPath}.image_url`);

@@ -128,7 +128,7 @@ function readTensor(reader: ByteReader): TensorInfo {
 function readAlignment(metadata: ReadonlyMap<string, MetadataValue>): number {
   const alignment = metadata.get("general.alignment") ?? 32;
   const isPowerOfTwo = typeof alignment === "number" && alignment > 0 && (alignment & (alignment - 1)) === 0;
-  if (!isPowerOfTwo) throw new GgufError("is damaged: its alignment is no power of two");
+  if (!isPowerOfTwo) throw new GgufError("is damaged: its alignment is not a power of two");
   return alignment;
 }
 

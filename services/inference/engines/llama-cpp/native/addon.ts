@@ -153,7 +153,7 @@ export async function loadAddon(log: Log): Promise<Addon> {
     loading = undefined;
     throw new MeshError(
       "invalid_request",
-      "The embedded llama-cpp engine did not start: its binaries do not fit this machine. Update the system, or run Ollama or llama-server beside the node and join again: they are found by themselves.",
+      "The embedded llama-cpp engine did not start: its binaries do not fit this machine. Update the system, or run Ollama or llama-server beside the node and join again: they are found automatically.",
       { cause: error },
     );
   }

@@ -49,7 +49,7 @@ export function missingEngine(platform: string, arch: string, isMusl = false): M
   );
 }
 
-const others = "Ollama, llama-server or vLLM on this machine and join again: they are found by themselves.";
+const others = "Ollama, llama-server or vLLM on this machine and join again: they are found automatically.";
 
 /** The optional dependencies of package.json, by `process.platform` and `process.arch`. */
 const packages: Readonly<Record<string, string>> = {

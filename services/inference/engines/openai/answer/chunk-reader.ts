@@ -134,13 +134,13 @@ export class ChunkReader {
     const isForced = this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
     if (isForced && this.#callable.size > 0 && calls.length === 0) {
       this.#unforced.add(this.#generation.model);
-      throw this.#failed("answered without the call that it was made to make");
+      throw this.#failed("answered without the call that it was required to make");
     }
     if (
       this.#forced !== undefined &&
       calls.some(({ argumentsJson }) => parseJson(argumentsJson) === undefined)
     )
-      throw this.#failed("made a call whose arguments are no JSON");
+      throw this.#failed("made a call whose arguments are not JSON");
     const fault = formFault(this.#generation, this.#written, calls);
     if (fault !== undefined) throw this.#failed(fault);
   }
@@ -152,7 +152,7 @@ export class ChunkReader {
 
   #readReason(written: string): FinishReason {
     const reason = reasons[written];
-    if (reason === undefined) throw this.#failed("ended its answer for a reason of its own");
+    if (reason === undefined) throw this.#failed("ended its answer for an unknown reason");
     return reason;
   }
 

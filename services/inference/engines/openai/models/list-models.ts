@@ -97,7 +97,7 @@ export class ModelLister {
     if (!isAnswer(list))
       return list.fault.isLate
         ? failed(
-            `The server at ${base} did not say within ${answerLimitMs / 1000} s what it serves. Check whether it is still loading, or overloaded.`,
+            `The server at ${base} did not list its models within ${answerLimitMs / 1000} s. Check whether it is still loading, or overloaded.`,
           )
         : failed(connectionFailure(list.cause, base).message, list.cause);
     const { status, headers, text, json } = list;
@@ -108,8 +108,8 @@ export class ModelLister {
     if (fault !== undefined) return failed(providerFault(fault, base).message);
     return failed(
       json === undefined
-        ? `What answers at ${base}/models is no OpenAI-compatible server: it sent ${describeBody(headers)} instead of JSON. Check the address and the port.`
-        : `What answers at ${base} lists no models, so it is no OpenAI-compatible server. Check the address and the port.`,
+        ? `What answers at ${base}/models is not an OpenAI-compatible server: it sent ${describeBody(headers)} instead of JSON. Check the address and the port.`
+        : `What answers at ${base} lists no models, so it is not an OpenAI-compatible server. Check the address and the port.`,
     );
   }
 
@@ -165,7 +165,7 @@ export class ModelLister {
     if (guessed.length > 0)
       this.#log.warn(
         { url: base, models: guessed },
-        `the server does not tell the context length of its models: ${unknownContextLength} tokens are assumed; --context-size says better`,
+        `the server does not report the context length of its models: assuming ${unknownContextLength} tokens; set it with --context-size`,
       );
   }
 }

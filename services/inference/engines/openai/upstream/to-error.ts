@@ -60,7 +60,7 @@ const ofProvider: readonly { readonly statuses: (status: number) => boolean; rea
 /** For the provider, when its server turns out to lead back to this mesh. */
 function ringFault(base: string): Error {
   const error = new Error(
-    `The mesh at ${base} sent a request back that had gone round between meshes. Join with an address that does not lead back to the mesh that this node is in, or with --only for the models that the other mesh has itself.`,
+    `The mesh at ${base} sent a request back that had looped between meshes. Join with an address that does not lead back to the mesh that this node is in, or with --only for the models that the other mesh has itself.`,
   );
   error.name = "UpstreamError";
   return error;
@@ -78,13 +78,14 @@ function adviceFor(status: number, base: string): string {
   if (status === 401 || status === 403)
     return `The server at ${base} refused the key (HTTP ${status}). Give the key that it was started with as the engine's key.`;
   if (status >= 300 && status < 400)
-    return `The server at ${base} sends requests on to another address (HTTP ${status}). Give that address instead: a key is never sent on.`;
+    return `The server at ${base} redirects to another address (HTTP ${status}). Give that address instead: keys are never sent to a redirect's target.`;
   if (status === 404 || status === 405)
     return `The server at ${base} has no such model or endpoint (HTTP ${status}). Check that it is OpenAI-compatible and that the address ends where its endpoints begin, mostly with /v1.`;
-  if (status === 501) return `The server at ${base} was started without what this request needs (HTTP 501).`;
+  if (status === 501)
+    return `The server at ${base} was started without a feature that this request needs (HTTP 501).`;
   if (busyStatuses.has(status))
     return `The server at ${base} is busy or still loading (HTTP ${status}). Wait, or give this node fewer slots.`;
-  return `The server at ${base} failed (HTTP ${status}). Look into its own log for the reason.`;
+  return `The server at ${base} failed (HTTP ${status}). Its log says why.`;
 }
 
 const busyStatuses = new Set([408, 425, 429, 503, 529]);
