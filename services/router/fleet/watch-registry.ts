@@ -38,7 +38,10 @@ export async function watchRegistry(options: WatchOptions, signal: AbortSignal):
         listing = heard;
         backoff.reset();
         if (away)
-          log.info({ epoch: listing.epoch, revision: listing.revision.toString() }, "registry reachable again");
+          log.info(
+            { epoch: listing.epoch, revision: listing.revision.toString() },
+            "registry reachable again",
+          );
         away = false;
         onListing(listing, former);
       }
@@ -46,7 +49,8 @@ export async function watchRegistry(options: WatchOptions, signal: AbortSignal):
       reason = error;
     }
     if (signal.aborted) return;
-    if (!away) log.warn({ reason: toMeshError(reason).message }, "registry unreachable; using its last listing");
+    if (!away)
+      log.warn({ reason: toMeshError(reason).message }, "registry unreachable; using its last listing");
     away = true;
     await sleep(clock, backoff.next(), signal).catch(() => {});
   }
