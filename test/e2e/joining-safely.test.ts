@@ -273,7 +273,7 @@ describe("a node that is revoked", () => {
   test("stays out when the registry starts again", async () => {
     const token = await mesh.createToken("--uses", "2");
     const identity = await joinByHand(token, "worse");
-    expect(await mesh.admin("node", "revoke", "worse")).toContain("Node worse is out of the mesh");
+    expect(await mesh.admin("node", "revoke", "worse")).toContain("Node worse is removed");
     await mesh.restartRegistry();
     await expect(registryAs(identity).registerNode({ node: { id: "worse" } })).rejects.toMatchObject({
       code: "node_revoked",
