@@ -12,8 +12,8 @@ export const viaHeader = "x-cxmpute-via";
 export const hopLimit = 4;
 
 /** The error code of such a refusal. */
-export const ringCode = "loop_detected";
+export const loopCode = "loop_detected";
 
 /** What its caller reads. */
-export const ringMessage =
+export const loopMessage =
   "This mesh and others, or this mesh and itself, serve each other's models in a ring, and nobody in it could answer this request. The operator should look which node's --url leads back to the mesh that it serves.";

@@ -123,7 +123,7 @@ class Mesh {
         return this.#list();
       case "drain": {
         const relay = this.#relays.get(event.node);
-        if (relay !== undefined) this.fleet.tell(event.node, relay, relay.setLoad({ draining: true }));
+        if (relay !== undefined) this.fleet.report(event.node, relay, relay.setLoad({ draining: true }));
       }
     }
   }
