@@ -6,7 +6,7 @@ import { checkGeneration } from "../../core/generation/check-generation.ts";
 import { type Layer, stack } from "../../core/layers.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { DeliveryLog } from "../../core/relay/delivery-log.ts";
-import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
+import { logGenerations, notifyAll, type OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { Call, type StartAnswer } from "./call.ts";
 import { continueAnswer } from "./continue-answer.ts";
@@ -67,7 +67,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const route = stack<StartAnswer>(
     [
       // Outermost, so that every end is observed.
-      observe({ clock, log, onGenerationEnd: tellAll(onGenerationEnd, log) }),
+      observe({ clock, log, onGenerationEnd: notifyAll(onGenerationEnd, log) }),
       accept,
       // Around the queue, so that time spent there counts.
       deadline(options),

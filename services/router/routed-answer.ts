@@ -1,7 +1,6 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
-import { pull } from "../../core/streams/pull.ts";
-import { type PushEnd, type PushSource, pushTo, type Sink } from "../../core/streams/push.ts";
+import { type PushEnd, type PushSource, pull, pushTo, type Sink } from "../../core/streams/push.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Call, callerLeft, type StartAnswer, type StartedAnswer } from "./call.ts";
 import type { ContinueAnswer } from "./continue-answer.ts";
