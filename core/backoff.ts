@@ -1,16 +1,16 @@
-/** How long to wait between attempts. */
+/** How to wait between attempts. */
 export interface BackoffOptions {
-  /** Before the second attempt, in milliseconds. */
+  /** The first wait, in milliseconds. */
   readonly firstMs: number;
-  /** At most, in milliseconds. */
+  /** The longest wait, in milliseconds. */
   readonly limitMs: number;
   /** In [0, 1). */
   readonly random: () => number;
 }
 
 /**
- * Waits that double from `firstMs` to `limitMs`, each shortened by up to half at random, so that many who lost
- * the same peer do not come back together.
+ * Waits that double from `firstMs` to `limitMs`, each shortened by up to half at random, so that clients that lost the
+ * same peer do not return together.
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -21,14 +21,14 @@ export class Backoff {
     this.#nextMs = options.firstMs;
   }
 
-  /** How long to wait now, in milliseconds. */
+  /** The next wait, in milliseconds. */
   next(): number {
     const waitMs = this.#nextMs * (1 - this.#options.random() / 2);
     this.#nextMs = Math.min(this.#options.limitMs, this.#nextMs * 2);
     return waitMs;
   }
 
-  /** After a success: the next wait is a first one. */
+  /** After a success: starts again at `firstMs`. */
   reset(): void {
     this.#nextMs = this.#options.firstMs;
   }

@@ -1,10 +1,9 @@
-/** A running timer. */
 export interface Timer {
   /** Stops it; harmless afterwards. */
   cancel(): void;
 }
 
-/** Where time comes from. Everything that waits takes one, so that tests own the time. */
+/** The source of time. Everything that waits takes one, so that tests control time. */
 export interface Clock {
   /** Milliseconds from an arbitrary start; never runs backwards. For durations. */
   now(): number;
@@ -12,14 +11,14 @@ export interface Clock {
   wallTime(): number;
   /** Calls back once, after at least `delayMs`. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
-  /** Calls back again and again. Does not keep the process alive. */
+  /** Calls back periodically. Does not keep the process alive. */
   every(periodMs: number, callback: () => void): Timer;
 }
 
-/** Node calls timers that are longer than this at once, in milliseconds: 24 days, which no generation lasts. */
+/** The longest timer, in milliseconds (24 days): Node fires longer ones at once. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** The machine's own time. */
+/** The system's clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

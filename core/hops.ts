@@ -1,19 +1,19 @@
-// A mesh may serve the models of another one. Where meshes do so in a ring, a request could go round for ever, or wait
-// for the slot that it holds itself; so one that is handed on from mesh to mesh says through which engines it has come,
-// and no router sends it there again. It says how often it was handed on as well, which ends rings that lose the marks.
+// A mesh may serve the models of another. Where meshes do so in a loop, a request could go round for ever, or wait for
+// the slot that it holds itself. So a forwarded request names the engines that it came through, and no router sends it
+// there again; it also counts its hops, which ends loops that lose the names.
 
-/** The request header that says how many meshes have handed a request on, in digits; absent on a client's own. */
+/** The request header with the number of meshes that have forwarded a request; absent from clients. */
 export const hopsHeader = "x-cxmpute-hops";
 
-/** The request header that says which engines have handed it on: their marks, in order, with commas between. */
+/** The request header with the marks of the engines that have forwarded it, in order, separated by commas. */
 export const viaHeader = "x-cxmpute-via";
 
-/** A request that was handed on more often goes round, and is refused: nobody stacks meshes so high on purpose. */
+/** A request with more hops is in a loop, and refused: no one stacks so many meshes on purpose. */
 export const hopLimit = 4;
 
 /** The error code of such a refusal. */
-export const ringCode = "loop_detected";
+export const loopCode = "loop_detected";
 
-/** What its caller reads. */
-export const ringMessage =
+/** What its caller sees. */
+export const loopMessage =
   "This mesh and others, or this mesh and itself, serve each other's models in a loop, and no node in it could answer this request. The operator should check which node's --url leads back to its own mesh.";

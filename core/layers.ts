@@ -1,4 +1,4 @@
-/** Wraps a function in more behaviour and keeps its type. */
+/** Wraps a function and keeps its type. */
 export type Layer<F> = (next: F) => F;
 
 /** Puts layers around a core; the array reads in call order: the first layer is called first. */

@@ -5,8 +5,8 @@ import wrapAnsi from "wrap-ansi";
 export const columns = 100;
 
 /**
- * Text of a stranger for a terminal: without control characters, for those of another's model or node could move the
- * cursor, retitle the window or write to the clipboard. Line breaks and tabs stay.
+ * Untrusted text for a terminal: without control characters, which could move the cursor or write to the clipboard. Line
+ * breaks and tabs stay.
  */
 export const printable = (text: string): string =>
   text.replace(/\p{Cc}/gu, (character) => (character === "\n" || character === "\t" ? character : ""));
@@ -14,7 +14,7 @@ export const printable = (text: string): string =>
 /** The columns that a printable line takes: two for each character of Chinese and for most emoji. */
 export const widthOf = (line: string): number => stringWidth(line, { countAnsiEscapeCodes: true });
 
-/** The line with spaces behind it, so that it takes at least `width` columns. */
+/** Pads a line with spaces to at least `width` columns. */
 export const padTo = (line: string, width: number): string =>
   line + " ".repeat(Math.max(0, width - widthOf(line)));
 
@@ -33,9 +33,8 @@ export function cutTo(line: string, width: number): string {
 const characters = new Intl.Segmenter();
 
 /**
- * Breaks a text into printable lines of at most `width` columns, the first after `lead`, those below it indented by
- * `indent` spaces. Words that are longer than a line are cut, so that nothing is ever wider; no line ends at an unbroken
- * space (U+00A0).
+ * Wraps a text into printable lines of at most `width` columns, the first after `lead`, the others indented by `indent`
+ * spaces. Words longer than a line are cut; no line is broken at U+00A0.
  */
 export function wrap(text: string, lead = "", indent = widthOf(lead), width = columns): string[] {
   const words = printable(text.normalize().replace(/[ \t\n]+/g, " ")).trim();
@@ -48,7 +47,7 @@ export function wrap(text: string, lead = "", indent = widthOf(lead), width = co
 const toLines = (words: string, width: number): string[] =>
   wrapAnsi(words, Math.max(1, width), { hard: true }).split("\n");
 
-/** Rows of text below headings, in columns; nothing is cut. Ends with a newline. */
+/** A table of rows below headings; nothing is cut. Ends with a newline. */
 export function toTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ""))));

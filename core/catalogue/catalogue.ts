@@ -1,24 +1,22 @@
 import { familyOf, variantsOf } from "./engine-name.ts";
 import type { CatalogueEntry } from "./entry.ts";
 
-/** What an engine's own name says about which model it is. */
+/** The model behind an engine's own name. */
 export type Resolution =
-  /** It is this one. */
   | { readonly kind: "known"; readonly entry: CatalogueEntry }
-  /** It may be one of these, in order of the file; somebody has to say which. */
+  /** One of these, in order of the file; the operator has to choose. */
   | { readonly kind: "ambiguous"; readonly candidates: readonly CatalogueEntry[] }
   | { readonly kind: "unknown" };
 
-/** Models and the names that they go by. */
+/** Models and their names. */
 export interface Catalogue {
   /** In order of the file. */
   readonly entries: readonly CatalogueEntry[];
   /** The entry with this canonical name; undefined when there is none. */
   get(name: string): CatalogueEntry | undefined;
   /**
-   * Which model an engine means by its own name: an Ollama tag, a Hugging Face repository, a GGUF file, or the
-   * canonical name. Upper and lower case are the same. A family's bare name, such as `qwen3` or `qwen3:latest`, is
-   * never taken for one of its models, because what it stands for changes.
+   * The model behind an Ollama tag, a Hugging Face repository, a GGUF file or a canonical name, in any case. A bare
+   * family name, such as `qwen3` or `qwen3:latest`, is never one of its models, because its meaning changes.
    */
   resolve(engineName: string): Resolution;
 }
@@ -53,7 +51,7 @@ export function createCatalogue(entries: readonly CatalogueEntry[]): Catalogue {
   };
 }
 
-/** Every name that an entry goes by, in lower case. */
+/** Every name of an entry, in lower case. */
 export const aliasesOf = ({ name, names }: CatalogueEntry): ReadonlySet<string> =>
   new Set([name, ...names.ollama, ...names.huggingFace, ...names.gguf].map((alias) => alias.toLowerCase()));
 

@@ -1,4 +1,4 @@
-/** What whoever packs a model adds to its name: quantization, format, part number. */
+/** What packaging adds to a model's name: quantization, format, part number. */
 const packaging = new RegExp(
   `(?:[-._:](?:${[
     "gguf|mlx|awq|gptq|bnb|qat|ud|i1|imat|imatrix|dynamic|latest",
@@ -9,18 +9,18 @@ const packaging = new RegExp(
   "i",
 );
 
-/** Who published a model, in front of a file's name: `google_gemma-3-4b-it`. */
+/** The publisher before a file's name: `google_gemma-3-4b-it`. */
 const publisher = /^[a-z][a-z-]*_(?=[a-z])/i;
 
 /**
- * The names that an engine's own name may stand for, the most literal first: as it is, without folder or owner,
- * without what packaging adds, and without the publisher in front.
+ * The names that an engine's own name may stand for, most literal first: unchanged, without folder or owner, without
+ * packaging, and without publisher.
  *
  *     /models/google_gemma-3-4b-it-Q4_K_M.gguf  →  google_gemma-3-4b-it  →  gemma-3-4b-it
  *     hf.co/unsloth/Qwen3-8B-GGUF:Q4_K_M        →  Qwen3-8B
  *     llama3.1:8b-instruct-q8_0                 →  llama3.1:8b-instruct
  *
- * A tag in somebody's own namespace, `somebody/llama3.1:8b`, is whatever that person made, and stays as it is.
+ * A tag in a user's namespace, `someone/llama3.1:8b`, may be any model, and stays as it is.
  */
 export function variantsOf(engineName: string): string[] {
   const own = engineName.trim().replace(/^(registry\.ollama\.ai\/)?library\//, "");
@@ -30,7 +30,7 @@ export function variantsOf(engineName: string): string[] {
   return [...new Set([own, own.replace(packaging, ""), ...names.filter((name) => !isTagOfOwner(name, own))])];
 }
 
-/** Whether a name is a tag that stood behind a namespace. */
+/** Whether a name is a tag from a namespace. */
 const isTagOfOwner = (name: string, own: string): boolean => own.includes("/") && name.includes(":");
 
 /** What comes before the colon of a canonical name or of Ollama's. */

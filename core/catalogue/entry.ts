@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-/** What a model can be asked for. What a node's engine makes of it is probed there. */
+/** What a model can do. What an engine supports of it is probed on the node. */
 export const capabilities = ["chat", "tools", "json_schema", "vision", "reasoning", "embeddings"] as const;
 
-/** One of them. */
+/** A capability of a model. */
 export type Capability = (typeof capabilities)[number];
 
 const text = z.string().trim().min(1);
@@ -15,12 +15,12 @@ const size = z
   .string()
   .regex(/^(\d+x|E)?\d+(\.\d+)?[MBT]$/, { error: "expected a size such as 8B, 8x7B, 137M, 1.6T or E4B" });
 
-/** Such as `llama3.1:8b`; a model that comes in one form only may go without the colon. */
+/** Such as `llama3.1:8b`; a family with a single model needs no colon. */
 const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*(:[a-z0-9][a-z0-9.-]*)?$/, {
   error: "expected a name such as llama3.1:8b: lower case, the family before the colon",
 });
 
-/** One entry of the catalogue file. */
+/** An entry of the catalogue file. */
 export const entrySchema = z
   .strictObject({
     name,
@@ -39,19 +39,19 @@ export const entrySchema = z
   })
   .readonly();
 
-/** A model, whoever serves it. */
+/** A model of the catalogue. */
 export interface CatalogueEntry {
   /** Canonical, such as `llama3.1:8b`. */
   readonly name: string;
   /** Parameters: `8B`, `8x7B`, `137M`. */
   readonly size: string;
-  /** Parameters that work on one token, where that is not all of them. */
+  /** Active parameters per token, where that is not all of them. */
   readonly activeSize: string | undefined;
   readonly description: string;
   readonly bestFor: string;
-  /** Tokens that prompt and answer may have together, by the published configuration. */
+  /** Tokens of prompt and answer together, by the published configuration. */
   readonly contextLength: number | undefined;
-  /** Numbers in one embedding. */
+  /** Dimensions of an embedding. */
   readonly dimensions: number | undefined;
   readonly capabilities: readonly Capability[];
   /** What engines call it. */
@@ -59,12 +59,12 @@ export interface CatalogueEntry {
     readonly ollama: readonly string[];
     /** Repositories, which vLLM and SGLang serve under their own name. */
     readonly huggingFace: readonly string[];
-    /** Names of files without quantization, part number and `.gguf`. */
+    /** File names without quantization, part number and `.gguf`. */
     readonly gguf: readonly string[];
   };
 }
 
-/** Takes an entry as the file has it. */
+/** Converts an entry of the file. */
 export const toEntry = (entry: z.output<typeof entrySchema>): CatalogueEntry => ({
   name: entry.name,
   size: entry.size,

@@ -11,7 +11,7 @@ import { entrySchema, toEntry } from "./entry.ts";
 /** The catalogue that comes with the program. */
 export const catalogueFile = join(packageFolder, "models", "catalogue.yaml");
 
-/** Everything that is wrong with a catalogue file, found in one go. */
+/** Every fault of a catalogue file. */
 export class CatalogueFault extends UserFault {
   readonly faults: readonly Fault[];
 
@@ -23,7 +23,7 @@ export class CatalogueFault extends UserFault {
   }
 }
 
-/** Reads a catalogue file. Throws a `CatalogueFault` with every fault at once. */
+/** Reads a catalogue file. Throws a `CatalogueFault` with all faults. */
 export function loadCatalogue(path: string = catalogueFile): Catalogue {
   let content: string;
   try {
@@ -34,7 +34,7 @@ export function loadCatalogue(path: string = catalogueFile): Catalogue {
   return parseCatalogue(path, content);
 }
 
-/** Reads a catalogue's text, a YAML list of entries; `path` is for the faults. */
+/** Parses a catalogue, a YAML list of entries; `path` is for faults. */
 export function parseCatalogue(path: string, content: string): Catalogue {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
@@ -64,7 +64,7 @@ export function parseCatalogue(path: string, content: string): Catalogue {
 
 type Path = readonly PropertyKey[];
 
-/** Where a value stands; for one that is missing, where it should. */
+/** The position of a value, or of the nearest parent when it is missing. */
 function offsetOf(document: Document, path: Path): number {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true) as
@@ -75,7 +75,7 @@ function offsetOf(document: Document, path: Path): number {
   return 0;
 }
 
-/** Such as `llama3.1:8b names.ollama[0]`; an entry without a name goes by its number, from 0. */
+/** Such as `llama3.1:8b names.ollama[0]`; an entry without a name is named by its index. */
 function toPath(document: Document, [index, ...path]: Path): string {
   if (index === undefined) return "";
   const entry = document.getIn([index]);

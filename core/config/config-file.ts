@@ -5,7 +5,7 @@ import { suggest } from "./suggest.ts";
 
 /** One entry of a configuration file. */
 export interface FileEntry {
-  /** The service whose section it stands in. */
+  /** The section, named by service. */
   readonly section: string;
   /** The setting's name. */
   readonly name: string;
@@ -15,16 +15,13 @@ export interface FileEntry {
   readonly where: string;
 }
 
-/** What a file says, and what is wrong with its form. */
+/** The entries of a file, and the faults of its form. */
 export interface ConfigFile {
   readonly entries: readonly FileEntry[];
   readonly faults: readonly Fault[];
 }
 
-/**
- * Reads a YAML file whose top-level sections are named by service and hold settings by name. Unknown sections
- * are faults; an empty file, or an empty section, says nothing.
- */
+/** Reads a YAML file of settings by name in sections by service. Unknown sections are faults; files may be empty. */
 export function readConfigFile(path: string, sections: readonly string[]): ConfigFile {
   try {
     return parseConfig(path, readFileSync(path, "utf8"), sections);
@@ -35,7 +32,7 @@ export function readConfigFile(path: string, sections: readonly string[]): Confi
   }
 }
 
-/** Reads a file's text; `path` is for the faults. */
+/** Parses a file's text; `path` is for faults. */
 export function parseConfig(path: string, text: string, sections: readonly string[]): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -65,7 +62,7 @@ export function parseConfig(path: string, text: string, sections: readonly strin
   return { entries, faults };
 }
 
-/** The entries of a mapping. Anything else than a mapping or nothing is a fault. */
+/** The entries of a mapping or of nothing; anything else is a fault. */
 function pairsOf(
   node: Node | null,
   where: string,

@@ -6,7 +6,7 @@ import { byName, type Setting, type Settings, toFlag, toVariable } from "./setti
 import { shapeOf } from "./shape.ts";
 import { configName } from "./sources.ts";
 
-/** Help for each setting: its flag, what it does, its default and its variable. Ends with a newline. */
+/** Help for each setting: flag, purpose, default and variable. Ends with a newline. */
 export function describeSettings(settings: Settings): string {
   const rows = [...byName(settings)].map(([name, { setting }]) => ({
     flag: [toFlag(name), setting.placeholder ?? []].flat().join(" "),
@@ -24,10 +24,9 @@ export function describeSettings(settings: Settings): string {
 }
 
 function factsOf(name: string, setting: Setting): string[] {
-  const { default: standing, secret } = setting;
-  const isEmpty =
-    standing === undefined || standing === false || (Array.isArray(standing) && standing.length === 0);
-  const shown = secret === true ? mask : Array.isArray(standing) ? standing.join(",") : String(standing);
+  const { default: value, secret } = setting;
+  const isEmpty = value === undefined || value === false || (Array.isArray(value) && value.length === 0);
+  const shown = secret === true ? mask : Array.isArray(value) ? value.join(",") : String(value);
   return [
     ...(isEmpty ? [] : [`default ${shown}`]),
     ...(shapeOf(setting.schema).kind === "list" ? ["can be repeated"] : []),
@@ -35,7 +34,7 @@ function factsOf(name: string, setting: Setting): string[] {
   ].map((fact) => fact.replaceAll(" ", unbroken));
 }
 
-/** The resolved configuration as YAML that can be used again, each value with its origin, secrets masked. */
+/** The effective configuration as YAML, each value with its source, secrets masked. */
 export function describeConfig(settings: Settings, { values, origins }: Config): string {
   const document = new Document({ [settings.section]: {} });
   const section = document.get(settings.section);
@@ -57,5 +56,5 @@ export function describeConfig(settings: Settings, { values, origins }: Config):
   return `${document.toString({ lineWidth: 0 }).trimEnd()}\n`;
 }
 
-/** Stands for a space at which no line ends. */
+/** A space at which no line is broken. */
 const unbroken = "\u00a0";

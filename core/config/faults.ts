@@ -1,12 +1,12 @@
 /** One thing wrong with the configuration. */
 export interface Fault {
-  /** Where it was said: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`; empty for what is missing. */
+  /** Its source: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`; empty for what is missing. */
   readonly where: string;
   /** What is wrong and what to do. */
   readonly message: string;
 }
 
-/** Everything that is wrong with the configuration, found in one go. */
+/** Every fault of the configuration. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly faults: readonly Fault[];
@@ -17,7 +17,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** One line for one fault, a list for several. */
 function toText(faults: readonly Fault[]): string {
   const lines = faults.map(({ where, message }) => (where === "" ? message : `${where}: ${message}`));
   return lines.length === 1

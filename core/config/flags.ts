@@ -7,18 +7,18 @@ export interface FlagForm {
   readonly isSwitch: boolean;
 }
 
-/** What a command line says. */
+/** The contents of a command line. */
 export interface Flags {
-  /** The texts given for each flag, by its name without dashes, in order. */
+  /** The values of each flag, in order, by its name without dashes. */
   readonly given: ReadonlyMap<string, readonly string[]>;
-  /** What is not a flag, in order. */
+  /** Arguments that are no flags, in order. */
   readonly words: readonly string[];
   readonly faults: readonly Fault[];
 }
 
 /**
- * Reads `--name VALUE`, `--name=VALUE`, `--switch` and words; after `--` everything is a word. A flag that is
- * not known is a fault, and so is a value that is missing: `--listen --router x` does not listen on `--router`.
+ * Parses `--name VALUE`, `--name=VALUE`, `--switch` and words; after `--` everything is a word. Unknown flags and
+ * missing values are faults: `--listen --router x` does not listen on `--router`.
  */
 export function parseFlags(args: readonly string[], forms: ReadonlyMap<string, FlagForm>): Flags {
   const given = new Map<string, string[]>();
@@ -39,7 +39,7 @@ export function parseFlags(args: readonly string[], forms: ReadonlyMap<string, F
     const form = flag.startsWith("--") ? forms.get(name) : undefined;
     if (form === undefined) {
       faults.push({ where: flag, message: `unknown flag${suggestFlag(flag, forms.keys())}` });
-      // Its value, most likely: not worth a fault of its own.
+      // Most likely its value, which needs no fault of its own.
       if (inline === undefined) takeValue(rest);
       continue;
     }
@@ -50,7 +50,7 @@ export function parseFlags(args: readonly string[], forms: ReadonlyMap<string, F
   return { given, words, faults };
 }
 
-/** The next argument, when it is a value: flags begin with two dashes, so that `-5` can be one. */
+/** The next argument, unless it is a flag: those start with two dashes, so `-5` can be a value. */
 function takeValue(rest: string[]): string | undefined {
   return rest[0]?.startsWith("--") === true ? undefined : rest.shift();
 }

@@ -8,13 +8,13 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** Text that is `HOST:PORT`; IPv6 addresses stand in brackets. */
+/** `HOST:PORT`, with IPv6 addresses in brackets. */
 export const hostPort = z
   .string()
   .refine((text) => parseHostPort(text) !== undefined, "expected HOST:PORT, such as 127.0.0.1:8080")
   .describe("HOST:PORT");
 
-/** The parts of `HOST:PORT`, or undefined when it is none. */
+/** The parts of `HOST:PORT`; undefined for any other text. */
 export function parseHostPort(text: string): HostPort | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? match?.[2];

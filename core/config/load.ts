@@ -14,35 +14,35 @@ import { shapeOf } from "./shape.ts";
 import { configName, fromEnvironment, fromFile, fromFlags, type Source } from "./sources.ts";
 import { suggest } from "./suggest.ts";
 
-/** What to load, and from where. */
+/** How to load a configuration. */
 export interface LoadOptions<Schemas extends SchemaTable> {
   readonly settings: Settings<Schemas>;
   /** The command line after the command's name. */
   readonly args: readonly string[];
-  /** Every service's settings, for a file or an environment may speak to all of them. Default: this one's alone. */
+  /** The settings of all services, which a file or environment may hold; default: only this one's. */
   readonly services?: readonly Settings[];
-  /** What words beside the flags mean, in order, such as `MESSAGE`; more words than these are faults. */
+  /** Names of the words beside the flags, in order, such as `MESSAGE`; further words are faults. */
   readonly words?: readonly string[];
-  /** Default: the process's own. */
+  /** Default: the environment of the process. */
   readonly environment?: Environment;
 }
 
-/** A service's configuration, checked. */
+/** A service's effective configuration. */
 export interface Config<Schemas extends SchemaTable = SchemaTable> {
   readonly values: ValuesOf<Schemas>;
-  /** Who said each value: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`, or `default`. */
+  /** The source of each value: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`, or `default`. */
   readonly origins: { readonly [Key in keyof Schemas]: string };
   /** Words beside the flags. */
   readonly words: readonly string[];
 }
 
-/** Who said a value when nobody did. */
+/** The source of a default. */
 export const defaultOrigin = "default";
 
 /**
- * Resolves the configuration of one service: file, overruled by the environment, overruled by flags. The file is
- * named by `--config` or `CXMPUTE_CONFIG`. Everything that is said is checked, also what is overruled and what a
- * file says to other services. Throws a `ConfigError` with every fault at once.
+ * Resolves the configuration of one service: flags override the environment, which overrides the file named by
+ * `--config` or `CXMPUTE_CONFIG`. Every value is checked, also overridden ones and those for other services. Throws a
+ * `ConfigError` with all faults.
  */
 export function loadConfig<Schemas extends SchemaTable>(options: LoadOptions<Schemas>): Config<Schemas>;
 export function loadConfig(options: LoadOptions<SchemaTable>): Config {
@@ -54,7 +54,7 @@ export function loadConfig(options: LoadOptions<SchemaTable>): Config {
   const sources = [fromFile(path, services), fromEnvironment(environment, settings, services), flags];
 
   const faults: Fault[] = [];
-  const found = settle(sources, settings, services, faults);
+  const found = resolve(sources, settings, services, faults);
   for (const word of flags.words.slice(words.length))
     faults.push({ where: word, message: `not expected here${describeWords(words)}` });
   faults.push(...findMissing(settings, sources, faults));
@@ -69,11 +69,11 @@ export function loadConfig(options: LoadOptions<SchemaTable>): Config {
   return { values, origins, words: flags.words };
 }
 
-/** Values by key, with who said them. */
+/** Values by key, with their sources. */
 type Found = ReadonlyMap<string, { readonly value: unknown; readonly origin: string }>;
 
-/** Reads every claim; the last right one about a setting of this service stands. */
-function settle(
+/** Reads every claim; of each setting of this service the last valid value counts. */
+function resolve(
   sources: readonly Source[],
   settings: Settings,
   services: readonly Settings[],
@@ -98,7 +98,7 @@ const unknownSetting = (name: string, names: Iterable<string>): Reading => ({
   fault: `unknown setting${suggest(name, names)}`,
 });
 
-/** Settings that must be given and that nobody mentions; one that was given wrongly is not missing as well. */
+/** Required settings that are missing; one with a wrong value is not missing as well. */
 function findMissing(settings: Settings, sources: readonly Source[], faults: readonly Fault[]): Fault[] {
   const claims = sources.flatMap(({ claims }) => claims);
   const isMentioned = (name: string) =>

@@ -7,8 +7,8 @@ import { suggest } from "./suggest.ts";
 export type Reading = { readonly value: unknown } | { readonly fault: string };
 
 /**
- * Reads what flags or the environment say. Text becomes exactly what the schema wants or a fault: `true` and
- * `false` are the only booleans, decimal notation the only numbers, and nothing is guessed.
+ * Reads a value from flags or the environment. Nothing is guessed: `true` and `false` are the only booleans, decimal
+ * notation the only numbers.
  */
 export function readTexts(setting: Setting, texts: readonly string[]): Reading {
   const shape = shapeOf(setting.schema);
@@ -23,7 +23,7 @@ export function readTexts(setting: Setting, texts: readonly string[]): Reading {
   return check(setting, fromText(texts[0] ?? "", shape));
 }
 
-/** Reads what a file says, whose values have types of their own. One value stands for a list of one. */
+/** Reads a typed value from a file. A single value may stand for a list of one. */
 export function readTyped(setting: Setting, raw: unknown): Reading {
   const isList = shapeOf(setting.schema).kind === "list";
   return check(setting, isList && !Array.isArray(raw) ? [raw] : raw);
@@ -33,14 +33,14 @@ export function readTyped(setting: Setting, raw: unknown): Reading {
 export const splitVariable = (setting: Setting, text: string): string[] =>
   shapeOf(setting.schema).kind === "list" ? text.split(",").map((part) => part.trim()) : [text];
 
-/** Text as the type that is wanted, or as it is when it is none: the check then says so. */
+/** Text as the wanted type, else unchanged, which the check then refuses. */
 function fromText(text: string, { kind }: Shape): unknown {
   if (kind === "number" && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   if (kind === "boolean" && /^(true|false)$/.test(text)) return text === "true";
   return text;
 }
 
-/** Holds a value of its own type against the schema. The fault shows the value, unless it is a secret. */
+/** Checks a typed value against the schema. The fault shows the value, unless it is a secret. */
 function check(setting: Setting, raw: unknown): Reading {
   const result = setting.schema.safeParse(raw);
   if (result.success) return { value: result.data };
@@ -53,7 +53,7 @@ function check(setting: Setting, raw: unknown): Reading {
   return { fault: `${wanted}, got ${got}${hint}` };
 }
 
-/** YAML reads `123` and `true` as what they look like; where text is meant, it needs quotes. */
+/** YAML reads `123` and `true` as number and boolean, so as text they need quotes. */
 function quoteHint(setting: Setting, raw: unknown, wrong: unknown): string {
   const quoted = Array.isArray(raw) ? raw.map(String) : String(wrong);
   return setting.schema.safeParse(quoted).success ? "; put quotes around it" : "";

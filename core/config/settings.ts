@@ -1,21 +1,18 @@
 import type { z } from "zod";
 
-/** One setting: what it accepts, what it is for. Its key in the table gives it its names (`nameOf`). */
+/** One setting. Its names come from its key in the table (`nameOf`). */
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
-  /**
-   * What a value must be: text, number, boolean, enum or a list of these, perhaps optional. Its description
-   * (`schema.describe`) says in a fault what is expected; numbers and enums describe themselves.
-   */
+  /** Text, number, boolean, enum or a list of these; its description completes "expected …" in faults. */
   readonly schema: Schema;
-  /** Stands when nobody says otherwise. Without it the setting is required, unless its schema is optional. */
+  /** Without a default the setting is required, unless its schema is optional. */
   readonly default?: z.output<Schema>;
-  /** Stands for the value in help, such as `HOST:PORT`; absent where a boolean needs none. */
+  /** The value in help, such as `HOST:PORT`; absent for a switch. */
   readonly placeholder?: string;
   /** What it does, in a sentence. */
   readonly help: string;
-  /** True: the value is masked wherever it is shown. */
+  /** The value is masked wherever it is shown. */
   readonly secret?: true;
-  /** The name, where it is not the key in kebab case: a list's flag is singular, for it is repeated. */
+  /** The name, where it is not the key in kebab case: a list's flag is singular, because it is repeated. */
   readonly name?: string;
 }
 
@@ -24,14 +21,14 @@ export interface Settings<Schemas extends SchemaTable = SchemaTable> {
   /** The service: its command, and its section in a configuration file. */
   readonly section: string;
   readonly table: { readonly [Key in keyof Schemas]: Setting<Schemas[Key]> };
-  /** Looks at all values together, once each is right by itself; see `SettingsCheck`. */
+  /** Checks all values together, once each is valid; see `SettingsCheck`. */
   check(...found: Parameters<SettingsCheck<Schemas>>): void;
 }
 
 /** Schemas by key. */
 export type SchemaTable = Readonly<Record<string, z.ZodType>>;
 
-/** The values of a service, by key. */
+/** The values of a service by key. */
 export type Values<S extends Settings> = S extends Settings<infer Schemas> ? ValuesOf<Schemas> : never;
 
 /** Each schema's output, by key. */
@@ -43,7 +40,7 @@ export type ValuesOf<Schemas extends SchemaTable> = {
 export type SettingsCheck<Schemas extends SchemaTable> = (
   values: ValuesOf<Schemas>,
   report: (key: keyof Schemas, message: string) => void,
-  /** Whether somebody set it; false: its default stands. */
+  /** Whether it was set; false for a default. */
   given: (key: keyof Schemas) => boolean,
 ) => void;
 
@@ -75,5 +72,5 @@ export const toFlag = (name: string): string => `--${name}`;
 export const toVariable = (name: string): string =>
   `${variablePrefix}${name.toUpperCase().replaceAll("-", "_")}`;
 
-/** Every variable of the project begins so. */
+/** Every variable of the project starts with this. */
 export const variablePrefix = "CXMPUTE_";

@@ -1,11 +1,11 @@
 import type { z } from "zod";
 
-/** What a schema wants of a raw value, as far as reading text and asking for the right thing need it. */
+/** What a schema expects, as far as reading and faults need it. */
 export type Shape =
   | { readonly kind: "text" | "number" | "boolean"; readonly expects: string }
   | { readonly kind: "list"; readonly element: Shape; readonly expects: string };
 
-/** The shape of a setting's schema. Throws on one that no text can be read into. */
+/** The shape of a setting's schema. Throws when text cannot be read as it. */
 export function shapeOf(schema: z.ZodType): Shape {
   const inner = unwrap(schema);
   const described = schema.description ?? inner.description;
@@ -27,13 +27,13 @@ export function shapeOf(schema: z.ZodType): Shape {
   }
 }
 
-/** What an enum accepts; nothing for other schemas. */
+/** The values of an enum; none for other schemas. */
 export function optionsOf(schema: z.ZodType): readonly string[] {
   const inner = unwrap(schema);
   return inner.def.type === "enum" ? (inner as z.ZodEnum).options.map(String) : [];
 }
 
-/** Below optional, default and transform: what is read first. */
+/** The schema below optional, default and transform. */
 function unwrap(schema: z.ZodType): z.ZodType {
   const { innerType, in: input } = schema.def as { innerType?: z.ZodType; in?: z.ZodType };
   const next = innerType ?? input;
@@ -53,7 +53,7 @@ function describeNumber(schema: z.ZodNumber): string {
   return `${noun}${lower}${upper}`;
 }
 
-/** How zod keeps the bounds of a number. */
+/** A bound of a number in zod. */
 interface Bound {
   readonly check: "greater_than" | "less_than";
   readonly value: number;

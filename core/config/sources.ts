@@ -7,28 +7,28 @@ import { byName, type Setting, type Settings, toFlag, toVariable, variablePrefix
 import { shapeOf } from "./shape.ts";
 import { suggest } from "./suggest.ts";
 
-/** Somebody says what a setting shall be. */
+/** A value for a setting, from one source. */
 export interface Claim {
-  /** The service it is meant for. */
+  /** The service it is for. */
   readonly section: string;
   /** The setting's name. */
   readonly name: string;
-  /** Who says so, such as `--listen`. */
+  /** Where it comes from, such as `--listen`. */
   readonly origin: string;
-  /** The value that is claimed, held against its setting. */
+  /** The value, checked against its setting. */
   read(setting: Setting): Reading;
 }
 
-/** What one source says, and what is wrong with its form. */
+/** The claims of one source, and the faults of its form. */
 export interface Source {
   readonly claims: readonly Claim[];
   readonly faults: readonly Fault[];
 }
 
-/** The flag, and by it the variable, that name the configuration file. */
+/** The name of the setting for the configuration file. */
 export const configName = "config";
 
-/** What a file says to any of the services; nothing when there is no file. */
+/** The claims of a file for all services; none without a file. */
 export function fromFile(path: string | undefined, services: readonly Settings[]): Source {
   if (path === undefined) return { claims: [], faults: [] };
   const sections = services.map(({ section }) => section);
@@ -43,9 +43,8 @@ export function fromFile(path: string | undefined, services: readonly Settings[]
 }
 
 /**
- * What the environment says to one service. Empty variables say nothing, as in containers. Variables that begin
- * with `CXMPUTE_` and mean nothing to any service are faults, but for those that Kubernetes makes for a Service
- * of such a name.
+ * The claims of the environment for one service. Empty variables count as unset, as in containers. Unknown variables
+ * that start with `CXMPUTE_` are faults, except those that Kubernetes makes for a Service of such a name.
  */
 export function fromEnvironment(
   environment: Environment,
@@ -69,7 +68,7 @@ export function fromEnvironment(
 /** For a Service named `cxmpute-router`, pods get `CXMPUTE_ROUTER_SERVICE_HOST`, `CXMPUTE_ROUTER_PORT` and more. */
 const madeByKubernetes = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$/;
 
-/** What the command line says to one service; its flags and words are kept, for they hold more than settings. */
+/** The claims of the command line for one service, with its flags and words, which hold more than settings. */
 export function fromFlags(
   args: readonly string[],
   settings: Settings,

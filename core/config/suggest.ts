@@ -1,10 +1,10 @@
-/** `; did you mean "…"?` when one of the names is close to what was written, else nothing. */
+/** `; did you mean "…"?` when a name is close to what was written, else an empty text. */
 export function suggest(written: string, names: Iterable<string>): string {
   const name = nearest(written, names);
   return name === undefined ? "" : `; did you mean "${name}"?`;
 }
 
-/** The name closest to what was written, when it is close enough to be meant. */
+/** The closest name, when it is close enough to be meant. */
 export function nearest(written: string, names: Iterable<string>): string | undefined {
   const plain = toPlain(written);
   let best: { name: string; distance: number } | undefined;
@@ -16,10 +16,10 @@ export function nearest(written: string, names: Iterable<string>): string | unde
   return best?.name;
 }
 
-/** Case and the choice of separator are no difference. */
+/** Ignores case and the choice of separator. */
 const toPlain = (name: string): string => name.toLowerCase().replaceAll("_", "-");
 
-/** Letters to insert, delete, replace or swap with their neighbour to get from one to the other. */
+/** Insertions, deletions, replacements and swaps of neighbours between two texts. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { Reason } from "../../gen/cxmpute/error/v1/error_pb.ts";
 
-/** What one kind of failure looks like on every surface. */
+/** One kind of failure on every surface. */
 export interface KindRow {
   /** On the wire, in `ErrorDetail`. */
   readonly reason: Reason;
@@ -11,70 +11,38 @@ export interface KindRow {
   readonly http: number;
   /** OpenAI's `error.type`. */
   readonly type: string;
-  /** OpenAI's `error.code`, unless the error names a more precise one. */
+  /** OpenAI's `error.code`, unless the error has a more precise one. */
   readonly code: string | null;
-  /** Whether another try can help: not at all, after a while, or on another node. */
+  /** Whether a retry can help: never, after a while, or on another node. */
   readonly retry: "never" | "after" | "elsewhere";
 }
 
-/** Every kind of failure there is. */
+const request = "invalid_request_error";
+const server = "server_error";
+
+/** Every kind of failure. */
 export const kinds = {
-  invalid_request: row(
-    Reason.INVALID_REQUEST,
-    Code.InvalidArgument,
-    400,
-    "invalid_request_error",
-    null,
-    "never",
-  ),
+  invalid_request: row(Reason.INVALID_REQUEST, Code.InvalidArgument, 400, request, null, "never"),
   unauthenticated: row(
     Reason.UNAUTHENTICATED,
     Code.Unauthenticated,
     401,
-    "invalid_request_error",
+    request,
     "invalid_api_key",
     "never",
   ),
-  model_not_found: row(
-    Reason.MODEL_NOT_FOUND,
-    Code.NotFound,
-    404,
-    "invalid_request_error",
-    "model_not_found",
-    "never",
-  ),
-  rate_limited: row(
-    Reason.RATE_LIMITED,
-    Code.ResourceExhausted,
-    429,
-    "requests",
-    "rate_limit_exceeded",
-    "after",
-  ),
-  quota_exceeded: row(
-    Reason.QUOTA_EXCEEDED,
-    Code.ResourceExhausted,
-    429,
-    "insufficient_quota",
-    "insufficient_quota",
-    "never",
-  ),
-  caller_queue_full: row(
-    Reason.CALLER_QUEUE_FULL,
-    Code.ResourceExhausted,
-    429,
-    "requests",
-    "rate_limit_exceeded",
-    "after",
-  ),
-  saturated: row(Reason.SATURATED, Code.Unavailable, 503, "server_error", "overloaded", "after"),
-  queue_expired: row(Reason.QUEUE_EXPIRED, Code.Unavailable, 503, "server_error", "overloaded", "after"),
-  no_nodes: row(Reason.NO_NODES, Code.Unavailable, 503, "server_error", null, "after"),
-  engine_failed: row(Reason.ENGINE_FAILED, Code.Unavailable, 502, "server_error", null, "elsewhere"),
-  node_lost: row(Reason.NODE_LOST, Code.Unavailable, 502, "server_error", null, "elsewhere"),
-  deadline: row(Reason.DEADLINE, Code.DeadlineExceeded, 504, "server_error", "timeout", "never"),
-  cancelled: row(Reason.CANCELLED, Code.Canceled, 499, "server_error", null, "never"),
-  internal: row(Reason.INTERNAL, Code.Internal, 500, "server_error", null, "never"),
+  model_not_found: row(Reason.MODEL_NOT_FOUND, Code.NotFound, 404, request, "model_not_found", "never"),
+  rate_limited: tooMany(Reason.RATE_LIMITED, "requests", "rate_limit_exceeded", "after"),
+  quota_exceeded: tooMany(Reason.QUOTA_EXCEEDED, "insufficient_quota", "insufficient_quota", "never"),
+  caller_queue_full: tooMany(Reason.CALLER_QUEUE_FULL, "requests", "rate_limit_exceeded", "after"),
+  saturated: row(Reason.SATURATED, Code.Unavailable, 503, server, "overloaded", "after"),
+  queue_expired: row(Reason.QUEUE_EXPIRED, Code.Unavailable, 503, server, "overloaded", "after"),
+  no_nodes: row(Reason.NO_NODES, Code.Unavailable, 503, server, null, "after"),
+  engine_failed: row(Reason.ENGINE_FAILED, Code.Unavailable, 502, server, null, "elsewhere"),
+  node_lost: row(Reason.NODE_LOST, Code.Unavailable, 502, server, null, "elsewhere"),
+  deadline: row(Reason.DEADLINE, Code.DeadlineExceeded, 504, server, "timeout", "never"),
+  cancelled: row(Reason.CANCELLED, Code.Canceled, 499, server, null, "never"),
+  internal: row(Reason.INTERNAL, Code.Internal, 500, server, null, "never"),
 } as const satisfies Record<string, KindRow>;
 
 /** The name of a kind. */
@@ -98,4 +66,8 @@ function row(
   retry: KindRow["retry"],
 ): KindRow {
   return { reason, grpc, http, type, code, retry };
+}
+
+function tooMany(reason: Reason, type: string, code: string, retry: KindRow["retry"]): KindRow {
+  return row(reason, Code.ResourceExhausted, 429, type, code, retry);
 }

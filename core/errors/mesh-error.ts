@@ -2,28 +2,27 @@ import { create } from "@bufbuild/protobuf";
 import { type ErrorDetail, ErrorDetailSchema } from "../../gen/cxmpute/error/v1/error_pb.ts";
 import { type Kind, type KindRow, kindOf, kinds } from "./kinds.ts";
 
-/** More about one failure. */
+/** Details of a failure. */
 export interface MeshErrorOptions {
   /** OpenAI's `code` when it is more precise than the kind's own. */
   code?: string;
   /** Path of the request parameter at fault, such as `messages[0].role`, or of the field of a generation. */
   param?: string;
-  /** When another try makes sense, in milliseconds from now. */
+  /** When to retry, in milliseconds from now. */
   retryAfterMs?: number;
-  /** What was asked for and cannot be had, by name; see `core/generation/capabilities.ts`. */
+  /** The capabilities that are missing; see `core/generation/capabilities.ts`. */
   capabilities?: readonly string[];
-  /** What happened underneath; logged, never sent. */
+  /** The underlying error; logged, never sent. */
   cause?: unknown;
 }
 
 /**
- * The one error that is thrown on purpose. The message says what was wrong, where, and what to do; it never
- * carries a prompt or a secret, for it goes to the caller as it is.
+ * The only error that is thrown on purpose. Callers see its message, which says what was wrong, where and what to do,
+ * and never carries a prompt or a secret.
  */
 export class MeshError extends Error {
   override readonly name = "MeshError";
   readonly kind: Kind;
-  /** More precise than the kind's own code; undefined for the kind's own. */
   readonly code: string | undefined;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
@@ -38,7 +37,6 @@ export class MeshError extends Error {
     this.capabilities = options.capabilities ?? none;
   }
 
-  /** How this failure looks on every surface. */
   get row(): KindRow {
     return kinds[this.kind];
   }
@@ -46,12 +44,12 @@ export class MeshError extends Error {
 
 const none: readonly string[] = [];
 
-/** What a caller reads instead of a bug's own message. */
+/** What a caller sees instead of a bug's own message. */
 export const internalMessage = "The server had an error while processing your request. Sorry about that!";
 
 /**
- * Any thrown value as a MeshError: aborts are `cancelled` (or what the abort's own reason says), anything that
- * was not thrown on purpose is a bug and leaves as `internal`, masked, with the thrown value as its cause.
+ * Any thrown value as a MeshError. Aborts are `cancelled`, timeouts `deadline`; anything else was not thrown on purpose,
+ * and becomes `internal` with a masked message and the value as its cause.
  */
 export function toMeshError(thrown: unknown): MeshError {
   if (thrown instanceof MeshError) return thrown;
@@ -62,7 +60,7 @@ export function toMeshError(thrown: unknown): MeshError {
   return new MeshError("internal", internalMessage, { cause: thrown });
 }
 
-/** The form that crosses processes. */
+/** The error as it is sent between processes. */
 export function toErrorDetail(error: MeshError): ErrorDetail {
   return create(ErrorDetailSchema, {
     reason: error.row.reason,
@@ -74,7 +72,7 @@ export function toErrorDetail(error: MeshError): ErrorDetail {
   });
 }
 
-/** The inverse of `toErrorDetail`, exactly; only the cause stays behind. */
+/** The exact inverse of `toErrorDetail`, without the cause. */
 export function fromErrorDetail(detail: ErrorDetail): MeshError {
   return new MeshError(kindOf(detail.reason), detail.message, {
     ...(detail.code === "" ? {} : { code: detail.code }),

@@ -18,8 +18,8 @@ export const bounds = {
 /** A repetition penalty is above this. */
 export const repetitionPenaltyAbove = 0;
 
-/** The most texts that end an answer. */
+/** The most stop texts. */
 export const mostStops = 4;
 
-/** A whole number of at least 0 as a field of 32 bits holds it; for limits that nothing can reach anyway. */
+/** A whole number of at least 0, capped to 32 bits; for limits that cannot be reached anyway. */
 export const toUint32 = (value: number): number => Math.min(value, largestUint32);

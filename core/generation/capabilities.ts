@@ -5,22 +5,20 @@ import { MeshError } from "../errors/mesh-error.ts";
 /** A set of capabilities: the sum of their bits. */
 export type CapabilitySet = number;
 
-/** Something that a generation can need and that not every model can do on every node. */
+/** Something that a generation can need and that not every model on every node offers. */
 interface Capability {
   readonly bit: CapabilitySet;
-  /** In words, after "cannot". */
+  /** Completes "cannot …". */
   readonly verb: string;
   /** The field of a `Generation` that asks for it. */
   readonly field: string;
-  /** Whether a generation cannot do without it. */
   readonly isNeeded: (generation: Generation) => boolean;
-  /** Whether a model on a node has it. */
   readonly isOffered: (offered: Capabilities) => boolean;
 }
 
 /**
- * Every capability that decides where a generation can run, by the name of its field in the registry's `Capabilities`.
- * A seed is not among them, because it is best effort; where an answer can be resumed depends on more (`resume.ts`).
+ * Every capability that decides where a generation can run, by its field in the registry's `Capabilities`. A seed is
+ * best effort and not among them; resuming depends on more (`resume.ts`).
  */
 export const capabilities = {
   tools: {
@@ -91,19 +89,19 @@ export const capabilities = {
 /** The name of a capability. */
 export type CapabilityName = keyof typeof capabilities;
 
-/** All of them, in the order in which they are reported. */
+/** All capabilities, in the order in which they are reported. */
 export const capabilityNames = Object.keys(capabilities) as [CapabilityName, ...CapabilityName[]];
 
 const rows: readonly Capability[] = Object.values(capabilities);
 
-/** What a generation cannot do without. */
+/** The capabilities that a generation needs. */
 export function needsOf(generation: Generation): CapabilitySet {
   let needs = 0;
   for (const { bit, isNeeded } of rows) if (isNeeded(generation)) needs |= bit;
   return needs;
 }
 
-/** What a model on a node can do; nothing when it says nothing. */
+/** The capabilities of a model on a node; none when it reports none. */
 export function offersOf(offered: Capabilities | undefined): CapabilitySet {
   if (offered === undefined) return 0;
   let offers = 0;
@@ -118,16 +116,13 @@ export const listCapabilities = (set: CapabilitySet): CapabilityName[] =>
 /** What a node may lack for a generation: a capability, or the means to continue its answer. */
 export type Lack = CapabilityName | "resume";
 
-/** In words, after "cannot": `call tools and see pictures`. */
+/** Completes "cannot …": `call tools and see images`. */
 export const describeLack = (lack: readonly Lack[]): string =>
   lack
     .map((name) => (name === "resume" ? "go on with such an answer" : capabilities[name].verb))
     .join(" and ");
 
-/**
- * The failure of a generation that asks for what cannot be had: `who` completes "… can call tools", such as `No node
- * that serves `m``.
- */
+/** The failure of a generation whose needs cannot be met; `who` completes "… can call tools". */
 export function unsupported(who: string, lack: readonly Lack[]): MeshError {
   const fields = new Set(lack.map((name) => `\`${name === "resume" ? name : capabilities[name].field}\``));
   return new MeshError(

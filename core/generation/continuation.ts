@@ -6,34 +6,33 @@ import type {
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Delivered } from "../relay/delivery-log.ts";
 
-/** One way in which another node can continue an answer. */
+/** How another node can continue an answer. */
 export interface ContinuationStrategy {
   /** What that node is asked for. */
   readonly generation: Generation;
-  /** Whether its answer is, token for token, what the lost node would have given. */
+  /** Whether its answer is, token by token, that of the lost node. */
   readonly exact: boolean;
-  /** Usage of the whole answer, from what that node reports of its part. */
+  /** Turns the usage that the node reports into that of the whole answer. */
   readonly toUsage: (reported: Usage) => Usage;
 }
 
 /** An answer that has lost its node. */
 export interface PartialAnswer {
-  /** As it was asked. */
   readonly asked: Generation;
   readonly delivered: Delivered;
-  /** The engine that produced all of it, by its fingerprint; empty when that is not known, or there were several. */
+  /** Fingerprint of the engine that produced all of it; empty when unknown or when there were several. */
   readonly fingerprint: string;
 }
 
 /**
- * How an answer can be continued, best first; none when it cannot. Exactly, from its tokens, on an engine that is equal
- * to the lost one; else from its text, as well as can be; and when only reasoning was shown, by reasoning again.
+ * The strategies to continue an answer, best first: exactly, from its tokens, on an engine equal to the lost one; from
+ * its text; or, when only reasoning was shown, by starting again.
  */
 export function listContinuations(partial: PartialAnswer): ContinuationStrategy[] {
   const { asked, delivered, fingerprint } = partial;
   if (asked.embedding !== undefined) return [{ generation: asked, exact: false, toUsage: asIs }];
   const strategies: ContinuationStrategy[] = [];
-  // Behind a text that the caller wrote, whose tokens nobody knows, ids alone say too little.
+  // After a text from the caller, whose tokens are unknown, the ids are not the whole answer.
   const knowsAll = asked.resume === undefined || asked.resume.text === "" || asked.resume.tokenIds.length > 0;
   if (fingerprint !== "" && delivered.tokenIds.length > 0 && knowsAll) strategies.push(fromTokens(partial));
   if (delivered.hasToolCalls) return strategies;
@@ -41,33 +40,21 @@ export function listContinuations(partial: PartialAnswer): ContinuationStrategy[
   return strategies;
 }
 
-/** The node counts the tokens that it is handed as its own. */
+/** The node counts the tokens that it resumes from as its own. */
 function fromTokens({
   asked,
   delivered: { tokenIds, text },
   fingerprint,
 }: PartialAnswer): ContinuationStrategy {
-  const resume: ResumePoint = {
-    $typeName: "cxmpute.generation.v1.ResumePoint",
-    tokenIds: [...(asked.resume?.tokenIds ?? []), ...tokenIds],
-    text: (asked.resume?.text ?? "") + text,
-    fingerprint,
-    beingRead: true,
-  };
+  const resume = resumePoint(asked, text, [...(asked.resume?.tokenIds ?? []), ...tokenIds], fingerprint);
   return { generation: { ...asked, resume }, exact: true, toUsage: asIs };
 }
 
-/** To the node the text is a part of the prompt. */
+/** The node counts the text as part of the prompt. */
 function fromText({ asked, delivered }: PartialAnswer): ContinuationStrategy {
   const { text, tokens, reasoningTokens } = delivered;
   const earlier = asked.resume?.tokenIds.length ?? 0;
-  const resume: ResumePoint = {
-    $typeName: "cxmpute.generation.v1.ResumePoint",
-    tokenIds: [],
-    text: (asked.resume?.text ?? "") + text,
-    fingerprint: "",
-    beingRead: true,
-  };
+  const resume = resumePoint(asked, text);
   return {
     generation: { ...asked, resume, ...remaining(asked, earlier + tokens) },
     exact: false,
@@ -80,7 +67,7 @@ function fromText({ asked, delivered }: PartialAnswer): ContinuationStrategy {
   };
 }
 
-/** Reasoning is no part of the answer: another node does its own. */
+/** Reasoning is not part of the answer: the next node does its own. */
 function again({ asked, delivered: { tokens, reasoningTokens } }: PartialAnswer): ContinuationStrategy {
   return {
     generation: { ...asked, ...remaining(asked, tokens) },
@@ -93,7 +80,20 @@ function again({ asked, delivered: { tokens, reasoningTokens } }: PartialAnswer)
   };
 }
 
-/** What is left of `max_tokens`: at least the one token that brings the answer to its end. */
+const resumePoint = (
+  asked: Generation,
+  text: string,
+  tokenIds: number[] = [],
+  fingerprint = "",
+): ResumePoint => ({
+  $typeName: "cxmpute.generation.v1.ResumePoint",
+  tokenIds,
+  text: (asked.resume?.text ?? "") + text,
+  fingerprint,
+  beingRead: true,
+});
+
+/** What is left of `max_tokens`: at least one token, with which the answer ends. */
 function remaining({ limits }: Generation, tokens: number): { limits?: Limits } {
   if (limits?.maxTokens === undefined) return {};
   return { limits: { ...limits, maxTokens: Math.max(1, limits.maxTokens - tokens) } };

@@ -1,26 +1,24 @@
 import type { Caller, Generation, ResumePoint } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** Who hands a generation to this process. */
+/** The kind of process that sends a generation. */
 export type Sender = "client" | "translator" | "router";
 
-/** A field of a generation that not everybody may set. */
+/** A field of a generation that only some senders may set. */
 interface ReservedField {
-  /** Its path. */
   readonly field: string;
-  /** Who may set it: what it holds is theirs to know. */
+  /** The only sender that may set it. */
   readonly setBy: Exclude<Sender, "client">;
   readonly isSet: (generation: Generation) => boolean;
-  /** The generation without it. */
   readonly clear: (generation: Generation) => Generation;
 }
 
 /**
- * Every field that only a process of the mesh sets. What else a generation says of its caller is nobody's own: over
- * HTTP and Connect the translator writes id and caller itself, and an internal client speaks for its accounts.
+ * Every field that only a process of the mesh sets. Other fields about the caller need no protection: over HTTP and
+ * Connect the translator writes id and caller itself, and an internal client speaks for its accounts.
  */
 export const reservedFields: readonly ReservedField[] = [
   {
-    // Lets an answer past those that wait for a node's slots, because its reader is in the middle of it.
+    // Gives an answer with a waiting reader priority for a node's slots.
     field: "resume.being_read",
     setBy: "router",
     isSet: ({ resume }) => resume?.beingRead === true,
@@ -43,7 +41,7 @@ export const reservedFields: readonly ReservedField[] = [
   },
 ];
 
-/** A generation without what its sender may not say; everything else in it stands. */
+/** A generation without the fields that its sender may not set. */
 export function withoutReserved(generation: Generation, sender: Sender): Generation {
   let allowed = generation;
   for (const { setBy, isSet, clear } of reservedFields)

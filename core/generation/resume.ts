@@ -2,9 +2,9 @@ import { type Generation, ToolChoice_Mode } from "../../gen/cxmpute/generation/v
 import { Capabilities_Resume, type ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
 /**
- * Whether a model on a node can continue an answer from where this generation has it begin. From token ids only where
- * the engine takes those, and there from text in any form; from free text by all that can. With a fingerprint, only by
- * an engine that has it. A resume point with neither tokens nor text asks for nothing.
+ * Whether a model on a node can continue an answer from a generation's resume point. An engine that takes token ids can
+ * resume from those and from any text; one that takes text, from free text. A fingerprint must match. A resume point
+ * with neither tokens nor text needs nothing.
  */
 export function canResume({ capabilities, fingerprint }: ServedModel, generation: Generation): boolean {
   const { resume: point } = generation;
@@ -16,7 +16,7 @@ export function canResume({ capabilities, fingerprint }: ServedModel, generation
   return point.text === "" || (how === Capabilities_Resume.TEXT && isFree(generation));
 }
 
-/** Whether an answer is text without a form in which its beginning would have a part. */
+/** Whether an answer is free text, without a format that its start would be part of. */
 const isFree = ({ outputFormat, toolChoice, rawPrompt }: Generation): boolean =>
   outputFormat?.format.case === undefined &&
   toolChoice?.mode !== ToolChoice_Mode.REQUIRED &&

@@ -5,10 +5,10 @@ import { type Clock, sleep } from "../clock.ts";
 import { formatHostPort, parseHostPort } from "../config/host-port.ts";
 import { MeshError, toMeshError } from "../errors/mesh-error.ts";
 
-/** Says why a service cannot serve now; undefined when it can. */
+/** Why a service cannot serve now; undefined when it can. */
 export type WhyNotReady = () => string | undefined | Promise<string | undefined>;
 
-/** What an operations server is made of. */
+/** How to start an operations server. */
 export interface OpsServerOptions {
   /** HOST:PORT; port 0 takes any. */
   readonly listen: string;
@@ -19,28 +19,28 @@ export interface OpsServerOptions {
 
 /** A running operations server. */
 export interface OpsServer {
-  /** HOST:PORT, with the port that it has. */
+  /** HOST:PORT, with the actual port. */
   readonly address: string;
-  /** Takes nothing new, lets what is being answered finish for a moment, then cuts it. Resolves when nothing is open. */
+  /** Stops listening and cuts what is not answered shortly after. Resolves when nothing is open. */
   close(): Promise<void>;
 }
 
-/** What its clients may take: they are probes, which ask little and are near. */
+/** Limits for its clients, which are probes. */
 const defaultLimits = {
   /** Connections at a time; more are dropped. */
   connections: 32,
-  /** A request must have come within this time, in milliseconds; the connection of one that has not is closed. */
+  /** A request must be complete within this time, in milliseconds; else its connection is closed. */
   requestTimeoutMs: 5000,
-  /** An idle connection is kept so long, in milliseconds. */
+  /** How long an idle connection is kept, in milliseconds. */
   keepAliveTimeoutMs: 5000,
-  /** What readiness may take to find out, in milliseconds; a service that does not know by then is not ready. */
+  /** How long the readiness check may take, in milliseconds; after it, the service is not ready. */
   readinessTimeoutMs: 2000,
 };
 
 /** Bytes of a request's headers. */
 const headerLimitBytes = 8192;
-/** What is being answered when the server closes may take so long, in milliseconds. */
-const lastWordsMs = 250;
+/** How long open answers may take when the server closes, in milliseconds. */
+const closeGraceMs = 250;
 
 interface Answer {
   readonly status: number;
@@ -48,7 +48,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Every page that is served, by its path; metrics will be one of them. */
+/** The pages by path. */
 const pages: Readonly<Record<string, (options: OpsServerOptions) => Answer | Promise<Answer>>> = {
   "/healthz": () => toJson(200, { status: "ok", service: "cxmpute" }),
   "/readyz": async (options) => {
@@ -60,9 +60,9 @@ const pages: Readonly<Record<string, (options: OpsServerOptions) => Answer | Pro
 };
 
 /**
- * Serves what operators and their probes ask of a process, over plain HTTP and without a key: `/healthz` says that it
- * lives, `/readyz` whether it can serve. Apart from the service's own server, so that a service that is full, or
- * speaks something else, can be asked too. Rejects with the system's error when it cannot listen.
+ * Serves `/healthz` (the process runs) and `/readyz` (the service can serve) to probes, over plain HTTP without a key. A
+ * server of its own, so that it answers when the service is full or speaks another protocol. Rejects with the system's
+ * error when it cannot listen.
  */
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const limits = { ...defaultLimits, ...options.limits };
@@ -80,7 +80,7 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
     (request, response) => void respond(request, response, { ...options, limits }),
   );
   server.maxConnections = limits.connections;
-  // Also of a connection on which nothing ever comes, or whose client does not read.
+  // Also closes connections that send nothing, or whose client does not read.
   server.setTimeout(limits.requestTimeoutMs + limits.readinessTimeoutMs);
   server.listen(address.port, address.host);
   await once(server, "listening");
@@ -89,7 +89,7 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
   const close = async (): Promise<void> => {
     const ended = once(server, "close");
     server.close();
-    const cut = options.clock.after(lastWordsMs, () => server.closeAllConnections());
+    const cut = options.clock.after(closeGraceMs, () => server.closeAllConnections());
     await ended;
     cut.cancel();
   };
@@ -120,7 +120,7 @@ async function respond(
   response.end(method === "HEAD" ? undefined : body);
 }
 
-/** Why the service is not ready, or cannot say so in time. */
+/** Why the service is not ready; a check that fails or takes too long counts as not ready. */
 async function findReason({ whyNotReady, clock, limits }: OpsServerOptions): Promise<string | undefined> {
   const timeoutMs = limits?.readinessTimeoutMs ?? defaultLimits.readinessTimeoutMs;
   const waiting = new AbortController();

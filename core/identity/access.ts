@@ -3,15 +3,14 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Role } from "./identity.ts";
 import { demandRole } from "./peer.ts";
 
-/** For each method of a service who may call it; `anybody` includes callers without a certificate. */
+/** The roles that may call each method of a service; `anybody` includes callers without a certificate. */
 export type Access<S extends DescService> = {
   readonly [Method in keyof S["method"]]: readonly Role[] | "anybody";
 };
 
 /**
- * An implementation whose callers are looked at before its handlers see anything: those over TLS by their certificate's
- * role, those of this process and of a mesh without TLS not at all. What a role may do to which node is the
- * handlers' to check (`demandSelf`).
+ * An implementation that checks the role of callers over TLS before its handlers run; callers of this process and of a
+ * mesh without TLS are not checked. Handlers check which node a caller may act for (`demandSelf`).
  */
 export function restrict<S extends DescService>(
   service: S,

@@ -6,7 +6,7 @@ import { loadX509 } from "./x509.ts";
 
 /** A certificate and its private key, as PEM. */
 export interface KeyedCertificate {
-  /** The certificate first, then those between it and the root. */
+  /** The certificate, then the intermediates below the root. */
   readonly certificate: string;
   readonly privateKey: string;
 }
@@ -17,20 +17,20 @@ export interface Term {
   readonly until: number;
 }
 
-/** What to certify. */
+/** How to issue a certificate. */
 export interface CertificateRequest {
   readonly identity: Identity;
   /** DER (SubjectPublicKeyInfo), P-256. */
   readonly publicKey: Uint8Array;
   readonly term: Term;
-  /** Names and addresses where others look for it, for clients that check those: `mesh.example`, `10.0.0.5`, `::1`. */
+  /** Its host names and addresses, for clients that check those: `mesh.example`, `10.0.0.5`, `::1`. */
   readonly hosts?: readonly string[];
 }
 
-/** Makes the root of a mesh: everything in it trusts what this one has issued, and nothing else. */
+/** Makes the root of a mesh, whose processes trust only what it has issued. */
 export async function createRoot(term: Term): Promise<KeyedCertificate> {
   const privateKey = createKey();
-  // The random end keeps apart the authorities of several meshes, and of the same one made anew.
+  // The random suffix distinguishes the authorities of several meshes, and of one that was made again.
   const name = `CN=cxmpute-mesh authority ${randomBytes(4).toString("hex")}`;
   const certificate = await issue({
     subject: name,
@@ -42,7 +42,7 @@ export async function createRoot(term: Term): Promise<KeyedCertificate> {
   return { certificate, privateKey };
 }
 
-/** Makes the authority that issues certificates of nodes, below a root: the root's key can then stay off the mesh. */
+/** Makes the authority for nodes' certificates below a root, whose key can then stay off the mesh. */
 export async function createNodeAuthority(root: KeyedCertificate, term: Term): Promise<KeyedCertificate> {
   const privateKey = createKey();
   const certificate = await issue({
@@ -56,7 +56,7 @@ export async function createNodeAuthority(root: KeyedCertificate, term: Term): P
   return { certificate, privateKey };
 }
 
-/** Issues a certificate; what comes is the chain below the root, as PEM. */
+/** Issues a certificate; returns the chain below the root, PEM. */
 export async function certify(authority: KeyedCertificate, request: CertificateRequest): Promise<string> {
   const { identity, publicKey, term, hosts = [] } = request;
   const names: JsonGeneralName[] = [{ type: "url", value: formatIdentity(identity) }];
@@ -85,7 +85,7 @@ export async function certifyNew(
 
 interface Issuance {
   readonly subject: string;
-  /** Certificate of who issues it, PEM; absent: it is its own issuer. */
+  /** Certificate of the issuer, PEM; absent for a root. */
   readonly issuer?: string;
   readonly publicKey: Uint8Array;
   /** PEM (PKCS #8). */
@@ -126,7 +126,7 @@ async function issue({ subject, issuer, publicKey, signingKey, term, form }: Iss
         : [
             new BasicConstraintsExtension(false, undefined, true),
             new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-            // Each end of a connection may be either: nodes dial routers, and routers dial nodes.
+            // Both: nodes dial routers, and routers dial nodes.
             new ExtendedKeyUsageExtension([serverAuth, clientAuth], false),
             new x509.SubjectAlternativeNameExtension([...form.names], false),
           ]),

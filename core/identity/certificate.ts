@@ -1,13 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { type Identity, parseIdentity } from "./identity.ts";
 
-/**
- * The identity in a certificate; undefined when it carries none, or more than one URI. The certificate's chain and
- * its term are TLS's to check.
- */
+/** The identity in a certificate; undefined unless it has exactly one URI. TLS checks chain and term. */
 export function identityIn(certificate: X509Certificate): Identity | undefined {
   const names = certificate.subjectAltName ?? "";
-  // Node puts names with signs that could be taken for the list's own in quotes. None of ours has any.
+  // Node quotes names with special characters, which ours never have.
   if (names.includes('"')) return undefined;
   const uris = names.split(", ").filter((name) => name.startsWith(uriPrefix));
   return uris.length === 1 ? parseIdentity(uris[0]!.slice(uriPrefix.length)) : undefined;
@@ -15,7 +12,7 @@ export function identityIn(certificate: X509Certificate): Identity | undefined {
 
 const uriPrefix = "URI:";
 
-/** Why a certificate is no good at this time (milliseconds since 1970), in words; undefined when it is. */
+/** Why a certificate is not valid at a time, in milliseconds since 1970; undefined when it is. */
 export function termFault(certificate: X509Certificate, wallTime: number): string | undefined {
   if (wallTime >= certificate.validToDate.getTime())
     return `expired at ${toUtc(certificate.validToDate)}, and this machine's clock says ${toUtc(new Date(wallTime))}`;
@@ -24,7 +21,7 @@ export function termFault(certificate: X509Certificate, wallTime: number): strin
   return undefined;
 }
 
-/** A time as messages show it, to the second. */
+/** A time in ISO 8601, to the second. */
 export const toUtc = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, "Z");
 
 /** The certificates in a PEM text, in order. Throws a SyntaxError when there is none or one cannot be read. */
@@ -38,14 +35,11 @@ export function certificatesIn(pem: string): [X509Certificate, ...X509Certificat
   }
 }
 
-/** SHA-256 over a certificate, in hexadecimal: what a join token pins. */
+/** SHA-256 of a certificate, in hexadecimal, as join tokens pin it. */
 export const fingerprintOf = (certificate: X509Certificate): string =>
   certificate.fingerprint256.replaceAll(":", "").toLowerCase();
 
-/**
- * The authority at the end of a certificate's chain, or undefined when it is not among `authorities`. `others` are
- * the intermediates that may lie between.
- */
+/** The authority of a certificate's chain, with intermediates from `others`; undefined when not in `authorities`. */
 export function authorityOf(
   certificate: X509Certificate,
   authorities: readonly X509Certificate[],

@@ -5,23 +5,22 @@ import { authorityOf, certificatesIn, identityIn, termFault } from "./certificat
 import type { Credentials } from "./credentials.ts";
 import { formatIdentity, type Identity } from "./identity.ts";
 
-/** What stands behind credentials that are in order. */
+/** Valid credentials. */
 export interface CheckedCredentials {
   readonly identity: Identity;
   readonly certificate: X509Certificate;
-  /** The authority at the end of its chain. */
+  /** The authority of its chain. */
   readonly authority: X509Certificate;
 }
 
-/** What each part is called in a fault: a file, or where else it comes from. */
+/** The name of each part in a fault: its file or other source. */
 export type PartNames = { readonly [Part in keyof Credentials]: string };
 
-/** A part of credentials that cannot be used; says which one, why, and what to do. */
+/** A part of credentials that cannot be used, with why and what to do. */
 export class CredentialsFault extends Error {
   override readonly name = "CredentialsFault";
-  /** Which part has to change. */
   readonly part: keyof Credentials;
-  /** Its term is over: only a new certificate helps. */
+  /** Only a new certificate helps. */
   readonly hasExpired: boolean;
 
   constructor(part: keyof Credentials, message: string, options: { hasExpired?: boolean } = {}) {
@@ -32,8 +31,8 @@ export class CredentialsFault extends Error {
 }
 
 /**
- * Looks at credentials before they are used, for what TLS says of wrong ones helps nobody. Throws a
- * `CredentialsFault` at the first thing wrong. `wallTime` is in milliseconds since 1970.
+ * Checks credentials before use, because errors of TLS do not help. Throws a `CredentialsFault` at the first fault.
+ * `wallTime` is in milliseconds since 1970.
  */
 export function checkCredentials(
   credentials: Credentials,
@@ -57,7 +56,7 @@ export function checkCredentials(
   return { identity, certificate, authority };
 }
 
-/** The same for an authority that is to issue certificates of nodes. */
+/** The same for an authority that issues nodes' certificates. */
 export function checkAuthority(authority: KeyedCertificate, names: KeyedNames, wallTime: number): void {
   const [certificate] = checkKeyed(authority, names, wallTime);
   if (!certificate.ca)
@@ -72,10 +71,10 @@ export function checkAuthority(authority: KeyedCertificate, names: KeyedNames, w
     );
 }
 
-/** What the two parts of a certificate with its key are called. */
+/** The names of a certificate and its key. */
 export type KeyedNames = Omit<PartNames, "authorities">;
 
-/** The certificates of a chain, whose first one belongs to the key and is valid now, whoever has issued it. */
+/** The certificates of a chain whose first one belongs to the key and is valid now, from any issuer. */
 export function checkKeyed(
   { certificate: pem, privateKey }: KeyedCertificate,
   names: KeyedNames,
@@ -97,7 +96,7 @@ export function checkKeyed(
   return chain;
 }
 
-/** Throws for a pair that goes together but that TLS refuses, such as one with a short RSA key. */
+/** Throws for a matching pair that TLS refuses, such as one with a short RSA key. */
 function demandFitness(cert: string, key: string, names: KeyedNames): void {
   try {
     createSecureContext({ cert, key });

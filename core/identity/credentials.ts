@@ -1,16 +1,12 @@
-/** What a process shows of itself over TLS, and whom it believes; all as PEM. */
+/** A process's certificate, key and trusted authorities, PEM. */
 export interface Credentials {
-  /** Its certificate, then those between it and the root. */
+  /** Its certificate, then the intermediates below the root. */
   readonly certificate: string;
   readonly privateKey: string;
-  /** The authorities whose certificates it accepts. */
   readonly authorities: string;
 }
 
-/**
- * Credentials that can be replaced while connections stand: what is opened from then on uses the new ones. Open
- * connections keep what they began with.
- */
+/** Credentials that can be replaced: new connections use the new ones, open connections keep theirs. */
 export class LiveCredentials {
   #current: Credentials;
   readonly #listeners = new Set<() => void>();
@@ -23,13 +19,12 @@ export class LiveCredentials {
     return this.#current;
   }
 
-  /** Puts others in their place. */
   replace(credentials: Credentials): void {
     this.#current = credentials;
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Calls back after each replacement; returns the way to stop. */
+  /** Calls back after each replacement; returns a function that stops it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -9,10 +9,9 @@ import { authorityOf, fingerprintOf } from "./certificate.ts";
 const contactLimitMs = 10_000;
 
 /**
- * Asks a server for its certificate's chain, and takes from it the authority that a join token pins, as PEM. This is
- * the first contact, with nobody trusted yet: nothing is said to the server, and what it shows counts only because
- * its hash is known from elsewhere. Throws `unauthenticated` when the server shows another authority, `node_lost`
- * when there is none that speaks TLS.
+ * Gets the authority that a join token pins from a server's chain, as PEM. Nothing is trusted yet: nothing is sent to the
+ * server, and only the pinned hash makes its authority count. Throws `unauthenticated` when the server shows another
+ * authority, `node_lost` when no server there speaks TLS.
  */
 export async function fetchAuthority(
   address: string,
@@ -31,7 +30,7 @@ export async function fetchAuthority(
   return pinned.toString();
 }
 
-/** Whether somebody at an address speaks TLS; false also when nobody is there, or says so within the time. */
+/** Whether a server at an address speaks TLS; false also when none answers in time. */
 export async function speaksTls(
   address: string,
   signal: AbortSignal,
@@ -58,7 +57,7 @@ function showChain(address: string, signal: AbortSignal, limitMs: number): Promi
       host,
       port,
       ALPNProtocols: ["h2"],
-      // Nobody is known yet; the caller holds what comes against its token.
+      // The caller checks the chain against its token.
       rejectUnauthorized: false,
       ...(isIP(host) === 0 ? { servername: host } : {}),
     });

@@ -10,13 +10,13 @@ export interface NodeIdentity {
   readonly id: string;
 }
 
-/** What an identity may be. `client` is an internal service that asks routers over gRPC. */
+/** `client` is an internal service that calls routers over gRPC. */
 export type Role = (typeof serviceRoles)[number] | "admin" | "client" | "node";
 
 /** The mesh's own services. */
 export const serviceRoles = ["registry", "router", "translator"] as const;
 
-/** What a node may be called; the registry asks for the same. */
+/** Valid node ids. */
 export const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/;
 
 /** The URI of an identity. */
@@ -26,7 +26,7 @@ export function formatIdentity(identity: Identity): string {
   return `${trustDomain}/${isService ? "service/" : ""}${identity.role}`;
 }
 
-/** The identity of a URI, or undefined when it is none. Each identity has one spelling, and no other is taken. */
+/** The identity of a URI; undefined for any but its one spelling. */
 export function parseIdentity(uri: string): Identity | undefined {
   const fixed = fixedIdentities.get(uri);
   if (fixed !== undefined || !uri.startsWith(nodePrefix)) return fixed;
@@ -40,7 +40,7 @@ export function parseIdentity(uri: string): Identity | undefined {
 export const isSameIdentity = (one: Identity, other: Identity): boolean =>
   formatIdentity(one) === formatIdentity(other);
 
-/** An identity as people read it in a message: `node gpu-1`, `the router`, `an admin`. */
+/** An identity in a message: `node gpu-1`, `the router`, `an admin`. */
 export function describeIdentity(identity: Identity): string {
   if (identity.role === "node") return `node ${identity.id}`;
   if (identity.role === "admin") return "an admin";

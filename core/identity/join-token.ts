@@ -1,12 +1,12 @@
 import { parseHostPort } from "../config/host-port.ts";
 
-/** All that a machine needs to join a mesh: where it is, by what to know it, and the secret that lets it in. */
+/** What a machine needs to join a mesh: addresses, the pinned authority, and a secret. */
 export interface JoinToken {
   /** HOST:PORT of the registry. */
   readonly registry: string;
   /** HOST:PORT of each router. */
   readonly routers: readonly string[];
-  /** SHA-256 of the authority behind the registry's certificate, in hexadecimal. */
+  /** SHA-256 of the authority of the registry's certificate, in hexadecimal. */
   readonly authorityFingerprint: string;
   readonly secret: string;
 }
@@ -18,7 +18,7 @@ export function formatJoinToken({ registry, routers, authorityFingerprint, secre
   return `${prefix}${Buffer.from(text).toString("base64url")}`;
 }
 
-/** Reads a token; undefined when it is none, or not all of one. */
+/** Parses a token; undefined when it is not valid or incomplete. */
 export function parseJoinToken(text: string): JoinToken | undefined {
   if (!text.startsWith(prefix)) return undefined;
   try {

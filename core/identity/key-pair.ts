@@ -7,7 +7,7 @@ import {
   verify,
 } from "node:crypto";
 
-/** What certificates of the mesh are made with: ECDSA on P-256. */
+/** The mesh's certificates use ECDSA on P-256. */
 const curve = "prime256v1";
 
 /** Makes a private key, as PEM (PKCS #8). */
@@ -23,7 +23,7 @@ export const publicKeyOf = (privateKey: string): Uint8Array => toDer(createPubli
 export const toDer = (key: KeyObject): Uint8Array =>
   new Uint8Array(key.export({ type: "spki", format: "der" }));
 
-/** Reads a public key from DER; undefined when it is none of the kind that the mesh uses. */
+/** Reads a public key from DER; undefined when it is of another kind than the mesh's. */
 export function readPublicKey(der: Uint8Array): KeyObject | undefined {
   try {
     const key = createPublicKey({ key: Buffer.from(der), type: "spki", format: "der" });
@@ -33,7 +33,7 @@ export function readPublicKey(der: Uint8Array): KeyObject | undefined {
   }
 }
 
-/** Shows that whoever asks to join holds the private key, for this token and this node's id only. */
+/** Proves that a joining node holds the private key, for this token and node id only. */
 export const proveKey = (privateKey: string, secret: string, nodeId: string): Uint8Array =>
   new Uint8Array(sign("sha256", toStatement(secret, nodeId), createPrivateKey(privateKey)));
 

@@ -2,21 +2,19 @@ import { type ContextKey, createContextKey, type HandlerContext } from "@connect
 import { MeshError } from "../errors/mesh-error.ts";
 import { describeIdentity, type Identity, type Role } from "./identity.ts";
 
-/** Who calls, as far as the connection shows it. */
+/** The caller, as far as the connection proves it. */
 export type Peer =
-  /** Part of this process, or of a mesh without TLS, where nobody can be told from anybody. */
+  /** Part of this process, or of a mesh without TLS, where callers cannot be distinguished. */
   | { readonly kind: "trusted" }
-  /** Came over TLS without a certificate that this side accepts. */
+  /** Over TLS, without an accepted certificate. */
   | { readonly kind: "anonymous" }
-  /** Came over TLS and holds the key of this certificate. */
+  /** Over TLS, with the key of an accepted certificate. */
   | { readonly kind: "identified"; readonly identity: Identity; readonly publicKey: Uint8Array };
 
-/** A caller that needs no proof. */
 export const trustedPeer: Peer = { kind: "trusted" };
-/** A caller that gave none. */
 export const anonymousPeer: Peer = { kind: "anonymous" };
 
-/** Where handlers find who calls; without a transport's word nobody is trusted. */
+/** The caller in a handler's context; anonymous unless the transport sets it. */
 export const peerKey: ContextKey<Peer> = createContextKey<Peer>(anonymousPeer);
 
 /** Throws `unauthenticated` unless the caller is trusted or has one of the roles. */
@@ -31,7 +29,7 @@ export function demandRole(context: HandlerContext, roles: readonly Role[], what
     throw refusal(`${what} is not for ${describeIdentity(peer.identity)}; it is for: ${roles.join(", ")}.`);
 }
 
-/** Whether the caller needs no proof: it is of this process, or of a mesh in plain text. */
+/** Whether the caller is part of this process or of a mesh without TLS. */
 export const isTrusted = (context: HandlerContext): boolean => context.values.get(peerKey).kind === "trusted";
 
 /** Whether the caller has shown a certificate of this role. */
@@ -50,13 +48,13 @@ export function demandSelf(context: HandlerContext, id: string, what: string): v
   throw refusal(`${what} as node ${id} is not for ${who}: a node acts only under its own name.`);
 }
 
-/** The id of the calling node; undefined when the caller is no node, or cannot be told apart. */
+/** The id of the calling node; undefined when the caller is no node, or unknown. */
 export function callingNode(context: HandlerContext): string | undefined {
   const peer = context.values.get(peerKey);
   return peer.kind === "identified" && peer.identity.role === "node" ? peer.identity.id : undefined;
 }
 
-/** `code` of an error that says: this identity may not do that. */
+/** `code` of the error when an identity may not do something. */
 export const refusedCode = "identity_refused";
 
 const refusal = (message: string): MeshError =>

@@ -2,10 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/**
- * Writes a file that only its owner can read, together with the folders above it. Whoever reads it meanwhile, or
- * after a crash, finds the old text or the new one, never a part.
- */
+/** Atomically writes a file that only its owner can read, and makes its folders. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;

@@ -1,26 +1,26 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../telemetry/log.ts";
 
-/** What everybody hears of a service that ends: probes, callers and whoever is connected to it. */
+/** What probes, callers and peers are told by a service that shuts down. */
 export const shuttingDown = "The service is shutting down.";
 
 /** A part of a running process, such as a server. */
 export interface Part {
-  /** What the log calls it, such as `translator`. */
+  /** Its name in the log, such as `translator`. */
   readonly name: string;
-  /** Takes nothing new and resolves when what is open has ended, or after `graceMs` at the latest. */
+  /** Refuses new work; resolves when open work has ended, after `graceMs` at the latest. */
   readonly drain?: (graceMs: number) => Promise<void>;
-  /** Ends what is left and lets go of everything. */
+  /** Ends open work and releases everything. */
   readonly stop?: () => Promise<void> | void;
 }
 
-/** What a starting service sees of the process that it runs in. */
+/** What a service sees of its process. */
 export interface Lifecycle {
-  /** Aborts as soon as the process is asked to end; for whatever waits while starting. */
+  /** Aborts when the process is asked to end; for waits during the start. */
   readonly signal: AbortSignal;
-  /** Adds a part, once it has to be stopped. The last one added is stopped first. */
+  /** Adds a part that has to be stopped. The last one added is stopped first. */
   add(part: Part): void;
-  /** Ends the service although nobody asked for it: what has happened cannot be mended by waiting. */
+  /** Ends the service for an error that waiting does not fix. */
   fail(error: Error): void;
 }
 
@@ -33,14 +33,14 @@ export interface StopOptions {
   readonly log: Log;
 }
 
-/** What a part that does not stop may take, in milliseconds, before the next one is stopped. */
+/** How long a part may take to stop before the next one is stopped, in milliseconds. */
 export const stopLimitMs = 5000;
-/** While draining, the log says what is waited for, so often, in milliseconds. */
+/** The period in which the log says what a drain waits for, in milliseconds. */
 export const reminderMs = 5000;
 
 /**
- * Drains and stops parts one after the other, the last one first. A part that fails, or hangs, does not keep the
- * others from being stopped. Resolves to whether all went well.
+ * Drains and stops parts one by one, the last one first. A part that fails or hangs does not keep the others from being
+ * stopped. Resolves to whether all stopped cleanly.
  */
 export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Promise<boolean> {
   const deadline = clock.now() + graceMs;
@@ -51,7 +51,7 @@ export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Pr
       log.info(`still waiting for the ${name}, for at most ${Math.ceil(remainingMs() / 1000)} s`);
     });
     try {
-      // A drain keeps its time by itself; one that does not is left behind.
+      // A drain keeps its own time; one that does not is abandoned.
       await limited(clock, remainingMs() + stopLimitMs, () => drain?.(remainingMs()));
       await limited(clock, stopLimitMs, () => stop?.());
       log.debug(`the ${name} has stopped`);
@@ -65,7 +65,7 @@ export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Pr
   return fine;
 }
 
-/** Runs a step, but waits for no longer than the limit. */
+/** Runs a step; rejects when it takes longer than the limit. */
 async function limited(
   clock: Clock,
   limitMs: number,

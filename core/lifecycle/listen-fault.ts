@@ -1,9 +1,8 @@
 import { UserFault } from "./user-fault.ts";
 
 /**
- * Why a server cannot listen, as a fault with what to do. Looks through the error and its causes for the
- * system's code, in a field or in the text, because every library hides it elsewhere; an error without one is
- * returned as it is.
+ * Why a server cannot listen, with what to do. Searches the error and its causes for the system's code, in a field or in
+ * the text, because every library puts it elsewhere; an error without one is returned unchanged.
  */
 export function toListenFault(error: unknown, address: string, flag = "--listen"): unknown {
   const code = systemCodeOf(error);
@@ -29,7 +28,7 @@ function noSuchHost(address: string, flag: string): string {
 function systemCodeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     const { code, message } = at as NodeJS.ErrnoException;
-    // gRPC has words of its own for this one.
+    // grpc-js has its own wording for this one.
     if (message.includes("Name resolution failed")) return "ENOTFOUND";
     const found = [code, ...(message.match(/\bE[A-Z]{3,}(?:_[A-Z]+)?\b/g) ?? [])].find(
       (candidate) => candidate !== undefined && candidate in explanations,

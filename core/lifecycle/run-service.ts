@@ -4,20 +4,20 @@ import { type Lifecycle, type Part, stopParts } from "./lifecycle.ts";
 import { type EndSignal, endSignals, type ProcessHost, processHost } from "./process-host.ts";
 import { exitCodes } from "./user-fault.ts";
 
-/** What to run, and for how long it may take to end. */
+/** How to run a service. */
 export interface ServiceOptions {
-  /** Brings everything up; adds to the lifecycle what has to be stopped. Throws when that fails. */
+  /** Starts everything, and adds to the lifecycle what has to be stopped. Throws when that fails. */
   readonly start: (lifecycle: Lifecycle) => Promise<void>;
   readonly log: Log;
-  /** What is open when the end is asked for may take so long to finish, in milliseconds. */
+  /** How long open work may take when the process is asked to end, in milliseconds. */
   readonly graceMs: number;
   readonly clock?: Clock;
   readonly host?: ProcessHost;
 }
 
 /**
- * One Ctrl-C can arrive several times: the terminal sends it to every process, and npm and other parents pass
- * theirs on. Signals within so many milliseconds of the first are that same one.
+ * Signals within this time of the first, in milliseconds, count as the same: one Ctrl-C can arrive several times, from the
+ * terminal and from npm.
  */
 export const samePressMs = 250;
 
@@ -28,9 +28,9 @@ export const samePressMs = 250;
  *        │ signal: aborts the start, then stopping             │ second signal: 130, 143 or 129 at once
  *        │ start throws: what is up is stopped, rethrown        │ a part did not stop cleanly: 1
  *        ├ a part fails for good, at any time: stopping, rethrown
- *        └ an error that nobody caught, at any time: logged as a bug, then stopping ──▶ 1
+ *        └ an uncaught error, at any time: logged as a bug, then stopping ──▶ 1
  *
- * Resolves to the exit code, when nothing runs any more.
+ * Resolves to the exit code when everything has stopped.
  */
 export async function runService(options: ServiceOptions): Promise<number> {
   const { log, graceMs, clock = systemClock, host = processHost } = options;
@@ -67,13 +67,13 @@ export async function runService(options: ServiceOptions): Promise<number> {
     ending.abort(new EndRequested("bug"));
   });
 
-  // Timers of the clock do not keep a process alive, and a service may have nothing else that does.
+  // The clock's timers do not keep a process alive, and a service may have nothing else that does.
   const alive = setInterval(() => {}, 60_000);
   try {
     await options.start({ signal: ending.signal, add: (part) => void parts.push(part), fail });
     await asked;
   } catch (error) {
-    // What is thrown after the abort is the abort's doing.
+    // An error after the abort comes from the abort.
     if (ending.signal.aborted) log.debug({ err: error }, "startup aborted");
     else failure = { error };
   }

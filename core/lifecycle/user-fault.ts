@@ -1,7 +1,7 @@
 /** Exit codes of the command line; those of signals are in `process-host.ts`. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** What a person has to change. Its message is one line: what is wrong, and what to do. */
+/** An error for the user to fix. Its message is one line: what is wrong, and what to do. */
 export class UserFault extends Error {
   override readonly name = "UserFault";
   readonly exitCode: number;

@@ -3,8 +3,8 @@ import type { EngineBound, Load, Start } from "../../gen/cxmpute/relay/v1/relay_
 import { fromErrorDetail, MeshError, toMeshError } from "../errors/mesh-error.ts";
 import { Channel } from "../streams/channel.ts";
 import {
-  beatMs,
   bufferLimitBytes,
+  heartbeatMs,
   type RelayClient,
   type RelayClientOptions,
   silenceMs,
@@ -14,33 +14,33 @@ import { type FrameReader, readFrame } from "./encoded-frame.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
 
-/** One generation that is open on the other side: its events, and in the same object what the relay keeps of it. */
+/** An open generation: its events and, in the same object, its state. */
 class OpenStream extends Channel<GenerationEvent> {
-  /** When it last showed a sign of life, on the clock. */
-  lastSign: number;
+  /** When its last event came, on the clock. */
+  lastEventAt: number;
   readonly #signal: AbortSignal;
   readonly #onAbort: () => void;
 
   constructor(now: number, signal: AbortSignal, onAbort: () => void, onLeave: () => void) {
     super({ capacity: bufferLimitBytes, sizeOf: sizeOfEvent, merge: mergeEvents, onLeave });
-    this.lastSign = now;
+    this.lastEventAt = now;
     this.#signal = signal;
     this.#onAbort = onAbort;
     signal.addEventListener("abort", onAbort, { once: true });
   }
 
-  /** Lets go of the caller's signal. */
+  /** Removes the listener from the caller's signal. */
   release(): void {
     this.#signal.removeEventListener("abort", this.#onAbort);
   }
 }
 
-/** How often silence is looked for, in milliseconds. */
-const watchMs = beatMs / 2;
-/** Between two signs of life of one generation, with room for what delays them, in milliseconds. */
-const longestSignMs = 1.5 * beatMs;
+/** The period of the check for silence, in milliseconds. */
+const watchMs = heartbeatMs / 2;
+/** The longest time between two events of a generation that is alive, with some margin, in milliseconds. */
+const eventGapLimitMs = 1.5 * heartbeatMs;
 
-/** Opens the client's end of a relay. It begins to exchange frames at once. */
+/** Opens the client's end of a relay, which exchanges frames from then on. */
 export function openRelay(options: RelayClientOptions): RelayClient {
   const { clock, exchange, onLoad, watchGenerations = false } = options;
   const streams = new Map<number, OpenStream>();
@@ -70,11 +70,11 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     return stream;
   };
 
-  /** Tells the other side that nobody reads any more; a start that has not left yet never does. */
+  /** Cancels a generation on the other side; one that is not sent yet never is. */
   const cancel = (streamId: number): OpenStream | undefined => {
     const stream = forget(streamId);
     if (stream === undefined) return undefined;
-    const unsent = starts.findIndex((start) => start.streamId === streamId);
+    const unsent = starts.findIndex((one) => one.streamId === streamId);
     if (unsent >= 0) starts.splice(unsent, 1);
     else {
       cancels.push(streamId);
@@ -83,7 +83,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     return stream;
   };
 
-  const begin = (generation: Generation, signal: AbortSignal): OpenStream => {
+  const start = (generation: Generation, signal: AbortSignal): OpenStream => {
     if (signal.aborted) throw signal.reason;
     if (failure !== undefined) throw lost(failure);
     const streamId = nextStreamId++;
@@ -95,7 +95,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     return stream;
   };
 
-  /** Hands an event to its reader. Throws when it cannot be read. */
+  /** Passes an event to its reader. Throws when it cannot be decoded. */
   const deliver = (streamId: number, stream: OpenStream, event: GenerationEvent) => {
     if (!stream.push(event))
       throw new MeshError(
@@ -109,11 +109,11 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     event(streamId, event) {
       const stream = streams.get(streamId);
       if (stream === undefined) return;
-      stream.lastSign = lastFrame;
+      stream.lastEventAt = lastFrame;
       try {
         deliver(streamId, stream, event);
       } catch (error) {
-        // One generation's trouble: events are decoded only here, and its neighbours must not suffer for them.
+        // Events are first decoded here: a bad one fails only its own generation.
         cancel(streamId)?.fail(error);
       }
     },
@@ -141,17 +141,17 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     const late = now - lastLook > 2 * watchMs;
     lastLook = now;
     if (late) {
-      // This process itself was held up: what the other side sent meanwhile has not been read yet.
+      // This process was held up, and has not read yet what the other side sent meanwhile.
       lastFrame = now;
-      for (const stream of streams.values()) stream.lastSign = now;
+      for (const stream of streams.values()) stream.lastEventAt = now;
       return;
     }
     if (now - lastFrame > silenceMs)
       return finish(new MeshError("node_lost", `The other side was silent for more than ${silenceMs} ms.`));
     if (!watchGenerations) return;
-    // While nothing at all comes it is not this generation that is silent.
+    // While nothing comes at all, the relay is silent, not the generation.
     for (const [streamId, stream] of streams)
-      if (now - stream.lastSign > silenceMs && lastFrame - stream.lastSign > longestSignMs)
+      if (now - stream.lastEventAt > silenceMs && lastFrame - stream.lastEventAt > eventGapLimitMs)
         cancel(streamId)?.fail(
           new MeshError("node_lost", `The engine showed no sign of life for more than ${silenceMs} ms.`),
         );
@@ -168,7 +168,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   run().catch((error: unknown) => finish(toMeshError(error)));
 
   return {
-    generate: (generation, signal) => ({ [Symbol.asyncIterator]: () => begin(generation, signal) }),
+    generate: (generation, signal) => ({ [Symbol.asyncIterator]: () => start(generation, signal) }),
     get open() {
       return streams.size;
     },
@@ -180,7 +180,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   };
 }
 
-/** What an open generation fails with when its relay ends: whatever ended it, the node is out of reach. */
+/** The failure of an open generation when its relay ends: for any reason, the node is lost. */
 function lost(reason: MeshError): MeshError {
   return reason.kind === "node_lost" ? reason : new MeshError("node_lost", reason.message, { cause: reason });
 }

@@ -3,20 +3,20 @@ import type { Clock } from "../clock.ts";
 import type { MeshError } from "../errors/mesh-error.ts";
 import type { Generate } from "../generate.ts";
 
-/** A frame at least this often towards the client, so that silence means trouble. */
-export const beatMs = 500;
-/** A relay, or a generation on it, that is silent for so long is lost. */
+/** The longest time between two frames to the client, so that silence means failure. */
+export const heartbeatMs = 500;
+/** A relay, or a generation on it, that is silent for this time is lost. */
 export const silenceMs = 1500;
-/** Text that may wait for a slow reader, in bytes; then its generation is cancelled. */
+/** The most that may be queued for a slow reader, in bytes; beyond, its generation is cancelled. */
 export const bufferLimitBytes = 1024 * 1024;
 
 /** The client's end of a relay: opens generations on the other side. */
 export interface RelayClient {
-  /** Answers over the relay. Throws `node_lost` when the relay breaks. */
+  /** Generates over the relay. Throws `node_lost` when the relay breaks. */
   readonly generate: Generate;
-  /** Generations now open. */
+  /** The number of open generations. */
   readonly open: number;
-  /** What the other side last said of its load; undefined before its first word. */
+  /** The load that the other side last reported; undefined before it has. */
   readonly load: Load | undefined;
   /** Resolves (never rejects) when the relay has ended, with the reason. */
   readonly closed: Promise<MeshError>;
@@ -29,23 +29,23 @@ export interface RelayClientOptions {
   /** Exchanges frames with the other side until the signal aborts. */
   readonly exchange: (frames: AsyncIterable<EngineBound>, signal: AbortSignal) => AsyncIterable<ClientBound>;
   readonly clock: Clock;
-  /** Called with every load that the other side tells. */
+  /** Called with every load that the other side reports. */
   readonly onLoad?: (load: Load) => void;
-  /** Fails a generation that shows no sign of life for `silenceMs`; for relays that end at a node. */
+  /** Fails a generation that is silent for `silenceMs`; for relays to nodes. */
   readonly watchGenerations?: boolean;
 }
 
-/** Where a node's load comes from. */
+/** The load of a node. */
 export interface LoadSource {
   current(): Load;
-  /** Calls back after each change; returns the way to stop. */
+  /** Calls back after each change; returns a function that stops it. */
   subscribe(listener: () => void): () => void;
 }
 
 /** How to open the engine's end. */
 export interface RelayServerOptions {
   readonly generate: Generate;
-  /** Frames from the client; their end, or an error, ends the relay and cancels what is open. */
+  /** Frames from the client; their end, or an error, ends the relay and cancels open generations. */
   readonly frames: AsyncIterable<EngineBound>;
   readonly signal: AbortSignal;
   readonly clock: Clock;

@@ -5,50 +5,48 @@ import { readVarint, varintEnd } from "./varint.ts";
 /** What has been delivered of an answer. */
 export interface Delivered {
   readonly text: string;
-  /** Ids of all tokens behind it; empty when those of any are not known. */
+  /** Ids of all its tokens; empty unless all are known. */
   readonly tokenIds: readonly number[];
-  /** How many tokens it took, thoughts included: by their ids, else one for each delta that showed something. */
+  /** The number of tokens, reasoning included: by their ids, else one for each delta that showed something. */
   readonly tokens: number;
-  /** How many of them were thoughts. */
+  /** How many of them were reasoning. */
   readonly reasoningTokens: number;
-  /** Whether a tool call has begun. */
+  /** Whether a tool call has started. */
   readonly hasToolCalls: boolean;
 }
 
-/** How much of all answers is logged before it is sorted, in bytes: some half a millisecond of sorting. */
+/** Size of the log, in bytes: sorting it takes half a millisecond. */
 const logBytes = 256 * 1024;
-/** Longer deltas are read at once: they carry log probabilities, which are not kept. */
+/** Longer deltas are decoded at once: they carry log probabilities, which are not kept. */
 const longestCopyBytes = 1024;
-/** Up to so many bytes a loop copies faster than a call into Node's own code. */
+/** Up to this length, in bytes, a loop copies faster than a call into native code. */
 const shortBytes = 64;
-/** Of the number in front of each delta. */
-const numberBytes = 4;
+/** Length of the answer's id before each delta. */
+const idBytes = 4;
 
 /**
- * Remembers what has been delivered of each open answer, so that another node can go on from there.
+ * Remembers what has been delivered of each open answer, so that another node can continue it.
  *
- * A token costs the copy of its dozen bytes to the end of one log that all answers share, which is in the processor's
- * cache; an own place for each of a thousand streams would cost three reads from memory. When the log is full it is
- * sorted by answer; answers that have ended by then, most of them, are left out. What was delivered is taken apart only
- * when somebody reads it, which is seldom.
+ * A token costs a copy of its dozen bytes to the end of a shared log, which is in the CPU cache; a buffer for each of a
+ * thousand streams would cost three reads from memory. A full log is sorted by answer, without those that have ended.
+ * What was delivered is decoded only when it is read, which is rare.
  */
 export class DeliveryLog {
   readonly #bytes = Buffer.allocUnsafeSlow(logBytes);
   #length = 0;
-  readonly #answers = new Map<number, Journal>();
-  #lastNumber = 0;
+  readonly #answers = new Map<number, AnswerLog>();
+  #lastId = 0;
 
-  /** How many answers are remembered. */
   get size(): number {
     return this.#answers.size;
   }
 
-  /** Begins to remember an answer; what is given to the other calls names it. */
+  /** Starts to remember an answer; returns its id for the other calls. */
   open(): number {
-    // Numbers come again after four thousand million answers; those that have one by then are long over.
-    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
-    this.#answers.set(this.#lastNumber, new Journal());
-    return this.#lastNumber;
+    // Ids repeat after 2³² answers, when earlier ones have long ended.
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    this.#answers.set(this.#lastId, new AnswerLog());
+    return this.#lastId;
   }
 
   /** Forgets an answer. */
@@ -56,7 +54,7 @@ export class DeliveryLog {
     this.#answers.delete(answer);
   }
 
-  /** Takes the next delta of an open answer. False when the event is none; then nothing is taken. */
+  /** Adds the next event of an open answer; false when it is no delta, and ignored. */
   add(answer: number, event: GenerationEvent): boolean {
     if (event instanceof EncodedEvent && event.isPlainDelta && event.byteLength <= longestCopyBytes) {
       this.#copy(answer, event);
@@ -68,14 +66,14 @@ export class DeliveryLog {
     return true;
   }
 
-  /** What has come of an open answer so far. Throws `engine_failed` when some of it cannot be read. */
+  /** What has been delivered of an open answer. Throws `engine_failed` when some of it cannot be decoded. */
   read(answer: number): Delivered {
     this.#sort();
-    return (this.#answers.get(answer) ?? new Journal()).read();
+    return (this.#answers.get(answer) ?? new AnswerLog()).read();
   }
 
   #copy(answer: number, { frame, start, end, byteLength }: EncodedEvent): void {
-    if (this.#length + numberBytes + byteLength > logBytes) this.#sort();
+    if (this.#length + idBytes + byteLength > logBytes) this.#sort();
     const bytes = this.#bytes;
     let to = this.#length;
     bytes[to++] = answer;
@@ -87,12 +85,12 @@ export class DeliveryLog {
     this.#length = to;
   }
 
-  /** Gives each answer what is its own. */
+  /** Moves the log's deltas to their answers. */
   #sort(): void {
     const bytes = this.#bytes;
     for (let at = 0; at < this.#length; ) {
       const answer = bytes.readUInt32LE(at);
-      const start = at + numberBytes;
+      const start = at + idBytes;
       at = endOf(bytes, start);
       this.#answers.get(answer)?.keep(bytes, start, at);
     }
@@ -100,12 +98,12 @@ export class DeliveryLog {
   }
 }
 
-/** A plain delta has one field, whose length is written in front of it. */
+/** The end of a plain delta, which is one field after its length. */
 const endOf = (bytes: Uint8Array, start: number): number =>
   varintEnd(bytes, start + 1) + readVarint(bytes, start + 1);
 
-/** One answer: deltas as they came, one behind the other, and before them what has been read already. */
-class Journal {
+/** One answer: what has been decoded, and after it the encoded deltas. */
+class AnswerLog {
   #bytes: Buffer | undefined;
   #length = 0;
   #text = "";

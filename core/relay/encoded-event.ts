@@ -6,21 +6,18 @@ import {
 import { MeshError } from "../errors/mesh-error.ts";
 import { readVarint, varintEnd } from "./varint.ts";
 
-/** The same of those fields of a delta that nearly all deltas have. */
+/** Tags of the fields that nearly all deltas have. */
 export const deltaTags = { text: 0x0a, tokenIds: 0x12, reasoning: 0x1a } as const;
 
 type Event = GenerationEvent["event"];
 
-/** First bytes of an encoded event: field number and wire type of each member of the oneof. */
+/** Tags of the event's oneof: field number and wire type. */
 export const eventTags = { started: 0x0a, delta: 0x12, finished: 0x1a } as const;
 
-/**
- * An event as it came over the wire, decoded when somebody looks inside. A router looks inside few: what passes
- * through stays bytes, which more than halves what a token costs there.
- */
+/** An encoded event, decoded on demand. A router decodes few, which more than halves its cost per token. */
 export class EncodedEvent implements GenerationEvent {
   readonly $typeName = "cxmpute.generation.v1.GenerationEvent";
-  /** The frame it came in, and where in it: from `start` up to `end`. */
+  /** The frame that holds it, from `start` up to `end`. */
   readonly frame: Buffer;
   readonly start: number;
   readonly end: number;
@@ -32,18 +29,17 @@ export class EncodedEvent implements GenerationEvent {
     this.end = end;
   }
 
-  /** Length in bytes. */
   get byteLength(): number {
     return this.end - this.start;
   }
 
-  /** What happened. Throws `engine_failed` when the bytes are no event. */
+  /** Throws `engine_failed` when the bytes are no event. */
   get event(): Event {
     this.#event ??= this.#decode();
     return this.#event;
   }
 
-  /** Whether it is a delta, as far as that can be told without decoding: exactly one field, and that one. */
+  /** Whether it is exactly one delta field, as far as can be told without decoding. */
   get isPlainDelta(): boolean {
     if (this.frame[this.start] !== eventTags.delta) return false;
     const body = varintEnd(this.frame, this.start + 1);
@@ -62,14 +58,14 @@ export class EncodedEvent implements GenerationEvent {
   }
 }
 
-/** Whether an event is a delta, without decoding it where that can be avoided. */
+/** Whether an event is a delta, without decoding it if possible. */
 export function isDelta(event: GenerationEvent): boolean {
   return (event instanceof EncodedEvent && event.isPlainDelta) || event.event.case === "delta";
 }
 
 /**
- * The text of a delta that has nothing else but token ids; undefined for every other event. For who shows text and
- * has no use for the rest: the event is not decoded, which would make five objects for a word.
+ * The text of a delta that has nothing else but token ids; undefined for other events. It does not decode the event,
+ * which would make five objects for a token.
  */
 export function plainTextOf(event: GenerationEvent): string | undefined {
   if (event instanceof EncodedEvent) return readPlainText(event);
@@ -110,7 +106,7 @@ function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
     else if (tag === deltaTags.reasoning) reasoning = frame.toString("utf8", body, bodyEnd);
     else
       for (let next = body; next < bodyEnd; next = varintEnd(frame, next))
-        // The first push onto an empty array would make room for sixteen more, and most deltas have one.
+        // Pushing onto an empty array would allocate sixteen elements, and most deltas have one.
         if (tokenIds.length === 0) tokenIds = [readVarint(frame, next)];
         else tokenIds.push(readVarint(frame, next));
     at = bodyEnd;

@@ -20,27 +20,22 @@ export const frameTags = {
   failure: 0x1a,
 } as const;
 
-/** Is told what a frame holds. */
+/** Gets the contents of a frame. */
 export interface FrameReader {
-  /** One more event of a stream. */
   event(streamId: number, event: GenerationEvent): void;
-  /** A stream has failed. */
   failure(streamId: number, failure: ErrorDetail): void;
   load(load: Load): void;
 }
 
-/**
- * A frame as it goes over the wire. Who reads it with `readFrame` gets its events one by one, and no object is made
- * for a token but its event: what each hop makes and drops for a token decides how much memory it has to sweep.
- */
+/** An encoded frame. `readFrame` makes no object for a token but its event, which keeps garbage collection cheap. */
 export class EncodedFrame implements ClientBound {
   readonly $typeName = "cxmpute.relay.v1.ClientBound";
-  /** Where it is: in `bytes` from `begin` up to `end`. */
+  /** The buffer that holds it, from `begin` up to `end`. */
   readonly bytes: Buffer;
   readonly begin: number;
   readonly end: number;
 
-  /** The bytes must be a frame in the form that `checkFrame` knows. */
+  /** The bytes must pass `checkFrame`. */
   constructor(bytes: Buffer, begin: number, end: number) {
     this.bytes = bytes;
     this.begin = begin;
@@ -60,7 +55,7 @@ export class EncodedFrame implements ClientBound {
   }
 }
 
-/** Tells what a frame holds, in order. Throws when its bytes are no frame. */
+/** Passes the contents of a frame to a reader, in order. Throws when its bytes are no frame. */
 export function readFrame(frame: ClientBound, reader: FrameReader): void {
   if (frame instanceof EncodedFrame) {
     walkFrame(frame.bytes, frame.begin, frame.end, reader);
@@ -74,14 +69,14 @@ export function readFrame(frame: ClientBound, reader: FrameReader): void {
 }
 
 /**
- * Whether bytes are a frame in the form that `EncodedFrame` reads: with known fields only, each stream's id first.
- * Throws a RangeError when a length points beyond the end.
+ * Whether bytes are a frame that `EncodedFrame` can read: known fields only, and each stream's id first. Throws a
+ * RangeError when a length points beyond the end.
  */
 export function checkFrame(bytes: Buffer, begin: number, end: number): boolean {
   return walkFrame(bytes, begin, end, undefined);
 }
 
-/** False when the frame is of another form; a reader may have been told of a part of it by then. */
+/** False when the frame has another form; the reader may have got a part of it. */
 function walkFrame(bytes: Buffer, begin: number, end: number, reader: FrameReader | undefined): boolean {
   for (let at = begin; at < end; ) {
     const tag = bytes[at];

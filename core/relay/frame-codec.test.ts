@@ -16,7 +16,7 @@ import {
 } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { EncodedEvent, isDelta, plainTextOf } from "./encoded-event.ts";
 import { readFrame } from "./encoded-frame.ts";
-import { decodeClientBound, encodeClientBound, encodeFrame, type StreamNews } from "./frame-codec.ts";
+import { decodeClientBound, encodeClientBound, encodeFrame, type StreamUpdate } from "./frame-codec.ts";
 
 const tag = 0x0a;
 const uint32 = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 0xffff_ffff }));
@@ -105,7 +105,7 @@ function listContents(frame: ClientBound): Content[] {
 /** The same with the event decoded, to be compared. */
 const plain = ({ event, ...rest }: Content) => ({ ...rest, event: event?.event });
 
-const toNews = ({ streamId, events: [first, ...more], failure }: StreamEvents): StreamNews => ({
+const toNews = ({ streamId, events: [first, ...more], failure }: StreamEvents): StreamUpdate => ({
   streamId,
   first,
   more,
@@ -182,7 +182,7 @@ describe("the frame codec", () => {
     });
     const delta = create(GenerationEventSchema, { event: { case: "delta", value: { text: "x" } } });
     const failure = create(ErrorDetailSchema, { message: "no" });
-    const newsOf = (streamId: number, first: GenerationEvent): StreamNews => ({
+    const newsOf = (streamId: number, first: GenerationEvent): StreamUpdate => ({
       streamId,
       first,
       more: undefined,

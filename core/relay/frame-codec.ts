@@ -11,16 +11,13 @@ import { checkFrame, EncodedFrame, frameTags } from "./encoded-frame.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { readVarint, varintEnd } from "./varint.ts";
 
-/**
- * Frames towards the client, encoded and decoded by hand: the same bytes that protobuf-es writes, read without
- * decoding the events (`EncodedEvent`). They carry every token, and protobuf-es was a third of a router's cost.
- * A test holds both codecs against each other.
- */
+// Frames to the client, encoded and decoded by hand: the bytes of protobuf-es, without decoding the events. They carry
+// every token, and protobuf-es was a third of a router's cost. A test compares both codecs.
 
-/** What a frame says of one stream. */
-export interface StreamNews {
+/** The part of a frame for one stream. */
+export interface StreamUpdate {
   readonly streamId: number;
-  /** The events, in order; apart, because nearly always there is one and an array for it would be waste. */
+  /** The events, in order. Nearly always there is only the first, which needs no array. */
   readonly first: GenerationEvent | undefined;
   readonly more: readonly GenerationEvent[] | undefined;
   readonly failure: ErrorDetail | undefined;
@@ -28,23 +25,25 @@ export interface StreamNews {
 
 const writer = new FrameWriter();
 
-/**
- * Encodes a frame. News that have no encoding, such as a count of -1, spoil no others: what `refuse` makes of them goes
- * in their place; what it throws, this throws.
- */
-export function encodeFrame<News extends StreamNews>(
-  news: readonly News[],
+/** Encodes a frame. An update that has no encoding, such as a count of -1, is replaced by the failure from `refuse`. */
+export function encodeFrame<Update extends StreamUpdate>(
+  updates: readonly Update[],
   load: Load | undefined,
-  refuse: (news: News, error: unknown) => ErrorDetail,
+  refuse: (update: Update, error: unknown) => ErrorDetail,
 ): EncodedFrame {
   try {
-    for (const one of news) {
+    for (const update of updates) {
       const begin = writer.length;
       try {
-        writeNews(one);
+        writeUpdate(update);
       } catch (error) {
         writer.truncate(begin);
-        writeNews({ streamId: one.streamId, first: undefined, more: undefined, failure: refuse(one, error) });
+        writeUpdate({
+          streamId: update.streamId,
+          first: undefined,
+          more: undefined,
+          failure: refuse(update, error),
+        });
       }
     }
     if (load !== undefined) writeMessage(frameTags.load, toBinary(LoadSchema, load));
@@ -56,18 +55,18 @@ export function encodeFrame<News extends StreamNews>(
   return new EncodedFrame(bytes, 0, bytes.length);
 }
 
-/** Encodes a message whose field with this tag is the frame, and which has nothing else. */
+/** Encodes a message whose only field, with this tag, is the frame. */
 export function encodeClientBound(frameTag: number, frame: ClientBound): Buffer {
   const { bytes, begin, end } =
-    frame instanceof EncodedFrame ? frame : encodeFrame(newsOf(frame), frame.load, rethrow);
+    frame instanceof EncodedFrame ? frame : encodeFrame(updatesOf(frame), frame.load, rethrow);
   writer.byte(frameTag);
   writer.bytes(bytes, begin, end);
   return writer.finish();
 }
 
 /**
- * Decodes such a message; undefined when it is of another form, which only the general codec understands. Throws
- * a RangeError when a length points beyond the end.
+ * Decodes such a message; undefined when it has another form, which needs the general codec. Throws a RangeError when a
+ * length points beyond the end.
  */
 export function decodeClientBound(frameTag: number, bytes: Buffer): EncodedFrame | undefined {
   if (bytes[0] !== frameTag) return undefined;
@@ -78,14 +77,14 @@ export function decodeClientBound(frameTag: number, bytes: Buffer): EncodedFrame
     : undefined;
 }
 
-const rethrow = (_news: StreamNews, error: unknown): never => {
+const rethrow = (_update: StreamUpdate, error: unknown): never => {
   throw error;
 };
 
-const newsOf = ({ streams }: ClientBound): StreamNews[] =>
+const updatesOf = ({ streams }: ClientBound): StreamUpdate[] =>
   streams.map(({ streamId, events: [first, ...more], failure }) => ({ streamId, first, more, failure }));
 
-function writeNews({ streamId, first, more, failure }: StreamNews): void {
+function writeUpdate({ streamId, first, more, failure }: StreamUpdate): void {
   writer.byte(frameTags.streams);
   const begin = writer.begin();
   if (streamId !== 0) {

@@ -1,15 +1,15 @@
 import { varintSize } from "./varint.ts";
 
 const initialBytes = 64 * 1024;
-/** Up to so many UTF-16 units a loop writes ASCII faster than a call into Node's own code. */
+/** Up to this length, in UTF-16 units, a loop writes ASCII faster than a call into native code. */
 const shortText = 24;
 
-/** Writes protobuf's wire format into one growing buffer that is used again and again. */
+/** Writes protobuf's wire format into one growing buffer, which is reused. */
 export class FrameWriter {
   #buffer = Buffer.allocUnsafeSlow(initialBytes);
   #at = 0;
 
-  /** What has been written, as a copy; the writer begins anew. */
+  /** A copy of what has been written; clears the writer. */
   finish(): Buffer {
     const bytes = Buffer.allocUnsafe(this.#at);
     this.#buffer.copy(bytes, 0, 0, this.#at);
@@ -18,12 +18,12 @@ export class FrameWriter {
     return bytes;
   }
 
-  /** How much has been written, in bytes. */
+  /** Written bytes. */
   get length(): number {
     return this.#at;
   }
 
-  /** Drops what has been written beyond so many bytes. */
+  /** Drops what has been written beyond `length` bytes. */
   truncate(length: number): void {
     this.#at = length;
   }
@@ -68,13 +68,13 @@ export class FrameWriter {
     this.end(begin);
   }
 
-  /** Begins something that stands after its length; give what this returns to `end`. */
+  /** Starts something that follows its length; returns the argument for `end`. */
   begin(): number {
     this.#reserve(1);
     return this.#at++;
   }
 
-  /** Ends what `begin` began: writes its length, for which one byte was left. */
+  /** Writes the length of what follows `begin`, which has left one byte for it. */
   end(begin: number): void {
     const length = this.#at - begin - 1;
     if (length < 0x80) {

@@ -1,19 +1,19 @@
 import type { Delta, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { EncodedEvent } from "./encoded-event.ts";
 
-/** Events that `mergeEvents` made, which nobody else holds and which may therefore grow in place. */
+/** Events made by `mergeEvents`, which may grow in place, because nothing else holds them. */
 const merged = new WeakSet<GenerationEvent>();
 
 /**
- * Two consecutive events as one, when both carry only text, reasoning, token ids or log probabilities; undefined
- * when they must stay apart. What a slow reader misses costs it no latency and the mesh less work.
+ * Two consecutive events as one, when both carry only text, reasoning, token ids or log probabilities; undefined when
+ * they must stay apart. Merging costs a slow reader no latency and saves work.
  */
 export function mergeEvents(last: GenerationEvent, next: GenerationEvent): GenerationEvent | undefined {
   if (last.event.case !== "delta" || next.event.case !== "delta") return undefined;
   const a = last.event.value;
   const b = next.event.value;
   if (a.toolCalls.length > 0 || b.toolCalls.length > 0) return undefined;
-  // Text and reasoning of one delta have no order between them, so a change from one to the other stays visible.
+  // Text and reasoning in one delta have no order, so a change between them needs two.
   if ((a.text !== "" && b.reasoning !== "") || (a.reasoning !== "" && b.text !== "")) return undefined;
   if (merged.has(last)) {
     a.text += b.text;
@@ -38,7 +38,7 @@ export function mergeEvents(last: GenerationEvent, next: GenerationEvent): Gener
   return event;
 }
 
-/** Roughly what an event takes in memory, in bytes; at least 1. */
+/** Roughly the size of an event in memory, in bytes; at least 1. */
 export function sizeOfEvent(encodedOrNot: GenerationEvent): number {
   if (encodedOrNot instanceof EncodedEvent) return 1 + encodedOrNot.byteLength;
   const { event } = encodedOrNot;

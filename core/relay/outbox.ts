@@ -1,17 +1,17 @@
 import type { Clock, Timer } from "../clock.ts";
 
-/** What an outbox needs. */
+/** How to make an outbox. */
 export interface OutboxOptions<Frame> {
   readonly clock: Clock;
-  /** Empties what has been collected into a frame; what it throws, the reader gets. */
+  /** Makes a frame of what has been collected; what it throws fails the read. */
   readonly take: () => Frame;
-  /** How long a frame keeps the next one waiting, in milliseconds; absent: not at all. */
+  /** The least time between frames, in milliseconds; default: none. */
   readonly gapMs?: () => number;
 }
 
 /**
- * Gives out frames of what has been collected: at most one for each turn of the event loop in which something was,
- * and none while the writer does not ask, so that a backed-up connection makes frames fewer and larger.
+ * Yields frames of what has been collected: at most one for each turn of the event loop, and none while the writer does
+ * not ask, so that a slow connection gets fewer and larger frames.
  */
 export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame, undefined> {
   readonly #options: OutboxOptions<Frame>;
@@ -26,13 +26,13 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
     this.#options = options;
   }
 
-  /** Says that something has been collected. */
+  /** Notes that something has been collected. */
   mark(): void {
     this.#marked = true;
     if (this.#asked !== undefined) this.#schedule();
   }
 
-  /** Ends the frames, without giving out what has been collected. */
+  /** Ends the frames, without what has been collected. */
   close(): void {
     this.#closed = true;
     this.#wait?.cancel();
@@ -61,7 +61,7 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
     this.#scheduled = true;
     const { clock, gapMs } = this.#options;
     const waitMs = gapMs === undefined ? 0 : this.#lastFrameAt + gapMs() - clock.now();
-    // Timers count whole milliseconds; what is nearly over is not worth one.
+    // Timers count whole milliseconds: less is not worth one.
     if (waitMs >= 1) this.#wait = clock.after(waitMs, this.#give);
     // After all callbacks and microtasks of this turn.
     else setImmediate(this.#give);

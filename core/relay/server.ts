@@ -3,29 +3,28 @@ import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v
 import type { ClientBound } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { MeshError, toErrorDetail, toMeshError } from "../errors/mesh-error.ts";
 import { pushTo, type Sink } from "../streams/push.ts";
-import { beatMs, bufferLimitBytes, type RelayServerOptions } from "./contract.ts";
-import { encodeFrame, type StreamNews } from "./frame-codec.ts";
+import { bufferLimitBytes, heartbeatMs, type RelayServerOptions } from "./contract.ts";
+import { encodeFrame, type StreamUpdate } from "./frame-codec.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
 
 /**
- * With many streams open, frames keep a distance that grows with their number, as network cards hold interrupts
- * back: a frame has its cost whatever it carries, and its receiver is woken for it. Up to 250 streams there is none,
- * and with 1000 a token waits 4 ms longer at most.
+ * With many open streams the gap between frames grows, as network cards coalesce interrupts: each frame has a fixed cost
+ * and wakes its receiver. Up to 250 streams there is none; from 1000 on a token waits 4 ms at most.
  */
 const gapMsPerStream = 0.004;
 const longestGapMs = 4;
 
-/** One generation that is being answered; takes its events while they are pushed. */
-class Answer implements Sink<GenerationEvent>, StreamNews {
+/** A generation that is being answered: the sink of its events, and its update for the next frame. */
+class Answer implements Sink<GenerationEvent>, StreamUpdate {
   readonly streamId: number;
-  /** Set in the same turn in which the client cancels; a signal's own flag takes four reads of memory to see. */
+  /** Whether the client has cancelled; a signal's own flag costs four reads from memory. */
   cancelled = false;
   first: GenerationEvent | undefined;
   more: GenerationEvent[] | undefined;
   failure: ErrorDetail | undefined;
-  /** Whether that is anything. */
-  isNews = false;
+  /** Whether it has something for the next frame. */
+  isPending = false;
   readonly #collect: (answer: Answer, event: GenerationEvent) => boolean;
   readonly controller = new AbortController();
 
@@ -38,7 +37,7 @@ class Answer implements Sink<GenerationEvent>, StreamNews {
     return !this.cancelled && this.#collect(this, event);
   }
 
-  /** Adds an event behind the first, to the last one if the two can be one. */
+  /** Adds an event after the first, merged into the last one if possible. */
   append(event: GenerationEvent): void {
     const last = this.more?.at(-1);
     const merged = mergeEvents(last ?? this.first!, event);
@@ -49,8 +48,8 @@ class Answer implements Sink<GenerationEvent>, StreamNews {
     else this.more![this.more!.length - 1] = merged;
   }
 
-  forgetNews(): void {
-    this.isNews = false;
+  clearUpdate(): void {
+    this.isPending = false;
     this.first = undefined;
     this.more = undefined;
     this.failure = undefined;
@@ -63,23 +62,22 @@ class Answer implements Sink<GenerationEvent>, StreamNews {
 }
 
 /**
- * Serves the engine's end of a relay: answers what the client starts, and gives out the frames to send. They
- * end when the client's frames do, when the signal aborts, or when the reader leaves; then every open
- * generation is cancelled.
+ * Serves the engine's end of a relay: answers what the client starts, and yields the frames to send. Ends when the
+ * client's frames do, the signal aborts or the reader leaves; then every open generation is cancelled.
  */
 export function serveRelay(options: RelayServerOptions): AsyncIterable<ClientBound> {
-  return { [Symbol.asyncIterator]: () => begin(options) };
+  return { [Symbol.asyncIterator]: () => start(options) };
 }
 
-function begin({ generate, frames, signal, clock, load }: RelayServerOptions): AsyncIterator<ClientBound> {
+function start({ generate, frames, signal, clock, load }: RelayServerOptions): AsyncIterator<ClientBound> {
   const running = new Map<number, Answer>();
-  /** Those of which the next frame has something to say. */
+  /** The answers with something for the next frame. */
   let pending: Answer[] = [];
   let pendingBytes = 0;
   let loadChanged = load !== undefined;
   let flushed = Promise.withResolvers<void>();
 
-  /** One generation's trouble: its neighbours in the frame must not suffer for it. */
+  /** Fails one generation instead of the whole frame. */
   const refuse = (answer: Answer, cause: unknown): ErrorDetail => {
     const error = new MeshError("engine_failed", "The engine sent an event that has no encoding.", { cause });
     answer.cancel(error);
@@ -88,7 +86,7 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
 
   const takeFrame = (): ClientBound => {
     const frame = encodeFrame(pending, loadChanged ? load?.current() : undefined, refuse);
-    for (const answer of pending) answer.forgetNews();
+    for (const answer of pending) answer.clearUpdate();
     pending = [];
     pendingBytes = 0;
     loadChanged = false;
@@ -103,15 +101,15 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
     gapMs: () => Math.min(longestGapMs, running.size * gapMsPerStream),
   });
 
-  const tell = (answer: Answer) => {
+  const markPending = (answer: Answer) => {
     outbox.mark();
-    if (answer.isNews) return;
-    answer.isNews = true;
+    if (answer.isPending) return;
+    answer.isPending = true;
     pending.push(answer);
   };
 
   const collect = (answer: Answer, event: GenerationEvent): boolean => {
-    tell(answer);
+    markPending(answer);
     pendingBytes += sizeOfEvent(event);
     if (answer.first === undefined) answer.first = event;
     else answer.append(event);
@@ -119,7 +117,7 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
   };
 
   const fail = (answer: Answer, error: unknown) => {
-    tell(answer);
+    markPending(answer);
     answer.failure = toFailure(error);
   };
 
@@ -130,7 +128,7 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
       const events = generate(generation, answer.controller.signal)[Symbol.asyncIterator]();
       while ((await pushTo(events, answer)) === "stopped") {
         if (answer.cancelled) return void (await events.return?.());
-        // The other side reads too slowly: hold this generation until something has left.
+        // The other side reads slowly: pause this generation until a frame has been sent.
         await flushed.promise;
       }
     } catch (error) {
@@ -142,7 +140,7 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
 
   const end = () => {
     signal.removeEventListener("abort", end);
-    beat.cancel();
+    heartbeat.cancel();
     unsubscribe?.();
     outbox.close();
     flushed.resolve();
@@ -166,14 +164,14 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
     }
   };
 
-  const beat = clock.every(beatMs, () => outbox.mark());
+  const heartbeat = clock.every(heartbeatMs, () => outbox.mark());
   const unsubscribe = load?.subscribe(() => {
     loadChanged = true;
     outbox.mark();
   });
   if (signal.aborted) end();
   else signal.addEventListener("abort", end, { once: true });
-  // A relay's opening word is its load, so that the other side knows that it stands.
+  // The first frame carries the load, which shows the other side that the relay is open.
   outbox.mark();
   listen().then(end, end);
 
@@ -186,7 +184,6 @@ function begin({ generate, frames, signal, clock, load }: RelayServerOptions): A
   };
 }
 
-/** What crosses; a bug leaves masked, its cause stays in this process's log. */
 function toFailure(error: unknown): ErrorDetail {
   return toErrorDetail(toMeshError(error));
 }

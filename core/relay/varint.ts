@@ -1,6 +1,6 @@
 /**
- * Reads an unsigned 32-bit varint; its end is `varintEnd`. Two calls instead of one that returns a pair, because
- * the pair would be an object for each field.
+ * Reads an unsigned 32-bit varint, which ends at `varintEnd`. Two calls, because a returned pair would be an object for
+ * each field.
  */
 export function readVarint(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
@@ -14,7 +14,7 @@ export function readVarint(bytes: Uint8Array, at: number): number {
   throw new RangeError("A varint is longer than 32 bits.");
 }
 
-/** Where the varint at `at` ends. */
+/** The end of the varint at `at`. */
 export function varintEnd(bytes: Uint8Array, at: number): number {
   let next = at;
   while (bytes[next++]! >= 0x80);

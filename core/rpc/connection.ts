@@ -6,21 +6,17 @@ export interface Cancellable {
 }
 
 /**
- * How long making a connection may take unless told otherwise, in milliseconds: three of the kernel's attempts, which
- * come after 0, 1 and 3 s. The next would come after 7 s and the one after it after 15 s, and grpc-js itself waits for
- * all of them: a link that came back in between was found as late as that.
+ * How long connecting may take by default, in milliseconds: three of the kernel's attempts, after 0, 1 and 3 s. The next
+ * come after 7 and 15 s; grpc-js waits for all of them, even when the link is back earlier.
  */
 const defaultConnectLimitMs = 4000;
 
-/**
- * grpc-js's connection to one address, given up and begun anew when it cannot be made in time. A fresh one also looks
- * the name up again, so a peer that moved is found.
- */
+/** grpc-js's connection to one address. One that cannot be made in time is replaced, which also resolves the name again. */
 export class Connection {
   readonly #open: () => Client;
   readonly #limitMs: number;
   #client: Client;
-  /** The calls that wait for the connection, while one is being made. */
+  /** The calls that wait while the connection is being made. */
   #waiting: Set<Cancellable> | undefined;
   readonly #givenUp = new WeakSet<Cancellable>();
   #closed = false;
@@ -31,10 +27,10 @@ export class Connection {
     this.#client = open();
   }
 
-  /** Begins a call. When no connection can be made in time, the call is cancelled and `gaveUp` is true of it. */
-  begin<Call extends Cancellable>(start: (client: Client) => Call): Call {
+  /** Starts a call; cancelled, with `gaveUp` true, when no connection can be made in time. */
+  start<Call extends Cancellable>(makeCall: (client: Client) => Call): Call {
     const client = this.#client;
-    const call = start(client);
+    const call = makeCall(client);
     if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return call;
     if (this.#waiting === undefined) {
       const waiting = new Set<Cancellable>();

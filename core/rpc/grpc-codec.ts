@@ -7,7 +7,7 @@ import { codecOf } from "./message-codec.ts";
 import { fromConnectError, toConnectError } from "./status.ts";
 import { describeTlsFailure } from "./tls.ts";
 
-/** A method as grpc-js wants it, from protobuf-es descriptors. */
+/** The grpc-js definition of a method. */
 export function toMethodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
   const request = codecOf(method.input);
   const response = codecOf(method.output);
@@ -22,7 +22,7 @@ export function toMethodDefinition(method: DescMethod): MethodDefinition<Message
   };
 }
 
-/** A failure as grpc-js sends it: code, text, and the details in `grpc-status-details-bin`. */
+/** A failure for grpc-js: code, message, and the details in `grpc-status-details-bin`. */
 export function toServiceError(thrown: unknown): Partial<ServiceError> {
   const error = toConnectError(thrown);
   const trailers = setTrailerStatus(new Headers(), error);
@@ -34,7 +34,7 @@ export function toServiceError(thrown: unknown): Partial<ServiceError> {
   return { code: error.code as number, details: error.rawMessage, metadata };
 }
 
-/** The inverse: what a grpc-js call to `address` failed with. */
+/** The inverse: the failure of a grpc-js call to `address`. */
 export function fromServiceError(error: ServiceError, address: string): MeshError {
   const details = error.metadata?.get(detailsKey)[0];
   const trailers = new Headers();
@@ -45,16 +45,16 @@ export function fromServiceError(error: ServiceError, address: string): MeshErro
   const tlsFailure = describeTlsFailure(error.details, address);
   if (tlsFailure !== undefined)
     return new MeshError("node_lost", tlsFailure, { code: tlsFailedCode, cause: error });
-  // grpc-js's own words name sockets and resolvers, which mean nothing to whoever reads the message.
+  // grpc-js's own message names sockets and resolvers, which mean nothing to users.
   if (code === Code.Unavailable) return cannotBeReached(address, error);
   return fromConnectError(new ConnectError(error.details, code));
 }
 
-/** Nobody answers at `address`, or not any more. */
+/** The failure when `address` does not answer, or no longer does. */
 export const cannotBeReached = (address: string, cause: unknown): MeshError =>
   new MeshError("node_lost", `${address} cannot be reached, or the connection to it broke.`, { cause });
 
-/** `code` of a `node_lost` where somebody answers, but not in the way that TLS asks for. */
+/** `code` of a `node_lost` whose cause is TLS. */
 export const tlsFailedCode = "tls_failed";
 
 const detailsKey = "grpc-status-details-bin";

@@ -25,25 +25,25 @@ import { asMessage, asMessages } from "./messages.ts";
 import type { SecuredCall } from "./peer.ts";
 
 type Handler = (input: unknown, context: HandlerContext) => unknown;
-/** What the three kinds of grpc-js call have in common. */
+/** What all kinds of grpc-js calls have in common. */
 interface ServerCall extends Pick<EventEmitter, "on" | "off">, SecuredCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
 }
 
-/** What handlers run with. */
-export interface HandlerSurroundings {
+/** How to run handlers. */
+export interface HandlerOptions {
   /** Aborts every open call's context. */
   readonly shutdown: AbortSignal;
-  /** Who calls, by what the connection shows. */
+  /** The caller, by what the connection proves. */
   readonly peerOf: (call: SecuredCall) => Peer;
   readonly log: Log;
 }
 
-/** An implementation in Connect's shape, as grpc-js wants it. */
+/** Adapts an implementation of Connect's shape to grpc-js. */
 export function toServiceImplementation(
   { service, implementation }: Registration,
-  surroundings: HandlerSurroundings,
+  options: HandlerOptions,
 ): { definition: ServiceDefinition; handlers: UntypedServiceImplementation } {
   const definition: Record<string, ServiceDefinition[string]> = {};
   const handlers: UntypedServiceImplementation = {};
@@ -51,7 +51,7 @@ export function toServiceImplementation(
     const handler = (implementation as Record<string, Handler | undefined>)[method.localName];
     if (handler === undefined) continue;
     definition[method.name] = toMethodDefinition(method);
-    handlers[method.name] = adapt(method, handler.bind(implementation), surroundings);
+    handlers[method.name] = adapt(method, handler.bind(implementation), options);
   }
   return { definition, handlers };
 }
@@ -59,13 +59,13 @@ export function toServiceImplementation(
 function adapt(
   method: DescMethod,
   handler: Handler,
-  surroundings: HandlerSurroundings,
+  options: HandlerOptions,
 ): UntypedServiceImplementation[string] {
   const failed = (error: unknown) => {
     if (error instanceof ConnectError) return toServiceError(error);
     const known = toMeshError(error);
     if (known.kind === "internal")
-      surroundings.log.error(
+      options.log.error(
         { err: known.cause ?? known, method: `${method.parent.typeName}/${method.name}` },
         "a handler failed",
       );
@@ -73,7 +73,7 @@ function adapt(
   };
   if (method.methodKind === "unary") {
     const unary: handleUnaryCall<Message, Message> = (call, callback) => {
-      const { context, end } = beginCall(method, call, surroundings);
+      const { context, end } = openCall(method, call, options);
       Promise.resolve()
         .then(() => handler(call.request, context))
         .then(
@@ -85,7 +85,7 @@ function adapt(
     return unary;
   }
   return (call: ServerDuplexStream<Message, Message>) => {
-    const { context, end } = beginCall(method, call, surroundings);
+    const { context, end } = openCall(method, call, options);
     const input =
       method.methodKind === "server_streaming"
         ? (call as unknown as ServerWritableStream<Message, Message>).request
@@ -109,8 +109,8 @@ function adapt(
   };
 }
 
-/** The handler's context: it aborts when the caller leaves or the server shuts down. */
-function beginCall(method: DescMethod, call: ServerCall, { shutdown, peerOf }: HandlerSurroundings) {
+/** Makes the handler's context, which aborts when the caller leaves or the server shuts down. */
+function openCall(method: DescMethod, call: ServerCall, { shutdown, peerOf }: HandlerOptions) {
   const caller = new AbortController();
   const leave = () => caller.abort(new MeshError("cancelled", "The caller left."));
   const stop = () => caller.abort(shutdown.reason);

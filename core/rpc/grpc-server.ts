@@ -17,34 +17,34 @@ import { toServerCredentials } from "./tls.ts";
 
 /** A gRPC server that listens. */
 export interface GrpcServer {
-  /** HOST:PORT that it really listens on. */
+  /** HOST:PORT, with the actual port. */
   readonly address: string;
-  /** What `grpc.health.v1` answers, for the whole server (`""`) and for each service. */
+  /** Sets the status in `grpc.health.v1` for the whole server (`""`) and each service. */
   setServing(serving: boolean): void;
   /**
-   * Says not serving, takes no new calls, waits up to `graceMs` for the open ones, then aborts their contexts
-   * and shortly after cuts what is left. Resolves when nothing is left.
+   * Reports not serving, refuses new calls, waits up to `graceMs` for open ones, then aborts their contexts and cuts
+   * them shortly after. Resolves when none is open.
    */
   shutdown(graceMs: number): Promise<void>;
 }
 
-/** What to serve, and where. */
+/** How to start a gRPC server. */
 export interface GrpcServerOptions {
   /** HOST:PORT; port 0 takes any. */
   readonly listen: string;
   readonly services: readonly Registration[];
-  /** Serves over TLS with these; without them in plain text, where every caller is trusted. */
+  /** For TLS; without them the server speaks plain text and trusts every caller. */
   readonly credentials?: LiveCredentials | undefined;
   readonly log: Log;
 }
 
-// Its own lines on stderr repeat, without context, what callers get as errors.
+// grpc-js's own lines on stderr repeat, without context, what callers get as errors.
 setLogVerbosity(logVerbosity.NONE);
 
-/** Milliseconds that handlers get to react to the abort of their context. */
+/** How long handlers get to react to the abort of their context, in milliseconds. */
 const abortGraceMs = 250;
 
-/** Serves implementations over gRPC, with health and reflection beside them. Throws when it cannot listen. */
+/** Serves implementations over gRPC, with health and reflection. Throws when it cannot listen. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { services, credentials, log } = options;
   const server = new Server({
@@ -69,7 +69,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     addService: (definition, implementation) =>
       server.addService(definition, {
         ...(implementation as never as Record<string, never>),
-        // `tryShutdown` waits for open watches for ever, so they are kept to be ended.
+        // `tryShutdown` waits for open watches for ever, so `shutdown` ends them.
         watch: (call: never) => {
           const watch = call as { end(): void; on(event: "cancelled", listener: () => void): void };
           watches.add(watch);
@@ -107,7 +107,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-/** Resolves to the port; rejects with what to do when it cannot be had. */
+/** Resolves to the port; rejects with what to do when it cannot listen. */
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(listen, credentials, (error, port) => {
@@ -119,10 +119,7 @@ function bind(server: Server, listen: string, credentials: ServerCredentials): P
 
 type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
 
-/**
- * The services' files, as `@grpc/reflection` reads them: of a package definition it uses only the encoded file
- * descriptors, which protobuf-es has.
- */
+/** The services' files for `@grpc/reflection`, which uses only the encoded file descriptors. */
 function toPackageDefinition(services: readonly Registration[]): PackageDefinition {
   const files = new Set<DescFile>();
   const visit = (file: DescFile) => {

@@ -2,12 +2,12 @@ import type { Readable, Writable } from "node:stream";
 import type { Message } from "@bufbuild/protobuf";
 import { Channel } from "../streams/channel.ts";
 
-/** Messages that may wait between grpc-js and a slow reader before the HTTP/2 stream is paused. */
+/** Messages that may be queued for a slow reader before the HTTP/2 stream is paused. */
 const readAhead = 16;
 
 /**
- * Reads a grpc-js call. Its own async iterator does not cancel the call when the reader leaves, so this one
- * tells, through `onLeave`. `failure` says, once the call has ended, what it failed with.
+ * Reads a grpc-js call. Its own async iterator does not cancel the call when the reader leaves, so this one calls
+ * `onLeave`. `failure` returns the error of a call that has ended, if any.
  */
 export function readCall(
   call: Readable,
@@ -40,18 +40,18 @@ export function readCall(
 }
 
 /**
- * Writes a source to a grpc-js call, no faster than it drains: while a write is backed up the source is not
- * pulled, so it can combine what it has. Returns when the source ends or the call has closed.
+ * Writes a source to a grpc-js call, no faster than it drains: meanwhile the source is not pulled, so that it can merge
+ * what it has. Returns when the source ends or the call has closed.
  */
 export async function writeCall(call: Writable, source: AsyncIterable<Message>): Promise<void> {
   for await (const message of source) {
     if (isOver(call)) return;
-    // A call that ended meanwhile has said so already: nothing would end the wait.
+    // A call that has ended meanwhile emits no further event that would end the wait.
     if (!call.write(message) && !isOver(call)) await drained(call);
   }
 }
 
-/** Whether nobody takes what is written any more; grpc-js's server calls know a state of their own for it. */
+/** Whether writing has become pointless; `cancelled` is of grpc-js's server calls. */
 const isOver = (call: Writable & { readonly cancelled?: boolean }): boolean =>
   call.destroyed || call.writableEnded || call.cancelled === true;
 

@@ -24,36 +24,33 @@ export interface GrpcTransport extends Transport {
   close(): void;
 }
 
-/** Where to connect, and how. */
+/** How to connect. */
 export interface GrpcTransportOptions {
   /** HOST:PORT. */
   readonly address: string;
-  /** Without it the connection is in plain text. */
+  /** Default: plain text. */
   readonly tls?: ClientTls | undefined;
-  /** How long making a connection may take, in milliseconds. */
+  /** How long connecting may take, in milliseconds. */
   readonly connectLimitMs?: number;
-  /**
-   * Whether this machine, or the NAT that it is behind, may get another address: then a connection that leads nowhere
-   * any more is given up earlier.
-   */
+  /** Whether this machine or its NAT may change its address: then dead connections are given up earlier. */
   readonly roams?: boolean;
 }
 
 const channelOptions: ChannelOptions = {
-  // grpc-js sends no pings unless told: without them a frozen peer gave no error in 30 s.
+  // Without pings a frozen peer gave no error in 30 s.
   ...keepalive,
   "grpc.initial_reconnect_backoff_ms": 250,
   "grpc.min_reconnect_backoff_ms": 250,
   "grpc.max_reconnect_backoff_ms": 2000,
   "grpc.max_receive_message_length": maxMessageBytes,
   "grpc.max_send_message_length": maxMessageBytes,
-  // Each transport has a connection of its own, so that closing one never touches another.
+  // A connection for each transport, so that closing one never affects another.
   "grpc.use_local_subchannel_pool": 1,
 };
 
 /**
- * Speaks gRPC to HOST:PORT with grpc-js; clients made by Connect's `createClient` ride on it. Calls throw
- * MeshErrors: what the server threw, or `node_lost` when it cannot be reached.
+ * A transport over grpc-js to HOST:PORT, for Connect's `createClient`. Calls throw MeshErrors: the server's own, or
+ * `node_lost` when it cannot be reached.
  */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
   const { address, tls, roams = false } = options;
@@ -77,7 +74,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       return new Promise<UnaryResponse<I, O>>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
         const { path, requestSerialize, responseDeserialize } = toMethodDefinition(method);
-        const call: ClientUnaryCall = connection.begin((client) =>
+        const call: ClientUnaryCall = connection.start((client) =>
           client.makeUnaryRequest(
             path,
             requestSerialize,
@@ -110,7 +107,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         throw new MeshError("internal", `${path}: client streaming is not used in the mesh.`);
       const first =
         method.methodKind === "server_streaming" ? ((await requests.next()).value as Message) : undefined;
-      const call = connection.begin((client) =>
+      const call = connection.start((client) =>
         first === undefined
           ? client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, callConfig)
           : client.makeServerStreamRequest(
@@ -142,7 +139,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
   };
 }
 
-/** Reads the answers of a call; leaving, aborting and failing all release it once. */
+/** Reads the messages of a call, which is released when it ends, fails or aborts, or the reader leaves. */
 function follow(
   call: Readable & { cancel(): void },
   toFailure: (error: ServiceError) => MeshError,
@@ -159,7 +156,7 @@ function follow(
   call.on("error", (error: ServiceError) => {
     failure = signal?.aborted ? signal.reason : toFailure(error);
     release();
-    // grpc-js reports a failure without ending the readable side when nothing was read yet.
+    // grpc-js does not end the readable side of a failed call from which nothing was read.
     call.resume();
     call.destroy();
   });
@@ -177,7 +174,7 @@ function follow(
 const callOptions = (timeoutMs: number | undefined): CallOptions =>
   timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
 
-/** Only what a caller sets by name crosses; headers of HTTP requests are never forwarded. */
+/** Only headers that a caller sets are sent; those of HTTP requests are never forwarded. */
 function toMetadata(header: Parameters<Transport["unary"]>[3]): Metadata {
   const metadata = new Metadata();
   for (const [key, value] of new Headers(header)) metadata.set(key, value);

@@ -20,8 +20,8 @@ import { fromConnectError } from "./status.ts";
 type Handler = (input: unknown, context: HandlerContext) => unknown;
 
 /**
- * A transport that calls implementations in the same process. Messages pass by reference, without being
- * encoded, so both sides must treat them as immutable. A MeshError that a handler throws arrives as it is.
+ * A transport that calls implementations in the same process. Messages pass by reference, so both sides must treat them
+ * as immutable; MeshErrors pass unchanged.
  */
 export function createInProcessTransport(registrations: readonly Registration[]): Transport {
   const handlers = new Map<string, Handler>();
@@ -44,7 +44,7 @@ export function createInProcessTransport(registrations: readonly Registration[])
     async unary<I extends DescMessage, O extends DescMessage>(
       ...[method, signal, timeoutMs, header, input, values]: Parameters<Transport["unary"]>
     ) {
-      const call = beginCall(method, signal, timeoutMs, header, values);
+      const call = openCall(method, signal, timeoutMs, header, values);
       try {
         const answer = Promise.resolve(open(method)(asMessage(method.input, input), call.context));
         const aborted = new Promise<never>((_, reject) => {
@@ -67,7 +67,7 @@ export function createInProcessTransport(registrations: readonly Registration[])
     async stream<I extends DescMessage, O extends DescMessage>(
       ...[method, signal, timeoutMs, header, input, values]: Parameters<Transport["stream"]>
     ) {
-      const call = beginCall(method, signal, timeoutMs, header, values);
+      const call = openCall(method, signal, timeoutMs, header, values);
       const handler = open(method);
       const requests = asMessages(method.input, input);
       async function* messages(): AsyncGenerator<MessageShape<O>> {
@@ -94,16 +94,16 @@ export function createInProcessTransport(registrations: readonly Registration[])
   };
 }
 
-/** The caller is this process, which needs no proof of itself. */
+/** The caller is this process, which is trusted. */
 const trusted = (values: ContextValues = createContextValues()): ContextValues =>
   values.set(peerKey, trustedPeer);
 
-/** A handler may throw Connect's error (an unimplemented method, say); the caller sees the mesh's own. */
+/** Converts Connect's errors, such as for an unimplemented method. */
 function unwrap(error: unknown): unknown {
   return error instanceof ConnectError ? fromConnectError(error) : error;
 }
 
-function beginCall(
+function openCall(
   method: Parameters<Transport["stream"]>[0] | Parameters<Transport["unary"]>[0],
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,

@@ -1,14 +1,10 @@
-/**
- * The largest gRPC message, in bytes. A frame may start several generations in one turn, each as large as the
- * largest HTTP body (20 MiB).
- */
+/** The largest gRPC message, in bytes: a frame may start several generations, each as large as an HTTP body (20 MiB). */
 export const maxMessageBytes = 256 * 1024 * 1024;
 
 /**
- * HTTP/2 keepalive of every connection: a ping after so many idle milliseconds, and the time its answer may take.
- * A relay notices a silent peer by itself, sooner (`silenceMs`) and without being fooled when it is this process
- * that was held up: with an answer due in 500 ms, relays between healthy processes broke on saturated cores. What
- * is left for keepalive is to free what a vanished peer held.
+ * HTTP/2 keepalive of every connection: the idle time before a ping, and the time for its answer. Keepalive only frees
+ * what a vanished peer held; a relay detects a silent peer earlier by itself (`silenceMs`). With 500 ms for the answer,
+ * relays between healthy processes broke on saturated cores.
  */
 export const keepalive = {
   "grpc.keepalive_time_ms": 2000,
@@ -16,9 +12,8 @@ export const keepalive = {
 } as const;
 
 /**
- * The same for a node that dials out. It hears nothing while nobody asks it for anything, so only this tells it that its
- * connection leads nowhere any more: within 3 s, so that it is back within 5 s. When it is held up for as long as that,
- * its router has given it up anyway.
+ * The same for a node that dials out. While idle it receives nothing, so only keepalive shows that its connection is dead:
+ * within 3 s, so that it is back within 5 s.
  */
 export const roamingKeepalive = {
   "grpc.keepalive_time_ms": 1000,

@@ -11,13 +11,13 @@ import {
 } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { decodeClientBound, encodeClientBound } from "../relay/frame-codec.ts";
 
-/** How messages of one type become bytes and come back. */
+/** Serializes messages of one type. */
 export interface MessageCodec {
   readonly serialize: (message: Message) => Buffer;
   readonly deserialize: (bytes: Buffer) => Message;
 }
 
-/** The codec of a type: protobuf-es's own, but for the messages that carry every token (`frame-codec.ts`). */
+/** The codec of a type: protobuf-es, except for the messages that carry tokens (`frame-codec.ts`). */
 export function codecOf(schema: DescMessage): MessageCodec {
   return frameCodecs.get(schema.typeName) ?? generalCodec(schema);
 }
@@ -27,7 +27,7 @@ const generalCodec = (schema: DescMessage): MessageCodec => ({
   deserialize: (bytes) => fromBinary(schema, bytes),
 });
 
-/** The same bytes, not a copy. */
+/** A view of the same bytes. */
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Tags of the field that holds the frame: field number and wire type. */

@@ -6,7 +6,7 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 
-/** A message from what a caller or a handler gave: the message itself, or the fields to make one from. */
+/** The message itself, or one made from its fields. */
 export function asMessage<D extends DescMessage>(schema: D, value: MessageInitShape<D>): MessageShape<D> {
   return isMessage(value, schema) ? value : create(schema, value);
 }

@@ -2,22 +2,22 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type Clock, systemClock } from "../clock.ts";
 
-/** What finding hosts needs; default: this machine's own. */
+/** How to find hosts; default: by the system. */
 export interface NamesOptions {
-  /** The addresses of a host, in the order in which they are to be tried. Cannot be called back. */
+  /** The addresses of a host, in the order in which to try them. Cannot be cancelled. */
   readonly lookUp?: (host: string) => Promise<readonly string[]>;
   readonly clock?: Clock;
 }
 
-/** How long a name server may take before a host is looked for where it was last, in milliseconds. */
+/** How long a lookup may take before the last known addresses are tried, in milliseconds. */
 const patienceMs = 500;
-/** So many hosts are remembered; beyond, the one that was found first is forgotten. */
-const memoryLimit = 1000;
+/** The most hosts that are remembered; beyond, the one found first is forgotten. */
+const hostLimit = 1000;
 
 /**
- * Where hosts are. With a link that breaks, its name servers go as well, and the system then takes 5 s and more for a
- * lookup, also for one that began shortly before the link came back; and it does only two at a time. So there is one
- * lookup of a host at a time, whoever asks, and who would wait for it tries where the host was last.
+ * Resolves hosts. When a link breaks, its name servers go too, and a lookup by the system takes 5 s or more, even if the
+ * link is soon back; and the system runs only two at a time. So each host has one lookup at a time, and callers that
+ * would wait for it use the last known addresses.
  */
 export class Names {
   readonly #lookUp: (host: string) => Promise<readonly string[]>;
@@ -31,31 +31,31 @@ export class Names {
   }
 
   /**
-   * Tells where a host is now; when that takes long, first where it was last, and when it cannot be found out, only
-   * that. Rejects when neither is known.
+   * Reports the addresses of a host: the last known ones first when the lookup is slow, and only those when it fails.
+   * Rejects when neither is known.
    */
-  async find(host: string, tell: (addresses: readonly string[]) => void): Promise<void> {
-    if (isIP(host) !== 0) return tell([host]);
+  async find(host: string, report: (addresses: readonly string[]) => void): Promise<void> {
+    if (isIP(host) !== 0) return report([host]);
     const last = this.#last.get(host);
-    const { since, addresses } = this.#begin(host);
+    const { since, addresses } = this.#start(host);
     const patience = Math.max(0, since + patienceMs - this.#clock.now());
-    const timer = last === undefined ? undefined : this.#clock.after(patience, () => tell(last));
+    const timer = last === undefined ? undefined : this.#clock.after(patience, () => report(last));
     try {
-      tell(await addresses);
+      report(await addresses);
     } catch (error) {
       if (last === undefined) throw error;
-      tell(last);
+      report(last);
     } finally {
       timer?.cancel();
     }
   }
 
-  #begin(host: string): { since: number; addresses: Promise<readonly string[]> } {
+  #start(host: string): { since: number; addresses: Promise<readonly string[]> } {
     const running = this.#running.get(host);
     if (running !== undefined) return running;
-    const begun = { since: this.#clock.now(), addresses: this.#finish(host) };
-    this.#running.set(host, begun);
-    return begun;
+    const started = { since: this.#clock.now(), addresses: this.#finish(host) };
+    this.#running.set(host, started);
+    return started;
   }
 
   async #finish(host: string): Promise<readonly string[]> {
@@ -63,7 +63,7 @@ export class Names {
       const addresses = await this.#lookUp(host);
       this.#last.delete(host);
       this.#last.set(host, addresses);
-      for (const first of this.#last.keys()) if (this.#last.size > memoryLimit) this.#last.delete(first);
+      for (const first of this.#last.keys()) if (this.#last.size > hostLimit) this.#last.delete(first);
       return addresses;
     } finally {
       this.#running.delete(host);

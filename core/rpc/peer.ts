@@ -4,12 +4,12 @@ import { identityIn } from "../identity/certificate.ts";
 import { toDer } from "../identity/key-pair.ts";
 import { anonymousPeer, type Peer } from "../identity/peer.ts";
 
-/** What a grpc-js call tells of its connection. The certificate is there only when TLS has found it valid. */
+/** The connection of a grpc-js call. The certificate is set only when it is valid. */
 export interface SecuredCall {
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } | null;
 }
 
-/** Who calls over TLS: the identity of the certificate that the connection has checked, else nobody known. */
+/** The caller over TLS: the identity of its certificate, else anonymous. */
 export function readPeer(call: SecuredCall): Peer {
   const raw = call.getAuthContext()?.sslPeerCertificate?.raw;
   if (raw === undefined) return anonymousPeer;
@@ -19,7 +19,7 @@ export function readPeer(call: SecuredCall): Peer {
   return {
     kind: "identified",
     identity,
-    // Few calls want it, and it costs as much as all else here.
+    // Few calls need it, and it costs as much as all the rest here.
     get publicKey() {
       return toDer(certificate.publicKey);
     },

@@ -4,7 +4,7 @@ import { ErrorDetailSchema } from "../../gen/cxmpute/error/v1/error_pb.ts";
 import type { Kind } from "../errors/kinds.ts";
 import { fromErrorDetail, MeshError, toErrorDetail, toMeshError } from "../errors/mesh-error.ts";
 
-/** A failure as Connect carries it: gRPC status, message, and the `ErrorDetail` that inverts exactly. */
+/** A failure as Connect's error: gRPC status, message, and an `ErrorDetail` that inverts exactly. */
 export function toConnectError(thrown: unknown): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   const error = toMeshError(thrown);
@@ -19,7 +19,7 @@ export function toConnectError(thrown: unknown): ConnectError {
   );
 }
 
-/** The inverse. A status without our detail (a proxy's, a dead peer's) becomes the kind nearest to it. */
+/** The inverse. A status without our detail (a proxy's, a dead peer's) becomes the nearest kind. */
 export function fromConnectError(error: ConnectError): MeshError {
   for (const detail of error.details) {
     if ("type" in detail && detail.type === ErrorDetailSchema.typeName)
@@ -30,7 +30,7 @@ export function fromConnectError(error: ConnectError): MeshError {
   return new MeshError(bareKinds.get(error.code) ?? "internal", error.rawMessage, { cause: error });
 }
 
-/** What a bare status means between two processes of the mesh. */
+/** The kind of a status without detail. */
 const bareKinds = new Map<Code, Kind>([
   [Code.Canceled, "cancelled"],
   [Code.InvalidArgument, "invalid_request"],

@@ -13,17 +13,17 @@ import { identityIn } from "../identity/certificate.ts";
 import { type Credentials, LiveCredentials } from "../identity/credentials.ts";
 import { describeIdentity, type Identity, isSameIdentity } from "../identity/identity.ts";
 
-/** How a connection is secured by the one who dials. */
+/** TLS of a client. */
 export interface ClientTls {
-  /** What to show and whom to believe; one who has nothing to show yet gives only the authorities to believe, PEM. */
+  /** Without a certificate yet, only the authorities to trust, PEM. */
   readonly credentials: LiveCredentials | Pick<Credentials, "authorities">;
-  /** Who has to be on the other end. Host names are not looked at: addresses change, identities do not. */
+  /** The identity that the server must have. Host names are ignored: addresses change, identities do not. */
   readonly expect: Identity;
 }
 
 /**
- * Credentials of a server. Clients are asked for a certificate but not made to give one: a node that has none yet
- * must be able to join, and health checks have none. One that is not valid counts as none (`readPeer`).
+ * Credentials of a server. A client certificate is requested but not required: a node that joins has none yet, and health
+ * checks never have. An invalid one counts as none (`readPeer`).
  */
 export function toServerCredentials(credentials: LiveCredentials | undefined): ServerCredentials {
   if (credentials === undefined) return ServerCredentials.createInsecure();
@@ -31,7 +31,7 @@ export function toServerCredentials(credentials: LiveCredentials | undefined): S
   return experimental.createCertificateProviderServerCredentials(provider, provider, false);
 }
 
-/** Credentials of one who dials. */
+/** Credentials of a client. */
 export function toChannelCredentials(tls: ClientTls | undefined): ChannelCredentials {
   if (tls === undefined) return channelCredentials.createInsecure();
   const { credentials, expect } = tls;
@@ -46,7 +46,7 @@ export function toChannelCredentials(tls: ClientTls | undefined): ChannelCredent
   });
 }
 
-/** Lets a connection stand only with this one on the other end. */
+/** Accepts only this identity on the other end. */
 function expecting(expect: Identity): (host: string, certificate: PeerCertificate) => Error | undefined {
   return (_host, { raw }) => {
     const found = identityIn(new X509Certificate(raw));
@@ -56,17 +56,14 @@ function expecting(expect: Identity): (host: string, certificate: PeerCertificat
   };
 }
 
-/** TLS names no IP address; one who dials an address names the mesh instead. */
+/** TLS needs a server name, which an IP address is not: the mesh's stands in for it. */
 export function tlsOptions(address: string): ChannelOptions {
   return isIP(parseHostPort(address)?.host ?? "") === 0
     ? {}
     : { "grpc.ssl_target_name_override": "mesh.internal" };
 }
 
-/**
- * What kept a TLS connection to `address` from standing, in the words of the mesh, from the text in which grpc-js
- * tells it; undefined when it was something else.
- */
+/** Why TLS to `address` failed, from the message of grpc-js; undefined when the failure was another. */
 export function describeTlsFailure(details: string, address: string): string | undefined {
   const wrongPeer = /wrong peer: it (.+, where .+ should be)/.exec(details)?.[1];
   if (wrongPeer !== undefined) return `${address} ${wrongPeer}: check the address.`;
@@ -96,7 +93,7 @@ const tlsFailures: readonly (readonly [RegExp, (address: string) => string])[] =
   ],
 ];
 
-/** Gives credentials to grpc-js, and their replacements. */
+/** Provides live credentials to grpc-js. */
 class Provider implements experimental.CertificateProvider {
   readonly #credentials: LiveCredentials;
   readonly #unsubscribe = new Map<unknown, () => void>();
@@ -114,7 +111,7 @@ class Provider implements experimental.CertificateProvider {
   addIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener): void {
     this.#add(listener, () => {
       const { certificate, privateKey, authorities } = this.#credentials.current;
-      // The authorities go along, so that one who joins can see which one its token pins.
+      // With the authorities, so that a joining node can see the one that its token pins.
       listener({
         certificate: Buffer.from(`${certificate.trimEnd()}\n${authorities}`),
         privateKey: Buffer.from(privateKey),
@@ -130,10 +127,10 @@ class Provider implements experimental.CertificateProvider {
     this.#remove(listener);
   }
 
-  #add(listener: unknown, tell: () => void): void {
-    this.#unsubscribe.set(listener, this.#credentials.subscribe(tell));
-    // Not at once: who adds a listener is not ready to hear it.
-    process.nextTick(tell);
+  #add(listener: unknown, notify: () => void): void {
+    this.#unsubscribe.set(listener, this.#credentials.subscribe(notify));
+    // Later, because grpc-js is not ready while it adds a listener.
+    process.nextTick(notify);
   }
 
   #remove(listener: unknown): void {

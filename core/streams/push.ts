@@ -1,30 +1,28 @@
-/** How pushing came to its end: the source ended, or the sink asked for no more now. */
+/** Why a push ended: the source ended, or the sink wanted no more. */
 export type PushEnd = "ended" | "stopped";
 
 /**
- * Takes values as they come. An object and no function, so that what a value passes on its way is one object for
- * each hop: with a thousand streams none of them stays in the processor's cache, and every object more that a
- * token touches costs the time of a read from memory.
+ * Takes values as they come. An object, not a function, so that a token touches one object at each hop: with a thousand
+ * streams nothing stays in the CPU cache, and each further object costs a read from memory.
  */
 export interface Sink<T> {
-  /** Takes a value. False: this one was taken, but no more for now. */
+  /** Takes a value; false to get no more for now. */
   take(value: T): boolean;
 }
 
 /**
- * An iterator that can also hand its values over as they come, in the turn in which they come, without a promise
- * for each: on the way of every token that is worth two microseconds for each process (Node 24).
+ * An iterator that can also push its values in the turn in which they come, without a promise for each: that saves 2 µs
+ * per token and process (Node 24).
  */
 export interface PushSource<T> extends AsyncIterator<T> {
   /**
-   * Gives `sink` each value in order until it wants no more or the source ends. Rejects with what the source fails
-   * with, or with what the sink throws, which makes the source end as if its reader had left. Reading goes on
-   * afterwards with `next` or with another `pushTo`; not meanwhile.
+   * Gives `sink` each value in order until it wants no more or the source ends. Rejects when the source fails or the sink
+   * throws, which ends the source as if its reader had left. Continue with `next` or `pushTo` only afterwards.
    */
   pushTo(sink: Sink<T>): Promise<PushEnd>;
 }
 
-/** Pushes the values of any iterator: by its own `pushTo` where it has one, else by reading. */
+/** Pushes the values of any iterator, by its own `pushTo` if it has one. */
 export async function pushTo<T>(source: AsyncIterator<T>, sink: Sink<T>): Promise<PushEnd> {
   if (isPushSource(source)) return source.pushTo(sink);
   for (;;) {
@@ -43,4 +41,15 @@ export async function pushTo<T>(source: AsyncIterator<T>, sink: Sink<T>): Promis
 
 function isPushSource<T>(source: AsyncIterator<T>): source is PushSource<T> {
   return "pushTo" in source;
+}
+
+/** Pulls the next value of a push source, as the `next` of an iterator. */
+export async function pull<T>(source: Pick<PushSource<T>, "pushTo">): Promise<IteratorResult<T, undefined>> {
+  let taken: T | undefined;
+  const take = (value: T): boolean => {
+    taken = value;
+    return false;
+  };
+  const end = await source.pushTo({ take });
+  return end === "ended" ? { value: undefined, done: true } : { value: taken as T, done: false };
 }

@@ -1,8 +1,8 @@
 import { linkSignal } from "./link-signal.ts";
 
 /**
- * Runs `open` under a signal that aborts when `outer` does or the consumer leaves. Needed around every client
- * stream, because leaving a `for await` over a gRPC stream does not cancel it.
+ * Runs `open` under a signal that aborts when `outer` does or the consumer leaves. Use it for every client stream, because
+ * leaving a `for await` over a gRPC stream does not cancel it.
  */
 export async function* scoped<T>(
   outer: AbortSignal,

@@ -1,14 +1,14 @@
 /**
- * Reads a source until it ends or the signal aborts: then the read that waits rejects with the signal's reason
- * at once, even when the source is slow to notice, and the source is told to stop.
+ * Reads a source until it ends or the signal aborts. On abort a pending read rejects with the signal's reason at once,
+ * even when the source is slow to notice, and the source is stopped.
  */
 export function untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncIterableIterator<T> {
   const inner = source[Symbol.asyncIterator]();
-  let rejectWaiting: ((reason: unknown) => void) | undefined;
+  let rejectPending: ((reason: unknown) => void) | undefined;
   let listening = true;
   const onAbort = () => {
     stopListening();
-    rejectWaiting?.(signal.reason);
+    rejectPending?.(signal.reason);
     stop();
   };
   const stopListening = () => {
@@ -16,7 +16,7 @@ export function untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
     listening = false;
     signal.removeEventListener("abort", onAbort);
   };
-  // A generator that is in the middle of a read stops only when that read settles; nobody waits for it.
+  // A generator in the middle of a read stops only when that read settles, so this does not wait for it.
   const stop = () => void Promise.resolve(inner.return?.()).catch(() => {});
   if (signal.aborted) queueMicrotask(onAbort);
   else signal.addEventListener("abort", onAbort, { once: true });
@@ -25,15 +25,15 @@ export function untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
     next() {
       if (signal.aborted) return Promise.reject(signal.reason);
       return new Promise<IteratorResult<T>>((resolve, reject) => {
-        rejectWaiting = reject;
+        rejectPending = reject;
         inner.next().then(
           (result) => {
-            rejectWaiting = undefined;
+            rejectPending = undefined;
             if (result.done) stopListening();
             resolve(result);
           },
           (error: unknown) => {
-            rejectWaiting = undefined;
+            rejectPending = undefined;
             stopListening();
             reject(error);
           },

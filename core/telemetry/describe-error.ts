@@ -1,6 +1,6 @@
 import { MeshError } from "../errors/mesh-error.ts";
 
-/** What a log says of a thrown value. */
+/** A thrown value in the log. */
 export interface ErrorRecord {
   /** The error's class. */
   readonly type: string;
@@ -14,8 +14,8 @@ export interface ErrorRecord {
 }
 
 /**
- * A thrown value for the log. Only these fields: errors of libraries carry requests, and with them prompts, in
- * their other properties. JSON.parse quotes its input in the message, so that quotation is cut.
+ * A thrown value for the log. Only these fields, because libraries put requests, and with them prompts, into others. A
+ * message of JSON.parse quotes its input, which is cut.
  */
 export function describeError(thrown: unknown, depth = 0): ErrorRecord {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: `a thrown ${typeof thrown}` };

@@ -6,46 +6,46 @@ import {
 import { type Kind, kinds } from "../errors/kinds.ts";
 import type { Log } from "./log.ts";
 
-/** Through what a generation entered the mesh. */
+/** Where a generation entered the mesh. */
 export type Surface = "chat" | "completions" | "responses" | "messages" | "embeddings" | "connect";
 
-/** What one process knows of a generation when it has ended. Never a prompt, an answer or a key. */
+/** What one process knows of a generation at its end. Never a prompt, an answer or a key. */
 export interface GenerationRecord {
   /** The request that asked for it, as in the `x-request-id` header. */
   readonly requestId: string;
   readonly generationId: string;
   /** Canonical name. */
   readonly model: string;
-  /** The account that asked; empty when nobody said. */
+  /** The account; empty when unknown. */
   readonly userId: string;
-  /** Names the key that was used; empty for none. */
+  /** The id of the key; empty for none. */
   readonly keyId: string;
   /** The key's project; empty for none. */
   readonly projectId: string;
-  /** Absent where a process does not see it: in a router or a node. */
+  /** Absent in a router or a node, which do not see it. */
   readonly surface?: Surface;
-  /** Who answered, of several the last; absent when nobody did. */
+  /** The last node that answered; absent when none did. */
   readonly nodeId?: string | undefined;
-  /** The nodes that were asked, in order, where a process chooses them. */
+  /** The nodes of all attempts, in order, where a process picks them. */
   readonly attempts?: readonly string[];
-  /** The nodes that took the answer over after it had begun to show, in order. */
+  /** The nodes that took over the answer after its first token, in order. */
   readonly continuedOn?: readonly string[] | undefined;
   /** Why it finished, or the kind of error that ended it. */
   readonly outcome: FinishReason | Kind;
   readonly promptTokens?: number | undefined;
   readonly completionTokens?: number | undefined;
-  /** Waiting for a slot or for a node, in milliseconds. */
+  /** Wait for a slot or a node, in milliseconds. */
   readonly queuedMs?: number | undefined;
-  /** From its beginning in this process to the first token, in milliseconds. */
+  /** From its start in this process to the first token, in milliseconds. */
   readonly firstTokenMs?: number | undefined;
-  /** From its beginning in this process to its end, in milliseconds. */
+  /** From its start in this process to its end, in milliseconds. */
   readonly durationMs: number;
 }
 
-/** Is told of each generation of a process once, when it has ended, on whichever surface. Must not wait. */
+/** Called once at the end of each generation of a process. Must not wait. */
 export type OnGenerationEnd = (record: GenerationRecord) => void;
 
-/** What the generation itself says of a record. */
+/** The fields of a record that come from the generation. */
 export const describeGeneration = ({ id, model, caller }: Generation) => ({
   requestId: caller?.requestId ?? "",
   generationId: id,
@@ -55,8 +55,8 @@ export const describeGeneration = ({ id, model, caller }: Generation) => ({
   projectId: caller?.projectId ?? "",
 });
 
-/** Tells all of these, in order. One that fails is a bug, which is logged and keeps it from none of the others. */
-export const tellAll =
+/** Calls all listeners in order. One that fails is a bug: it is logged, and the others are still called. */
+export const notifyAll =
   (listeners: readonly OnGenerationEnd[], log: Log): OnGenerationEnd =>
   (record) => {
     for (const listener of listeners) {
@@ -72,9 +72,8 @@ export const tellAll =
   };
 
 /**
- * Writes the one line of a log for each generation. Failures that are the mesh's own are warnings; those that the
- * caller caused, and everything else, are information. As a detail, where another service of the process logs the
- * same generation, each is a debug line.
+ * Logs one line for each generation: a warning for failures of the mesh, else information. As a detail, where another
+ * service of the process logs the same generation, it is a debug line.
  */
 export const logGenerations =
   (log: Log, { isDetail = false } = {}): OnGenerationEnd =>
@@ -106,7 +105,7 @@ export const logGenerations =
     );
   };
 
-/** OpenAI's word for a reason: `stop`, `length`, `tool_calls` or `content_filter`. */
+/** OpenAI's name of a reason: `stop`, `length`, `tool_calls` or `content_filter`. */
 function finishName(reason: FinishReason): string {
   const value = FinishReasonSchema.values.find(({ number }) => number === reason);
   return value === undefined ? String(reason) : value.localName.toLowerCase();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FinishReason } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { MeshError } from "../errors/mesh-error.ts";
-import { type GenerationRecord, logGenerations, tellAll } from "./generation-record.ts";
+import { type GenerationRecord, logGenerations, notifyAll } from "./generation-record.ts";
 import { createLog, type Log, type LogOptions } from "./log.ts";
 
 function logTo(lines: string[], options: Partial<LogOptions> = {}): Log {
@@ -180,7 +180,7 @@ test("all who want to know hear of a generation's end, also when one of them fai
   const failing = () => {
     throw new TypeError("x is undefined");
   };
-  tellAll([failing, (record) => heard.push(record)], logTo(lines))(ended);
+  notifyAll([failing, (record) => heard.push(record)], logTo(lines))(ended);
   expect(heard).toEqual([ended]);
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { level: "error", generation_id: "g", err: { message: "x is undefined" } },

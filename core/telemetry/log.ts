@@ -3,16 +3,16 @@ import { describeError } from "./describe-error.ts";
 import { createReadableLines } from "./pretty.ts";
 import { redact } from "./redact.ts";
 
-/** Where a part of the mesh tells what happens. Never pass it a prompt, an answer or a message's content. */
+/** Never log a prompt, an answer or a message's content. */
 export type Log = Logger;
 
-/** How much is told: each level includes those before it in this list. */
+/** Each level includes those before it. */
 export const logLevels = ["silent", "fatal", "error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** How a log is made. */
+/** How to make a log. */
 export interface LogOptions {
-  /** Which part of the mesh speaks; on every line. */
+  /** The service, on every line. */
   readonly service: string;
   /** Default `info`. */
   readonly level?: LogLevel;
@@ -23,8 +23,8 @@ export interface LogOptions {
 }
 
 /**
- * Makes a log. One JSON object a line, on standard error, so that standard output stays for what was asked for.
- * Secrets are masked whatever field they are in (`redact.ts`).
+ * Makes a log of JSON lines on standard error, which leaves standard output to a command's result. Secrets are masked in
+ * any field (`redact.ts`).
  */
 export function createLog(options: LogOptions): Log {
   return pino(
@@ -40,7 +40,7 @@ export function createLog(options: LogOptions): Log {
   );
 }
 
-/** The time as a field of a line, in ISO 8601; made once for each millisecond, because making it costs 4 µs. */
+/** The time as a JSON field in ISO 8601, cached for a millisecond because it costs 4 µs. */
 function isoTime(): string {
   const now = Date.now();
   if (now !== lastTime) {
@@ -53,22 +53,19 @@ function isoTime(): string {
 let lastTime = 0;
 let lastTimeField = "";
 
-/** Says nothing; for tests and for parts that are run without a log. */
+/** Logs nothing. */
 export const silentLog: Log = pino({ level: "silent" });
 
-/** Waits for nothing: hands what is still buffered to the system, before a process ends. */
+/** Writes what is still buffered, before a process exits. */
 export function flushLogs(): void {
   try {
     standardError?.flushSync();
   } catch {
-    // The reader of standard error is gone; nobody is left to tell.
+    // The reader of standard error is gone.
   }
 }
 
-/**
- * Standard error, shared by all logs of the process. Lines are collected while a write is under way, which keeps
- * logging off the path of the generations, and are flushed when the process exits.
- */
+/** Standard error, shared by all logs of the process. Writes are asynchronous, so that logging delays no generation. */
 let standardError: ReturnType<typeof pino.destination> | undefined;
 
 function toDestination(pretty: boolean, write: LogOptions["write"]): DestinationStream {

@@ -2,9 +2,8 @@ import { createRequire } from "node:module";
 import type { ErrorRecord } from "./describe-error.ts";
 
 /**
- * A JSON log line as people read it: time, level, who speaks, what happened, then the remaining fields as
- * `name=value` on the same line. Only the stack of a bug takes lines of its own. The formatter is loaded here: a
- * service that logs JSON does not pay for it.
+ * Formats JSON log lines for people: time, level, service, message, and the other fields as `name=value`. Only the stack
+ * of a bug takes further lines. The formatter is loaded on demand: a service that logs JSON does not need it.
  */
 export function createReadableLines(): (line: string) => string {
   const { prettyFactory }: typeof import("pino-pretty") = createRequire(import.meta.url)("pino-pretty");
@@ -29,7 +28,7 @@ function toFields(record: Record<string, unknown>, messageKey: string): string[]
     .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
 }
 
-/** What was thrown on purpose explains itself in its message; of a bug the stacks are wanted. */
+/** Errors thrown on purpose need only their message; bugs need their stacks. */
 function toErrorText(error: ErrorRecord | undefined): string[] {
   if (error === undefined) return [];
   if (error.kind !== undefined && error.kind !== "internal") return [`(${error.message.trim()})`];

@@ -8,54 +8,52 @@ import type {
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { RouteRequest } from "./routing/filters.ts";
 
-/** An answer whose first token has come. */
-export interface Begun {
+/** An answer that has its first token. */
+export interface StartedAnswer {
   /** `started`, then the first delta that shows something or `finished`. */
   readonly head: readonly GenerationEvent[];
-  /** Everything after the head. */
   readonly rest: AsyncIterator<GenerationEvent>;
-  /** Gives the place on the node back, once; called at the end of the call, and before when its node is lost. */
+  /** Releases the reservation, once: at the end of the call, or when its node is lost. */
   leave(ending: Ending): void;
 }
 
 /**
- * Begins one generation: resolves at its first token, rejects with a MeshError when there will be none. Layers
- * around it act before the first token and at the end (`Call.onEnd`); none of them touches a delta, which keeps
- * the router's cost per token flat.
+ * Starts one generation: resolves at its first token, rejects with a MeshError when there will be none. Layers around
+ * it act before the first token and at the end (`Call.onEnd`), never on a delta: that keeps the cost per token flat.
  */
-export type Begin = (call: Call) => Promise<Begun>;
+export type StartAnswer = (call: Call) => Promise<StartedAnswer>;
 
 /** How a generation ended. */
 export type Ending =
   | { readonly finished: Finished; readonly error?: undefined }
   | { readonly finished?: undefined; readonly error: MeshError };
 
-/** One generation on its way through the router. */
+/** One generation in the router. */
 export class Call implements RouteRequest {
-  /** As it was asked. */
+  /** As the caller asked for it. */
   readonly asked: Generation;
-  /** What is asked of the next node: as `asked`, until a node is lost that had begun to answer. */
+  /** What the next node is asked for: as `asked`, until a node is lost after the first token. */
   generation: Generation;
-  /** Which capabilities a node must have for it. */
+  /** The capabilities that a node must have for it. */
   readonly needs: CapabilitySet;
-  /** When it came, on the clock. */
+  /** When it was received, on the clock. */
   readonly receivedAt: number;
-  /** Nodes that were asked, in order; one that was asked again is there again. */
+  /** The node of each attempt, in order. */
   readonly attempts: string[] = [];
-  /** Nodes that are not to be asked again, because they have failed it. */
+  /** Nodes that have failed it and are not asked again. */
   tried: string[] = [];
-  /** Attempts from where the answer has come to that a node has failed; one that had no room has failed nothing. */
+  /** Failed attempts at the present continuation; a node that was full has failed nothing. */
   failures = 0;
-  /** Where other nodes took the answer over after it had begun to show. */
+  /** Where other nodes took over the answer after its first token. */
   readonly continuations: Continuation[] = [];
-  /** What came from others before the present node, in tokens. */
+  /** Tokens that came before the present node's. */
   deliveredTokens: number;
-  /** Tokens of context that it takes at least, once a node with less has refused it and another has more. */
+  /** Tokens of context that it takes at least, once a node with less has refused it and another node has more. */
   leastContext: number | undefined;
-  /** The node's `finished` as it counts for the whole answer; where others took it over is not the node's to say. */
+  /** Turns the node's `finished` into that of the whole answer; continuations are only this router's to report. */
   amend: (finished: Finished) => Finished = (finished) =>
     finished.continuations.length === 0 ? finished : { ...finished, continuations: [] };
-  /** Milliseconds spent waiting for a slot. */
+  /** Wait for a slot, in milliseconds. */
   queuedMs = 0;
   /** From receipt to the first token, in milliseconds; undefined before it. */
   firstTokenMs: number | undefined;
@@ -71,12 +69,12 @@ export class Call implements RouteRequest {
     this.receivedAt = receivedAt;
   }
 
-  /** Aborts when the caller leaves or its time is over. */
+  /** Aborts when the generation ends with an error, such as that its caller has left. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Who queues and pays. */
+  /** The user that queues and pays; empty when unknown. */
   get userId(): string {
     return this.generation.caller?.userId ?? "";
   }
@@ -86,18 +84,18 @@ export class Call implements RouteRequest {
     return this.#ending;
   }
 
-  /** Gives the generation up; it ends with `reason`, and whatever holds something for it lets go. */
+  /** Ends the generation with `reason`; everything that is held for it is released. */
   abort(reason: unknown): void {
     this.end({ error: toMeshError(reason) });
   }
 
-  /** Calls back once, at the end, last registered first; at once when it has already ended. */
+  /** Calls back once at the end, the last listener first; at once when it has already ended. */
   onEnd(listener: (ending: Ending) => void): void {
     if (this.#ending === undefined) this.#listeners.push(listener);
     else listener(this.#ending);
   }
 
-  /** Says how it ended; only the first word counts. */
+  /** Sets how it ended; only the first call counts. */
   end(ending: Ending): void {
     if (this.#ending !== undefined) return;
     this.#ending = ending;

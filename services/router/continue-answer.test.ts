@@ -30,6 +30,8 @@ const wholeTokens = 12;
 const wordAt = (index: number) => `word ${index} `;
 const wordsUpTo = (count: number) => Array.from({ length: count }, (_, index) => wordAt(index)).join("");
 
+const attemptLimit = 4;
+
 /** How a node computes it. */
 interface Kind {
   /** Token ids and fingerprint, or neither. */
@@ -113,7 +115,7 @@ beforeEach(() => {
     clock,
     log,
     profile: profiles.interactive,
-    attemptLimit: 4,
+    attemptLimit,
   });
 });
 
@@ -170,6 +172,26 @@ async function fail(id: string, error: MeshError): Promise<void> {
   nodes[id]!.asked.at(-1)!.events.fail(error);
   await settled();
 }
+/** Fails every attempt on the other nodes, or refuses it on those that are full, for as long as an answer may wait. */
+async function failAll(full: readonly string[]): Promise<{ failed: number; refused: number }> {
+  const counts = { failed: 0, refused: 0 };
+  for (let waitedMs = 0; waitedMs <= defaultQueueLimits.queueTimeoutMs; waitedMs += 100) {
+    for (let open = openAttempts(); open.length > 0; open = openAttempts()) {
+      for (const [id, { events }] of open) {
+        const refuses = full.includes(id);
+        counts[refuses ? "refused" : "failed"]++;
+        events.fail(
+          refuses ? new MeshError("saturated", "Full.") : new MeshError("engine_failed", "It failed."),
+        );
+      }
+      await settled();
+    }
+    await clock.advance(100);
+  }
+  return counts;
+}
+const openAttempts = () =>
+  Object.entries(nodes).flatMap(([id, { asked }]) => asked.filter(isOpen).map((one) => [id, one] as const));
 const finishedOf = ({ events }: Reader) => {
   const last = events.at(-1)?.event;
   return last?.case === "finished" ? last.value : undefined;
@@ -355,6 +377,34 @@ describe("while no node can go on", () => {
     }
     expect(reader.outcome).toMatchObject({ kind: "engine_failed", message: "It failed." });
     expect(nodes.a!.asked).toHaveLength(5);
+  });
+
+  test.each([
+    { because: "over all nodes of one kind", others: { b: equal, c: equal, d: equal, e: equal, f: equal } },
+    { because: "over both strategies", others: { b: equal, c: equal, d: other, e: other, f: textOnly } },
+    { because: "over all rounds", others: { b: equal, c: other, d: textOnly } },
+    { because: "with refusals between them", others: { b: equal, c: equal, d: equal }, full: ["c", "d"] },
+  ])("its failed attempts are counted $because, up to the limit", async ({ others, full = [] }) => {
+    const reader = await begin(equal);
+    join(others);
+    await kill("a");
+    const { failed, refused } = await failAll(full);
+    expect(reader.outcome).toMatchObject({ kind: "node_lost", message: "The node went away." });
+    expect(failed).toBe(attemptLimit);
+    expect(refused > 0).toBe(full.length > 0);
+  });
+
+  test("a node that is full fails nothing, so it is asked until it has room", async () => {
+    const reader = await begin(equal);
+    join({ b: equal });
+    await kill("a");
+    for (let refusals = 0; refusals < 3 * attemptLimit; refusals++) {
+      await fail("b", new MeshError("saturated", "It is full."));
+      await clock.advance(100);
+    }
+    nodes.b!.finish();
+    await settled();
+    expect(textOf(reader.events)).toBe(wordsUpTo(wholeTokens));
   });
 
   test("a prompt that breaks each node after a few tokens does not break them all", async () => {

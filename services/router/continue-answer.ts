@@ -7,46 +7,50 @@ import {
 } from "../../core/generation/continuation.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import type { Continuation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Begin, Begun, Call } from "./call.ts";
+import type { Call, StartAnswer, StartedAnswer } from "./call.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import { isMovable } from "./layers/failover.ts";
 import { isSuited } from "./routing/filters.ts";
 
-/** How far an answer that has begun to show is followed. */
+/** How to continue answers. */
 export interface ContinuationOptions {
-  /** Failover and dispatch: what sends a generation to a node. */
-  readonly begin: Begin;
+  /** Failover and dispatch. */
+  readonly start: StartAnswer;
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly log: Log;
   /** How long an answer may wait for a node that can continue it, in milliseconds. */
   readonly patienceMs: number;
-  /** The most attempts at one continuation that may fail; the same as of failover below. */
+  /** The most attempts at one continuation that may fail; the same as in failover. */
   readonly attemptLimit: number;
 }
 
 /**
- * Continues an answer whose node failed on another one. Resolves with what follows; rejects with the failure when no
- * strategy applies, or no node can within the time that it may wait.
+ * Continues an answer whose node failed on another node. Resolves with what follows; rejects with `failure` when no
+ * strategy applies or no node can continue it in time.
  */
-export type ContinueAnswer = (call: Call, partial: PartialAnswer, failure: MeshError) => Promise<Begun>;
+export type ContinueAnswer = (
+  call: Call,
+  partial: PartialAnswer,
+  failure: MeshError,
+) => Promise<StartedAnswer>;
 
-/** The most nodes that one answer may outlive: enough for a rolling restart, too few to break a fleet by a prompt. */
+/** The most nodes that one answer may outlive: enough for a rolling restart, too few for a prompt to break a fleet. */
 const continuationLimit = 8;
 
-/** How often a node is looked for that was not there before. */
-const lookMs = 100;
+/** The period in which nodes are looked for. */
+const retryMs = 100;
 
 /**
- * Makes the continuation of answers. While the nodes that could continue one are away or full, the reader waits: often it
- * is the lost node itself that comes back. A strategy that failed may work then, so all are tried each time, best first.
+ * While the nodes that could continue an answer are away or full, its reader waits: often the lost node itself comes
+ * back. A strategy that failed may work then, so all are tried each time, best first.
  */
 export const continueAnswer =
-  ({ begin, fleet, clock, log, patienceMs, attemptLimit }: ContinuationOptions): ContinueAnswer =>
+  ({ start, fleet, clock, log, patienceMs, attemptLimit }: ContinuationOptions): ContinueAnswer =>
   async (call, partial, failure) => {
     if (call.ending !== undefined || !isMovable(failure)) throw failure;
     if (call.continuations.length >= continuationLimit) throw failure;
-    const strategies = listContinuations(partial).filter((strategy) => hasHope(strategy, call, fleet));
+    const strategies = listContinuations(partial).filter((strategy) => isPossible(strategy, call, fleet));
     if (strategies.length === 0) throw failure;
     const { tokens } = partial.delivered;
     const lostAt = clock.now();
@@ -57,28 +61,28 @@ export const continueAnswer =
     for (;;) {
       for (const strategy of strategies) {
         try {
-          const begun = await start(strategy, call, begin);
-          const continuation = toContinuation(begun, call, strategy, tokens);
+          const answer = await startContinuation(strategy, call, start);
+          const continuation = toContinuation(answer, call, strategy, tokens);
           call.continuations.push(continuation);
           const stallMs = Math.round(clock.now() - lostAt);
-          // One line for each stream of a node that is lost: what has cost nobody anything is no warning.
+          // One line for each stream of the lost node, so an exact continuation is no warning.
           log[strategy.exact ? "info" : "warn"](
             { ...toFields(continuation, call, lostNode), stall_ms: stallMs, reason: failure.message },
             "answer continued on another node",
           );
-          return begun;
+          return answer;
         } catch {
           if (call.ending !== undefined || call.failures >= attemptLimit) throw failure;
         }
       }
       if (clock.now() - lostAt >= patienceMs) throw failure;
-      await sleep(clock, lookMs, call.signal);
+      await sleep(clock, retryMs, call.signal);
       call.tried = [];
     }
   };
 
 const toContinuation = (
-  { head: [first] }: Begun,
+  { head: [first] }: StartedAnswer,
   { attempts }: Call,
   { exact }: ContinuationStrategy,
   afterTokens: number,
@@ -98,22 +102,26 @@ const toFields = ({ nodeId, afterTokens, exact }: Continuation, { asked }: Call,
   exact,
 });
 
-/** Whether some node, the lost one included, is of a kind that can continue in this way. */
-function hasHope({ generation }: ContinuationStrategy, { needs, leastContext }: Call, fleet: Fleet): boolean {
+/** Whether some node, ready or not, can continue with a strategy. */
+function isPossible(
+  { generation }: ContinuationStrategy,
+  { needs, leastContext }: Call,
+  fleet: Fleet,
+): boolean {
   const request = { generation, needs, leastContext, tried: [] };
   return fleet.candidates(generation.model).some((candidate) => isSuited(candidate, request));
 }
 
-async function start(
+async function startContinuation(
   { generation, toUsage }: ContinuationStrategy,
   call: Call,
-  begin: Begin,
-): Promise<Begun> {
+  start: StartAnswer,
+): Promise<StartedAnswer> {
   call.generation = generation;
-  const begun = await begin(call);
+  const answer = await start(call);
   call.amend = (finished) => {
     const usage = finished.usage === undefined ? undefined : toUsage(finished.usage);
     return { ...finished, continuations: call.continuations, ...(usage === undefined ? {} : { usage }) };
   };
-  return begun;
+  return answer;
 }

@@ -20,38 +20,37 @@ import { createRouterService } from "./service.ts";
 
 /** How to make a router. */
 export interface RouterOptions extends Partial<QueueLimits> {
-  /** The way to the registry. */
   readonly registry: Transport;
-  /** Makes a way to a node that gave its address, HOST:PORT; it leads to that node or nowhere. */
+  /** Makes a transport to the node at an address, HOST:PORT; it reaches that node or none. */
   readonly dial: (address: string, nodeId: string) => NodeTransport;
   readonly clock: Clock;
   readonly log: Log;
-  /** In [0, 1); spreads waits. */
+  /** In [0, 1); jitters waits. */
   readonly random?: () => number;
-  /** How long an answer may take, waiting included, in milliseconds; absent for as long as it needs. */
+  /** How long an answer may take, waiting included, in milliseconds; absent for no limit. */
   readonly answerTimeoutMs?: number;
-  /** The most nodes that one generation is tried on before its first token, and again for each node that it outlives. */
+  /** The most attempts before the first token, and the most that may fail at each continuation; default: 4. */
   readonly attemptLimit?: number;
-  /** What counts how much when nodes are ranked. */
+  /** The weights by which nodes are ranked; default: `interactive`. */
   readonly profile?: keyof typeof profiles;
-  /** Are told of each generation when it has ended; default: the log. */
+  /** Called at the end of each generation; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
-  /** The versions of the mesh's protocol that it speaks towards nodes; default: those of this program. */
+  /** The protocol versions that it speaks with nodes; default: those of this program. */
   readonly protocol?: ProtocolRange;
 }
 
 /** A router, to be served or called in process. */
 export interface Router {
   readonly implementation: ServiceImpl<typeof RouterService>;
-  /** Why nothing can be sent through it now; undefined once it has heard of the registry, and until it drains. */
+  /** Why it is not ready; undefined from the registry's first listing until it drains. */
   whyNotReady(): string | undefined;
-  /** Takes nothing new, and resolves when all is answered or `graceMs` have passed. */
+  /** Refuses new generations; resolves when all open ones have ended, or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
-  /** Ends what is open, and lets go of everything. */
+  /** Ends open generations and releases everything. */
   close(): void;
 }
 
-/** Makes a router, which begins to follow the registry and to connect to nodes at once. */
+/** Makes a router, which watches the registry and connects to nodes at once. */
 export function createRouter(options: RouterOptions): Router {
   const {
     registry,
@@ -129,7 +128,7 @@ export function createRouter(options: RouterOptions): Router {
       const stopped = new MeshError("node_lost", shuttingDown);
       dialler.close();
       pipeline.open.abort(stopped);
-      // To the fleet it is no loss but this router's own wish.
+      // `cancelled`, so that the fleet does not log it as the loss of nodes.
       fleet.close(new MeshError("cancelled", stopped.message));
       lifetime.abort(stopped);
     },

@@ -16,10 +16,10 @@ beforeEach(() => {
 
 /** Lets a node answer with so many milliseconds between tokens. */
 async function answer(nodeId: string, tokenMs: number, tokens = 5): Promise<void> {
-  const seat = fleet.take(nodeId, "m");
-  seat.markFirstToken();
+  const reservation = fleet.reserve(nodeId, "m");
+  reservation.markFirstToken();
   await clock.advance(tokenMs * (tokens - 1));
-  seat.leave({ finished: finished(tokens).event.value as never });
+  reservation.leave({ finished: finished(tokens).event.value as never });
 }
 
 const speed = () => listModels(fleet)[0]?.tokensPerSecond;

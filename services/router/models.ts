@@ -5,10 +5,10 @@ import type { Fleet } from "./fleet/fleet.ts";
 import type { Candidate } from "./routing/candidate.ts";
 import { isAble, type RouteRequest } from "./routing/filters.ts";
 
-/** Asks for nothing in particular: any node that is ready can have it. */
+/** A request that any ready node can serve. */
 const anything: RouteRequest = { generation: create(GenerationSchema), needs: 0, tried: [] };
 
-/** Models that a ready node serves, in order of name. */
+/** Models that a ready node serves, sorted by name. */
 export function listModels(fleet: Fleet): Model[] {
   return fleet.models.flatMap((name) => {
     const ready = fleet.candidates(name).filter((candidate) => isAble(candidate, anything));

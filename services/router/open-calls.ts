@@ -2,12 +2,11 @@ import type { Clock } from "../../core/clock.ts";
 import type { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Call } from "./call.ts";
 
-/** The generations that are open in this router. */
+/** The generations that are open in a router. */
 export class OpenCalls {
   readonly #calls = new Set<Call>();
   readonly #idle = new Set<() => void>();
 
-  /** How many are open. */
   get size(): number {
     return this.#calls.size;
   }

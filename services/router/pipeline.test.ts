@@ -247,7 +247,7 @@ describe("dispatch", () => {
       const generation = generationOf({ id: `g${index + 1}` });
       const request = { generation, needs: needsOf(generation), tried: [] };
       const told = explain(
-        rank(request, fleet.everyone("m"), profiles.interactive),
+        rank(request, fleet.allNodes("m"), profiles.interactive),
         request,
         profiles.interactive,
       );
@@ -266,7 +266,7 @@ describe("dispatch", () => {
     ask();
     await settled();
     expect([begun("a").length, begun("b").length]).toEqual([1, 1]);
-    fleet.tell(
+    fleet.report(
       "a",
       relays.a!,
       relays.a!.setLoad({ draining: true, models: [{ model: "m", slots: 2, running: 1 }] }),
@@ -467,11 +467,11 @@ describe("admission", () => {
   test("lets in when the node says that others have left", async () => {
     join({ a: undefined }, 1);
     const load = (running: number) => relays.a!.setLoad({ models: [{ model: "m", slots: 1, running }] });
-    fleet.tell("a", relays.a!, load(1));
+    fleet.report("a", relays.a!, load(1));
     ask();
     await settled();
     expect(begun("a")).toEqual([]);
-    fleet.tell("a", relays.a!, load(0));
+    fleet.report("a", relays.a!, load(0));
     await settled();
     expect(begun("a")).toEqual(["g1"]);
   });
@@ -593,7 +593,7 @@ describe("admission", () => {
 
   test("lets nobody overtake those who wait, even when room has come without a word", async () => {
     join({ a: undefined, b: undefined }, 1);
-    for (let index = 0; index < 5; index++) fleet.take("a", "m").leave({ error: failed() });
+    for (let index = 0; index < 5; index++) fleet.reserve("a", "m").leave({ error: failed() });
     await clock.advance(100);
     ask();
     ask({}, "first");
@@ -605,7 +605,7 @@ describe("admission", () => {
 
   test("lets those who wait for an ejected node's rest to end go on when it has", async () => {
     join({ a: undefined, b: undefined }, 1);
-    for (let index = 0; index < 5; index++) fleet.take("a", "m").leave({ error: failed() });
+    for (let index = 0; index < 5; index++) fleet.reserve("a", "m").leave({ error: failed() });
     ask();
     ask();
     await settled();
@@ -654,7 +654,7 @@ describe("a model without a free node", () => {
     join({ a: undefined }, 1);
     ask();
     const waiting = ask();
-    fleet.tell("a", relays.a!, relays.a!.setLoad({ draining: true }));
+    fleet.report("a", relays.a!, relays.a!.setLoad({ draining: true }));
     await settled();
     expect(waiting.outcome).toMatchObject({ kind: "no_nodes" });
   });

@@ -6,9 +6,9 @@ import { checkGeneration } from "../../core/generation/check-generation.ts";
 import { type Layer, stack } from "../../core/layers.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { DeliveryLog } from "../../core/relay/delivery-log.ts";
-import { logGenerations, type OnGenerationEnd, tellAll } from "../../core/telemetry/generation-record.ts";
+import { logGenerations, notifyAll, type OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
-import { type Begin, Call } from "./call.ts";
+import { Call, type StartAnswer } from "./call.ts";
 import { continueAnswer } from "./continue-answer.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import { Admission } from "./layers/admission.ts";
@@ -22,7 +22,7 @@ import type { QueueLimits } from "./queue-limits.ts";
 import { RoutedAnswer } from "./routed-answer.ts";
 import type { Profile } from "./routing/profile.ts";
 
-/** What the pipeline needs. */
+/** How to make a pipeline. */
 export interface PipelineOptions extends QueueLimits {
   readonly fleet: Fleet;
   readonly clock: Clock;
@@ -30,24 +30,22 @@ export interface PipelineOptions extends QueueLimits {
   readonly profile: Profile;
   /** How long an answer may take, in milliseconds; absent for as long as its caller allows. */
   readonly answerTimeoutMs?: number;
-  /** The most nodes that one generation is tried on before its first token, and again for each node that it outlives. */
+  /** The most attempts before the first token, and the most that may fail at each continuation. */
   readonly attemptLimit: number;
-  /** Are told of each generation when it has ended; default: the log. */
+  /** Called at the end of each generation; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
 }
 
-/** How generations get from callers to nodes. */
+/** Takes generations from callers to nodes. */
 export interface Pipeline {
   readonly generate: Generate;
-  /** What is open now. */
   readonly open: OpenCalls;
-  /** True once nothing new is taken. */
   readonly draining: boolean;
-  /** Takes nothing new from now on; what is open goes on. */
+  /** Refuses new generations from now on. */
   refuseNew(): void;
 }
 
-/** Builds the way of a generation: layers in call order around the core. */
+/** Makes a pipeline: layers in call order around the core. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { fleet, clock, log, attemptLimit, queueTimeoutMs } = options;
   const { onGenerationEnd = [logGenerations(log)] } = options;
@@ -58,29 +56,29 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let draining = false;
   fleet.onChange(() => admission.admit());
 
-  /** Counts a generation among the open ones; refuses one that is malformed, and any once nothing new is taken. */
-  const takeIn: Layer<Begin> = (next) => async (call) => {
+  /** Counts a generation as open; refuses malformed ones, and all while draining. */
+  const accept: Layer<StartAnswer> = (next) => async (call) => {
     open.add(call);
     checkGeneration(call.generation);
     if (draining) throw new MeshError("saturated", shuttingDown, { retryAfterMs: 1000 });
     return next(call);
   };
-  const send = stack<Begin>([failover({ budget, attemptLimit })], dispatch(options));
-  const route = stack<Begin>(
+  const send = stack<StartAnswer>([failover({ budget, attemptLimit })], dispatch(options));
+  const route = stack<StartAnswer>(
     [
-      // Outermost, so that whatever becomes of a generation is told.
-      observe({ clock, log, onGenerationEnd: tellAll(onGenerationEnd, log) }),
-      takeIn,
+      // Outermost, so that every end is observed.
+      observe({ clock, log, onGenerationEnd: notifyAll(onGenerationEnd, log) }),
+      accept,
       // Around the queue, so that time spent there counts.
       deadline(options),
-      // Around failover: a generation that moves keeps its turn.
+      // Around failover: a generation that fails over keeps its turn.
       admission.layer,
     ],
     send,
   );
-  // Past admission: an answer that has begun to show has had its turn.
+  // Inside of admission: an answer that has started has had its turn.
   const continueOn = continueAnswer({
-    begin: send,
+    start: send,
     fleet,
     clock,
     log,
@@ -91,7 +89,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     generate(generation, signal) {
       const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
-      return new RoutedAnswer(new Call(named, clock.now()), signal, { begin: route, continueOn, deliveries });
+      return new RoutedAnswer(new Call(named, clock.now()), signal, { start: route, continueOn, deliveries });
     },
     open,
     get draining() {

@@ -1,4 +1,4 @@
-/** How long and how many generations may wait. */
+/** How many generations may wait, and for how long. */
 export interface QueueLimits {
   /** Generations of one caller that may wait. */
   readonly callerQueueLimit: number;
@@ -10,7 +10,7 @@ export interface QueueLimits {
   readonly connectTimeoutMs: number;
 }
 
-/** The limits, unless somebody says otherwise. */
+/** The defaults. */
 export const defaultQueueLimits: QueueLimits = {
   callerQueueLimit: 64,
   queueLimit: 1024,

@@ -1,54 +1,51 @@
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
-import { pull } from "../../core/streams/pull.ts";
-import { type PushEnd, type PushSource, pushTo, type Sink } from "../../core/streams/push.ts";
+import { type PushEnd, type PushSource, pull, pushTo, type Sink } from "../../core/streams/push.ts";
 import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type Begin, type Begun, type Call, callerLeft } from "./call.ts";
+import { type Call, callerLeft, type StartAnswer, type StartedAnswer } from "./call.ts";
 import type { ContinueAnswer } from "./continue-answer.ts";
 
 type Result = IteratorResult<GenerationEvent, undefined>;
 
-/** What an answer is made with. */
+/** How to route an answer. */
 export interface AnswerParts {
-  /** Brings it to its first token. */
-  readonly begin: Begin;
-  /** Continues it on another node when its node fails afterwards. */
+  readonly start: StartAnswer;
+  /** Continues it on another node when its node fails after the first token. */
   readonly continueOn: ContinueAnswer;
-  /** Where what has been delivered is kept in mind. */
+  /** Remembers what has been delivered. */
   readonly deliveries: DeliveryLog;
 }
 
 /**
- * Reads a generation as a stream of events, keeps in mind what has been delivered, and tells the call how it ended.
- * When its node is lost it continues with another's answer, and the reader sees one stream:
+ * Reads a generation as a stream of events, remembers what has been delivered, and ends the call. When its node is
+ * lost it continues with another node's answer, and the reader sees one stream:
  *
  *     fresh ──▶ head of the first node ──▶ rest ──finished──▶ ended
  *                                  ▲         │
  *              head of the next ───┘◀─failed─┘
  *
- * The one hook on the way of every delta: hand-written, because each async generator would cost 0.5 µs per token.
+ * The only code that each delta passes: hand-written, because an async generator costs 0.5 µs per token.
  */
 export class RoutedAnswer
   implements AsyncIterable<GenerationEvent>, PushSource<GenerationEvent>, Sink<GenerationEvent>
 {
-  /** Where events go while they are pushed. */
+  /** Where events are pushed. */
   #sink: Sink<GenerationEvent> | undefined;
   readonly #deliveries: DeliveryLog;
-  /** Its number there. */
-  #number = 0;
+  #deliveryId = 0;
   readonly #call: Call;
   readonly #outer: AbortSignal;
   readonly #parts: AnswerParts;
   #opened = false;
   #head: readonly GenerationEvent[] = [];
   #position = 0;
-  #begun: Begun | undefined;
-  /** Of the engine that gives the answer; empty once another goes on from its text. */
+  #answer: StartedAnswer | undefined;
+  /** Fingerprint of the engine; empty once a different one has continued the answer. */
   #fingerprint = "";
-  /** Embeddings that have been delivered. */
+  /** How many embeddings have been delivered. */
   #embeddings = 0;
 
-  /** Begins with the first `next`, so that an answer that nobody reads holds nothing. */
+  /** Starts when it is first read, so that an answer without a reader holds nothing. */
   constructor(call: Call, outer: AbortSignal, parts: AnswerParts) {
     this.#call = call;
     this.#outer = outer;
@@ -65,9 +62,9 @@ export class RoutedAnswer
     this.#sink = sink;
     for (;;) {
       while (this.#position < this.#head.length) if (!sink.take(this.#takeHead())) return "stopped";
-      if (this.#begun === undefined) return "ended";
+      if (this.#answer === undefined) return "ended";
       try {
-        const pushed = await pushTo(this.#begun.rest, this);
+        const pushed = await pushTo(this.#answer.rest, this);
         if (pushed === "ended") this.#checkEnd();
         return pushed;
       } catch (error) {
@@ -76,9 +73,9 @@ export class RoutedAnswer
     }
   }
 
-  /** As the sink of its own source: passes on an event after the head. */
+  /** As the sink of its node's answer: passes on an event after the head. */
   take(event: GenerationEvent): boolean {
-    if (this.#deliveries.add(this.#number, event)) return this.#sink!.take(event);
+    if (this.#deliveries.add(this.#deliveryId, event)) return this.#sink!.take(event);
     const passed = this.#check(event);
     return passed === undefined || this.#sink!.take(passed);
   }
@@ -88,7 +85,7 @@ export class RoutedAnswer
     this.#call.abort(callerLeft());
     this.#position = 0;
     this.#head = [];
-    await this.#begun?.rest.return?.();
+    await this.#answer?.rest.return?.();
     return { value: undefined, done: true };
   }
 
@@ -98,14 +95,14 @@ export class RoutedAnswer
 
   #takeHead(): GenerationEvent {
     const event = this.#head[this.#position++]!;
-    this.#deliveries.add(this.#number, event);
+    this.#deliveries.add(this.#deliveryId, event);
     return event;
   }
 
   async #open(): Promise<void> {
     this.#opened = true;
     const call = this.#call;
-    const leave = () => call.abort(toLeaving(this.#outer.reason));
+    const leave = () => call.abort(toLeaveReason(this.#outer.reason));
     if (this.#outer.aborted) leave();
     else {
       this.#outer.addEventListener("abort", leave, { once: true });
@@ -113,36 +110,36 @@ export class RoutedAnswer
     }
     try {
       call.signal.throwIfAborted();
-      this.#number = this.#deliveries.open();
-      call.onEnd(() => this.#deliveries.close(this.#number));
-      await this.#hold(await this.#parts.begin(call));
+      this.#deliveryId = this.#deliveries.open();
+      call.onEnd(() => this.#deliveries.close(this.#deliveryId));
+      await this.#adopt(await this.#parts.start(call));
     } catch (error) {
-      throw this.#settle(error);
+      throw this.#fail(error);
     }
   }
 
-  /** Continues with what another node gives, or ends with the failure. */
+  /** Continues on another node, or ends with the failure. */
   async #continue(thrown: unknown): Promise<void> {
     const failure = toMeshError(thrown);
     try {
-      this.#begun?.leave({ error: failure });
-      const delivered = this.#deliveries.read(this.#number);
+      this.#answer?.leave({ error: failure });
+      const delivered = this.#deliveries.read(this.#deliveryId);
       const { asked } = this.#call;
       const partial = { asked, delivered, fingerprint: this.#fingerprint };
-      await this.#hold(await this.#parts.continueOn(this.#call, partial, failure));
+      await this.#adopt(await this.#parts.continueOn(this.#call, partial, failure));
     } catch (error) {
-      throw this.#settle(error);
+      throw this.#fail(error);
     }
   }
 
-  /** Takes up the answer of a node; of several only the first one's beginning is shown. */
-  async #hold(begun: Begun): Promise<void> {
-    const [first, ...others] = begun.head as [GenerationEvent, ...GenerationEvent[]];
+  /** Takes up the answer of a node; the reader sees only the first node's `started`. */
+  async #adopt(answer: StartedAnswer): Promise<void> {
+    const [first, ...others] = answer.head as [GenerationEvent, ...GenerationEvent[]];
     const fingerprint = first.event.case === "started" ? first.event.value.fingerprint : "";
-    const isFirst = this.#begun === undefined;
+    const isFirst = this.#answer === undefined;
     if (isFirst) this.#fingerprint = fingerprint;
     else if (this.#call.continuations.at(-1)?.exact !== true) this.#fingerprint = "";
-    this.#begun = begun;
+    this.#answer = answer;
     this.#head = [
       ...(isFirst ? [first] : []),
       ...others.flatMap((event) => (event.event.case === "delta" ? event : (this.#check(event) ?? []))),
@@ -150,17 +147,17 @@ export class RoutedAnswer
     this.#position = 0;
     const { ending } = this.#call;
     if (ending?.error === undefined) return;
-    await begun.rest.return?.();
+    await answer.rest.return?.();
     throw ending.error;
   }
 
-  /** Ends the call with an error; the word that ended it first, such as a deadline, stands. */
-  #settle(thrown: unknown): MeshError {
+  /** Ends the call with an error, and returns the error that ended it first, such as a deadline. */
+  #fail(thrown: unknown): MeshError {
     this.#call.end({ error: toMeshError(thrown) });
     return this.#call.ending?.error ?? toMeshError(thrown);
   }
 
-  /** An event that is no delta as it is passed on; undefined when it is not. */
+  /** An event other than a delta as the reader gets it; undefined when it is left out. */
   #check(seen: GenerationEvent): GenerationEvent | undefined {
     const { event } = seen;
     switch (event.case) {
@@ -170,12 +167,12 @@ export class RoutedAnswer
         return value === event.value ? seen : { ...seen, event: { case: "finished", value } };
       }
       case "embedded":
-        // A node that goes on with embeddings makes all of them anew.
+        // A node that continues embeddings starts at the first.
         if (event.value.index < this.#embeddings) return undefined;
         this.#embeddings = event.value.index + 1;
         return seen;
       case "started":
-        void this.#begun?.rest.return?.();
+        void this.#answer?.rest.return?.();
         throw new MeshError("engine_failed", "The node began its answer twice.");
     }
     return seen;
@@ -187,8 +184,8 @@ export class RoutedAnswer
   }
 }
 
-/** Why the caller's signal aborted; whatever a library says there, it is not a bug of ours. */
-function toLeaving(reason: unknown): MeshError {
+/** Why the caller's signal aborted: a library's own reason there is no bug of ours. */
+function toLeaveReason(reason: unknown): MeshError {
   const error = toMeshError(reason);
   return error.kind === "internal" ? callerLeft(reason) : error;
 }

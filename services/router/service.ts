@@ -25,16 +25,16 @@ import { explain } from "./routing/explain.ts";
 import type { Profile } from "./routing/profile.ts";
 import { rank } from "./routing/rank.ts";
 
-/** What the service answers from. */
+/** How to make the service. */
 export interface RouterParts {
   readonly generate: Generate;
   readonly fleet: Fleet;
   readonly attachments: Attachments;
   readonly profile: Profile;
   readonly clock: Clock;
-  /** What translators are told: only whether this router is draining. */
+  /** What translators are sent: only whether this router is draining. */
   readonly load: LoadSource;
-  /** Aborts when the router closes: relays end. */
+  /** Aborts when the router closes. */
   readonly lifetime: AbortSignal;
 }
 
@@ -43,7 +43,7 @@ export function createRouterService(parts: RouterParts): ServiceImpl<typeof Rout
   const { generate, fleet, attachments, profile, clock, load, lifetime } = parts;
   const implementation: ServiceImpl<typeof RouterService> = {
     async *generate({ generation }, context) {
-      // Translators and the processes of one program use relays, so whoever comes here without a name is a client.
+      // Translators and processes of one program use relays, so a caller without a name is a client.
       const admitted = withoutReserved(present(generation), isTranslator(context) ? "translator" : "client");
       for await (const event of generate(admitted, context.signal))
         yield create(GenerateResponseSchema, { event });
@@ -68,7 +68,7 @@ export function createRouterService(parts: RouterParts): ServiceImpl<typeof Rout
     explainRoute({ generation: asked }) {
       const generation = present(asked);
       const request = { generation, needs: needsOf(generation), tried: [] };
-      return explain(rank(request, fleet.everyone(generation.model), profile), request, profile);
+      return explain(rank(request, fleet.allNodes(generation.model), profile), request, profile);
     },
   };
   return restrict(RouterService, implementation, access);
@@ -84,7 +84,7 @@ const access: Access<typeof RouterService> = {
 
 const isTranslator = (context: HandlerContext): boolean => hasRole(context, "translator");
 
-/** Answers a call that lasts until its caller leaves or the router closes. */
+/** Serves a call until its caller leaves or the router closes. */
 async function* untilClosed<T>(
   outer: AbortSignal,
   lifetime: AbortSignal,

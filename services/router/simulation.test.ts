@@ -123,7 +123,7 @@ class Mesh {
         return this.#list();
       case "drain": {
         const relay = this.#relays.get(event.node);
-        if (relay !== undefined) this.fleet.tell(event.node, relay, relay.setLoad({ draining: true }));
+        if (relay !== undefined) this.fleet.report(event.node, relay, relay.setLoad({ draining: true }));
       }
     }
   }
@@ -242,7 +242,7 @@ function send({ events }: Asked, event: MessageInitShape<typeof GenerationEventS
 
 test.each([
   { numRuns: 200 },
-  // These once had more attempts than the limit allows.
+  // One continuation with five attempts, of which a full node refused one: see `continue-answer.test.ts`.
   { numRuns: 25, seed: -1264998181 },
 ])(
   "whatever happens, every generation ends once, and nothing is left behind (%o)",
@@ -268,13 +268,17 @@ test.each([
           expect(cases.filter((word) => word === "started").length).toBeLessThanOrEqual(1);
           expect(cases.filter((word) => word === "finished").length).toBe(outcome === "finished" ? 1 : 0);
         }
-        // Each beginning has so many tries, of a generation that has shown nothing and again of each that goes on.
+        // A generation has the limit of attempts before its first token, and of failures at each continuation: a node
+        // that is full fails nothing, so an answer that is being read may wait for it.
         const attempts = Map.groupBy(
           mesh.asked,
           ({ generation: { id, resume } }) => `${id} ${resume?.text.length ?? 0}`,
         );
-        for (const tries of attempts.values())
-          expect(tries.filter((one) => !mesh.refused.has(one)).length).toBeLessThanOrEqual(attemptLimit);
+        for (const tries of attempts.values()) {
+          const isFresh = tries[0]?.generation.resume === undefined;
+          const counted = isFresh ? tries : tries.filter((one) => !mesh.refused.has(one));
+          expect(counted.length).toBeLessThanOrEqual(attemptLimit);
+        }
         for (const { occupied } of mesh.fleet.candidates("m")) expect(occupied).toBe(0);
         expect(mesh.pipeline.open.size).toBe(0);
         expect(mesh.clock.pending).toBe(0);

@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { ringMessage } from "../../core/hops.ts";
+import { loopMessage } from "../../core/hops.ts";
 import { hasProbed, type Mesh, shapes, startMesh } from "../support/mesh.ts";
 
 const weather = {
@@ -197,7 +197,7 @@ describe("a mesh that has joined itself", () => {
       expect(response.status).toBe(508);
       expect(response.headers.get("x-should-retry")).toBe("false");
       expect(await response.json()).toEqual({
-        error: { message: ringMessage, type: "invalid_request_error", param: null, code: "loop_detected" },
+        error: { message: loopMessage, type: "invalid_request_error", param: null, code: "loop_detected" },
       });
     }
   });

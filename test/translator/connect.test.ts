@@ -10,7 +10,7 @@ import {
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
-import { ringMessage } from "../../core/hops.ts";
+import { loopMessage } from "../../core/hops.ts";
 import { fromConnectError } from "../../core/rpc/status.ts";
 import { type GenerationEvent, GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -89,7 +89,7 @@ describe.each(transports)("a client of $protocol", ({ open }) => {
     call.push(...answerOf("ok"));
     await answer;
     const refused = await ask("5").catch((error: unknown) => error as ConnectError);
-    expect(refused).toMatchObject({ code: Code.InvalidArgument, rawMessage: ringMessage });
+    expect(refused).toMatchObject({ code: Code.InvalidArgument, rawMessage: loopMessage });
   });
 
   test("asks for models and for a route", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { finishedEvent, signOfLife, startedEvent, textEvent } from "../../../core/generation/events.ts";
+import { finishedEvent, heartbeatEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
@@ -112,7 +112,7 @@ describe("the end", () => {
     const run = engine.runs[2];
     run?.send(started);
     await clock.advance(5);
-    run?.send(signOfLife());
+    run?.send(heartbeatEvent());
     await clock.advance(5);
     run?.send(textEvent("a", [1]));
     await clock.advance(40);

@@ -1,7 +1,7 @@
 import { type Clock, longestTimerMs, type Timer } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { signOfLife, startedEvent } from "../../../core/generation/events.ts";
-import { beatMs } from "../../../core/relay/contract.ts";
+import { heartbeatEvent, startedEvent } from "../../../core/generation/events.ts";
+import { heartbeatMs } from "../../../core/relay/contract.ts";
 import type {
   FinishReason,
   Generation,
@@ -55,7 +55,7 @@ export interface AnswerOptions {
  *                         └───────abort, deadline, leaving, fault──────▲
  *
  * Nothing is held before the first read. `started` is the first event, as soon as the generation is admitted;
- * while it waits for a slot, empty deltas every `beatMs` are its signs of life; from then on the engine's events
+ * while it waits for a slot, empty deltas every `heartbeatMs` are its signs of life; from then on the engine's events
  * are. The engine's own `started` is checked and goes no further.
  *
  * Whatever ends it frees the slot in the same turn, even when the engine is slow to notice. One iterator instead
@@ -141,7 +141,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     if (timeoutMs !== undefined)
       this.#deadline = clock.after(Math.min(timeoutMs, longestTimerMs), this.#onDeadline);
     if (this.#ticket.running) this.#run();
-    else this.#heartbeat = clock.every(beatMs, this.#onHeartbeat);
+    else this.#heartbeat = clock.every(heartbeatMs, this.#onHeartbeat);
     return Promise.resolve({ value: startedEvent(nodeId, this.#admission.fingerprint), done: false });
   }
 
@@ -195,7 +195,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
   };
 
   readonly #onHeartbeat = (): void => {
-    this.#reader?.resolve({ value: signOfLife(), done: false });
+    this.#reader?.resolve({ value: heartbeatEvent(), done: false });
     this.#reader = undefined;
   };
 

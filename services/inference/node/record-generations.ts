@@ -3,7 +3,7 @@ import {
   describeGeneration,
   type GenerationRecord,
   type OnGenerationEnd,
-  tellAll,
+  notifyAll,
 } from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { AnswerRecord } from "../guard/guarded-answer.ts";
@@ -14,7 +14,7 @@ export function recordGenerations(
   listeners: readonly OnGenerationEnd[],
   log: Log,
 ): (record: AnswerRecord) => void {
-  const report = tellAll(listeners, log);
+  const report = notifyAll(listeners, log);
   return (record) => {
     report(toRecord(nodeId, record));
     const { generation, outcome } = record;

@@ -9,7 +9,7 @@ import { Outlier } from "./outlier.ts";
 /** What an endpoint reads of its node. */
 export type NodeState = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
 
-/** The time at which the numbers of all endpoints are read; the fleet moves it, so that they belong together. */
+/** The time at which the numbers of all endpoints are read. The fleet sets it, so that they are consistent. */
 export interface SnapshotTime {
   /** On the clock, in milliseconds. */
   now: number;
@@ -25,9 +25,9 @@ export class ModelEndpoint implements Candidate {
   readonly #outlier = new Outlier();
   #served: ServedModel;
   #offers: CapabilitySet;
-  #told: ModelLoad | undefined;
+  #reported: ModelLoad | undefined;
   #open = 0;
-  #openWhenTold = 0;
+  #openWhenReported = 0;
 
   constructor(state: NodeState, served: ServedModel, time: SnapshotTime) {
     this.#state = state;
@@ -61,17 +61,17 @@ export class ModelEndpoint implements Candidate {
     return this.#outlier.ejectedForMs(this.#time.now);
   }
   get slots(): number {
-    return this.#told?.slots ?? this.#served.slots;
+    return this.#reported?.slots ?? this.#served.slots;
   }
   get running(): number {
-    return this.#told?.running ?? 0;
+    return this.#reported?.running ?? 0;
   }
   get waiting(): number {
-    return this.#told?.waiting ?? 0;
+    return this.#reported?.waiting ?? 0;
   }
-  /** What the node said, and what this router has sent or got back since; never less than what it has open. */
+  /** What the node last reported, plus what this router has sent and less what has ended since; at least what is open. */
   get occupied(): number {
-    return Math.max(this.#open, this.running + this.waiting + this.#open - this.#openWhenTold);
+    return Math.max(this.#open, this.running + this.waiting + this.#open - this.#openWhenReported);
   }
   get firstTokenMs(): number | undefined {
     return this.#firstToken.read(this.#time.now);
@@ -86,29 +86,29 @@ export class ModelEndpoint implements Candidate {
     return this.#service.read(this.#time.now);
   }
 
-  /** The node describes the model anew. */
+  /** Replaces how the node serves the model. */
   describe(served: ServedModel): void {
     this.#served = served;
     this.#offers = offersOf(served.capabilities);
   }
 
-  /** The node tells its load; undefined when it has gone and nothing is known. */
-  tell(load: ModelLoad | undefined): void {
-    this.#told = load;
-    this.#openWhenTold = this.#open;
+  /** Takes the load that the node reports; undefined when it has gone. */
+  report(load: ModelLoad | undefined): void {
+    this.#reported = load;
+    this.#openWhenReported = this.#open;
   }
 
-  /** A generation goes there. */
+  /** A generation is sent there. */
   open(): void {
     this.#open += 1;
   }
 
-  /** A generation is over there. */
+  /** A generation has ended there. */
   close(): void {
     this.#open -= 1;
   }
 
-  /** Learns from a first token; only from generations that found a free slot, so that queues are not counted twice. */
+  /** Learns from a first token. Only for generations that found a free slot, so that queues are not counted twice. */
   learnFirstToken(ms: number, now: number): void {
     this.#firstToken.add(ms, now);
   }
@@ -120,7 +120,7 @@ export class ModelEndpoint implements Candidate {
     this.#outlier.succeed(now);
   }
 
-  /** Learns from a failure that is the node's fault. True when it is ejected from now on. */
+  /** Learns from a failure that is the node's fault; true when that ejects it. */
   learnFailure(error: MeshError, mayEject: () => boolean, now: number): boolean {
     return this.#outlier.fail(error, now, mayEject);
   }

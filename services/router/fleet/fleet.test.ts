@@ -47,10 +47,10 @@ const pickable = () =>
     .sort();
 const endpoint = (id = "a") => fleet.candidates("m").find(({ node }) => node.id === id)!;
 
-describe("who was thrown out", () => {
+describe("a revoked node", () => {
   const revoke = (...ids: string[]) => fleet.list(new Map([["c", nodeOf("c")]]), { revoked: new Set(ids) });
 
-  test("is cut, also when it is most of the fleet", async () => {
+  test("loses its relay, even when most of the fleet is revoked", async () => {
     const [a, b, c] = join("a", "b", "c");
     revoke("a", "b");
     expect(await a!.closed).toMatchObject({ kind: "node_lost" });
@@ -59,9 +59,9 @@ describe("who was thrown out", () => {
     c!.close(lost);
   });
 
-  test("is cut on former relays too, which only finish what is open", async () => {
+  test("loses former relays too, which only finish their generations", async () => {
     const [former] = join("a");
-    const open = fleet.take("a", "m").generate(generationOf(), new AbortController().signal);
+    const open = fleet.reserve("a", "m").generate(generationOf(), new AbortController().signal);
     const answer = open[Symbol.asyncIterator]().next();
     fleet.connect("a", fakeRelay());
     revoke("a");
@@ -79,8 +79,8 @@ describe("who was thrown out", () => {
   });
 });
 
-describe("who may be picked", () => {
-  test("a node that is listed and whose relay stands", () => {
+describe("nodes that may be picked", () => {
+  test("a node that is listed and connected", () => {
     list("a", "b");
     fleet.connect("a", fakeRelay());
     expect(pickable()).toEqual(["a"]);
@@ -100,21 +100,21 @@ describe("who may be picked", () => {
     expect(pickable()).toEqual(["b"]);
   });
 
-  test("no longer a node that drains, by the word of its relay or of the registry", () => {
+  test("no longer a node whose relay or registry reports that it drains", () => {
     const [relay] = join("a", "b", "c");
-    fleet.tell("a", relay!, relay!.setLoad({ draining: true }));
+    fleet.report("a", relay!, relay!.setLoad({ draining: true }));
     expect(pickable()).toEqual(["b", "c"]);
     list("a", nodeOf("b", { draining: true }), "c");
     expect(pickable()).toEqual(["c"]);
   });
 
-  test("no longer a node whose lease lapsed, though its relay stands", () => {
+  test("no longer a node whose lease lapsed, though it is connected", () => {
     join("a", "b", "c");
     list("a", "b");
     expect(pickable()).toEqual(["a", "b"]);
   });
 
-  test("those whose relays stand, when by the registry's word more than half is gone", () => {
+  test("connected nodes, when the registry reports more than half of them gone", () => {
     join("a", "b", "c", "d");
     list("a", "b");
     expect(pickable()).toEqual(["a", "b"]);
@@ -126,7 +126,7 @@ describe("who may be picked", () => {
     expect(pickable()).toEqual(["b", "c"]);
   });
 
-  test("those whose relays stand for a lease's time, when the registry has lost its memory", async () => {
+  test("connected nodes for the time of a lease, when the registry has lost its memory", async () => {
     join("a", "b", "c");
     fleet.list(new Map([["a", nodeOf("a")]]), { memoryLost: true });
     list("a", "b");
@@ -138,7 +138,7 @@ describe("who may be picked", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("not those whom registry and relay agree about", async () => {
+  test("not those that registry and relay agree about", async () => {
     const relays = join("a", "b", "c", "d");
     relays[3]!.close(lost);
     await settled();
@@ -154,22 +154,22 @@ describe("who may be picked", () => {
     list();
     relay!.close(lost);
     await settled();
-    expect(fleet.everyone("m")).toEqual([]);
+    expect(fleet.allNodes("m")).toEqual([]);
     expect(fleet.knows("m")).toBe(true);
     expect(fleet.knows("x")).toBe(false);
   });
 });
 
 describe("a newer relay to a node", () => {
-  test("takes the new generations while the former finishes its own, and is closed when it has", () => {
+  test("takes the new generations while the former finishes its own, and is then closed", () => {
     const [former] = join("a");
-    const reservation = fleet.take("a", "m");
+    const reservation = fleet.reserve("a", "m");
     const open = former!.generate({} as never, new AbortController().signal)[Symbol.asyncIterator]();
     const present = fakeRelay();
     fleet.connect("a", present);
     expect(former!.open).toBe(1);
     fleet
-      .take("a", "m")
+      .reserve("a", "m")
       .generate({} as never, new AbortController().signal)
       [Symbol.asyncIterator]();
     expect(present.open).toBe(1);
@@ -181,11 +181,11 @@ describe("a newer relay to a node", () => {
     return settled().then(() => expect(closed).toBe(true));
   });
 
-  test("is not disturbed by the former's end or word", async () => {
+  test("is not disturbed by what the former reports, or its end", async () => {
     const [former] = join("a");
     fleet.connect("a", fakeRelay());
     former!.close(lost);
-    fleet.tell("a", former!, former!.setLoad({ draining: true }));
+    fleet.report("a", former!, former!.setLoad({ draining: true }));
     await settled();
     expect(pickable()).toEqual(["a"]);
   });
@@ -199,46 +199,46 @@ describe("the load of a node", () => {
 
   test("counts what this router has sent before the node says so", () => {
     join("a");
-    fleet.take("a", "m");
-    fleet.take("a", "m");
+    fleet.reserve("a", "m");
+    fleet.reserve("a", "m");
     expect(endpoint()).toMatchObject({ running: 0, occupied: 2, slots: 2 });
   });
 
   test("adds what was sent since the node last said", () => {
     const [relay] = join("a");
-    fleet.take("a", "m");
-    fleet.tell("a", relay!, relay!.setLoad(told(3, 1, 8)));
+    fleet.reserve("a", "m");
+    fleet.report("a", relay!, relay!.setLoad(told(3, 1, 8)));
     expect(endpoint()).toMatchObject({ slots: 8, occupied: 4 });
-    fleet.take("a", "m");
+    fleet.reserve("a", "m");
     expect(endpoint().occupied).toBe(5);
   });
 
   test("takes away what came back since, but never falls below what is open here", () => {
     const [relay] = join("a");
-    const seats = [fleet.take("a", "m"), fleet.take("a", "m")];
-    fleet.tell("a", relay!, relay!.setLoad(told(2)));
-    seats[0]!.leave(end);
+    const reservations = [fleet.reserve("a", "m"), fleet.reserve("a", "m")];
+    fleet.report("a", relay!, relay!.setLoad(told(2)));
+    reservations[0]!.leave(end);
     expect(endpoint().occupied).toBe(1);
-    seats[0]!.leave(end);
+    reservations[0]!.leave(end);
     expect(endpoint().occupied).toBe(1);
-    fleet.tell("a", relay!, relay!.setLoad(told(0)));
+    fleet.report("a", relay!, relay!.setLoad(told(0)));
     expect(endpoint().occupied).toBe(1);
-    seats[1]!.leave(end);
+    reservations[1]!.leave(end);
     expect(endpoint().occupied).toBe(0);
   });
 
   test("is forgotten with the relay", async () => {
     const [relay] = join("a", "b");
-    fleet.tell("a", relay!, relay!.setLoad(told(2, 5)));
+    fleet.report("a", relay!, relay!.setLoad(told(2, 5)));
     relay!.close(lost);
     await settled();
     expect(endpoint()).toMatchObject({ running: 0, waiting: 0, occupied: 0 });
   });
 
-  test("survives that the registry tells the same node again", () => {
+  test("survives that the registry lists the same node again", () => {
     const [relay] = join("a");
-    fleet.tell("a", relay!, relay!.setLoad(told(1, 0)));
-    fleet.take("a", "m");
+    fleet.report("a", relay!, relay!.setLoad(told(1, 0)));
+    fleet.reserve("a", "m");
     list(nodeOf("a"));
     expect(endpoint()).toMatchObject({ running: 1, occupied: 2 });
   });
@@ -247,7 +247,7 @@ describe("the load of a node", () => {
 describe("what is learned", () => {
   test("the time to the first token, the pace and the service time", async () => {
     join("a");
-    const reservation = fleet.take("a", "m");
+    const reservation = fleet.reserve("a", "m");
     await clock.advance(100);
     reservation.markFirstToken();
     await clock.advance(400);
@@ -257,8 +257,8 @@ describe("what is learned", () => {
 
   test("not the time to a first token that waited for a slot", async () => {
     join("a");
-    for (let index = 0; index < 2; index++) fleet.take("a", "m");
-    const third = fleet.take("a", "m");
+    for (let index = 0; index < 2; index++) fleet.reserve("a", "m");
+    const third = fleet.reserve("a", "m");
     await clock.advance(100);
     third.markFirstToken();
     expect(endpoint().firstTokenMs).toBeUndefined();
@@ -266,16 +266,16 @@ describe("what is learned", () => {
 
   test("nothing from what the caller ended", async () => {
     join("a");
-    const reservation = fleet.take("a", "m");
+    const reservation = fleet.reserve("a", "m");
     await clock.advance(100);
     reservation.leave({ error: new MeshError("cancelled", "The caller left.") });
     expect(endpoint()).toMatchObject({ serviceMs: undefined, ejectedMs: 0 });
   });
 
-  test("a node that fails five times in a row ejections, but never more than half of those that serve the model", () => {
+  test("a node that fails five times in a row is ejected, but never more than half of those that serve the model", () => {
     join("a", "b", "c");
     for (const id of ["a", "b", "c"])
-      for (let index = 0; index < 5; index++) fleet.take(id, "m").leave({ error: failed() });
+      for (let index = 0; index < 5; index++) fleet.reserve(id, "m").leave({ error: failed() });
     expect(
       fleet
         .candidates("m")
@@ -288,7 +288,7 @@ describe("what is learned", () => {
     join("a", "b");
     for (const kind of ["saturated", "invalid_request", "cancelled", "deadline"] as const)
       for (let index = 0; index < 5; index++)
-        fleet.take("a", "m").leave({ error: new MeshError(kind, "Not the node's fault.") });
+        fleet.reserve("a", "m").leave({ error: new MeshError(kind, "Not the node's fault.") });
     expect(endpoint().ejectedMs).toBe(0);
   });
 });
@@ -313,7 +313,7 @@ describe("the models", () => {
 
   test("follow what a node now says that it serves", () => {
     const [relay] = join("a");
-    fleet.tell("a", relay!, relay!.setLoad({ models: [{ model: "k", slots: 7 }] }));
+    fleet.report("a", relay!, relay!.setLoad({ models: [{ model: "k", slots: 7 }] }));
     list(nodeOf("a", {}, { model: "k" }));
     expect(listModels(fleet)).toMatchObject([{ name: "k", slots: 7 }]);
   });
@@ -321,5 +321,5 @@ describe("the models", () => {
 
 test("taking a reservation on a node that just went away says so", () => {
   list("a");
-  expect(() => fleet.take("a", "m")).toThrow("went away");
+  expect(() => fleet.reserve("a", "m")).toThrow("went away");
 });

@@ -27,7 +27,7 @@ function failTimes(outlier: Outlier, times: number, now: number): boolean[] {
   return Array.from({ length: times }, () => outlier.fail(failure(), now, yes));
 }
 
-test("a node ejections after five failures in a row, and again, twice as long, after one more", () => {
+test("a node is ejected after five failures in a row, and again, twice as long, after one more", () => {
   const outlier = new Outlier();
   expect(failTimes(outlier, 5, 0)).toEqual([false, false, false, false, true]);
   expect(outlier.ejectedForMs(0)).toBe(5000);
@@ -43,7 +43,7 @@ test("a success clears the count", () => {
   expect(failTimes(outlier, 4, 0)).toEqual([false, false, false, false]);
 });
 
-test("a success after a time of health makes the next rest short again", () => {
+test("a success after a time of health makes the next ejection short again", () => {
   const outlier = new Outlier();
   failTimes(outlier, 5, 0);
   outlier.fail(failure(), 5000, yes);
@@ -60,7 +60,7 @@ test("many generations that fail of one cause are one failure", () => {
   for (let index = 0; index < 50; index++) expect(outlier.fail(cause, 0, yes)).toBe(false);
 });
 
-test("a node that may not rest stays, and ejections at its next failure when it may", () => {
+test("a node that may not be ejected stays, and is ejected at its next failure when it may", () => {
   const outlier = new Outlier();
   for (let index = 0; index < 9; index++) expect(outlier.fail(failure(), 0, () => false)).toBe(false);
   expect(outlier.fail(failure(), 0, yes)).toBe(true);

@@ -24,8 +24,8 @@ const removed = (revision: bigint, id: string): WatchNodesResponse =>
 const ids = (listing: Listing | undefined) => [...(listing?.nodes.keys() ?? [])].sort();
 
 test("follows changes whose revisions rise, whatever numbers are skipped", () => {
-  const words = [snapshot(4n, ["a"]), upserted(5n, "b"), removed(9n, "a"), upserted(70n, "c")];
-  const listing = words.reduce<Listing | undefined>(follow, undefined);
+  const events = [snapshot(4n, ["a"]), upserted(5n, "b"), removed(9n, "a"), upserted(70n, "c")];
+  const listing = events.reduce<Listing | undefined>(follow, undefined);
   expect(ids(listing)).toEqual(["b", "c"]);
   expect(listing?.revision).toBe(70n);
 });

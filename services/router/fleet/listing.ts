@@ -1,19 +1,16 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Node, WatchNodesResponse } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 
-/** Who is registered, at one revision. */
+/** The registered nodes, at one revision. */
 export interface Listing {
   readonly epoch: string;
   readonly revision: bigint;
   readonly nodes: ReadonlyMap<string, Node>;
-  /** Ids of nodes that were thrown out for good. */
+  /** Ids of nodes that were removed for good. */
   readonly revoked: ReadonlySet<string>;
 }
 
-/**
- * The listing after one more word of the registry. Throws when that word does not follow: it is older than what
- * is known, or no later. Then what is known stands, and the caller watches again.
- */
+/** The listing after an event. Throws when the event is not newer than the listing: then the caller watches again. */
 export function follow(listing: Listing | undefined, { event }: WatchNodesResponse): Listing {
   if (event.case === "snapshot") {
     const { epoch, revision, nodes } = event.value;

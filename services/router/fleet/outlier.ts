@@ -2,12 +2,12 @@ import type { MeshError } from "../../../core/errors/mesh-error.ts";
 
 /** This many failures in a row eject a node. */
 const failureLimit = 5;
-/** The first ejection; each further one is twice as long. */
+/** The first ejection; each further one lasts twice as long. */
 const firstEjectionMs = 5000;
 const longestEjectionMs = 300_000;
 
 /**
- * Decides when a node that keeps failing one model is ejected. After an ejection one more failure is enough for the next,
+ * Decides when a node that keeps failing one model is ejected. After an ejection, one more failure causes the next,
  * longer one; a success clears the count.
  */
 export class Outlier {
@@ -16,20 +16,20 @@ export class Outlier {
   #ejectedUntil = 0;
   #lastCause: unknown;
 
-  /** Milliseconds for which it is still ejected; 0 when it is not. */
+  /** Milliseconds until its ejection ends; 0 when it is not ejected. */
   ejectedForMs(now: number): number {
     return Math.max(0, this.#ejectedUntil - now);
   }
 
-  /** A generation finished there. */
+  /** Counts a generation that finished. */
   succeed(now: number): void {
     this.#failures = 0;
     if (now - this.#ejectedUntil > ejectionMs(this.#ejections)) this.#ejections = 0;
   }
 
   /**
-   * A generation failed there by the node's own fault. Generations that fail of one cause, such as a relay that
-   * broke, count once. True when the node is ejected now, which it is only when `mayEject`.
+   * Counts a failure that is the node's fault; those with one cause, such as a broken relay, count once. True when it
+   * ejects the node, which takes `mayEject`.
    */
   fail(error: MeshError, now: number, mayEject: () => boolean): boolean {
     const cause = error.cause ?? error;

@@ -5,7 +5,7 @@ import type { RelayClient } from "../../../core/relay/contract.ts";
 import type { Ending } from "../call.ts";
 import type { ModelEndpoint } from "./endpoint.ts";
 
-/** What a reservation needs to know. */
+/** How to make a reservation. */
 export interface ReservationOptions {
   readonly endpoint: ModelEndpoint;
   readonly relay: RelayClient;
@@ -16,10 +16,10 @@ export interface ReservationOptions {
   readonly onLeave: () => void;
 }
 
-/** Failures that say something about the node, and not about the request or the caller. */
+/** Failures that count against the node, and not the request or the caller. */
 const nodesFault: ReadonlySet<Kind> = new Set(["engine_failed", "node_lost", "internal"]);
 
-/** A generation's claim to an endpoint, from being sent to its end; learns how the node did. */
+/** A generation's claim to an endpoint, from its dispatch to its end; learns how the node did. */
 export class Reservation {
   readonly #options: ReservationOptions;
   readonly #takenAt: number;
@@ -40,14 +40,14 @@ export class Reservation {
     return this.#options.relay.generate;
   }
 
-  /** The first token has come. */
+  /** Learns from the first token. */
   markFirstToken(): void {
     const { endpoint, clock } = this.#options;
     this.#firstTokenAt = clock.now();
     if (this.#foundFreeSlot) endpoint.learnFirstToken(this.#firstTokenAt - this.#takenAt, this.#firstTokenAt);
   }
 
-  /** Releases the endpoint, once. Of the tokens of a finished answer this node did not compute those that came `before`. */
+  /** Releases the endpoint, once. `before`: tokens of the answer that other nodes computed. */
   leave({ finished, error }: Ending, before = 0): void {
     if (this.#left) return;
     this.#left = true;

@@ -7,7 +7,7 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { follow, type Listing } from "./listing.ts";
 
-/** What the watch needs. */
+/** How to watch the registry. */
 export interface WatchOptions {
   readonly registry: Transport;
   readonly clock: Clock;
@@ -17,10 +17,7 @@ export interface WatchOptions {
   readonly onListing: (listing: Listing, former: Listing | undefined) => void;
 }
 
-/**
- * Follows the registry until the signal aborts. While the registry is away the last listing stands; it is asked
- * again after waits of up to 5 s. Never rejects.
- */
+/** Watches the registry until the signal aborts, again after at most 5 s when the watch ends. Never rejects. */
 export async function watchRegistry(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { registry, clock, random, log, onListing } = options;
   const client = createClient(RegistryService, registry);
@@ -30,12 +27,12 @@ export async function watchRegistry(options: WatchOptions, signal: AbortSignal):
   while (!signal.aborted) {
     let reason: unknown = new MeshError("no_nodes", "The registry ended the watch.");
     try {
-      // Each watch begins anew with a snapshot; changes follow that one, not what was known before it.
-      let heard: Listing | undefined;
-      for await (const word of scoped(signal, (scope) => client.watchNodes({}, { signal: scope }))) {
+      // Each watch starts with a snapshot; its changes follow that, not what was known before.
+      let watched: Listing | undefined;
+      for await (const response of scoped(signal, (scope) => client.watchNodes({}, { signal: scope }))) {
         const former = listing;
-        heard = follow(word.event.case === "snapshot" ? listing : heard, word);
-        listing = heard;
+        watched = follow(response.event.case === "snapshot" ? listing : watched, response);
+        listing = watched;
         backoff.reset();
         if (away)
           log.info(

@@ -1,14 +1,14 @@
 import type { Clock, Timer } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
-import type { Begin, Call } from "../call.ts";
+import type { Call, StartAnswer } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { QueueLimits } from "../queue-limits.ts";
 import { refuse } from "../routing/refuse.ts";
 import { findRoom, workRate } from "../routing/room.ts";
 import { FairQueue } from "./fair-queue.ts";
 
-/** What admission needs. */
+/** How to admit generations. */
 export interface AdmissionOptions extends QueueLimits {
   readonly fleet: Fleet;
   readonly clock: Clock;
@@ -18,43 +18,41 @@ export interface AdmissionOptions extends QueueLimits {
 interface Waiter {
   readonly call: Call;
   readonly since: number;
-  /** Goes on to the next layer, synchronously up to the point where its slot is taken. */
+  /** Calls the next layer, synchronously until its slot is reserved. */
   admit(): void;
   refuse(error: MeshError): void;
 }
 
-/** While somebody waits, room is looked for at least this often: an ejected node's rest ends without a word. */
-const lookMs = 250;
+/** The longest time between looks for room: the end of an ejection triggers none. */
+const recheckMs = 250;
 
 /**
- * Lets a generation in when some node that can have it has a free slot. The others wait, first come first served
- * within a caller, callers in turn; one that would wait for too long is refused when it comes.
+ * Admits a generation when a node that can have it has a free slot. The others wait, first come first served within a
+ * caller, callers in turn; one that would wait too long is refused on arrival.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
-  /** One queue for each model and set of needs: a generation that only few nodes can have blocks no other. */
+  /** One queue for each model and set of needs, so that a generation that few nodes can have blocks no other. */
   readonly #lanes = new Map<string, FairQueue<Waiter>>();
   readonly #waitingOf = new Map<string, number>();
   #waiting = 0;
-  #looking: Timer | undefined;
+  #recheck: Timer | undefined;
   #admitting = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
   }
 
-  /** How many wait. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** The layer. */
-  readonly layer: Layer<Begin> = (next) => (call) => {
+  readonly layer: Layer<StartAnswer> = (next) => (call) => {
     const queued = this.#lanes.has(this.#laneOf(call));
     const { room, error } = this.#look(call);
     if (error !== undefined) return Promise.reject(error);
     if (room === "free" && !queued) return next(call);
-    const shed = this.#shed(call);
+    const shed = this.#whyShed(call);
     if (shed !== undefined) return Promise.reject(shed);
     return new Promise((resolve, reject) => {
       this.#enqueue(call, () => next(call).then(resolve, reject), reject, room === "unconnected");
@@ -62,7 +60,7 @@ export class Admission {
     });
   };
 
-  /** Admits who can be admitted now. Called whenever fleet changed. */
+  /** Admits every generation that can start now. Called whenever the fleet has changed. */
   admit(): void {
     if (this.#waiting === 0 || this.#admitting) return;
     this.#admitting = true;
@@ -75,7 +73,7 @@ export class Admission {
     }
   }
 
-  /** True when one was taken out of the lane and another may follow. */
+  /** True when it took one from the lane, so that another may follow. */
   #admitOne(lane: FairQueue<Waiter>): boolean {
     const waiter = lane.peek();
     if (waiter === undefined) return false;
@@ -97,18 +95,18 @@ export class Admission {
     return { room, error };
   }
 
-  /** The queue in which a generation waits: with those that the same nodes can have. */
+  /** The queue of a generation: one for those that the same nodes can have. */
   #laneOf({ generation: { model, caller, resume }, needs }: Call): string {
     const lane = resume === undefined ? `${needs} ${model}` : `${needs} ${model} ${resume.fingerprint}`;
     if (caller === undefined || caller.via.length === 0) return lane;
-    // Marks that no node here has change nothing, and whoever makes some up is to get no turns of his own by it.
+    // Only the marks of nodes here matter: made-up ones must not give a caller extra turns.
     const marks = new Set(this.#options.fleet.candidates(model).map(({ served }) => served?.via));
-    const met = caller.via.filter((mark) => marks.has(mark));
-    return met.length === 0 ? lane : `${lane} ${met.sort().join()}`;
+    const known = caller.via.filter((mark) => marks.has(mark));
+    return known.length === 0 ? lane : `${lane} ${known.sort().join()}`;
   }
 
   /** Why a generation may not wait; undefined when it may. */
-  #shed(call: Call): MeshError | undefined {
+  #whyShed(call: Call): MeshError | undefined {
     const { callerQueueLimit, queueLimit, queueTimeoutMs, clock } = this.#options;
     const waitMs = this.#expectedWaitMs(call);
     const retryAfterMs = Math.min(30_000, Math.max(1000, waitMs ?? 0));
@@ -129,7 +127,7 @@ export class Admission {
     );
   }
 
-  /** How long a newcomer would wait, at the speed learned so far; undefined when nothing was learned. */
+  /** How long a generation would wait at the speed learned so far; undefined when none was. */
   #expectedWaitMs(call: Call): number | undefined {
     const perMs = workRate(call, this.#options.fleet.candidates(call.generation.model));
     if (perMs === undefined) return undefined;
@@ -179,10 +177,10 @@ export class Admission {
     const own = (this.#waitingOf.get(userId) ?? 0) + by;
     if (own === 0) this.#waitingOf.delete(userId);
     else this.#waitingOf.set(userId, own);
-    if (this.#waiting > 0) this.#looking ??= this.#options.clock.every(lookMs, () => this.admit());
+    if (this.#waiting > 0) this.#recheck ??= this.#options.clock.every(recheckMs, () => this.admit());
     else {
-      this.#looking?.cancel();
-      this.#looking = undefined;
+      this.#recheck?.cancel();
+      this.#recheck = undefined;
     }
   }
 }

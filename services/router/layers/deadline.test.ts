@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { generationOf } from "../../../test/support/router/router.ts";
-import { type Begin, Call } from "../call.ts";
+import { Call, type StartAnswer } from "../call.ts";
 import { deadline } from "./deadline.ts";
 
-const never: Begin = () => new Promise(() => {});
+const never: StartAnswer = () => new Promise(() => {});
 
 test("counts from when the generation came, and says how long was given", async () => {
   const clock = new FakeClock();

@@ -1,18 +1,18 @@
 import { type Clock, longestTimerMs } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
-import type { Begin } from "../call.ts";
+import type { StartAnswer } from "../call.ts";
 
-/** Whose time is kept. */
+/** How long generations may take. */
 export interface DeadlineOptions {
   readonly clock: Clock;
-  /** How long an answer may take, in milliseconds, whatever its caller allows; absent for no limit. */
+  /** The longest that an answer may take, in milliseconds, whatever its caller allows; absent for no limit. */
   readonly answerTimeoutMs?: number;
 }
 
-/** Ends a generation with `deadline` when its caller's time is over, or the mesh's, wherever it is then. */
+/** Ends a generation with `deadline` when its caller's time limit or the mesh's is over. */
 export const deadline =
-  ({ clock, answerTimeoutMs = Number.POSITIVE_INFINITY }: DeadlineOptions): Layer<Begin> =>
+  ({ clock, answerTimeoutMs = Number.POSITIVE_INFINITY }: DeadlineOptions): Layer<StartAnswer> =>
   (next) =>
   (call) => {
     const timeoutMs = Math.min(

@@ -6,7 +6,7 @@ import {
   type GenerationEvent,
   GenerationEventSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Begin, Begun, Call, Ending } from "../call.ts";
+import type { Call, Ending, StartAnswer, StartedAnswer } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Reservation } from "../fleet/reservation.ts";
 import type { Candidate } from "../routing/candidate.ts";
@@ -15,7 +15,7 @@ import { pick } from "../routing/pick.ts";
 import type { Profile } from "../routing/profile.ts";
 import { refuse } from "../routing/refuse.ts";
 
-/** What dispatch needs. */
+/** How to dispatch generations. */
 export interface DispatchOptions {
   readonly fleet: Fleet;
   readonly clock: Clock;
@@ -23,11 +23,11 @@ export interface DispatchOptions {
 }
 
 /**
- * Sends a generation to the best node that has not failed it, and reads up to the first token. It takes its reservation
- * before it waits for anything, so that whoever looks at the fleet next already counts it.
+ * Sends a generation to the best node that has not failed it, and reads up to the first token. It reserves before it
+ * waits for anything, so that the next pick already counts it.
  */
 export const dispatch =
-  ({ fleet, clock, profile }: DispatchOptions): Begin =>
+  ({ fleet, clock, profile }: DispatchOptions): StartAnswer =>
   async (call) => {
     const { model } = call.generation;
     const candidates = fleet.candidates(model);
@@ -35,7 +35,7 @@ export const dispatch =
     if (best === undefined)
       throw refuse(call, candidates, { informed: fleet.informed, known: fleet.knows(model) });
     const nodeId = best.node.id;
-    const reservation = fleet.take(nodeId, model);
+    const reservation = fleet.reserve(nodeId, model);
     call.attempts.push(nodeId);
     call.tried.push(nodeId);
     const before = call.deliveredTokens;
@@ -49,27 +49,31 @@ export const dispatch =
     } catch (thrown) {
       const error = call.ending?.error ?? toNodeFailure(thrown, nodeId);
       leave({ error });
-      if (error.code === "context_length_exceeded") outgrow(call, best, candidates);
+      if (error.code === "context_length_exceeded") raiseLeastContext(call, best, candidates);
       throw error;
     }
   };
 
-/** A prompt that is too long for one node may fit on another: has it go only where there is more room, if anywhere. */
-function outgrow(call: Call, { served }: Candidate, candidates: readonly Candidate[]): void {
+/** A prompt that is too long for one node may fit on another: restricts it to nodes with more context, if any. */
+function raiseLeastContext(call: Call, { served }: Candidate, candidates: readonly Candidate[]): void {
   const { generation, needs, tried } = call;
   const leastContext = (served?.contextLength ?? 0) + 1;
   const request = { generation, needs, tried, leastContext };
   if (candidates.some((candidate) => isAble(candidate, request))) call.leastContext = leastContext;
 }
 
-/** Deltas that are kept back at most; a character in several tokens shows nothing before the last of them. */
+/** The most deltas that are held back: a character of several tokens shows nothing before the last. */
 const headLimit = 16;
 
 /**
- * Reads until there is something to show. What comes before is kept back, so that a generation that moves shows
- * neither two beginnings nor the signs of life of an attempt that came to nothing.
+ * Reads until there is something to show. What comes before is held back, so that a generation that fails over shows
+ * neither two `started` nor the heartbeats of a failed attempt.
  */
-async function readHead(reservation: Reservation, call: Call, nodeId: string): Promise<Omit<Begun, "leave">> {
+async function readHead(
+  reservation: Reservation,
+  call: Call,
+  nodeId: string,
+): Promise<Omit<StartedAnswer, "leave">> {
   const rest = reservation.generate(call.generation, call.signal)[Symbol.asyncIterator]();
   const head: GenerationEvent[] = [];
   for (;;) {
@@ -81,7 +85,7 @@ async function readHead(reservation: Reservation, call: Call, nodeId: string): P
       await rest.return?.();
       throw new MeshError("engine_failed", "The node's answer did not begin with exactly one `started`.");
     }
-    if (first) head.push(signed(value, nodeId));
+    if (first) head.push(withNodeId(value, nodeId));
     else if (event.case !== "delta" || showsSomething(event.value) || head.length > headLimit) {
       head.push(value);
       return { head, rest };
@@ -89,8 +93,8 @@ async function readHead(reservation: Reservation, call: Call, nodeId: string): P
   }
 }
 
-/** The beginning under the name by which the mesh knows the node, whatever the node calls itself. */
-function signed(event: GenerationEvent, nodeId: string): GenerationEvent {
+/** `started` with the mesh's own name for the node, whatever the node calls itself. */
+function withNodeId(event: GenerationEvent, nodeId: string): GenerationEvent {
   if (event.event.case !== "started" || event.event.value.nodeId === nodeId) return event;
   return create(GenerationEventSchema, {
     event: { case: "started", value: { ...event.event.value, nodeId } },
@@ -100,7 +104,7 @@ function signed(event: GenerationEvent, nodeId: string): GenerationEvent {
 const showsSomething = ({ text, reasoning, toolCalls, logprobs }: Delta): boolean =>
   text !== "" || reasoning !== "" || toolCalls.length > 0 || logprobs.length > 0;
 
-/** A node's failure as it counts for the mesh: what the caller did not cause is not put down to the caller. */
+/** A node's failure as the mesh reports it: the caller is not blamed for what the node caused. */
 function toNodeFailure(thrown: unknown, nodeId: string): MeshError {
   const error = toMeshError(thrown);
   if (error.kind === "model_not_found")

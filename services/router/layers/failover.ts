@@ -1,28 +1,27 @@
 import type { Kind } from "../../../core/errors/kinds.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
-import type { Begin } from "../call.ts";
+import type { StartAnswer } from "../call.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
 /** How far failover goes. */
 export interface FailoverOptions {
   readonly budget: RetryBudget;
-  /** The most nodes that one generation is tried on: one that breaks engines must not break them all. */
+  /** The most attempts: a generation that breaks engines must not break them all. */
   readonly attemptLimit: number;
 }
 
 /**
- * Before the first token, moves a generation that failed on one node to the next, within the retry budget. The core below
- * records each attempt in `call.attempts` and takes no node that is among `call.tried`. What has begun to show and lost
- * its node comes through here again (`continuation/`), outside of the budget: its work is half done, and nodes are
- * not lost by the hundred because a mesh is full.
+ * Moves a generation that failed on one node to the next, within the retry budget. Dispatch records each attempt in
+ * `call.attempts` and skips nodes in `call.tried`. Continuations (`continue-answer.ts`) come through here again and
+ * need no budget: their work is half done, and a full mesh does not lose nodes by the hundred.
  */
 export const failover =
-  ({ budget, attemptLimit }: FailoverOptions): Layer<Begin> =>
+  ({ budget, attemptLimit }: FailoverOptions): Layer<StartAnswer> =>
   (next) =>
   async (call) => {
-    const hasBegun = call.firstTokenMs !== undefined;
-    if (!hasBegun) budget.deposit();
+    const isContinuation = call.firstTokenMs !== undefined;
+    if (!isContinuation) budget.deposit();
     let failure: MeshError | undefined;
     for (let tries = 1; ; tries++) {
       const { leastContext } = call;
@@ -30,24 +29,24 @@ export const failover =
       try {
         return await next(call);
       } catch (error) {
-        const nobodyLeft = call.attempts.length === attempts;
-        if (nobodyLeft) throw failure ?? error;
+        const noNodeLeft = call.attempts.length === attempts;
+        if (noNodeLeft) throw failure ?? error;
         failure = toMeshError(error);
         const fitsElsewhere = call.leastContext !== leastContext;
-        if (!isOneNodesTrouble(failure)) call.failures++;
+        if (!isRefusal(failure)) call.failures++;
         if (call.ending !== undefined || !(isMovable(failure) || fitsElsewhere)) throw failure;
-        if ((hasBegun ? call.failures : tries) >= attemptLimit) throw failure;
-        if (!(hasBegun || budget.withdraw())) throw failure;
+        if ((isContinuation ? call.failures : tries) >= attemptLimit) throw failure;
+        if (!(isContinuation || budget.withdraw())) throw failure;
       }
     }
   };
 
-/** What one node says of itself, or of its engine, and another need not. */
-const oneNodesTrouble: ReadonlySet<Kind> = new Set(["saturated", "queue_expired", "no_nodes"]);
+/** Errors of a node that has no room or time, and has not failed the generation. */
+const refusals: ReadonlySet<Kind> = new Set(["saturated", "queue_expired", "no_nodes"]);
 
-/** Whether another node may do better. */
+/** Whether another node may succeed. */
 export const isMovable = ({ kind, row }: MeshError): boolean =>
-  row.retry === "elsewhere" || oneNodesTrouble.has(kind);
+  row.retry === "elsewhere" || refusals.has(kind);
 
-/** Whether a node, or the router for all of them, has no room or no time for the generation, without having failed it. */
-export const isOneNodesTrouble = ({ kind }: MeshError): boolean => oneNodesTrouble.has(kind);
+/** Whether a node, or the router for all of them, has no room or time for the generation, without having failed it. */
+export const isRefusal = ({ kind }: MeshError): boolean => refusals.has(kind);

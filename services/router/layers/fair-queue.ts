@@ -1,21 +1,20 @@
-/** A queue for many callers: each has its own line, and the lines are served in turn. */
+/** A queue with a line for each caller; the lines are served in turn. */
 export class FairQueue<T> {
-  /** Lines that have someone in them, in the order in which they are served. */
+  /** Lines that are not empty, in the order in which they are served. */
   readonly #lines = new Map<string, T[]>();
   #size = 0;
 
-  /** How many wait. */
   get size(): number {
     return this.#size;
   }
 
-  /** Who would be taken next; undefined when nobody waits. */
+  /** The value that `take` would take. */
   peek(): T | undefined {
     for (const line of this.#lines.values()) return line[0];
     return undefined;
   }
 
-  /** How many would be served before someone who joined this caller's line now. */
+  /** How many would be served before a value that this caller pushed now. */
   aheadOf(caller: string): number {
     const own = this.#lines.get(caller)?.length ?? 0;
     let ahead = own;
@@ -23,7 +22,7 @@ export class FairQueue<T> {
     return ahead;
   }
 
-  /** Joins the end of a caller's line. */
+  /** Appends to a caller's line. */
   push(caller: string, value: T): void {
     const line = this.#lines.get(caller);
     if (line === undefined) this.#lines.set(caller, [value]);
@@ -31,7 +30,7 @@ export class FairQueue<T> {
     this.#size += 1;
   }
 
-  /** Takes the first of the line whose turn it is; undefined when nobody waits. */
+  /** Takes the first value of the line whose turn it is; undefined when all lines are empty. */
   take(): T | undefined {
     const [turn] = this.#lines;
     if (turn === undefined) return undefined;
@@ -43,7 +42,7 @@ export class FairQueue<T> {
     return value;
   }
 
-  /** Leaves a caller's line from wherever it stands; false when it is not there. */
+  /** Removes a value from anywhere in a caller's line; false when it is not there. */
   remove(caller: string, value: T): boolean {
     const line = this.#lines.get(caller);
     const index = line?.indexOf(value) ?? -1;

@@ -2,18 +2,18 @@ import type { Clock } from "../../../core/clock.ts";
 import type { Layer } from "../../../core/layers.ts";
 import { describeGeneration, type OnGenerationEnd } from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
-import type { Begin, Call, Ending } from "../call.ts";
+import type { Call, Ending, StartAnswer } from "../call.ts";
 
-/** Who is told what became of a generation. */
+/** How to observe generations. */
 export interface ObserveOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onGenerationEnd: OnGenerationEnd;
 }
 
-/** Tells the end of every generation once, however it ended, and logs the cause of a bug beside it. */
+/** Reports the end of every generation once, and logs unexpected errors with their cause. */
 export const observe =
-  ({ clock, log, onGenerationEnd }: ObserveOptions): Layer<Begin> =>
+  ({ clock, log, onGenerationEnd }: ObserveOptions): Layer<StartAnswer> =>
   (next) =>
   (call) => {
     call.onEnd((ending) => {

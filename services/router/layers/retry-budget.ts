@@ -1,15 +1,15 @@
 import type { Clock } from "../../../core/clock.ts";
 
-/** Retries per second that are always allowed. */
+/** Retries per second that are always available. */
 const floorPerSecond = 10;
-/** Retries per generation that are allowed beyond the floor. */
+/** Further retries per generation. */
 const ratio = 0.2;
-/** The window over which both are counted, in seconds. */
+/** The window of the counts, in seconds. */
 const windowSeconds = 10;
 
 /**
- * Allows retries up to 20 % of the generations of the last ten seconds plus ten a second, so that failover helps
- * when a node dies and does not double the load when everything fails.
+ * Allows retries up to 20 % of the generations of the last ten seconds plus ten a second: failover helps when a node
+ * dies, and does not double the load when everything fails.
  */
 export class RetryBudget {
   readonly #clock: Clock;
@@ -22,13 +22,13 @@ export class RetryBudget {
     this.#second = Math.floor(clock.now() / 1000);
   }
 
-  /** A generation came. */
+  /** Counts a generation. */
   deposit(): void {
     const slot = this.#slot();
     this.#generations[slot] = (this.#generations[slot] ?? 0) + 1;
   }
 
-  /** Takes one retry out of the budget; false when there is none left. */
+  /** Takes one retry; false when none is left. */
   withdraw(): boolean {
     const slot = this.#slot();
     if (this.remaining < 1) return false;
@@ -36,13 +36,13 @@ export class RetryBudget {
     return true;
   }
 
-  /** Retries that are left now. */
+  /** Retries that are left. */
   get remaining(): number {
     this.#slot();
     return ratio * sum(this.#generations) + floorPerSecond * windowSeconds - sum(this.#retries);
   }
 
-  /** The slot of the present second, with those of seconds that went by emptied. */
+  /** The slot of the present second; clears those of seconds that have passed. */
   #slot(): number {
     const second = Math.floor(this.#clock.now() / 1000);
     for (let passed = Math.max(this.#second, second - windowSeconds) + 1; passed <= second; passed++) {

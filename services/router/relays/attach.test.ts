@@ -115,7 +115,7 @@ async function* answer() {
   yield finished();
 }
 const ask = () =>
-  Array.fromAsync(fleet.take("a", "m").generate(generationOf(), new AbortController().signal));
+  Array.fromAsync(fleet.reserve("a", "m").generate(generationOf(), new AbortController().signal));
 
 test("accepts a node whose lease the registry vouches for, and generates over it", async () => {
   const node = attach({ nodeId: "a", leaseId: "lease-a" });
@@ -275,7 +275,7 @@ test("cuts a node that is thrown out while it answers, and never takes it back",
     await new Promise(() => {});
   });
   await settled();
-  const events = fleet.take("a", "m").generate(generationOf(), new AbortController().signal);
+  const events = fleet.reserve("a", "m").generate(generationOf(), new AbortController().signal);
   const answer = events[Symbol.asyncIterator]();
   await answer.next();
   fleet.list(new Map(), { revoked: new Set(["a"]) });
@@ -307,7 +307,7 @@ test("cancels at the node when the caller leaves", async () => {
   });
   await settled();
   const leave = new AbortController();
-  const events = fleet.take("a", "m").generate(generationOf(), leave.signal)[Symbol.asyncIterator]();
+  const events = fleet.reserve("a", "m").generate(generationOf(), leave.signal)[Symbol.asyncIterator]();
   await events.next();
   leave.abort();
   await settled();

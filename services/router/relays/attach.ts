@@ -23,25 +23,25 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { Mismatches } from "./mismatches.ts";
 import { openNodeRelay } from "./node-relay.ts";
 
-/** What accepting nodes needs. */
+/** How to accept nodes. */
 export interface AttachOptions {
   readonly registry: Transport;
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly log: Log;
-  /** What this router speaks; default: what this program does. */
+  /** What this router speaks; default: the versions of this program. */
   readonly protocol?: ProtocolRange | undefined;
 }
 
-/** How long a node may take to say who it is, and the registry to vouch for it, in milliseconds. */
+/** How long a node may take to send its Hello, and the registry to confirm its lease, in milliseconds. */
 const helloTimeoutMs = 5000;
-/** So many leases are remembered before those of nodes that left are forgotten. */
+/** From this many leases on, those of nodes that left are forgotten. */
 const leaseLimit = 1024;
 
-/** Accepts nodes that dial in: the frames of a relay, but the router is the one that was dialled. */
+/** Accepts nodes that dial in: a relay's frames, but the node opened the connection. */
 export class Attachments {
   readonly #options: AttachOptions;
-  /** The lease that each node was last accepted with, which stands while the registry is away. */
+  /** The lease that each node was last accepted with, which counts while the registry is away. */
   readonly #leases = new Map<string, string>();
   readonly #mismatches: Mismatches;
   readonly #protocol: ProtocolRange;
@@ -53,8 +53,8 @@ export class Attachments {
   }
 
   /**
-   * Answers one Attach call. Ends when the relay does; throws when the node is refused. `demandCaller` throws unless
-   * the caller is the node that it says it is.
+   * Serves one Attach call until its relay ends; throws when the node is refused. `demandCaller` throws unless the
+   * caller has the identity of the node that it claims to be.
    */
   async *attach(
     requests: AsyncIterable<AttachRequest>,
@@ -88,7 +88,7 @@ export class Attachments {
     }
   }
 
-  /** Reads the Hello and has the registry vouch for it; tells the node's id. */
+  /** Reads the Hello and checks it; returns the node's id. */
   async #accept(
     messages: AsyncIterator<AttachRequest>,
     demandCaller: (nodeId: string) => void,
@@ -108,9 +108,9 @@ export class Attachments {
       const { nodeId } = message.value;
       demandCaller(nodeId);
       this.#demandProtocol(message.value);
-      if (!this.#options.fleet.isRevoked(nodeId)) await this.#vouch(message.value, limit.signal);
-      // It may also have been thrown out meanwhile.
-      if (this.#options.fleet.isRevoked(nodeId)) throw thrownOut(nodeId);
+      if (!this.#options.fleet.isRevoked(nodeId)) await this.#checkLease(message.value, limit.signal);
+      // It may have been revoked meanwhile.
+      if (this.#options.fleet.isRevoked(nodeId)) throw revoked(nodeId);
       return nodeId;
     } finally {
       timer.cancel();
@@ -118,7 +118,7 @@ export class Attachments {
     }
   }
 
-  /** Refuses a node that could not work with this router, and tells the operator of it once. */
+  /** Refuses a node that speaks another version, and logs it once. */
   #demandProtocol({ nodeId, protocol }: AttachRequest_Hello): void {
     try {
       demandProtocol({ other: "node", self: "router" }, protocol, this.#protocol);
@@ -129,35 +129,35 @@ export class Attachments {
     }
   }
 
-  /** Only the registry knows leases: it is asked whose this one is. */
-  async #vouch({ nodeId, leaseId }: AttachRequest_Hello, signal: AbortSignal): Promise<void> {
+  /** Asks the registry whose lease this is. */
+  async #checkLease({ nodeId, leaseId }: AttachRequest_Hello, signal: AbortSignal): Promise<void> {
     const { registry, fleet } = this.#options;
     let holder: string;
     try {
       holder = (await createClient(RegistryService, registry).renewLease({ leaseId }, { signal })).nodeId;
     } catch (error) {
       const failure = toMeshError(error);
-      if (failure.kind === "invalid_request") throw stranger(nodeId, failure);
-      // The registry is away: who was here with the same lease may come back, everybody else must wait for it.
+      if (failure.kind === "invalid_request") throw wrongLease(nodeId, failure);
+      // While the registry is away, only a node that was here with the same lease may attach.
       if (fleet.isListed(nodeId) && this.#leases.get(nodeId) === leaseId) return;
       throw new MeshError("no_nodes", "The registry cannot confirm the lease now: attach again soon.", {
         retryAfterMs: 1000,
         cause: error,
       });
     }
-    if (holder !== nodeId) throw stranger(nodeId);
+    if (holder !== nodeId) throw wrongLease(nodeId);
     if (this.#leases.size >= leaseLimit)
       for (const id of this.#leases.keys()) if (!fleet.isListed(id)) this.#leases.delete(id);
     this.#leases.set(nodeId, leaseId);
   }
 }
 
-const thrownOut = (nodeId: string): MeshError =>
+const revoked = (nodeId: string): MeshError =>
   new MeshError("unauthenticated", `The operator of this mesh has removed node ${nodeId}.`, {
     code: "node_revoked",
   });
 
-function stranger(nodeId: string, cause?: unknown): MeshError {
+function wrongLease(nodeId: string, cause?: unknown): MeshError {
   return new MeshError(
     "unauthenticated",
     `Node \`${nodeId}\` does not hold this lease: register with the registry, then attach with the lease it gives.`,

@@ -16,56 +16,56 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { Mismatches } from "./mismatches.ts";
 import { openNodeRelay } from "./node-relay.ts";
 
-/** A way to a node that may hold a connection. */
+/** A transport to one node, which may hold a connection. */
 export type NodeTransport = Transport & { close?(): void };
 
-/** What the dialler needs. */
+/** How to dial nodes. */
 export interface DiallerOptions {
   readonly dial: (address: string, nodeId: string) => NodeTransport;
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** What this router speaks; default: what this program does. */
+  /** What this router speaks; default: the versions of this program. */
   readonly protocol?: ProtocolRange | undefined;
 }
 
-/** What is waited between attempts at a node that speaks another version of the protocol, in milliseconds. */
+/** The longest wait before dialling a node again that speaks another protocol version, in milliseconds. */
 const mismatchWaitMs = 60_000;
 
-/** Keeps a relay to every node that gave an address, and dials again when one breaks. */
+/** Keeps a relay to every node that has an address, and dials again when one breaks. */
 export class Dialler {
   readonly #options: DiallerOptions;
-  readonly #lines = new Map<string, Line>();
+  readonly #nodes = new Map<string, NodeDialler>();
 
   constructor(options: DiallerOptions) {
     this.#options = options;
   }
 
-  /** Takes the nodes that are there now. A relay to a node that left goes on for as long as the node keeps it. */
+  /** Takes the nodes of the registry. A relay to a node that left lasts for as long as the node keeps it. */
   follow(nodes: ReadonlyMap<string, Node>): void {
-    for (const [id, line] of this.#lines)
-      if (nodes.get(id)?.address !== line.address) {
-        line.retire();
-        this.#lines.delete(id);
+    for (const [id, dialler] of this.#nodes)
+      if (nodes.get(id)?.address !== dialler.address) {
+        dialler.retire();
+        this.#nodes.delete(id);
       }
     for (const node of nodes.values()) {
       if (node.address === "") continue;
-      const line = this.#lines.get(node.id);
-      if (line !== undefined) line.follow(node);
-      else this.#lines.set(node.id, new Line(node, this.#options));
+      const dialler = this.#nodes.get(node.id);
+      if (dialler !== undefined) dialler.follow(node);
+      else this.#nodes.set(node.id, new NodeDialler(node, this.#options));
     }
   }
 
-  /** Stops dialling. Relays that stand are the fleet's to close. */
+  /** Stops dialling. Open relays are the fleet's to close. */
   close(): void {
-    for (const line of this.#lines.values()) line.retire();
-    this.#lines.clear();
+    for (const dialler of this.#nodes.values()) dialler.retire();
+    this.#nodes.clear();
   }
 }
 
-/** The way to one node at one address. */
-class Line {
+/** Dials one node at one address. */
+class NodeDialler {
   readonly address: string;
   readonly #options: DiallerOptions;
   readonly #retired = new AbortController();
@@ -83,7 +83,7 @@ class Line {
     void this.#run();
   }
 
-  /** Dials at once when the node has registered anew, for it has just begun or come back. */
+  /** Dials at once when the node has registered again, since it has just started or come back. */
   follow(node: Node): void {
     if (node === this.#node) return;
     this.#node = node;
@@ -91,7 +91,7 @@ class Line {
     this.#wake.abort();
   }
 
-  /** Ends once the present relay has. */
+  /** Stops after the present relay has ended. */
   retire(): void {
     this.#retired.abort();
     this.#wake.abort();
@@ -101,23 +101,23 @@ class Line {
     const { clock, fleet, log, random } = this.#options;
     while (!this.#retired.signal.aborted) {
       let mismatch = false;
-      // A node that has attached although it gave an address needs no second relay.
+      // A node that has attached needs no second relay.
       if (!fleet.isConnected(this.#node.id)) {
-        const reason = await this.#ride();
+        const reason = await this.#connect();
         log.debug({ node_id: this.#node.id, address: this.address, reason: reason.message }, "relay ended");
         mismatch = reason.code === protocolCode;
         if (mismatch) this.#mismatches.add(this.#node.id, reason.message);
       }
       if (this.#retired.signal.aborted) return;
       this.#wake = new AbortController();
-      // Only an update helps, and after it the node registers anew, which ends the wait.
+      // Only an update helps, after which the node registers again: that ends the wait.
       const waitMs = mismatch ? mismatchWaitMs * (1 - random() / 2) : this.#backoff.next();
       await sleep(clock, waitMs, this.#wake.signal).catch(() => {});
     }
   }
 
-  /** Opens one relay and tells why it ended. */
-  async #ride(): Promise<MeshError> {
+  /** Opens one relay; resolves with why it ended. */
+  async #connect(): Promise<MeshError> {
     const { dial, fleet, clock, protocol = ourProtocol } = this.#options;
     const { signal: retired } = this.#retired;
     let transport: NodeTransport | undefined;
@@ -154,7 +154,7 @@ async function* toNode(frames: AsyncIterable<EngineBound>, protocol: ProtocolRan
   for await (const frame of frames) yield { frame };
 }
 
-/** The frames of a node that speaks a version which this router does. */
+/** The frames of a node, after a check of its protocol version. */
 async function* fromNode(
   responses: AsyncIterable<Pick<RelayResponse, "frame" | "protocol">>,
   protocol: ProtocolRange,

@@ -1,27 +1,27 @@
 import type { Log } from "../../../core/telemetry/log.ts";
 
-/** So many nodes are remembered before they are forgotten and told anew. */
-const limit = 1024;
+/** The most nodes that are remembered; beyond, all are forgotten and logged again. */
+const nodeLimit = 1024;
 
-/** Tells the operator once of each node that speaks another version of the protocol, however often it comes. */
+/** Logs each node that speaks another protocol version once, however often it connects. */
 export class Mismatches {
   readonly #log: Log;
-  readonly #told = new Map<string, string>();
+  readonly #logged = new Map<string, string>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** A node cannot be used; `fault` says why, and what to update (`core/protocol.ts`). */
+  /** Logs a node that cannot be used; `fault` says why, and what to update (`core/protocol.ts`). */
   add(nodeId: string, fault: string): void {
-    if (this.#told.get(nodeId) === fault) return;
-    if (this.#told.size >= limit) this.#told.clear();
-    this.#told.set(nodeId, fault);
+    if (this.#logged.get(nodeId) === fault) return;
+    if (this.#logged.size >= nodeLimit) this.#logged.clear();
+    this.#logged.set(nodeId, fault);
     this.#log.warn({ node_id: nodeId }, `node ${nodeId} gets no work. ${fault}`);
   }
 
-  /** It can be used now. */
+  /** Forgets a node that can be used now. */
   delete(nodeId: string): void {
-    this.#told.delete(nodeId);
+    this.#logged.delete(nodeId);
   }
 }

@@ -3,17 +3,17 @@ import { openRelay } from "../../../core/relay/client.ts";
 import type { RelayClient, RelayClientOptions } from "../../../core/relay/contract.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 
-/** What every relay to a node needs, whoever dialled. */
+/** How to open a relay to a node, whichever side dialled. */
 export interface NodeRelayOptions {
   readonly nodeId: string;
   readonly exchange: RelayClientOptions["exchange"];
   readonly fleet: Fleet;
   readonly clock: Clock;
-  /** Called when the node has spoken for the first time: from now on it can be picked. */
+  /** Called when the node has first reported its load: from then on it can be picked. */
   readonly onReady?: () => void;
 }
 
-/** Opens a relay to a node. The fleet has it from its first word on, and learns every load that the node tells. */
+/** Opens a relay to a node. The fleet gets it with the node's first load, and each later load. */
 export function openNodeRelay({ nodeId, exchange, fleet, clock, onReady }: NodeRelayOptions): RelayClient {
   let ready = false;
   const relay: RelayClient = openRelay({
@@ -21,7 +21,7 @@ export function openNodeRelay({ nodeId, exchange, fleet, clock, onReady }: NodeR
     clock,
     watchGenerations: true,
     onLoad: (load) => {
-      if (ready) return fleet.tell(nodeId, relay, load);
+      if (ready) return fleet.report(nodeId, relay, load);
       ready = true;
       fleet.connect(nodeId, relay);
       onReady?.();

@@ -11,7 +11,7 @@ import type { RouteRequest } from "./filters.ts";
 import type { Profile } from "./profile.ts";
 import type { Ranking } from "./rank.ts";
 
-/** Tells a ranking as it goes over the wire: best first, then the rejected. */
+/** A ranking as a response: best first, then the rejected. */
 export function explain(
   { ranked, rejected }: Ranking,
   request: RouteRequest,
@@ -38,7 +38,7 @@ export function explain(
   return create(ExplainRouteResponseSchema, { verdicts });
 }
 
-/** What is said of every node, wherever it stands. */
+/** What is reported of every node. */
 function describe(
   { served, slots, running, waiting, offers, measuredTokenMs }: Candidate,
   { generation: { model }, needs }: RouteRequest,

@@ -4,25 +4,24 @@ import type { Candidate } from "./candidate.ts";
 const kinds = ["slots", "occupied", "firstTokenMs", "tokenMs", "serviceMs"] as const;
 
 /**
- * The numbers of many nodes, each kind in one row, in order of the nodes; what scorers read. Read once for each
- * ranking: a thousand nodes have their numbers in thousands of objects, and going through those again for every
- * scorer was most of what a pick cost. An unknown number is `NaN`.
+ * The numbers of many nodes, one row for each kind, in order of the nodes; `NaN` for unknown. Read once for each ranking:
+ * reading thousands of objects again for every scorer was most of the cost of a pick.
  */
 export interface Figures extends Readonly<Record<(typeof kinds)[number], Float64Array>> {
   readonly count: number;
 }
 
-/** Memory for figures and scores that is used again and again: new rows for every pick cost as much as the pick. */
+/** Memory for figures and scores that is reused: new rows for every pick cost as much as the pick. */
 export class Scratch {
   #rows: Float64Array[] = [];
   #used = 0;
 
-  /** Gives all rows back; they must not be used any more. */
+  /** Frees all rows; they must not be used any more. */
   clear(): void {
     this.#used = 0;
   }
 
-  /** A row of so many numbers, whatever was in it before. */
+  /** A row of `count` numbers, not cleared. */
   row(count: number): Float64Array {
     let row = this.#rows[this.#used];
     if (row === undefined || row.length < count) row = new Float64Array(Math.max(64, 2 * count));
@@ -52,12 +51,12 @@ export function readFigures(candidates: readonly Candidate[], scratch = new Scra
   return { count, slots, occupied, firstTokenMs, tokenMs, serviceMs };
 }
 
-/** The least number that is known; `NaN` when none is. What an untried node is hoped to do. */
+/** The least known number, which an untried node is assumed to reach; `NaN` when none is known. */
 export function leastKnown(row: Float64Array): number {
   let least = Number.NaN;
   for (let index = 0; index < row.length; index++) {
     const value = row[index] as number;
-    // False for NaN on either side, so the first known number is taken.
+    // `>=` is false for NaN on either side, so the first known number is taken.
     if (!(value >= least) && !Number.isNaN(value)) least = value;
   }
   return least;

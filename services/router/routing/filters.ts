@@ -4,26 +4,26 @@ import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_p
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Candidate } from "./candidate.ts";
 
-/** What filters know of a generation. */
+/** A generation as filters see it. */
 export interface RouteRequest {
   readonly generation: Generation;
   readonly needs: CapabilitySet;
-  /** Nodes that have failed it already. */
+  /** Nodes that have failed it. */
   readonly tried: readonly string[];
-  /** Tokens of context that it is known to take at least, because nodes with less have refused it. */
+  /** Tokens of context that it takes at least, because nodes with less have refused it. */
   readonly leastContext?: number | undefined;
 }
 
-/** Takes nodes out of the ranking. */
+/** Excludes nodes from the ranking. */
 export interface Filter {
   readonly name: string;
-  /** Whether this node cannot have the generation. Asked of every node for every generation, so it makes no words. */
+  /** Whether this node cannot have the generation. Called for every node and generation, so it gives no reason. */
   readonly rejects: (candidate: Candidate, request: RouteRequest) => boolean;
-  /** Why it cannot, in words; only asked when it rejects. */
+  /** Why it rejects; called only when it does. */
   readonly reason: (candidate: Candidate, request: RouteRequest) => string;
 }
 
-/** A node that one of these rejects is never used. The first word counts. */
+/** A node that one of these rejects is never used. The first rejection counts. */
 export const filters: readonly Filter[] = [
   {
     name: "model",
@@ -61,7 +61,7 @@ export const filters: readonly Filter[] = [
     reason: ({ served }) => `Its context of ${served?.contextLength} tokens is too short for this.`,
   },
   {
-    name: "ring",
+    name: "loop",
     rejects: ({ served }, { generation }) => served !== undefined && cameThrough(served, generation),
     reason: () => "The request has come through it already.",
   },
@@ -72,10 +72,7 @@ export const filters: readonly Filter[] = [
   },
 ];
 
-/**
- * Whether no filter rejects a node: the same rules in one expression, because every generation asks this of every
- * node, and calls through a table took most of that time.
- */
+/** Whether no filter rejects a node: the same rules in one expression, because calls through a table were slow. */
 export const isAble = (candidate: Candidate, request: RouteRequest): boolean =>
   candidate.listed &&
   candidate.connected &&
@@ -83,7 +80,7 @@ export const isAble = (candidate: Candidate, request: RouteRequest): boolean =>
   isSuited(candidate, request) &&
   (request.tried.length === 0 || !request.tried.includes(candidate.node.id));
 
-/** Whether a node could have a generation if only it were there, ready and not tried yet: what it is, not how it is. */
+/** Whether a node could have a generation if it were ready and had not been tried. */
 export const isSuited = (
   { served, offers }: Candidate,
   { generation, needs, leastContext }: RouteRequest,
@@ -94,7 +91,7 @@ export const isSuited = (
   !isTooShort(served, leastContext) &&
   !cameThrough(served, generation);
 
-/** A node that one of these rejects is used all the same when otherwise nobody is left. */
+/** A node that one of these rejects is used when no other is left. */
 export const preferences: readonly Filter[] = [
   {
     name: "ejected",
@@ -103,15 +100,14 @@ export const preferences: readonly Filter[] = [
       `It failed several times in a row and is ejected for ${Math.ceil(ejectedMs)} ms more.`,
   },
   {
-    // A short queue at a fast node beats a free slot at a slow one; a long queue belongs in the router, where it
-    // is fair between callers.
+    // A short queue at a fast node beats a free slot at a slow one; a long queue belongs in the router, which is fair
+    // between callers.
     name: "room",
     rejects: ({ occupied, slots }) => occupied >= 2 * slots,
     reason: () => "As many generations wait there as can run.",
   },
 ];
 
-/** The first filter that rejects a node; undefined when none does. */
 export function firstToReject(
   rules: readonly Filter[],
   candidate: Candidate,
@@ -121,7 +117,7 @@ export function firstToReject(
   return undefined;
 }
 
-/** Whether a node has handed a request on to another mesh, from which it has come back. */
+/** Whether a request has come back from another mesh, to which this node had passed it. */
 export const cameThrough = ({ via }: ServedModel, { caller }: Generation): boolean =>
   via !== "" && caller !== undefined && caller.via.includes(via);
 

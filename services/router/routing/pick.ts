@@ -5,8 +5,8 @@ import type { Profile } from "./profile.ts";
 import { hashOf, rendezvousHash } from "./rendezvous-hash.ts";
 
 /**
- * The node that `rank` puts first; undefined when none can have the generation. This is what each generation costs, so
- * it makes no words, no orders and nothing for each node.
+ * The node that `rank` puts first; undefined when none can have the generation. It runs for each generation, so it
+ * gives no reasons, does not sort, and allocates nothing for each node.
  */
 export function pick(
   request: RouteRequest,
@@ -21,7 +21,7 @@ export function pick(
   return best(request.generation.id, eligible, profile);
 }
 
-/** Those that pass; the list itself when that is all of them, as it mostly is. */
+/** Those that pass; the list itself when all do, which is usual. */
 function keep(
   candidates: readonly Candidate[],
   passes: (candidate: Candidate) => boolean,
@@ -37,7 +37,7 @@ function keep(
   return kept;
 }
 
-/** Nothing here waits, so no pick meets another. */
+/** Shared by all picks: a pick is synchronous. */
 const scratch = new Scratch();
 
 function best(
@@ -68,10 +68,8 @@ function best(
   return chosen;
 }
 
-/** Which of two equals comes first: the higher hash, and should even those be equal, the lower name. */
+/** Whether the first of two equals precedes: by the higher hash, then by the lower name. */
 function precedes(a: Candidate, b: Candidate, key: number): boolean {
-  return (
-    rendezvousHash(key, a) - rendezvousHash(key, b) > 0 ||
-    (rendezvousHash(key, a) === rendezvousHash(key, b) && a.node.id < b.node.id)
-  );
+  const difference = rendezvousHash(key, a) - rendezvousHash(key, b);
+  return difference > 0 || (difference === 0 && a.node.id < b.node.id);
 }

@@ -7,22 +7,21 @@ import { hashOf, rendezvousHash } from "./rendezvous-hash.ts";
 /** A node that can have the generation. */
 export interface Ranked {
   readonly candidate: Candidate;
-  /** Each scorer's word, in the order of the profile. */
+  /** One score per scorer, in the order of the profile. */
   readonly scores: readonly number[];
   /** Their weighted sum, in [0, 1]. */
   readonly total: number;
 }
 
-/** A node that cannot. */
+/** A node that cannot have it. */
 export interface Rejected {
   readonly candidate: Candidate;
   /** Name of the filter that rejected it. */
   readonly filter: string;
-  /** Why, in words. */
   readonly reason: string;
 }
 
-/** Where a generation should go. */
+/** All nodes, for one generation. */
 export interface Ranking {
   /** Best first. */
   readonly ranked: readonly Ranked[];
@@ -30,9 +29,9 @@ export interface Ranking {
 }
 
 /**
- * Ranks nodes for one generation: filters, then scorers, then order, with every reason. Depends on nothing but its
- * arguments; equal totals are ordered by rendezvous hash, so that equal nodes share the load and asking twice gives the same
- * answer. For the best alone, `pick` is many times as quick.
+ * Ranks nodes for one generation, with reasons: filters, then scorers. A pure function; equal totals are ordered by
+ * rendezvous hash, so that equal nodes share the load and a second call gives the same ranking. `pick` is much quicker
+ * for the best alone.
  */
 export function rank(request: RouteRequest, candidates: readonly Candidate[], profile: Profile): Ranking {
   const rejected: Rejected[] = [];
@@ -71,13 +70,13 @@ function prefer(
 
 function order(generationId: string, candidates: readonly Candidate[], profile: Profile): Ranked[] {
   const figures = readFigures(candidates);
-  const words = profile.map(({ scorer }) => {
+  const columns = profile.map(({ scorer }) => {
     const scores = new Float64Array(figures.count);
     scorer.score(figures, scores);
     return scores;
   });
   const ranked = candidates.map((candidate, index) => {
-    const scores = words.map((word) => word[index] ?? 0);
+    const scores = columns.map((column) => column[index] ?? 0);
     const total = profile.reduce((sum, { weight }, at) => sum + weight * (scores[at] ?? 0), 0);
     return { candidate, scores, total };
   });

@@ -1,14 +1,14 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { type CapabilitySet, listCapabilities, unsupported } from "../../../core/generation/capabilities.ts";
 import { canResume } from "../../../core/generation/resume.ts";
-import { ringCode, ringMessage } from "../../../core/hops.ts";
+import { loopCode, loopMessage } from "../../../core/hops.ts";
 import type { Candidate } from "./candidate.ts";
 import { cameThrough, type RouteRequest } from "./filters.ts";
 
-/** When to ask again for a model that nobody serves just now. */
+/** When to retry for a model that no node serves now. */
 const noNodesRetryMs = 5000;
 
-/** What a router knows beyond the nodes of now. */
+/** What a router knows beyond its present nodes. */
 export interface Knowledge {
   /** Whether the registry has been heard at all. */
   readonly informed: boolean;
@@ -25,7 +25,7 @@ export function refuse(
   const { model } = generation;
   const serving = candidates.filter(({ served }) => served !== undefined);
   if (!informed)
-    return nobody("The router has not heard from the registry yet, so it knows no nodes: try again soon.");
+    return noNodes("The router has not heard from the registry yet, so it knows no nodes: try again soon.");
   if (serving.length === 0 && !known)
     return new MeshError(
       "model_not_found",
@@ -33,19 +33,19 @@ export function refuse(
       { param: "model" },
     );
   if (serving.length > 0 && serving.every(({ served }) => cameThrough(served!, generation)))
-    return new MeshError("engine_failed", ringMessage, { code: ringCode });
+    return new MeshError("engine_failed", loopMessage, { code: loopCode });
   if (serving.length > 0 && !serving.some(({ offers }) => (needs & ~offers) === 0))
     return unsupportedByAll(model, needs, serving);
   if (serving.length > 0 && !serving.some(({ served }) => canResume(served!, generation)))
     return unsupported(`No node that serves \`${model}\` can`, ["resume"]);
-  return nobody(`No node serves the model \`${model}\` right now: try again soon.`);
+  return noNodes(`No node serves the model \`${model}\` right now: try again soon.`);
 }
 
-function nobody(message: string): MeshError {
+function noNodes(message: string): MeshError {
   return new MeshError("no_nodes", message, { retryAfterMs: noNodesRetryMs });
 }
 
-/** Names what no node can do; when each thing alone can be had, what no node can do together. */
+/** Names what no node can do; when some node can do each, what no node can do together. */
 function unsupportedByAll(model: string, needs: CapabilitySet, serving: readonly Candidate[]): MeshError {
   const missing = serving.reduce((left, { offers }) => left & ~offers, needs);
   const lack = listCapabilities(missing === 0 ? needs : missing);

@@ -1,11 +1,11 @@
 import type { Candidate } from "./candidate.ts";
 
 /**
- * The weight of a node for one generation, by which equal nodes are ordered (rendezvous hashing): an unsigned 32-bit
- * number, as good as random, and always the same. `key` is `hashOf` the generation's id.
+ * The weight of a node for one generation, by which equal nodes are ordered (rendezvous hashing): a pseudorandom
+ * unsigned 32-bit number. `key` is `hashOf` the generation's id.
  */
 export function rendezvousHash(key: number, { idHash }: Candidate): number {
-  // The last mix of MurmurHash3: numbers that differ in one bit give hashes that have nothing in common.
+  // The finalizer of MurmurHash3: numbers that differ in one bit give unrelated hashes.
   let value = key ^ idHash;
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);

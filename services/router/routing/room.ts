@@ -4,13 +4,13 @@ import { isAble, type RouteRequest } from "./filters.ts";
 import { known } from "./scorers/scorer.ts";
 
 /**
- * Whether a generation can begin now: `free` when some node that can have it has a free slot; `full` when there are
- * such nodes, all busy; `unconnected` when there are such nodes, none of them reached; `none` when there is none.
- * Nodes that are ejected after failures count only when no others are there, as in the ranking.
+ * Whether a generation can start now: `free` when a node that can have it has a free slot, `full` when all such nodes
+ * are busy, `unconnected` when no such node is connected, `none` when there is no such node. Ejected nodes count only
+ * when there are no others, as in the ranking.
  */
 export type Room = "free" | "full" | "unconnected" | "none";
 
-/** Looks for room with the same filters that the ranking applies. */
+/** Looks for room with the filters of the ranking. */
 export function findRoom(request: RouteRequest, candidates: readonly Candidate[]): Room {
   let room: Room = "none";
   let freeThoughEjected = false;
@@ -30,14 +30,11 @@ export function findRoom(request: RouteRequest, candidates: readonly Candidate[]
   return freeThoughEjected && !healthy ? "free" : room;
 }
 
-/** Whether a node could have the generation if only a relay to it stood. */
+/** Whether a node could have the generation if it were connected. */
 const isOutOfReach = ({ served, listed, connected, draining, offers }: Candidate, { needs }: RouteRequest) =>
   served !== undefined && listed && !connected && !draining && (needs & ~offers) === 0;
 
-/**
- * Generations per millisecond that the nodes which can have this one finish when all are busy; undefined while none
- * has finished any.
- */
+/** Generations per millisecond that the nodes for this one finish when all are busy; undefined while none has. */
 export function workRate(request: RouteRequest, candidates: readonly Candidate[]): number | undefined {
   const { slots, serviceMs } = readFigures(candidates.filter((candidate) => isAble(candidate, request)));
   const hopedMs = leastKnown(serviceMs);

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyRequest } from "fastify";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { ringCode } from "../../../core/hops.ts";
+import { loopCode } from "../../../core/hops.ts";
 import { pathOf } from "../http/request-context.ts";
 import {
   badRequest,
@@ -33,7 +33,7 @@ export function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitB
     default: {
       const error = toMeshError(thrown);
       // Reported by another mesh behind a node.
-      return error.code === ringCode ? loopDetected() : error;
+      return error.code === loopCode ? loopDetected() : error;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { type Kind, type KindRow, kinds } from "../../../core/errors/kinds.ts";
 import { MeshError, type MeshErrorOptions } from "../../../core/errors/mesh-error.ts";
-import { ringCode } from "../../../core/hops.ts";
+import { loopCode } from "../../../core/hops.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /** An error that only HTTP knows: a kind with its own status and code. */
@@ -22,7 +22,7 @@ export const httpFaults = {
   content_type: { kind: "invalid_request", http: 415, code: "unsupported_content_type" },
   content_encoding: { kind: "invalid_request", http: 415, code: "unsupported_content_encoding" },
   headers_too_large: { kind: "invalid_request", http: 431, code: null },
-  loop_detected: { kind: "invalid_request", http: 508, code: ringCode },
+  loop_detected: { kind: "invalid_request", http: 508, code: loopCode },
   shutting_down: { kind: "no_nodes", http: 503, code: null },
 } as const satisfies Record<string, HttpForm>;
 

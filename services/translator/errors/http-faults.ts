@@ -1,5 +1,5 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { ringMessage } from "../../../core/hops.ts";
+import { loopMessage } from "../../../core/hops.ts";
 import { shuttingDown as sentence } from "../../../core/lifecycle/lifecycle.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -85,7 +85,7 @@ export const headersTooLarge = () =>
 export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
 
 /** The request loops between meshes that serve each other's models. */
-export const loopDetected = () => new HttpError("loop_detected", ringMessage);
+export const loopDetected = () => new HttpError("loop_detected", loopMessage);
 
 /** The service shuts down before the answer has ended. */
 export const shuttingDown = () =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { hopLimit, ringCode, ringMessage } from "../../../core/hops.ts";
+import { hopLimit, loopCode, loopMessage } from "../../../core/hops.ts";
 import { FinishReason, type GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   answering,
@@ -66,16 +66,16 @@ describe.each(surfaces)("at $url", ({ url, payload, answer = answerOf("ok") }) =
     const response = await app.inject({ method: "POST", url, headers: headersOf(sent), payload });
     expect(response.statusCode).toBe(508);
     expect(response.headers["x-should-retry"]).toBe("false");
-    expect(response.json().error.message).toBe(ringMessage);
+    expect(response.json().error.message).toBe(loopMessage);
   });
 
   test("one that looped behind a node fails with that reason, and must not be retried", async () => {
-    const failure = new MeshError("engine_failed", ringMessage, { code: ringCode });
+    const failure = new MeshError("engine_failed", loopMessage, { code: loopCode });
     const app = createTestApp({ generate: answering([startedEvent()], failure) });
     const response = await app.inject({ method: "POST", url, headers: headersOf("0"), payload });
     expect(response.statusCode).toBe(508);
     expect(response.headers["x-should-retry"]).toBe("false");
-    expect(response.json().error.message).toBe(ringMessage);
+    expect(response.json().error.message).toBe(loopMessage);
   });
 });
 
@@ -107,6 +107,6 @@ test("OpenAI's envelope says which fault it is", async () => {
   const { url, payload } = surfaces[0]!;
   const response = await app.inject({ method: "POST", url, headers: headersOf("5"), payload });
   expect(response.json()).toEqual({
-    error: { message: ringMessage, type: "invalid_request_error", param: null, code: "loop_detected" },
+    error: { message: loopMessage, type: "invalid_request_error", param: null, code: "loop_detected" },
   });
 });

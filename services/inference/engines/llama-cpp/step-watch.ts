@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { signOfLife } from "../../../../core/generation/events.ts";
-import { beatMs } from "../../../../core/relay/contract.ts";
+import { heartbeatEvent } from "../../../../core/generation/events.ts";
+import { heartbeatMs } from "../../../../core/relay/contract.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** Result of `StepWatch.wait` when a heartbeat is due. */
@@ -24,7 +24,7 @@ export class StepWatch {
     this.#signal = signal;
     this.#clock = clock;
     this.#shownAt = clock.now();
-    this.#timer = clock.every(beatMs / 2, this.#onTick);
+    this.#timer = clock.every(heartbeatMs / 2, this.#onTick);
     signal.addEventListener("abort", this.#onAbort);
   }
 
@@ -41,7 +41,7 @@ export class StepWatch {
   /** A sign of life, which postpones the next one. */
   sign(): GenerationEvent {
     this.shown();
-    return signOfLife();
+    return heartbeatEvent();
   }
 
   /** The step that is still running, if any. */
@@ -91,7 +91,7 @@ export class StepWatch {
       this.#waiter?.reject(
         new MeshError("engine_failed", `The engine needed more than ${patienceMs / 1000} s for one step.`),
       );
-    else if (now - this.#shownAt >= beatMs) this.#waiter?.resolve(heartbeat);
+    else if (now - this.#shownAt >= heartbeatMs) this.#waiter?.resolve(heartbeat);
   };
 
   readonly #onAbort = (): void => this.#waiter?.reject(this.#signal.reason);

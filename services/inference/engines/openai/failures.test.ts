@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { ringMessage } from "../../../../core/hops.ts";
+import { loopMessage } from "../../../../core/hops.ts";
 import { generationOf } from "../../../../test/support/inference/fake-engine.ts";
 import {
   askScripted,
@@ -425,7 +425,7 @@ test("a request that went round between meshes may be answered by a node that ha
       sendJson(received, { error: { message: "You go round.", code: "loop_detected" } }, 508),
     ),
   );
-  expect(error).toMatchObject({ kind: "engine_failed", code: "loop_detected", message: ringMessage });
+  expect(error).toMatchObject({ kind: "engine_failed", code: "loop_detected", message: loopMessage });
   expect(wordsOf(error)).toMatch(/\nThe mesh at http.*\/v1 sent a request back .* with --only /);
 });
 

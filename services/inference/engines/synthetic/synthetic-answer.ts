@@ -1,10 +1,10 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
   finishedEvent,
-  signOfLife,
+  heartbeatEvent,
   startedEvent,
   textEvent,
-  thoughtEvent,
+  reasoningEvent,
 } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { TimedFault } from "./faults.ts";
@@ -128,12 +128,12 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
     } else if (this.#index >= plan.tokens) return this.#finish();
     if (this.#index < this.#dueIndex) {
       const index = this.#index++;
-      const toEvent = index < plan.thoughtTokens ? thoughtEvent : textEvent;
+      const toEvent = index < plan.thoughtTokens ? reasoningEvent : textEvent;
       return { value: toEvent(plan.textOf(index), [plan.idOf(index)]), done: false };
     }
     if (!this.#signDue) return undefined;
     this.#signDue = false;
-    return { value: signOfLife(), done: false };
+    return { value: heartbeatEvent(), done: false };
   }
 
   #finish(): IteratorResult<GenerationEvent, undefined> {

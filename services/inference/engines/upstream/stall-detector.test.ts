@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { signOfLife, textEvent } from "../../../../core/generation/events.ts";
+import { heartbeatEvent, textEvent } from "../../../../core/generation/events.ts";
 import { Channel } from "../../../../core/streams/channel.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
@@ -29,7 +29,7 @@ describe("silence", () => {
     const { clock, source, events } = start(async () => true);
     const first = events.next();
     await clock.advance(400);
-    expect((await first).value).toEqual(signOfLife());
+    expect((await first).value).toEqual(heartbeatEvent());
     const second = events.next();
     source.push(textEvent("a", []));
     expect((await second).value).toEqual(textEvent("a", []));
@@ -89,7 +89,7 @@ test("the time that a reader takes over an event is no silence", async () => {
   await clock.advance(60_000);
   const next = events.next();
   await clock.advance(400);
-  expect((await next).value).toEqual(signOfLife());
+  expect((await next).value).toEqual(heartbeatEvent());
   await events.return(undefined);
 });
 

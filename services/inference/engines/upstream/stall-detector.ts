@@ -1,6 +1,6 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { signOfLife } from "../../../../core/generation/events.ts";
+import { heartbeatEvent } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** How often a silent server is checked, in milliseconds; less than half of the router's limit. */
@@ -72,7 +72,7 @@ export class StallDetector {
         throw new MeshError("engine_failed", stalled(Math.round(silentMs / 1000)));
       if (!(await Promise.race([done.then(() => false), isAlive()]))) continue;
       this.shown(false);
-      yield signOfLife();
+      yield heartbeatEvent();
     }
   }
 

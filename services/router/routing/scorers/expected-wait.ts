@@ -1,15 +1,15 @@
 import { type Figures, leastKnown } from "../figures.ts";
 import { byRatio, known, type Scorer } from "./scorer.ts";
 
-/** Waits closer than this are alike: about one turn of a node's batch loop. */
+/** Smaller differences are noise: about one turn of a node's batch loop. */
 const noiseMs = 10;
-/** How long a generation is taken to hold a slot while no node has finished one. */
+/** The assumed time in a slot while no node has finished a generation. */
 const unknownServiceMs = 1000;
 
 /**
- * Prefers the shortest expected time to the first token: the queue in front, at the speed at which the node has
- * been seen to work it off, then the node's own time to a first token. Machines differ by 100 times, so both are
- * learned for each node and model; an untried node is hoped to be as good as the best.
+ * Prefers the shortest expected time to the first token: the queue ahead at the node's measured speed, then its own time
+ * to a first token. Machines differ by 100 times, so both are learned for each node and model; an untried node is
+ * assumed to be as good as the best.
  */
 export const expectedWait: Scorer = {
   name: "expected-wait",

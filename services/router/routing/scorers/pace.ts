@@ -1,10 +1,10 @@
 import { leastKnown } from "../figures.ts";
 import { byRatio, known, type Scorer } from "./scorer.ts";
 
-/** Paces closer than this are alike: nobody reads 500 tokens a second. */
+/** Smaller differences do not matter: no one reads 500 tokens a second. */
 const noiseMs = 2;
 
-/** Prefers nodes that are quick between tokens; an untried one is hoped to be as good as the best. */
+/** Prefers nodes with little time between tokens; an untried one is assumed to be as good as the best. */
 export const pace: Scorer = {
   name: "pace",
   score: ({ count, tokenMs }, scores) => {

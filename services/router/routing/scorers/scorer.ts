@@ -21,6 +21,6 @@ export function byRatio(costs: Float64Array, noise: number): void {
     costs[index] = (least + noise) / ((costs[index] as number) + noise);
 }
 
-/** The number when it is known, else what stands for it. */
+/** The number when it is known, else `otherwise`. */
 export const known = (value: number | undefined, otherwise: number): number =>
   value === undefined || Number.isNaN(value) ? otherwise : value;

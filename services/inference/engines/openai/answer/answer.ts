@@ -1,7 +1,7 @@
 import {
   embeddedEvent,
   finishedEvent,
-  signOfLife,
+  heartbeatEvent,
   startedEvent,
 } from "../../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../../core/streams/link-signal.ts";
@@ -91,7 +91,7 @@ async function* answerText(job: Job, detector: StallDetector, end: End): AsyncGe
     }
     if (detector.isDue) {
       detector.shown(false);
-      yield signOfLife();
+      yield heartbeatEvent();
     }
   }
 }

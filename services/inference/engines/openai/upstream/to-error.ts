@@ -1,5 +1,5 @@
 import { MeshError, type MeshErrorOptions } from "../../../../../core/errors/mesh-error.ts";
-import { ringCode, ringMessage } from "../../../../../core/hops.ts";
+import { loopCode, loopMessage } from "../../../../../core/hops.ts";
 import type { UpstreamFault } from "./fault.ts";
 
 export interface FailedRequest {
@@ -26,8 +26,8 @@ export interface FailedRequest {
 export function toGenerationError(fault: UpstreamFault, request: FailedRequest): MeshError {
   const { model, base } = request;
   const { status, message } = fault;
-  if (fault.code === ringCode)
-    return new MeshError("engine_failed", ringMessage, { code: ringCode, cause: ringFault(base) });
+  if (fault.code === loopCode)
+    return new MeshError("engine_failed", loopMessage, { code: loopCode, cause: ringFault(base) });
   if (isTooLong(fault)) return tooLong(fault, request);
   if (isCallersFault(fault)) {
     const options: MeshErrorOptions = {};
