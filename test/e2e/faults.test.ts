@@ -145,7 +145,8 @@ describe.each(shapes)("a client that leaves a mesh %s", (shape: Shape) => {
     else {
       request.catch(() => {});
       // Another request, begun later on the same connection pool, has answered: the first one is running.
-      expect((await ask({ max_tokens: 1 })).status).toBe(200);
+      // A machine that is busy with other things may take the node for lost a moment: 503, and the first one waits.
+      await expect.poll(async () => (await ask({ max_tokens: 1 })).status).toBe(200);
     }
     client.abort();
     await ended(({ request_id }) => request_id === requestId);
