@@ -60,7 +60,7 @@ Examples:
   defineCommand({
     settings: translatorSettings,
     summary: "Run the HTTP endpoint: the OpenAI API in front of routers.",
-    about: `Run as many as you like. Each stores the responses of /v1/responses that it served in its own memory,
+    about: `Run as many as you like. Each stores its responses of /v1/responses in its own memory,
 so requests that continue one must reach the same translator (docs/responses.md). Nothing else is kept between
 requests. /healthz reports that it is alive, /readyz that at least one model can be served.
 

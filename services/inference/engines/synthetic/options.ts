@@ -64,7 +64,7 @@ export const syntheticSettings = {
   answerTokens: {
     schema: z.int().min(1).max(1_000_000),
     placeholder: "N",
-    help: "the length of an answer that nothing else ends.",
+    help: "the length of an answer that nothing ends earlier.",
   },
   syntheticModels: {
     schema: z
@@ -72,7 +72,7 @@ export const syntheticSettings = {
       .refine((text) => isJsonObject(parseJson(text)), "expected a JSON object")
       .describe("a JSON object"),
     placeholder: "JSON",
-    help: 'more models, each with what it does in another way, such as {"broken":{"faults":[{"kind":"fail"}]}}.',
+    help: 'more models, each with its differences from the first, such as {"broken":{"faults":[{"kind":"fail"}]}}.',
   },
 } satisfies EngineSettings;
 
