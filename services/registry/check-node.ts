@@ -1,19 +1,20 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import { nodeIdPattern } from "../../core/identity/identity.ts";
 import type { Hardware, Node, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
 /** The most models that one node may serve. */
 const modelLimit = 512;
-/** The most generations that one model of one node may run at the same time. */
+/** The most slots of one model on one node. */
 const slotLimit = 65_536;
-/** The most tokens per second that anybody is believed. */
-const fastest = 1_000_000;
+/** The most tokens per second that are accepted. */
+const speedLimit = 1_000_000;
 /** The most graphics cards of one node. */
 const gpuLimit = 64;
 
-/** Returns the record that a node gave of itself, or throws `invalid_request` at its first fault. */
+/** Returns a node's record, or throws `invalid_request` at its first fault. */
 export function checkNode(node: Node | undefined): Node {
   if (node === undefined) throw fault("node", "Missing required field", "send the node's record");
-  if (!nodeId.test(node.id))
+  if (!nodeIdPattern.test(node.id))
     throw fault(
       "node.id",
       "Invalid node id",
@@ -50,11 +51,11 @@ function checkServedModel(served: ServedModel, path: string): void {
   checkText(served.engine, `${path}.engine`, 1, 64);
   checkText(served.fingerprint, `${path}.fingerprint`, 0, 256);
   const { tokensPerSecond = 0 } = served;
-  if (!(tokensPerSecond >= 0 && tokensPerSecond <= fastest))
+  if (!(tokensPerSecond >= 0 && tokensPerSecond <= speedLimit))
     throw fault(
       `${path}.tokens_per_second`,
       `Invalid speed (${tokensPerSecond})`,
-      `send 0 to ${fastest}, or nothing`,
+      `send 0 to ${speedLimit}, or nothing`,
     );
   if (served.slots < 1 || served.slots > slotLimit)
     throw fault(`${path}.slots`, `Invalid number of slots (${served.slots})`, `offer 1 to ${slotLimit}`);
@@ -69,7 +70,6 @@ function checkHardware({ platform, cpu, gpus }: Hardware): void {
     checkText(name, `node.hardware.gpus[${index}].name`, 0, 256);
 }
 
-const nodeId = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/;
 const blank = /^\s|\s$|\p{Cc}/u;
 
 function checkText(text: string, path: string, shortest: number, longest: number): void {

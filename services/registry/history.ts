@@ -3,19 +3,19 @@ import type { WatchNodesResponse } from "../../gen/cxmpute/registry/v1/registry_
 
 interface Change {
   readonly revision: bigint;
-  readonly word: WatchNodesResponse;
+  readonly response: WatchNodesResponse;
 }
 
 /**
- * The latest changes of a store, shared by all its watches: each keeps only the revision that it has seen, so a
- * slow reader costs no memory, and one that falls out of the history is cut. Revisions rise, and may skip numbers.
+ * The latest changes of a store, shared by its watches: each keeps only the revision that it has seen, so a slow reader
+ * costs no memory, and one that falls out of the history is cut. Revisions rise, and may skip numbers.
  */
 export class History {
   readonly #limit: number;
   /** In order of revision. */
   readonly #changes: Change[] = [];
   #latest = 0n;
-  /** The revision of the last change that is no longer kept; 0 before there is one. */
+  /** The revision of the last change that was dropped; 0 before there is one. */
   #forgotten = 0n;
   #closed = false;
   readonly #waiting = new Set<() => void>();
@@ -30,12 +30,12 @@ export class History {
     return this.#latest;
   }
 
-  /** Adds a change whose revision is above all before it, and wakes who waits. */
-  append(revision: bigint, word: WatchNodesResponse): void {
+  /** Adds a change with a higher revision than all before, and wakes the watches. */
+  append(revision: bigint, response: WatchNodesResponse): void {
     if (revision <= this.#latest)
       throw new RangeError(`Revision ${revision} does not follow revision ${this.#latest}.`);
     this.#latest = revision;
-    this.#changes.push({ revision, word });
+    this.#changes.push({ revision, response });
     if (this.#changes.length > this.#limit) this.#forgotten = this.#changes.shift()!.revision;
     this.#wake();
   }
@@ -49,17 +49,17 @@ export class History {
         throw new MeshError("saturated", "The watch fell too far behind the changes: watch again.");
       const change = this.#changes[this.#indexAfter(seen)]!;
       seen = change.revision;
-      yield change.word;
+      yield change.response;
     }
   }
 
-  /** Ends everything that follows this history. */
+  /** Ends every watch. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** Where the first change above a revision stands. */
+  /** The index of the first change above a revision. */
   #indexAfter(revision: bigint): number {
     let low = 0;
     let high = this.#changes.length;

@@ -19,9 +19,9 @@ export interface RegistryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** Where and how nodes get identities; absent in a mesh without TLS. */
+  /** How nodes get identities; absent in a mesh without TLS. */
   readonly identities?: IdentityOptions;
-  /** What it speaks and understands; default: what this program does. */
+  /** Default: the versions of this program. */
   readonly protocol?: ProtocolRange;
 }
 
@@ -31,7 +31,7 @@ export interface Registry {
   readonly identityImplementation: ServiceImpl<typeof IdentityService>;
   /** Why it cannot serve now; undefined when its store can be used. */
   whyNotReady(): Promise<string | undefined>;
-  /** Ends every watch and lets go of the store. */
+  /** Ends every watch and closes the store. */
   close(): Promise<void>;
 }
 

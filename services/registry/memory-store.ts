@@ -17,7 +17,7 @@ import { defaultLeaseTtlMs, type Store } from "./store.ts";
 export interface MemoryStoreOptions extends StoreOptions {
   /** The most nodes; more are refused. */
   readonly nodeLimit?: number;
-  /** How many changes a watch may fall behind before it is cut. */
+  /** How many changes a watch may fall behind. */
   readonly historyLimit?: number;
 }
 
@@ -29,8 +29,8 @@ interface Lease {
 }
 
 /**
- * Keeps leases in this process: they are gone when it ends, which the next one's epoch tells. All leases live
- * equally long, so a map that holds them in order of renewal is in order of expiry too, and one timer is enough.
+ * A store in this process, with a new epoch for each. All leases last equally long, so a map in order of renewal is also
+ * in order of expiry, and one timer is enough.
  */
 export function createMemoryStore(options: MemoryStoreOptions): Store {
   const { clock, ttlMs = defaultLeaseTtlMs, revocations = noRevocations } = options;
@@ -42,8 +42,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   let timer: Timer | undefined;
   let closed = false;
 
-  /** Tells every watch; returns the revision that shows it. */
-  const tell = (change: ChangeOfNode): bigint => {
+  /** Publishes a change to the watches; returns its revision. */
+  const publish = (change: ChangeOfNode): bigint => {
     const revision = history.latest + 1n;
     history.append(
       revision,
@@ -57,16 +57,16 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     if (lease === undefined) return;
     leases.delete(leaseId);
     leaseIds.delete(lease.node.id);
-    tell({ case: "removed", value: lease.node.id });
+    publish({ case: "removed", value: lease.node.id });
   };
 
-  /** A living lease, of a holder where one is given. */
+  /** A valid lease, of `holder` if given. */
   const find = (leaseId: string, holder = leases.get(leaseId)?.node.id): Lease | undefined => {
     const lease = leases.get(leaseId);
     return lease?.node.id === holder ? lease : undefined;
   };
 
-  /** Ends what has lapsed, and waits for the next lease to lapse. */
+  /** Ends lapsed leases, and sets the timer for the next. */
   const sweep = () => {
     timer?.cancel();
     timer = undefined;
@@ -99,7 +99,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     const leaseId = leaseIds.get(nodeId);
     if (leaseId !== undefined) leases.delete(leaseId);
     leaseIds.delete(nodeId);
-    tell({ case: "revoked", value: nodeId });
+    publish({ case: "revoked", value: nodeId });
   });
 
   return {
@@ -114,7 +114,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
       const leaseId = randomUUID();
       leaseIds.set(node.id, leaseId);
       keep(leaseId, node);
-      return { leaseId, revision: tell({ case: "upserted", value: node }) };
+      return { leaseId, revision: publish({ case: "upserted", value: node }) };
     },
     async renew(leaseId, holder) {
       sweep();

@@ -3,19 +3,19 @@ import { createMemoryStore } from "./memory-store.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Store, StoreName } from "./store.ts";
 
-/** What a store of any kind is opened with. */
+/** How to open a store. */
 export interface StoreOptions {
   readonly clock: Clock;
-  /** How long a node stays in the mesh without a word, in milliseconds; default: `defaultLeaseTtlMs`. */
+  /** How long a lease lasts, in milliseconds; default: `defaultLeaseTtlMs`. */
   readonly ttlMs?: number;
-  /** Who must not come back; default: nobody. */
+  /** The revoked nodes; default: none. */
   readonly revocations?: Revocations;
 }
 
-/** Opens each kind; one that needs a client loads it when it is opened. */
+/** Each kind; one that needs a client loads it when opened. */
 const kinds: Readonly<Record<StoreName, (options: StoreOptions) => Promise<Store>>> = {
   memory: async (options) => createMemoryStore(options),
 };
 
-/** Opens the store of a name. Throws what keeps it from being used. */
+/** Opens a store; throws why it cannot be used. */
 export const openStore = (name: StoreName, options: StoreOptions): Promise<Store> => kinds[name](options);

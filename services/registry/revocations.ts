@@ -1,21 +1,21 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
 
-/** The nodes that the operator has removed for good, as everything but their owner, the identity store, sees them. */
+/** Read access to the nodes that were removed for good; the identity store owns them. */
 export interface Revocations {
   has(nodeId: string): boolean;
-  /** All of them, in the order in which they were revoked. */
+  /** All of them, in order of revocation. */
   list(): string[];
-  /** Calls back once for each node that is revoked from now on, when that is written down; returns the way to stop. */
+  /** Calls back once for each revocation from now on, once saved; returns a function that stops it. */
   onRevoked(listener: (nodeId: string) => void): () => void;
 }
 
-/** Those of a mesh in plain text, where nodes have no identities that could be revoked. */
+/** For a mesh in plain text, where nodes have no identities to revoke. */
 export const noRevocations: Revocations = { has: () => false, list: () => [], onRevoked: () => () => {} };
 
-/** `code` of the error that tells a node that it was taken out of the mesh for good. */
+/** `code` of the error for a node that was removed for good. */
 export const revokedCode = "node_revoked";
 
-/** What a node hears that was taken out of the mesh. */
+/** The error for a node that was removed. */
 export const revokedFault = (nodeId: string): MeshError =>
   new MeshError(
     "unauthenticated",

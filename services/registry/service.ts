@@ -9,17 +9,17 @@ import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { checkNode } from "./check-node.ts";
 import type { Store } from "./store.ts";
 
-/** `code` of the error that tells a node to register again, whatever became of its lease. */
+/** `code` of the error after which a node registers again. */
 export const leaseLapsedCode = "lease_lapsed";
 
-/** What the service needs beside its store. */
+/** How to make the service. */
 export interface RegistryServiceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly protocol?: ProtocolRange;
 }
 
-/** Answers RegistryService from a store. */
+/** Serves RegistryService from a store. */
 export function createRegistryService(
   store: Store,
   { clock, log, protocol = ourProtocol }: RegistryServiceOptions,
@@ -34,8 +34,8 @@ export function createRegistryService(
     async registerNode({ node: record, protocolVersion, oldestProtocolVersion }, context) {
       const node = checkNode(record);
       demandSelf(context, node.id, "Registering");
-      const told = { current: protocolVersion, oldest: oldestProtocolVersion };
-      demandProtocol({ other: "node", self: "registry" }, told, protocol);
+      const reported = { current: protocolVersion, oldest: oldestProtocolVersion };
+      demandProtocol({ other: "node", self: "registry" }, reported, protocol);
       const { leaseId, revision } = await store.put(node);
       log.info(
         {
@@ -58,7 +58,7 @@ export function createRegistryService(
     },
 
     async renewLease({ leaseId }, context) {
-      // A router renews the lease of whichever node has shown it one; a node only its own.
+      // A router renews the leases that nodes have shown it; a node only its own.
       const nodeId = await store.renew(leaseId, callingNode(context));
       if (nodeId === undefined)
         throw new MeshError(

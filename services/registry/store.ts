@@ -4,50 +4,47 @@ import type {
   WatchNodesResponse,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
-/** The kinds of stores, by the names that `--store` takes; `open-store.ts` opens them. */
+/** The values of `--store`. */
 export const storeNames = ["memory"] as const;
 export type StoreName = (typeof storeNames)[number];
 
-/** How long a node stays in the mesh without a word unless told otherwise, in milliseconds. */
+/** The default for how long a lease lasts, in milliseconds. */
 export const defaultLeaseTtlMs = 10_000;
 
 /**
- * Where leases are kept. Every store behaves as `store-contract.ts` says; the records it takes have been checked
- * and are never changed afterwards, by either side. Who was revoked is not its own to know: it is given `Revocations`,
- * ends the lease of a node when that is revoked, tells every watch, and takes no such node.
+ * Keeps leases. `store-contract.ts` tests every store. Records are valid, and immutable for both sides. When a node is
+ * revoked (`Revocations`), the store ends its lease, tells the watches, and refuses the node from then on.
  */
 export interface Store {
-  /** How long a lease lives without being renewed, in milliseconds. */
+  /** How long a lease lasts without renewal, in milliseconds. */
   readonly ttlMs: number;
   /**
-   * Keeps a node under a fresh lease. A node with the same id is replaced in one step, and its lease is over: who
-   * held it can neither renew nor delete. Throws `saturated` when no more nodes fit, and `unauthenticated` for a
-   * node that was revoked.
+   * Adds a node under a new lease. It atomically replaces a node of the same id, whose lease can then neither be renewed
+   * nor deleted. Throws `saturated` when the store is full, and `unauthenticated` for a revoked node.
    */
   put(node: Node): Promise<PutResult>;
   /**
-   * Gives a lease a full term again and tells whose it is; undefined when there is no such living lease. One that is
-   * not `holder`'s, when a holder is given, counts as none.
+   * Renews a lease and returns its node's id; undefined when there is no such valid lease, or it is not `holder`'s, if
+   * given.
    */
   renew(leaseId: string, holder?: string): Promise<string | undefined>;
-  /** Ends a lease; harmless when there is no such living lease, or it is not `holder`'s. */
+  /** Ends a lease; harmless when there is none, or it is not `holder`'s. */
   delete(leaseId: string, holder?: string): Promise<void>;
-  /** All nodes with a living lease, in order of id, and the revision and epoch that this shows. */
+  /** All nodes with a valid lease, sorted by id, with the revision and epoch of the list. */
   list(): Promise<ListNodesResponse>;
   /**
-   * A snapshot, with all nodes that were ever revoked, then every change after it, until the signal aborts or the store
-   * closes. Within an epoch revisions rise strictly, and that is all they do: numbers may be skipped, and those of
-   * different epochs do not compare. Memory is bounded: a watch that falls too far behind throws `saturated`; its
-   * reader watches again, which begins with a fresh snapshot.
+   * A snapshot, with all revoked nodes, then every change after it, until the signal aborts or the store closes. Within
+   * an epoch revisions rise strictly, but may skip numbers; those of different epochs do not compare. A watch that falls
+   * too far behind throws `saturated`, and its reader watches again, from a new snapshot.
    */
   watch(signal: AbortSignal): AsyncIterable<WatchNodesResponse>;
-  /** Ends every watch and lets go of all timers and connections; harmless when it is closed already. */
+  /** Ends every watch and releases everything; harmless when already closed. */
   close(): Promise<void>;
 }
 
-/** What came of a put. */
+/** The result of `put`. */
 export interface PutResult {
-  /** Names the new lease; not to be guessed. */
+  /** The new lease, which cannot be guessed. */
   readonly leaseId: string;
   /** The revision that shows the node. */
   readonly revision: bigint;

@@ -7,9 +7,8 @@ import { createLedgerStore } from "./ledger-store.ts";
 import type { IdentityStore } from "./store.ts";
 
 /**
- * Keeps who was let in in one file, which only its owner reads. Each change is on the disk before anybody is told of
- * it. Throws a fault when the file is there but cannot be read: to begin with an empty one would let in again who was
- * thrown out.
+ * Opens a store in one file, which only its owner can read. Each change is on disk before it is reported. Throws a fault
+ * when the file exists but cannot be read: an empty store would admit revoked nodes again.
  */
 export async function openFileStore(path: string, clock: Clock): Promise<IdentityStore> {
   const state = await read(path);

@@ -2,23 +2,23 @@ import type { Clock } from "../../../core/clock.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
 import type { IdentityStore } from "./store.ts";
 
-/** What a store that keeps a ledger needs. */
+/** How to make a store. */
 export interface LedgerStoreOptions {
   readonly clock: Clock;
-  /** What was written down before. */
+  /** What was saved before. */
   readonly state?: LedgerState;
-  /** Writes down what has changed; nobody is told of a change before it has been. */
+  /** Saves the state; a change is reported only once it is saved. */
   readonly save?: (state: LedgerState) => Promise<void>;
 }
 
-/** Keeps who was let in for as long as this process lives, or longer where `save` writes it down. */
+/** A store in memory, which outlives the process if `save` is given. */
 export function createLedgerStore({ clock, state, save }: LedgerStoreOptions): IdentityStore {
   const ledger = new Ledger(state);
   const listeners = new Set<(nodeId: string) => void>();
-  /** Whose revocation is written down and known to the listeners, or older than they are. */
+  /** Nodes whose revocation is saved and reported. */
   const announced = new Set(ledger.revoked);
   let saving: Promise<void> = Promise.resolve();
-  /** One after the other, each with what the ledger says by then. */
+  /** Saves one after the other, each the state at that time. */
   const saved = (): Promise<void> => {
     saving = saving.catch(() => {}).then(() => save?.(ledger.state));
     return saving;

@@ -5,7 +5,7 @@ import type { Admission, JoinToken, Renewal, Verdict } from "./store.ts";
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** The ledger as it is written down. */
+/** The saved form. */
 export const ledgerSchema = z.strictObject({
   version: z.literal(1),
   tokens: z.array(
@@ -26,12 +26,12 @@ export type LedgerState = z.output<typeof ledgerSchema>;
 
 type KeptToken = LedgerState["tokens"][number];
 
-/** So many tokens may live at a time. */
+/** The most tokens at a time. */
 const tokenLimit = 1000;
-/** An expired token is remembered for so long, to be told that it has expired and not that it never was. */
+/** How long an expired token is remembered, so that it is reported as expired and not as unknown. */
 const tokenMemoryMs = 24 * 3600 * 1000;
 
-/** Tokens, nodes and revocations in memory: the rules of an `IdentityStore`, each step of which is over at once. */
+/** Tokens, nodes and revocations in memory: the rules of an `IdentityStore`, in synchronous steps. */
 export class Ledger {
   readonly #tokens: KeptToken[];
   readonly #nodes: Map<string, LedgerState["nodes"][string]>;
@@ -100,7 +100,7 @@ export class Ledger {
     this.#nodes.delete(nodeId);
   }
 
-  /** In the same time, whichever token it is. */
+  /** Takes the same time for every token. */
   #find(tokenHash: string): KeptToken | undefined {
     const wanted = Buffer.from(tokenHash, "hex");
     let found: KeptToken | undefined;
@@ -109,7 +109,7 @@ export class Ledger {
     return found;
   }
 
-  /** Lets go of tokens that expired long ago, and of the names of nodes whose identity has expired. */
+  /** Forgets tokens that expired long ago, and names of nodes whose identity has expired. */
   #forget(now: number): void {
     const living = this.#tokens.filter(({ expiresAt }) => now < expiresAt + tokenMemoryMs);
     this.#tokens.splice(0, this.#tokens.length, ...living);

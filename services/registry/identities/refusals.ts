@@ -3,7 +3,7 @@ import { toUtc } from "../../../core/identity/certificate.ts";
 import { revokedFault } from "../revocations.ts";
 import type { Verdict } from "./store.ts";
 
-/** What a node hears that is not let in; undefined for one that is. */
+/** The error for a node that is not admitted; undefined for one that is. */
 export function toRefusal(verdict: Verdict, nodeId: string, now: number): MeshError | undefined {
   switch (verdict.is) {
     case "admitted":
@@ -36,7 +36,7 @@ export function toRefusal(verdict: Verdict, nodeId: string, now: number): MeshEr
 const refused = (code: string, message: string): MeshError =>
   new MeshError("unauthenticated", message, { code });
 
-/** A duration as people say it, such as `3 min`. */
+/** A duration such as `3 min`. */
 function describeAge(ms: number): string {
   if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
   return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;

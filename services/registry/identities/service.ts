@@ -15,26 +15,26 @@ import { revokedFault } from "../revocations.ts";
 import { toRefusal } from "./refusals.ts";
 import type { IdentityStore } from "./store.ts";
 
-/** What identities are given out with. */
+/** How to issue identities. */
 export interface IdentityOptions {
   readonly store: IdentityStore;
-  /** What signs the certificates of nodes; without it nodes bring their own. */
+  /** Signs nodes' certificates; without it nodes bring their own. */
   readonly authority?: KeyedCertificate;
-  /** The registry's own. */
+  /** The registry's credentials. */
   readonly credentials: LiveCredentials;
   /** How long a certificate of a node is valid, in milliseconds. */
   readonly termMs: number;
 }
 
-/** How long a join token lives unless told otherwise, and at most, in milliseconds. */
+/** The longest and the default life of a join token, in milliseconds. */
 const longestTokenTtlMs = 10 * 60_000;
 const shortestTokenTtlMs = 1000;
-/** How many nodes one token lets in at most. */
+/** The most nodes that one token admits. */
 const mostUses = 1000;
-/** Certificates are valid from a little before now on, for the clocks of nodes differ. */
+/** Certificates are valid from a little before now, because clocks of nodes differ. */
 const clockToleranceMs = 5 * 60_000;
 
-/** Answers IdentityService. Without `identities`, in a mesh in plain text, every call says what is missing. */
+/** Serves IdentityService. Without `identities`, in a mesh in plain text, every call fails with what is missing. */
 export function createIdentityService(
   identities: IdentityOptions | undefined,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
@@ -48,7 +48,7 @@ export function createIdentityService(
     );
   };
 
-  /** The same, with an authority over nodes. */
+  /** The same, with an authority for nodes. */
   const issuing = (): Required<IdentityOptions> => {
     const { authority, ...others } = required();
     if (authority !== undefined) return { authority, ...others };
@@ -134,7 +134,7 @@ const access: Access<typeof IdentityService> = {
   revokeNode: ["admin"],
 };
 
-/** What a token is asked for with, its defaults filled in; throws `invalid_request` at what is out of bounds. */
+/** A request with its defaults; throws `invalid_request` when it is out of bounds. */
 function checkTokenRequest({ uses, ttlMs }: { readonly uses: number; readonly ttlMs: number }): {
   readonly uses: number;
   readonly ttlMs: number;
@@ -161,7 +161,7 @@ function callerOf(context: HandlerContext): { nodeId: string; publicKey: Uint8Ar
   return { nodeId, publicKey: peer.publicKey };
 }
 
-/** Of the authority by which one who joins knows this registry again. */
+/** Fingerprint of the registry's authority, which join tokens pin. */
 function fingerprintFor(credentials: LiveCredentials): string {
   const { certificate, authorities } = credentials.current;
   const [own, ...between] = certificatesIn(certificate);
