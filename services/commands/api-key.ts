@@ -3,13 +3,13 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { dirname, join, resolve } from "node:path";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 
-/** Where the API key that was made is kept. */
+/** The file of the generated API key. */
 export const apiKeyFile = (dataFolder: string): string => join(dataFolder, "api-key");
 
 /** Makes a key of 192 random bits. */
 export const createApiKey = (): string => `sk-cx-${randomBytes(24).toString("base64url")}`;
 
-/** The key that is kept in the data folder, or undefined when none has been made. */
+/** The key in the data folder; undefined when there is none. */
 export function readApiKey(dataFolder: string): string | undefined {
   const path = apiKeyFile(dataFolder);
   let text: string;
@@ -27,7 +27,7 @@ export function readApiKey(dataFolder: string): string | undefined {
   return text;
 }
 
-/** The key that is kept in the data folder; makes one when there is none, readable for this user alone. */
+/** The key in the data folder; made when there is none, readable only for this user. */
 export function keepApiKey(dataFolder: string): string {
   const kept = readApiKey(dataFolder);
   if (kept !== undefined) return kept;
@@ -36,7 +36,7 @@ export function keepApiKey(dataFolder: string): string {
   try {
     makeFolder(resolve(dataFolder));
     writeFileSync(draft, `${createApiKey()}\n`, { mode: 0o600 });
-    // Of two processes that start at the same moment, one wins, and nobody ever sees half a key.
+    // If two processes start at the same moment, one wins, and neither reads half a key.
     linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")
@@ -50,7 +50,7 @@ export function keepApiKey(dataFolder: string): string {
   return readApiKey(dataFolder)!;
 }
 
-/** Makes a folder and those above it. Not by Node's own `recursive`, which never returns under /proc (Node 24). */
+/** Makes a folder and its parents. Node's `recursive` never returns under /proc (Node 24). */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));

@@ -172,5 +172,5 @@ Examples:
   }),
 ];
 
-/** What `cxmpute config` does, in the list of commands. It has no settings of its own. */
+/** The summary of `cxmpute config`, which has no settings of its own. */
 export const configSummary = "Show each effective setting of a command and its source.";

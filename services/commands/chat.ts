@@ -7,10 +7,7 @@ import { ask, type Endpoint, toEndpoint } from "./endpoint.ts";
 import type { chatSettings } from "./settings/clients.ts";
 import { streamAnswer, type Turn } from "./stream-answer.ts";
 
-/**
- * Talks to a model. On a terminal it keeps a conversation until the person leaves; with a message, or with
- * something piped in, it answers once.
- */
+/** Talks to a model: in a conversation on a terminal; once with a message or piped input. */
 export async function chat(values: Values<typeof chatSettings>, words: readonly string[]): Promise<number> {
   const endpoint = toEndpoint(values);
   const opening: Turn[] = values.system === undefined ? [] : [{ role: "system", content: values.system }];
@@ -28,7 +25,7 @@ export async function chat(values: Values<typeof chatSettings>, words: readonly 
 interface Conversation {
   readonly endpoint: Endpoint;
   readonly model: string;
-  /** What stands before the first turn; what a reset goes back to. */
+  /** The turns before the first question, which a reset keeps. */
   readonly opening: readonly Turn[];
 }
 
@@ -76,7 +73,7 @@ async function converse(conversation: Conversation): Promise<number> {
       const asked: Turn[] = [...turns, { role: "user", content: line }];
       try {
         const content = await answer(conversation, asked, stop.signal);
-        // What was said before it was stopped belongs to the conversation; a question without an answer does not.
+        // A stopped answer belongs to the conversation; a question without an answer does not.
         if (content !== "") turns = [...asked, { role: "assistant", content }];
       } catch (error) {
         if (!(error instanceof UserFault)) throw error;
@@ -90,7 +87,7 @@ async function converse(conversation: Conversation): Promise<number> {
   return exitCodes.ok;
 }
 
-/** What the person types, line by line, each after a prompt, until they leave. */
+/** The user's lines, each after a prompt. */
 async function* prompted(terminal: Interface): AsyncGenerator<string> {
   terminal.prompt();
   for await (const line of terminal) {
@@ -100,28 +97,28 @@ async function* prompted(terminal: Interface): AsyncGenerator<string> {
   process.stdout.write("\n");
 }
 
-/** Prints an answer while it comes, and returns its text; when it was stopped, as far as it came. */
+/** Prints an answer as it comes, and returns its text, also of a stopped one. */
 async function answer(
   { endpoint, model }: Conversation,
   messages: readonly Turn[],
   signal: AbortSignal,
 ): Promise<string> {
   const show = createPrinter();
-  let said = "";
+  let printed = "";
   try {
     for await (const { kind, text } of streamAnswer(endpoint, { model, messages }, signal)) {
       show(text, kind === "reasoning");
-      if (kind === "text") said += text;
+      if (kind === "text") printed += text;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    show(said.endsWith("\n") ? "" : "\n", false);
+    show(printed.endsWith("\n") ? "" : "\n", false);
   }
-  return said;
+  return printed;
 }
 
-/** Writes to standard output; on a terminal, thoughts are dim and nothing can control it. */
+/** Writes to standard output; on a terminal without control characters, and reasoning dimmed. */
 function createPrinter(): (text: string, dim: boolean) => void {
   const isTerminal = process.stdout.isTTY === true;
   return (text, dim) => {

@@ -6,23 +6,23 @@ export interface Command {
   readonly settings: Settings;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** What it does and how to use it, with examples, for its own help. */
+  /** Description and examples, for its own help. */
   readonly about: string;
-  /** What words beside the flags mean, in order. */
+  /** Names of the words beside the flags, in order. */
   readonly words?: readonly string[];
-  /** Resolves its configuration; throws a ConfigError with every fault. */
+  /** Resolves its configuration; throws a ConfigError with all faults. */
   configure(args: readonly string[], services: readonly Settings[]): Config;
-  /** Does it; resolves to the exit code. */
+  /** Resolves to the exit code. */
   run(config: Config): Promise<number>;
 }
 
-/** What a command is made of; `run` loads what it needs by itself, so that others start without it. */
+/** How to define a command; `run` imports what it needs, so that other commands start without it. */
 interface CommandParts<Schemas extends SchemaTable> extends Omit<Command, "settings" | "configure" | "run"> {
   readonly settings: Settings<Schemas>;
   run(config: Config<Schemas>): Promise<number>;
 }
 
-/** Makes a command, with the types of its settings checked against what runs. */
+/** Defines a command with typed settings. */
 export function defineCommand<Schemas extends SchemaTable>(parts: CommandParts<Schemas>): Command;
 export function defineCommand(parts: CommandParts<SchemaTable>): Command {
   const { settings, words = [] } = parts;

@@ -19,15 +19,15 @@ import type { TlsValues } from "./settings/tls.ts";
 import { tlsFiles } from "./tls-files.ts";
 
 /**
- * The credentials that the settings name for a process that is to act as one of `roles`; undefined when they name
- * none, and the mesh is in plain text. Throws a fault that says which file is wrong and what to do.
+ * The credentials that the settings name for a process with one of `roles`; undefined in plain text. Throws a fault that
+ * names the file and what to do.
  */
 export function openCredentials(values: TlsValues, roles: readonly Role[]): LiveCredentials | undefined {
   const files = toFiles(values, roles);
   return files === undefined ? undefined : new LiveCredentials(read(files, roles, systemClock));
 }
 
-/** Keeps credentials as fresh as their files, until it is stopped; a file that went wrong leaves the former ones. */
+/** Reloads credentials when their files change; a faulty file leaves the former ones. */
 export function followFiles(
   credentials: LiveCredentials,
   values: TlsValues,
@@ -46,7 +46,7 @@ export function followFiles(
   );
 }
 
-/** The same for a certificate with its key, of whatever issuer; `replace` hands each new one to who shows it. */
+/** The same for a certificate with its key, from any issuer; `replace` gets each new one. */
 export function followKeyed(
   keyed: KeyedCertificate,
   { certificate, privateKey }: KeyedNames,
@@ -68,11 +68,11 @@ export function followKeyed(
   );
 }
 
-/** An authority that issues the certificates of nodes. */
+/** The authority for nodes' certificates. */
 export const openAuthority = (certificateFile: string, keyFile: string): KeyedCertificate =>
   openKeyed(certificateFile, keyFile, { check: checkAuthority });
 
-/** A certificate with its key, of whatever issuer; checked as `check` says. */
+/** A certificate with its key, from any issuer, checked by `check`. */
 export function openKeyed(
   certificateFile: string,
   keyFile: string,

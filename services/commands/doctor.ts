@@ -16,7 +16,7 @@ import { withCredentials } from "./security.ts";
 import type { doctorSettings } from "./settings/doctor.ts";
 import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
 
-/** What is looked at, in the order in which it is told. */
+/** The checks, in the order of the report. */
 const checks: readonly Check[] = [
   checkProgram,
   checkHardware,
@@ -27,7 +27,7 @@ const checks: readonly Check[] = [
   checkRouters,
 ];
 
-/** Looks this machine and the way to its mesh over; exit code 1 when something keeps it from serving. */
+/** Checks this machine and its connection to the mesh; exit code 1 when something keeps it from serving. */
 export async function doctor(values: Values<typeof doctorSettings>): Promise<number> {
   const subject = await toSubject(values);
   const ending = new AbortController();
@@ -39,7 +39,7 @@ export async function doctor(values: Values<typeof doctorSettings>): Promise<num
 
 const hasFault = (findings: readonly Finding[]): boolean => findings.some(({ status }) => status === "fault");
 
-/** What the settings, and what is kept from joining, say about this machine and its mesh. */
+/** This machine and its mesh, by the settings and the kept identity. */
 async function toSubject(values: Values<typeof doctorSettings>): Promise<Subject> {
   const folder = new IdentityFolder(values.data);
   const [identity, place] = await Promise.all([

@@ -9,7 +9,7 @@ export interface Endpoint {
   readonly userId: string;
 }
 
-/** The endpoint that the settings name, with the key of the data folder when they name none. */
+/** The endpoint of the settings; the key is by default that in the data folder. */
 export function toEndpoint(values: {
   readonly baseUrl: string;
   readonly apiKey: string | undefined;
@@ -20,7 +20,7 @@ export function toEndpoint(values: {
   return { baseUrl: baseUrl.replace(/\/+$/, ""), apiKey, userId };
 }
 
-/** Asks the endpoint. Throws a fault with what to do when it cannot be reached or refuses. */
+/** Sends a request to the endpoint. Throws a fault with what to do when it cannot be reached or refuses. */
 export async function ask(
   endpoint: Endpoint,
   path: string,
@@ -51,7 +51,7 @@ export async function ask(
   throw new UserFault(await describeRefusal(response, endpoint));
 }
 
-/** fetch says only that it failed; the reason is in the cause. */
+/** The reason of a failed fetch is only in its cause. */
 function reasonOf(error: unknown): string {
   const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
   return cause?.code ?? cause?.message ?? (error as Error).message;
@@ -69,7 +69,7 @@ async function describeRefusal(response: Response, { baseUrl, apiKey }: Endpoint
   return message;
 }
 
-/** The message of OpenAI's error envelope, or undefined when the text is none. */
+/** The message of OpenAI's error envelope; undefined for any other text. */
 export function messageIn(text: string): string | undefined {
   try {
     const { error } = JSON.parse(text) as { error?: { message?: unknown } };

@@ -8,7 +8,7 @@ import { createEngine, type Engine, type EngineSpec, type EngineSurroundings } f
 import { starterModel } from "./places.ts";
 import { type EngineName, type engine, isSettingOf } from "./settings/engine.ts";
 
-/** The settings that choose an engine; those left undefined are the engine's own choice. */
+/** The settings of an engine; it has its own defaults. */
 export type EngineValues = Omit<ValuesOf<SchemasOf<typeof engine>>, "only"> & {
   readonly only: readonly string[];
   /** ENGINE_NAME=NAME each. */
@@ -19,13 +19,13 @@ type SchemasOf<Table extends Readonly<Record<string, { schema: unknown }>>> = {
   readonly [Key in keyof Table]: Extract<Table[Key]["schema"], z.ZodType>;
 };
 
-/** Makes the engine that the settings choose. It loads when the node starts. */
+/** Makes the engine of the settings. It loads when the node starts. */
 export const toEngine = (values: EngineValues, surroundings: EngineSurroundings): Engine =>
   createEngine(toSpec(values), surroundings);
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** What becomes of the settings that are given. */
+/** Turns settings that are given into options. */
 const toOptions: Readonly<Record<EngineName, (given: Given) => Given>> = {
   "llama-cpp": (given) => ({ model: starterModel, ...given }),
   ollama: (given) => ({ url: ollamaPlace(processEnvironment), ...given }),
@@ -33,7 +33,7 @@ const toOptions: Readonly<Record<EngineName, (given: Given) => Given>> = {
   synthetic: toSyntheticOptions,
 };
 
-/** What the settings say to the engine that they choose. */
+/** The settings as a spec of their engine. */
 export function toSpec({ engine, as = [], ...values }: EngineValues): EngineSpec {
   const given = Object.entries(values).filter(
     ([key, value]) =>

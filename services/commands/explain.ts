@@ -10,7 +10,7 @@ import { listAbilities, toAbilities } from "./nodes/abilities.ts";
 import { toGenerationInit } from "./nodes/needs.ts";
 import type { explainSettings } from "./settings/clients.ts";
 
-/** Tells where a router would send a generation for a model now, and why not elsewhere. Nothing is generated. */
+/** Shows where a router would send a generation for a model now, and why. Nothing is generated. */
 export async function explain(
   values: Values<typeof explainSettings>,
   [model, ...others]: readonly string[],
@@ -30,7 +30,7 @@ export async function explain(
   return exitCodes.ok;
 }
 
-/** One node, as it is shown and as it stands in `--json`. */
+/** One node, as in `--json`. */
 type Row = ReturnType<typeof toRow>;
 
 function toRow(verdict: NodeVerdict, model: string, index: number) {
@@ -38,7 +38,7 @@ function toRow(verdict: NodeVerdict, model: string, index: number) {
   const served = node?.models.find((one) => one.model === model);
   return {
     node: node?.id ?? "",
-    /** 1 is where it would go; null for a node that cannot have it. */
+    /** The rank, from 1; null for a node that is rejected. */
     choice: rejectedBy === "" ? index + 1 : null,
     rejected_by: rejectedBy,
     reason,
@@ -88,7 +88,7 @@ function toText(rows: readonly Row[], model: string): string {
   return `${table}\nNo node can take such a generation for ${printable(model)} now.\n`;
 }
 
-/** The router's reason; and what else stands in the way, where that is not what it names. */
+/** The router's reason, and missing capabilities unless they are the reason. */
 function whyNot({ rejected_by, reason, missing }: Row): string | undefined {
   if (rejected_by === "") return undefined;
   if (rejected_by === "capabilities" || missing.length === 0) return reason;

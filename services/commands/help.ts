@@ -4,7 +4,7 @@ import { commands, configSummary } from "./catalogue.ts";
 import type { Command } from "./command.ts";
 import { version } from "./places.ts";
 
-/** What `cxmpute --help` teaches. */
+/** The text of `cxmpute --help`. */
 export function overview(): string {
   const rows = [
     ...commands.map(({ settings, summary }) => [settings.section, summary] as const),
@@ -41,7 +41,7 @@ in the environment (CXMPUTE_...) or on the command line; later ones override ear
 `;
 }
 
-/** What `cxmpute COMMAND --help` teaches. */
+/** The text of `cxmpute COMMAND --help`. */
 export function commandHelp({ settings, summary, about, words = [] }: Command): string {
   const usage = ["cxmpute", settings.section, ...words.map((word) => `[${word}]`), "[SETTINGS]"].join(" ");
   return `${summary}
@@ -54,7 +54,7 @@ Settings:
 ${describeSettings(settings)}`;
 }
 
-/** What `cxmpute config --help` teaches. */
+/** The text of `cxmpute config --help`. */
 export function configHelp(): string {
   return `${configSummary}
 

@@ -21,21 +21,18 @@ import { isPretty, serve, serveGrpc } from "./service.ts";
 import { opsAddresses } from "./settings/ops.ts";
 import type { joinSettings } from "./settings/services.ts";
 
-/**
- * Runs a node until a signal ends it: finds engines, loads them, says what they offer, registers, and then tells on a
- * status line what it does.
- */
+/** Runs a node until a signal ends it: finds and loads engines, prints what it offers, registers, and shows its status. */
 export function join(values: Values<typeof joinSettings>): Promise<number> {
   const clock = systemClock;
   const { line, say, writeLog } = openTerminal({ pretty: isPretty(values.logFormat) });
   const start: Parameters<typeof serve>[2] = async (lifecycle, logFor) => {
     const { signal, add, fail } = lifecycle;
-    // On a terminal the screen and the status line tell what goes well.
+    // On a terminal, the screen and the status line show the details.
     const log = logFor("inference", { isDetail: line !== undefined });
     const { advertise } = values;
     const following = new AbortController();
     let followed: Promise<void> | undefined;
-    // The first one added is the last to be stopped, so the line is there while open answers finish.
+    // Added first, so stopped last: the line stays while open answers finish.
     add({
       name: "status",
       stop: async () => {
@@ -46,14 +43,14 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
 
     const readyWhen = await openOps(values, opsAddresses.join, lifecycle, log);
 
-    // Before models are loaded or pulled, for a join token does not live long.
+    // Before models are loaded or pulled, because a join token is short-lived.
     const membership = await openMembership(values, { signal, add, log, createNodeId });
     const { nodeId: id, registry: registryAddress, routers: routerAddresses, security } = membership;
     if (membership.note !== undefined) say(`cxmpute join: ${membership.note}\n`);
     log.info({ node_id: id, registry: registryAddress }, "joining the mesh");
 
     const onProgress = createProgress({ line, log, clock });
-    // First, so that what is downloaded is found.
+    // Before the search, which finds what was downloaded.
     await pullModels(values, { onProgress, log, signal });
     const slow = clock.after(slowSearchMs, () => {
       line?.show(slowSearch);
@@ -75,7 +72,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       return transport;
     };
     const registry = connect(registryAddress, "registry");
-    // A node that is dialled dials nobody.
+    // An advertised node is dialled and does not dial.
     const routers =
       advertise === undefined ? routerAddresses.map((address) => connect(address, "router")) : [];
     const node = createNode({
@@ -138,7 +135,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
   return serve("inference", values, start, writeLog).finally(() => line?.end());
 }
 
-/** How long a search for engines may take before it is shown, in milliseconds. */
+/** The time after which a search for engines is shown, in milliseconds. */
 const slowSearchMs = 1500;
 const slowSearch = "waiting for a server on this machine to answer";
 

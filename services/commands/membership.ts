@@ -12,40 +12,38 @@ import { type Security, secure, withCredentials } from "./security.ts";
 import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
 import type { TlsValues } from "./settings/tls.ts";
 
-/** The settings that say to which mesh a node belongs, and as whom. */
+/** The settings of a node's mesh and identity. */
 export interface MembershipValues extends TlsValues {
   readonly data: string;
   readonly token: string | undefined;
-  /** Undefined: as the join token says, or said; else on this machine. */
+  /** Default: of the join token, now or when joining; else this machine. */
   readonly registry: string | undefined;
-  /** Likewise; none: undefined. */
+  /** Likewise, when empty. */
   readonly routers: readonly string[];
-  /** Undefined: as before, or a new one. */
+  /** Default: as before, or a new one. */
   readonly nodeId: string | undefined;
 }
 
-/** Where a node's mesh is, and how the two know each other. */
+/** A node's mesh, and its identity in it. */
 export interface Membership {
   readonly nodeId: string;
   readonly registry: string;
   readonly routers: readonly string[];
-  /** To connect with, and to listen with. */
   readonly security: Security;
-  /** What to tell the provider, in a sentence; undefined where all is as ever. */
+  /** A sentence for the provider; undefined when nothing has changed. */
   readonly note: string | undefined;
 }
 
-/** What opening a membership needs. */
+/** How to open a membership. */
 export interface MembershipSurroundings extends Pick<Lifecycle, "signal" | "add"> {
   readonly log: Log;
-  /** Makes a name for a node that has none yet. */
+  /** Makes an id for a node that has none yet. */
   readonly createNodeId: () => string;
 }
 
 /**
- * Finds out who this node is: by certificates of its own, by the identity in its data folder, by exchanging a join
- * token for one, or, in a mesh in plain text, by no more than a name. An identity is renewed for as long as the node
- * runs. Throws faults that say what to do.
+ * Establishes the node's identity: by its own certificates, the identity in its data folder, a join token, or, in plain
+ * text, only a name. An identity is renewed while the node runs. Throws faults with what to do.
  */
 export async function openMembership(
   values: MembershipValues,
@@ -80,19 +78,19 @@ export async function openMembership(
       token === undefined
         ? undefined
         : `This machine is in the mesh already, as node ${kept.nodeId}; the join token is still unused.`;
-    return beMember(kept, place, folder, note, surroundings);
+    return withIdentity(kept, place, folder, note, surroundings);
   }
   const joined = await asFault(() =>
     joinMesh(token!, place, folder, { signal: surroundings.signal, wallTime: systemClock.wallTime() }),
   );
   const note = `Joined the mesh as node ${joined.nodeId}. The identity is kept in ${folder.path}; from now on, \`cxmpute join\` needs no token.`;
-  return beMember(joined, place, folder, note, surroundings);
+  return withIdentity(joined, place, folder, note, surroundings);
 }
 
-/** How long it may take to find out that a registry speaks TLS, in milliseconds; one that takes longer is waited for. */
+/** How long the probe for TLS may take, in milliseconds; a slower registry counts as plain text. */
 const probeLimitMs = 2000;
 
-/** What a machine hears that comes in plain text to a mesh with TLS; the connection itself would only break. */
+/** The fault of a machine without identity at a mesh with TLS; the connection itself would only break. */
 export const needsToken = (registry: string): UserFault =>
   new UserFault(
     `the registry at ${registry} speaks TLS and admits only machines with an identity: ask its operator for a join token, and run \`cxmpute join --token TOKEN\`.`,
@@ -119,8 +117,8 @@ function withOwnCertificate(
   return { nodeId: id, registry, routers, security, note: undefined };
 }
 
-/** The membership of a node with an identity, which is renewed from now on. */
-function beMember(
+/** The membership of a node with an identity, which it renews from now on. */
+function withIdentity(
   { nodeId, credentials }: KeptIdentity,
   { registry, routers }: Place,
   folder: IdentityFolder,
@@ -159,7 +157,7 @@ function readToken(text: string | undefined): JoinToken | undefined {
   );
 }
 
-/** The identity in the folder; undefined also for one that has expired, when there is a token to get another. */
+/** The identity in the folder; undefined when there is none, or an expired one and a token for another. */
 async function readKept(folder: IdentityFolder, hasToken: boolean): Promise<KeptIdentity | undefined> {
   try {
     return await folder.read(systemClock.wallTime());

@@ -7,7 +7,7 @@ import { ask, toEndpoint } from "./endpoint.ts";
 import { callOnce } from "./grpc-call.ts";
 import type { modelsSettings } from "./settings/clients.ts";
 
-/** Lists the models that can be asked now, from the endpoint or from a router. */
+/** Lists the available models, from the endpoint or from a router. */
 export async function models(values: Values<typeof modelsSettings>): Promise<number> {
   process.stdout.write(
     values.router === undefined ? await fromEndpoint(values) : await fromRouter(values, values.router),
@@ -15,7 +15,7 @@ export async function models(values: Values<typeof modelsSettings>): Promise<num
   return exitCodes.ok;
 }
 
-/** How a model is served now, as the catalogue says it. */
+/** How a model is served now, as in the endpoint's catalogue. */
 interface Serving {
   readonly nodes: number;
   readonly slots: number;
@@ -38,7 +38,7 @@ async function fromEndpoint(values: Values<typeof modelsSettings>): Promise<stri
   );
 }
 
-/** Of a model that has come or gone between the two questions. */
+/** For a model that has come or gone between the two requests. */
 const unknown: Serving = { nodes: 0, slots: 0, context_length: null, tokens_per_second: null };
 
 async function fromRouter(values: Values<typeof modelsSettings>, address: string): Promise<string> {
@@ -66,11 +66,11 @@ const toModelTable = (models: readonly (Serving & { readonly name: string; reado
     ),
   );
 
-/** Tokens per second of one answer, as routers have measured it; nobody has where nobody has asked yet. */
+/** Tokens per second of one answer, as routers have measured it, if they have. */
 const toSpeed = (tokensPerSecond: number | null): string =>
   tokensPerSecond === null ? "-" : String(Number(tokensPerSecond.toPrecision(3)));
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Seconds since 1970 as a time that people read, in their own zone. */
+/** Seconds since 1970 as local time. */
 const toTime = (seconds: number): string => new Date(seconds * 1000).toLocaleString("sv-SE");

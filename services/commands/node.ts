@@ -5,7 +5,7 @@ import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { callOnce } from "./grpc-call.ts";
 import type { nodeSettings } from "./settings/identity.ts";
 
-/** `cxmpute node revoke NAME`: throws a node out of the mesh for good. */
+/** `cxmpute node revoke NAME`: removes a node from the mesh for good. */
 export async function node(
   values: Values<typeof nodeSettings>,
   [verb, nodeId, ...rest]: readonly string[],

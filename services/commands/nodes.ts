@@ -11,7 +11,7 @@ import { toNodesTable } from "./nodes/table.ts";
 import type { nodesSettings } from "./settings/clients.ts";
 import type { TlsValues } from "./settings/tls.ts";
 
-/** Lists what is registered, a row for each model of each node; a router adds how busy it is. */
+/** Lists the registered nodes, a row for each model; a router adds how busy they are. */
 export async function nodes(values: Values<typeof nodesSettings>): Promise<number> {
   if (values.registry === undefined)
     throw new UserFault(
@@ -35,7 +35,7 @@ function listNodes(registry: string, tls: TlsValues): Promise<Node[]> {
 const modelsOf = (nodes: readonly Node[]): Set<string> =>
   new Set(nodes.flatMap((node) => node.models.map(({ model }) => model)));
 
-/** For each model, what the router would do with a generation for it. */
+/** The router's verdicts on all nodes, by model. */
 function explain(
   router: string,
   models: ReadonlySet<string>,

@@ -7,14 +7,14 @@ import type { Log } from "../../core/telemetry/log.ts";
 import { opsOff } from "./settings/ops.ts";
 
 /**
- * Opens the operations listener before everything else, so that it is the last to close and says "not ready" while the
- * service starts and drains. What is returned is told what makes the service ready, once it is there. An address that
- * was set must be free; where the usual one is taken, as by a second service on this machine, a free port is taken.
+ * Opens the operations listener, before everything else, so that it closes last and reports "not ready" while the service
+ * starts and drains. Returns a function that sets the service's own check. An address that was set must be free; for the
+ * default address, a free port stands in when it is taken.
  */
 export async function openOps(
   { opsListen: given }: { readonly opsListen: string | undefined },
-  /** Where it listens when nobody says otherwise; undefined: nowhere. */
-  standing: string | undefined,
+  /** Undefined: nowhere by default. */
+  defaultAddress: string | undefined,
   { signal, add }: Pick<Lifecycle, "signal" | "add">,
   log: Log,
 ): Promise<(whyNotReady: WhyNotReady) => void> {
@@ -28,11 +28,11 @@ export async function openOps(
     server = await start(given).catch((error: unknown) => {
       throw toListenFault(error, given, "--ops-listen");
     });
-  else if (given === undefined && standing !== undefined)
-    server = await start(standing)
+  else if (given === undefined && defaultAddress !== undefined)
+    server = await start(defaultAddress)
       .catch((error: unknown) => {
-        log.debug({ err: error }, `${standing} is not available for the operations listener`);
-        return start(`${parseHostPort(standing)!.host}:0`);
+        log.debug({ err: error }, `${defaultAddress} is not available for the operations listener`);
+        return start(`${parseHostPort(defaultAddress)!.host}:0`);
       })
       .catch((error: unknown) => {
         log.warn(

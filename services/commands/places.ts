@@ -9,16 +9,13 @@ export const version: string = JSON.parse(readFileSync(join(packageFolder, "pack
 /** The model that comes with the package. */
 export const starterModel = join(packageFolder, "models", "starter.gguf");
 
-/** Whether this is a checkout of the project, as opposed to an installed package. */
+/** Whether this is a checkout, not an installed package. */
 const isCheckout = existsSync(join(packageFolder, ".git"));
 
-/** How a person types a command of this program. */
+/** How to run this program on a command line. */
 export const invocation = isCheckout ? "npm run -s cxmpute --" : "cxmpute";
 
-/**
- * Where things are kept unless somebody says otherwise: in `.data` of a checkout, so that trying the project
- * leaves nothing elsewhere, else where the system keeps the data of its users' programs.
- */
+/** The default data folder: `.data` in a checkout, which leaves nothing elsewhere; else the system's. */
 export const defaultDataFolder: string = isCheckout
   ? join(packageFolder, ".data")
   : join(userDataFolder(), "cxmpute");

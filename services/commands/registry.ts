@@ -42,7 +42,7 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
         ],
         security,
         log,
-        // Watches are ended rather than waited for; routers keep what they know.
+        // Ends watches instead of waiting for them; routers keep what they know.
         finish: () => service.close(),
       },
       lifecycle,
@@ -52,7 +52,7 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
   });
 }
 
-/** What this registry gives identities out with; undefined in a mesh in plain text, where there are none. */
+/** How this registry issues identities; undefined in plain text. */
 async function openIdentities(
   values: Values<typeof registrySettings>,
   { credentials }: Security,

@@ -2,36 +2,31 @@ import type { Clock } from "../../core/clock.ts";
 import type { Part } from "../../core/lifecycle/lifecycle.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 
-/** What stands in files that may change while a process runs. */
+/** A value from files that may change while the process runs. */
 export interface FromFiles<T> {
-  /** What it is, in the plural, for the log. */
+  /** Its name in the log, plural. */
   readonly name: string;
-  /** What is in use. */
   readonly current: () => T;
-  /** Reads the files. Throws what is wrong with them. */
+  /** Reads the files; throws when they are faulty. */
   readonly read: () => T;
-  /** Puts what was read in place of what is in use. Throws when that cannot be. */
+  /** Uses a new value; throws when that fails. */
   readonly replace: (fresh: T) => void;
 }
 
-/** What reading again needs. */
 export interface RereadSurroundings {
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** How often files are read again, in milliseconds: who renews certificates need not restart anything. */
+/** The period of reading, in milliseconds: new certificates need no restart. */
 const rereadMs = 60_000;
 
-/**
- * Keeps something as fresh as its files, until it is stopped. Files that went wrong leave what is in use, and are told
- * once.
- */
+/** Reloads a value when its files change. A fault is logged once, and the former value stays in use. */
 export function reread<T>(
   { name, current, read, replace }: FromFiles<T>,
   { clock, log }: RereadSurroundings,
 ): Part {
-  let told = "";
+  let logged = "";
   const timer = clock.every(rereadMs, () => {
     try {
       const fresh = read();
@@ -39,11 +34,11 @@ export function reread<T>(
         replace(fresh);
         log.info(`${name} reloaded`);
       }
-      told = "";
+      logged = "";
     } catch (error) {
       const { message } = error as Error;
-      if (message !== told) log.warn({ err: error }, rereadFault(name, message));
-      told = message;
+      if (message !== logged) log.warn({ err: error }, rereadFault(name, message));
+      logged = message;
     }
   });
   return { name, stop: () => timer.cancel() };

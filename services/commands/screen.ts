@@ -1,23 +1,23 @@
 import { shellQuote } from "./shell-quote.ts";
 
-/** What a person needs to use a mesh that has just come up. */
+/** How to use a mesh that has just started. */
 export interface ScreenFacts {
   readonly version: string;
-  /** From the command to now, in milliseconds. */
+  /** Time since the start, in milliseconds. */
   readonly startedInMs: number;
   /** Such as `http://127.0.0.1:8080/v1`. */
   readonly baseUrl: string;
   readonly apiKey: string;
-  /** Where the key comes from, in a few words. */
+  /** The source of the key. */
   readonly keyOrigin: string;
   readonly userId: string;
   /** At least one. */
   readonly models: readonly string[];
-  /** The command that talks to this very mesh. */
+  /** The command that chats with this mesh. */
   readonly chat: string;
 }
 
-/** What `cxmpute up` shows when it is ready: how to use it, and a line to try. */
+/** What `cxmpute up` prints when it is ready. */
 export function toScreen(facts: ScreenFacts): string {
   const { version, startedInMs, baseUrl, apiKey, keyOrigin, userId, models, chat } = facts;
   return `
@@ -41,7 +41,7 @@ Ctrl-C stops the mesh.
 `;
 }
 
-/** One line for a POSIX shell that streams an answer. */
+/** A command for a POSIX shell that streams an answer. */
 export function toCurl({ baseUrl, apiKey, userId, models }: ScreenFacts): string {
   const body = { model: models[0], stream: true, messages: [{ role: "user", content: "What is gRPC?" }] };
   const headers = [

@@ -8,25 +8,25 @@ import type { Log } from "../../core/telemetry/log.ts";
 import { followFiles, openCredentials } from "./credentials.ts";
 import type { TlsValues } from "./settings/tls.ts";
 
-/** How one process of the mesh shows itself to the others, and whom it takes them for. */
+/** How a process of the mesh authenticates itself and its peers. */
 export interface Security {
-  /** To listen with; undefined where the mesh is in plain text. */
+  /** Undefined in plain text. */
   readonly credentials: LiveCredentials | undefined;
   /**
-   * Makes a connection to HOST:PORT that stands only if `expect` is there; in plain text, to whoever is there. `roams`
-   * when this machine may get another address (`GrpcTransportOptions`).
+   * Connects to HOST:PORT, over TLS only if the peer is `expect`. `roams`: this machine may get another address
+   * (`GrpcTransportOptions`).
    */
   connect(address: string, expect: Identity, options?: { readonly roams?: boolean }): GrpcTransport;
 }
 
-/** Security by the settings of a process that acts as `role`, which follows its files for as long as it runs. */
+/** Security from the settings of a process with a role; reloads the files when they change. */
 export function secure(values: TlsValues, role: Role, { add }: Pick<Lifecycle, "add">, log: Log): Security {
   const credentials = openCredentials(values, [role]);
   if (credentials !== undefined) add(followFiles(credentials, values, [role], { clock: systemClock, log }));
   return withCredentials(credentials);
 }
 
-/** Security with credentials at hand. */
+/** Security with these credentials. */
 export const withCredentials = (credentials: LiveCredentials | undefined): Security => ({
   credentials,
   connect: (address, expect, { roams = false } = {}) =>
@@ -37,7 +37,7 @@ export const withCredentials = (credentials: LiveCredentials | undefined): Secur
     }),
 });
 
-/** Tells the operator of a listener that others can reach and that takes everybody for a friend. */
+/** Warns of a listener that other machines can reach and that trusts every caller. */
 export function warnIfOpen(listen: string, { credentials }: Security, log: Log): void {
   if (credentials === undefined && !isLoopback(listen))
     log.warn(

@@ -5,7 +5,7 @@ import { type GrpcServerOptions, startGrpcServer } from "../../core/rpc/grpc-ser
 import { createLog, type Log, type LogLevel } from "../../core/telemetry/log.ts";
 import { type Security, warnIfOpen } from "./security.ts";
 
-/** The settings that everything has that runs for long. */
+/** The settings of all services. */
 export interface ServiceValues {
   readonly logLevel: LogLevel;
   readonly logFormat: "auto" | "json" | "pretty";
@@ -13,20 +13,17 @@ export interface ServiceValues {
 }
 
 /**
- * Makes the log of one service of this process. A detail is one that repeats, for a person who reads, what
- * another service tells; at level info people are told only its warnings, and programs everything.
+ * Makes the log of one service of this process. The log of a detail repeats another service's lines: at level info people
+ * see only its warnings.
  */
 export type LogFor = (service: string, options?: { readonly isDetail?: boolean }) => Log;
 
-/**
- * Runs one or several services until a signal ends them. What keeps them from starting is thrown as it is; its
- * details are in the log, at level debug.
- */
+/** Runs services until a signal ends them. An error of the start is thrown, and logged at level debug. */
 export async function serve(
   name: string,
   values: ServiceValues,
   start: (lifecycle: Lifecycle, logFor: LogFor) => Promise<void>,
-  /** Takes the finished lines of the log; default: standard error. */
+  /** Takes the lines of the log; default: standard error. */
   write?: (line: string) => void,
 ): Promise<number> {
   const { logLevel, logFormat, graceSeconds } = values;
@@ -50,26 +47,23 @@ export async function serve(
   return runService({ start: guardedStart, log, graceMs: graceSeconds * 1000 });
 }
 
-/** Whether the log is written for people. */
+/** Whether the log is for people. */
 export const isPretty = (format: ServiceValues["logFormat"]): boolean =>
   format === "auto" ? process.stderr.isTTY === true : format === "pretty";
 
-/** What open calls get to end once the service behind them has finished, in milliseconds. */
+/** How long open calls may take once their service has finished, in milliseconds. */
 const closingMs = 1000;
 
-/** What is served with gRPC, how, and how it ends. */
+/** How to serve gRPC. */
 export interface GrpcPart extends Omit<GrpcServerOptions, "credentials"> {
   readonly security: Security;
-  /** The flag that sets the address; default `--listen`. */
+  /** The flag of the address; default: `--listen`. */
   readonly flag?: string;
-  /** Lets what is open finish for up to `graceMs`, and ends what would last for ever, such as relays and watches. */
+  /** Waits up to `graceMs` for open work, and ends what would last for ever, such as relays and watches. */
   readonly finish: (graceMs: number) => Promise<void>;
 }
 
-/**
- * Serves with gRPC until the process ends; resolves to the address. What keeps it from listening is told as a fault
- * with what to do.
- */
+/** Serves gRPC until the process ends; resolves to the address. Throws a fault with what to do when it cannot listen. */
 export async function serveGrpc(
   { security, flag, finish, ...options }: GrpcPart,
   { add }: Pick<Lifecycle, "add">,
@@ -92,7 +86,7 @@ export async function serveGrpc(
   return server.address;
 }
 
-/** Says on standard output that a service is up, in a line that other programs can wait for. */
+/** Prints that a service is up, in a line that other programs can wait for. */
 export function announce(name: string, text: string): void {
   process.stdout.write(`cxmpute ${name}: ${text}\n`);
 }

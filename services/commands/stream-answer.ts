@@ -13,7 +13,7 @@ export interface Piece {
   readonly text: string;
 }
 
-/** Asks for the next turn and yields it piece by piece. Aborting the signal cancels the generation. */
+/** Streams the next turn. Aborting the signal cancels the generation. */
 export async function* streamAnswer(
   endpoint: Endpoint,
   request: { readonly model: string; readonly messages: readonly Turn[] },
@@ -23,7 +23,7 @@ export async function* streamAnswer(
   if (response.body !== null) yield* readPieces(response.body.pipeThrough(new TextDecoderStream()));
 }
 
-/** The pieces in a stream of server-sent events, cut anywhere. Throws when it ends before the answer does. */
+/** The pieces in server-sent events that may be split anywhere. Throws when they end before the answer does. */
 export async function* readPieces(texts: AsyncIterable<string>): AsyncGenerator<Piece> {
   let rest = "";
   for await (const text of texts) {

@@ -1,10 +1,9 @@
 import type { Role } from "../../core/identity/identity.ts";
 
-/** What the files are called in the folder that `cxmpute tls init` makes. */
+/** File names in the folder of `cxmpute tls init`. */
 export const tlsFiles = {
-  /** What everything in the mesh trusts. */
   authority: "ca.pem",
-  /** What nobody needs from day to day. */
+  /** Not needed to run the mesh. */
   authorityKey: "ca.key",
   nodeAuthority: "node-ca.pem",
   nodeAuthorityKey: "node-ca.key",

@@ -10,12 +10,12 @@ import type { tlsSettings } from "./settings/identity.ts";
 import { shellQuote } from "./shell-quote.ts";
 import { tlsFiles } from "./tls-files.ts";
 
-/** Who gets a certificate. Nodes get theirs when they join. */
+/** The roles that get a certificate; nodes get theirs when they join. */
 const holders = ["registry", "router", "translator", "client", "admin"] as const satisfies readonly Role[];
-/** Certificates are valid from a little before now on, for the clocks of machines differ. */
+/** Certificates are valid from a little before now, because clocks of machines differ. */
 const clockToleranceMs = 5 * 60_000;
 
-/** `cxmpute tls init FOLDER`: makes everything that a mesh needs to speak TLS. */
+/** `cxmpute tls init FOLDER`: makes the certificates of a mesh. */
 export async function tls(
   { hosts, days }: Values<typeof tlsSettings>,
   [verb, folder, ...rest]: readonly string[],
@@ -31,7 +31,7 @@ export async function tls(
   return exitCodes.ok;
 }
 
-/** The texts by file name. */
+/** The files' texts, by name. */
 async function makeFiles(hosts: readonly string[], term: Term): Promise<Map<string, string>> {
   const root = await createRoot(term);
   const nodeAuthority = await createNodeAuthority(root, term);
@@ -53,7 +53,7 @@ async function makeFiles(hosts: readonly string[], term: Term): Promise<Map<stri
   return files;
 }
 
-/** Writes the files, none over another: what a mesh runs on must not be lost by a command typed twice. */
+/** Writes the files and overwrites none: running the command twice must not lose a mesh's keys. */
 function keep(folder: string, files: ReadonlyMap<string, string>): void {
   const there = [...files.keys()].find((name) => existsSync(join(folder, name)));
   if (there !== undefined)

@@ -8,7 +8,7 @@ import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { callOnce } from "./grpc-call.ts";
 import { parseDuration, type tokenSettings } from "./settings/identity.ts";
 
-/** `cxmpute token create`: makes a join token and tells the one command that uses it. */
+/** `cxmpute token create`: creates a join token and prints the command that uses it. */
 export async function token(
   values: Values<typeof tokenSettings>,
   [verb, ...rest]: readonly string[],

@@ -56,7 +56,7 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
   });
 }
 
-/** Where stands what the endpoint shows its clients, who are no part of the mesh; undefined for plain HTTP. */
+/** The files for HTTPS, whose clients are not part of the mesh; undefined for plain HTTP. */
 const toHttpTlsFiles = ({
   httpTlsCert: certificate,
   httpTlsKey: privateKey,
@@ -65,7 +65,7 @@ const toHttpTlsFiles = ({
 
 const hashed = /^sha256:([0-9a-f]{64})$/i;
 
-/** A key of the settings: in clear, or `sha256:HEX`. */
+/** A key of the settings: the key itself, or `sha256:HEX`. */
 function toApiKey(text: string, userId: string): { userId: string } & ({ key: string } | { sha256: string }) {
   const sha256 = hashed.exec(text)?.[1];
   return sha256 === undefined ? { key: text, userId } : { sha256, userId };

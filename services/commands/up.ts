@@ -25,9 +25,8 @@ import { toSurface } from "./settings/surface.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /**
- * Runs the whole mesh in this process until a signal ends it. The services are the ones that also run apart, and
- * they meet in the same way; only the transports between them stay in the process. Of a generation the translator's
- * log has the one line, for it sees all of it.
+ * Runs the whole mesh in this process until a signal ends it. The services are the same as in separate processes, with
+ * in-process transports between them. Only the translator, which sees all of a generation, logs it for people.
  *
  *     translator ──▶ router ──▶ node ──▶ engine
  *                       └──▶ registry ◀──┘
@@ -42,7 +41,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
 
     const readyWhen = await openOps(values, undefined, lifecycle, logFor("up"));
 
-    // The last one added is the first to be drained: the translator, so that nothing new comes in behind it.
+    // The translator is added last, so it drains first, and nothing new comes in.
     const store = await openStore("memory", { clock });
     const registry = createRegistry({ store, clock, log: logFor("registry", isDetail) });
     const toRegistry = createInProcessTransport([register(RegistryService, registry.implementation)]);
@@ -90,7 +89,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
       stop: () => translator.close(),
     });
 
-    // It answers from here on, with 503 until the model is loaded.
+    // From here on it serves, with 503 until the model is loaded.
     const url = await translator.listen().catch((error: unknown) => {
       throw toListenFault(error, listen);
     });
@@ -112,7 +111,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     );
   });
 
-  /** The names of the models that can be asked, once there is one; the router hears of the node a moment later. */
+  /** The names of the models once there is one: the router sees the node a moment after its start. */
   async function untilServed(
     router: ReturnType<typeof createClient<typeof RouterService>>,
     signal: AbortSignal,
@@ -125,7 +124,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
   }
 }
 
-/** The command that talks to this mesh: with as many flags as differ from what it finds by itself. */
+/** The command that chats with this mesh, with the flags that differ from the defaults. */
 function toChatCommand(values: Values<typeof upSettings>, baseUrl: string): string {
   const { apiKey, userId, data } = values;
   const { table } = chatSettings;
@@ -139,5 +138,5 @@ function toChatCommand(values: Values<typeof upSettings>, baseUrl: string): stri
   ].join(" ");
 }
 
-/** Where the node says that it is; nobody else can register here, so whoever dials means it. */
+/** The node's address, a placeholder: only this node can register here. */
 const ownAddress = "in-process:1";

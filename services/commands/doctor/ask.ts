@@ -5,13 +5,13 @@ import { refusedCode } from "../../../core/identity/peer.ts";
 import type { Security } from "../security.ts";
 import { type Finding, fault } from "./check.ts";
 
-/** How long an answer may take, in milliseconds. */
+/** How long a reply may take, in milliseconds. */
 const limitMs = 5000;
 
-/** What came of a question to a service of the mesh. */
+/** A reply of a service, or why there is none. */
 type Asked<T> = { readonly value: T } | { readonly finding: Finding };
 
-/** Asks a service that can be connected to; why it does not answer is told as a finding. */
+/** Calls a service that accepts connections; a failure is a finding. */
 export async function ask<T>(
   service: "registry" | "router",
   address: string,

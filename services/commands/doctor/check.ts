@@ -1,28 +1,26 @@
 import type { KeptIdentity } from "../../inference/index.ts";
 import type { Security } from "../security.ts";
 
-/** What one look at one thing brought. */
+/** One result of a check. */
 export interface Finding {
-  /** What was looked at, in a word or two. */
+  /** What was checked, in a word or two. */
   readonly name: string;
   /** A fault keeps this machine from serving; a warning makes it serve badly. */
   readonly status: "ok" | "warning" | "fault";
-  /** What was seen. */
   readonly says: string;
-  /** What to do about it; present for warnings and faults. */
+  /** What to do; present for warnings and faults. */
   readonly cure?: string;
 }
 
-/** What is looked at. */
+/** What checks look at. */
 export interface Subject {
   readonly dataFolder: string;
   /** HOST:PORT. */
   readonly registry: string;
   /** HOST:PORT each. */
   readonly routers: readonly string[];
-  /** How this machine talks to the mesh. */
   readonly security: Security;
-  /** Who this machine is in the mesh; undefined where it is nobody yet, and the reason where that cannot be read. */
+  /** This machine's identity in the mesh; undefined without one, or why it cannot be read. */
   readonly identity: KeptIdentity | undefined | { readonly fault: string };
   /** A server of the provider's choice. */
   readonly url: string | undefined;
@@ -31,7 +29,7 @@ export interface Subject {
   readonly models: string | undefined;
 }
 
-/** Looks at one thing. Never rejects for what it finds; rejects when the signal aborts. */
+/** Checks one thing. Rejects only when the signal aborts. */
 export type Check = (subject: Subject, signal: AbortSignal) => Promise<readonly Finding[]>;
 
 export const ok = (name: string, says: string): Finding => ({ name, status: "ok", says });

@@ -3,12 +3,12 @@ import { access, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 
-/** Less is not enough to keep anything, in bytes. */
+/** Less free space is a fault, in bytes. */
 const noRoomBytes = 10 * 1024 ** 2;
-/** Less will soon be none, in bytes. */
+/** Less free space is a warning, in bytes. */
 const littleRoomBytes = 1024 ** 3;
 
-/** Where things are kept between runs: whether they can be, and whether others can read them. */
+/** Whether the data folder can be written, has room, and is private. */
 export const checkDataFolder: Check = async ({ dataFolder }) => {
   const path = resolve(dataFolder);
   const existing = await nearestExisting(path);
@@ -28,10 +28,10 @@ export const checkDataFolder: Check = async ({ dataFolder }) => {
   return [toPrivacyFinding(path, existing, stats.mode), toRoomFinding(existing, await freeBytes(existing))];
 };
 
-/** Whether other users of this machine can see what is inside. */
+/** Whether other users can write to the folder. */
 export function toPrivacyFinding(path: string, existing: string, mode: number): Finding {
   if (existing !== path) return ok("Data folder", `${path} is created when needed`);
-  // Windows has no such bits: its folders of users are closed to others by themselves.
+  // Windows has no such bits; users' folders are private there.
   if (process.platform !== "win32" && (mode & 0o022) !== 0)
     return warning(
       "Data folder",
@@ -50,7 +50,7 @@ export function toRoomFinding(path: string, bytes: number): Finding {
     : ok("Disk", says);
 }
 
-/** The folder itself, or the first above it that is there. */
+/** The folder, or its nearest parent that exists. */
 async function nearestExisting(path: string): Promise<string> {
   const exists = await access(path).then(
     () => true,

@@ -14,7 +14,7 @@ import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts"
 import { betterModel, hints } from "../join/hints.ts";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 
-/** What on this machine could compute for the mesh. */
+/** The engines on this machine. */
 export const checkEngines: Check = async ({ url, engineKey, models }, signal) => {
   const [named, found, files] = await Promise.all([
     url === undefined ? [] : inspect(url, engineKey, signal),
@@ -73,7 +73,7 @@ async function lookInto(folder: string, signal: AbortSignal): Promise<Finding[]>
   }
 }
 
-/** Our messages say in their first sentence what is wrong, and after it what to do. */
+/** Splits a message after its first sentence: what is wrong, then what to do. */
 export function splitCure(name: string, message: string): Finding {
   const [, says = message, cure = ""] = /^(.*?\S)\. (.+)$/s.exec(message) ?? [];
   return fault(name, says.replace(/\.$/, ""), cure === "" ? "See docs/joining.md." : cure);

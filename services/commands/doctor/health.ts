@@ -6,7 +6,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
 
-/** Whether a service takes requests, as `grpc.health.v1` says. */
+/** Whether a service takes requests, by `grpc.health.v1`. */
 export async function isServing(
   transport: Transport,
   service: string,
@@ -21,10 +21,7 @@ export async function isServing(
 /** SERVING in `HealthCheckResponse.ServingStatus`. */
 const serving = 1;
 
-/**
- * grpc/health/v1/health.proto, as much of it as is asked for. Described here, because the standard's names keep other
- * rules than those of the mesh's own protos.
- */
+/** The needed part of grpc/health/v1/health.proto, whose names break the lint rules of the mesh's own protos. */
 const health = createFileRegistry(
   create(FileDescriptorProtoSchema, {
     name: "grpc/health/v1/health.proto",

@@ -1,9 +1,9 @@
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 
-/** Nodes renew themselves while they run; one that is so close to its end has not run for long, in milliseconds. */
+/** Running nodes renew their certificates; one this close to its end, in milliseconds, has not run for long. */
 const soonMs = 3 * 24 * 3_600_000;
 
-/** Who this machine is in its mesh. */
+/** This machine's identity in its mesh. */
 export const checkIdentity: Check = async ({ identity }) => {
   if (identity === undefined)
     return [
@@ -20,7 +20,7 @@ export const checkIdentity: Check = async ({ identity }) => {
   return [toTermFinding(identity.nodeId, identity.certificate.validToDate.getTime() - Date.now())];
 };
 
-/** `leftMs`: how long the certificate is valid from now. */
+/** `leftMs`: the remaining term of the certificate. */
 export function toTermFinding(nodeId: string, leftMs: number): Finding {
   const left =
     leftMs > 48 * 3_600_000

@@ -5,7 +5,7 @@ import { readHardware } from "../../inference/index.ts";
 import { version } from "../places.ts";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 
-/** The oldest Node.js that runs TypeScript as it is. */
+/** The oldest Node.js that runs TypeScript. */
 export const oldestNode = 24;
 
 /** The program, and the Node.js that runs it. */
@@ -25,10 +25,10 @@ export function toNodeFinding(nodeVersion: string): Finding {
       );
 }
 
-/** Less is hardly enough for the smallest models that are of use, in bytes. */
+/** Hardly enough for the smallest useful models, in bytes. */
 const littleMemoryBytes = 2 * 1024 ** 3;
 
-/** What this machine computes with. */
+/** The processor, memory and GPUs. */
 export const checkHardware: Check = async () => {
   const hardware = await readHardware();
   return [

@@ -3,12 +3,10 @@ import { connect } from "node:net";
 import { parseHostPort } from "../../../core/config/host-port.ts";
 import { type Finding, fault } from "./check.ts";
 
-/** How long a name or a connection may take, in milliseconds. */
+/** How long a lookup or a connection may take, in milliseconds. */
 const limitMs = 5000;
 
-/**
- * Looks a service's name up and connects to it; undefined when both work. `flag` sets its address.
- */
+/** Resolves a service's name and connects to it; undefined when both work. `flag` sets its address. */
 export async function reach(
   name: string,
   address: string,
@@ -31,7 +29,7 @@ export async function reach(
   return code === undefined ? undefined : fault(name, ...explain(address, flag, code));
 }
 
-/** What kept a connection from being made, and what to do. */
+/** Why a connection failed, and what to do. */
 export function explain(address: string, flag: string, code: string): [says: string, cure: string] {
   if (code === "ECONNREFUSED")
     return [
@@ -49,7 +47,7 @@ export function explain(address: string, flag: string, code: string): [says: str
   ];
 }
 
-/** The system's code of what kept it; undefined when a connection was made. */
+/** The system's code of the failure; undefined when a connection was made. */
 function tryConnect(host: string, port: number, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: limitMs });

@@ -1,7 +1,7 @@
 import { padTo, widthOf, wrap } from "../../../core/terminal.ts";
 import type { Finding } from "./check.ts";
 
-/** Findings as people read them: a line each, what to do below it, and at the end how many there are to look at. */
+/** The report: each finding with what to do, and a summary. */
 export function toReport(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ name }) => widthOf(name)));
   const lines = findings.flatMap(({ name, status, says, cure }) => {

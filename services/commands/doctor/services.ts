@@ -10,7 +10,7 @@ import { type Check, type Finding, fault, ok, type Subject, warning } from "./ch
 import { isServing } from "./health.ts";
 import { reach } from "./reach.ts";
 
-/** The registry: whether it can be reached, speaks our protocol, and has our time. */
+/** Whether the registry can be reached, speaks our protocol, and has our time. */
 export const checkRegistry: Check = async ({ registry, security }: Subject, signal) => {
   const away = await reach("Registry", registry, "--registry", signal);
   if (away !== undefined) return [away];
@@ -30,10 +30,7 @@ export const checkRegistry: Check = async ({ registry, security }: Subject, sign
   ];
 };
 
-/**
- * Whether the registry takes this machine for a node: it is asked to renew a lease that nobody has, which is not there
- * for a node, and not to be asked by anybody else.
- */
+/** Whether the registry accepts this machine as a node: only a node may renew a lease, even one that does not exist. */
 async function whyRefused(
   registry: string,
   security: Security,
@@ -49,11 +46,11 @@ async function whyRefused(
   return "finding" in answer ? answer.finding : undefined;
 }
 
-/** `told`: what the registry says that it speaks. */
-export function toProtocolFinding(told: ProtocolRange): Finding {
-  const cure = protocolFault({ other: "registry", self: "node" }, told);
+/** `reported`: the registry's versions. */
+export function toProtocolFinding(reported: ProtocolRange): Finding {
+  const cure = protocolFault({ other: "registry", self: "node" }, reported);
   return cure === undefined
-    ? ok("Protocol", `registry and node both speak version ${Math.min(told.current, protocol.current)}`)
+    ? ok("Protocol", `registry and node both speak version ${Math.min(reported.current, protocol.current)}`)
     : fault("Protocol", "registry and node have no protocol version in common", cure);
 }
 
@@ -65,7 +62,7 @@ export function toClockFinding(skewMs: number): Finding {
   return fault("Clock", says, `${cure}.`);
 }
 
-/** The routers: whether each can be reached, for a node that is not advertised dials all of them. */
+/** Whether each router can be reached: a node that is not advertised dials all of them. */
 export const checkRouters: Check = async ({ routers, security }, signal) =>
   Promise.all(
     routers.map(async (router): Promise<Finding> => {

@@ -19,29 +19,29 @@ import { namedEngine } from "../settings/offer.ts";
 import { hints } from "./hints.ts";
 import type { Offer, Source } from "./source.ts";
 
-/** The settings of `cxmpute join` that say what is offered. */
+/** The settings of `cxmpute join` for its offer. */
 export interface OfferValues extends Omit<EngineValues, "engine"> {
   readonly engine: EngineName | undefined;
   readonly models: string | undefined;
 }
 
-/** What a search needs from around it. */
+/** How to search. */
 export interface OfferSurroundings {
   readonly signal: AbortSignal;
   readonly environment: Environment;
-  /** Bytes that models may take. */
+  /** Memory for models, in bytes. */
   readonly availableBytes: number;
   readonly clock?: Clock;
-  /** URLs to look at instead of the usual ones. */
+  /** URLs instead of the usual ones. */
   readonly places?: readonly string[];
-  /** Why there is no embedded engine; instead of looking for it. */
+  /** Why there is no embedded engine; for tests. */
   readonly embeddedFault?: Error;
 }
 
 /**
- * What this node will offer: the engine that is named, else the server at `--url`, else whatever runs on this machine
- * and the files of `--models`, else the starter model. Throws a fault with what to do when what is named is not
- * there, and when nothing is found and the embedded engine is not installed.
+ * What this node will offer: the named engine, else the server at `--url`, else what runs on this machine and the files
+ * of `--models`, else the starter model. Throws a fault with what to do when the named engine is not there, or nothing
+ * is found and the embedded engine is not installed.
  */
 export async function findOffer(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
   const named = namedEngine(values);
@@ -115,12 +115,12 @@ async function search(values: OfferValues, around: OfferSurroundings): Promise<O
   return { ...offerOf([starter], true, leftOut), starter: true, silent: found.silent };
 }
 
-/** Ollama's names go without `:latest`. */
+/** `:latest` is optional in Ollama's names. */
 const isSame = (name: string, wanted: string): boolean => name === wanted || name === `${wanted}:latest`;
 
 function toSource(finding: ServerFinding, values: OfferValues, only: readonly string[]): Source {
   const { kind, url, version, engine } = finding;
-  // By the server's own full name, which the provider may have shortened.
+  // By the server's full name, which the provider may have shortened.
   const as = (values.as ?? []).flatMap((pair) => {
     const [wanted = "", name] = pair.split("=");
     const model = finding.models.find((one) => isSame(one.name, wanted));
@@ -136,7 +136,7 @@ function toSource(finding: ServerFinding, values: OfferValues, only: readonly st
 interface FolderOffer {
   readonly sources: readonly Source[];
   readonly leftOut: readonly string[];
-  /** Of all files, those that are left out included. */
+  /** Of all files, also those left out. */
   readonly names: readonly string[];
 }
 

@@ -5,22 +5,22 @@ import type { StatusLine } from "./status-line.ts";
 import { toStatus } from "./status-text.ts";
 import type { Totals } from "./totals.ts";
 
-/** What is followed, and where it is shown. */
+/** How to follow a node's status. */
 export interface StatusOptions {
   readonly node: Pick<InferenceNode, "load" | "models" | "tally" | "trouble">;
-  /** Absent: only the totals are kept. */
+  /** Absent: only the totals are saved. */
   readonly line: StatusLine | undefined;
   readonly totals: Totals;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** How often the line is drawn, in milliseconds. */
+/** The period of drawing, in milliseconds. */
 const drawMs = 500;
-/** How often the totals are saved, in milliseconds; what a crash loses at most. */
+/** The period of saving, in milliseconds: a crash loses at most this. */
 const saveMs = 60_000;
 
-/** Draws the status line and keeps the totals, until the signal aborts. Never rejects. */
+/** Draws the status line and saves the totals until the signal aborts. Never rejects. */
 export async function followStatus(options: StatusOptions, signal: AbortSignal): Promise<void> {
   const { node, line, totals, clock, log } = options;
   const rate = new TokenRate();
@@ -60,21 +60,21 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-/** How far back the rate looks, in milliseconds. */
+/** The window of the rate, in milliseconds. */
 export const windowMs = 10_000;
 
-/** Tokens for each second over the last ten, from a counter that is looked at now and then. */
+/** Tokens per second in the last ten seconds, from samples of a counter. */
 export class TokenRate {
-  /** The oldest is the last one outside of the window, if there is one. */
+  /** The oldest is the last one before the window, if any. */
   readonly #samples: { atMs: number; tokens: number }[] = [];
 
-  /** Takes a look; returns the rate now. `tokens` is the counter's value. */
+  /** Adds a sample of the counter; returns the rate. */
   sample(nowMs: number, tokens: number): number {
     this.#samples.push({ atMs: nowMs, tokens });
     while (this.#samples.length > 2 && this.#samples[1]!.atMs <= nowMs - windowMs) this.#samples.shift();
     const oldest = this.#samples[0]!;
     const elapsedMs = nowMs - oldest.atMs;
-    // An engine that counts at the end may find that there were fewer.
+    // The counter can fall: an engine may correct its count at the end.
     return elapsedMs === 0 ? 0 : Math.max(0, ((tokens - oldest.tokens) * 1000) / elapsedMs);
   }
 }

@@ -1,10 +1,10 @@
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 import { answerLimitMs, type ServerKind } from "../../inference/discover/index.ts";
 
-/** A model that most machines run well, by Ollama's name. */
+/** A model that most machines run well, by its name in Ollama. */
 export const suggestedModel = "llama3.2:3b";
 
-/** What is here and not served, and what to do about it. */
+/** What is on this machine and not served, with what to do. */
 export const hints = {
   /** A server without models. */
   emptyServer: (name: string, url: string, kind: ServerKind) =>
@@ -14,28 +14,28 @@ export const hints = {
   /** The HTTP endpoint of a mesh on a usual port. */
   mesh: (url: string) =>
     `${url} is the endpoint of a mesh. It is not offered to a mesh unless you say so: --url ${url}.`,
-  /** A server that wants a key. */
+  /** A server that requires a key. */
   locked: (url: string) =>
     `The server at ${url} asks for a key. Set CXMPUTE_ENGINE_KEY to it and join with --url ${url}.`,
-  /** Something listens, and did not say in time what it is. */
+  /** A listener that did not answer in time. */
   silent: (url: string) =>
     `What listens at ${url} did not answer within ${answerLimitMs / 1000} s. If it is an engine, wait until it has started, or check its log, and join again; --url ${url} names it.`,
   /** A folder without models. */
   emptyFolder: (folder: string) => `There is no GGUF file in ${folder} or its subfolders.`,
-  /** A folder with more than is looked at. */
+  /** A folder with more files than are searched. */
   cutFolder: (folder: string) => `${folder} holds more files than are searched; name a subfolder.`,
   /** More models in this process than it has cores for. */
   manyModels: (count: number) =>
     `${count} models share this machine's CPU and slow each other down; serve fewer with --only MODEL.`,
 } as const;
 
-/** How to get a better model than the one that comes along. */
+/** How to get a better model than the starter model. */
 export const betterModel = [
   `install Ollama (https://ollama.com), \`ollama pull ${suggestedModel}\`, and join again: it is found automatically;`,
   "or serve a GGUF file from https://huggingface.co/models?library=gguf with --model FILE.",
 ] as const;
 
-/** An engine may be here that does not answer, and no one can be asked whether to offer the starter model instead. */
+/** An engine may be here that does not answer, and the starter model cannot be offered without asking. */
 export const onlySilent = (urls: readonly string[]): UserFault =>
   new UserFault(
     `no engine answers: ${urls.join(", ")} ${urls.length === 1 ? "takes connections and says" : "take connections and say"} nothing. Wait until the engine there has started, or check its log, and join again; --url URL names an engine, and --engine llama-cpp offers the starter model.`,

@@ -4,21 +4,21 @@ import type { Naming } from "../../inference/naming/index.ts";
 import type { SourceFacts } from "./screen.ts";
 import type { Source } from "./source.ts";
 
-/** An engine that remembers what it last said that it serves, beside where it comes from. */
+/** An engine with its source and the models that it last listed. */
 export interface OfferedEngine {
   readonly source: Source;
   readonly engine: Engine;
-  /** Empty before the engine has been asked, and when it did not answer. */
+  /** Empty before the engine has listed its models, or when it failed to. */
   readonly served: () => readonly ServedModel[];
-  /** How its models came to their names. */
+  /** How its models got their names. */
   readonly namings: () => readonly Naming[];
 }
 
-/** Makes an engine that can be watched. */
+/** Makes the engine of a source. */
 export function createOffered(source: Source, surroundings: EngineSurroundings): OfferedEngine {
   let served: readonly ServedModel[] = [];
   let namings: readonly Naming[] = [];
-  const engine = createEngine(source.spec, { ...surroundings, onNamed: (told) => (namings = told) });
+  const engine = createEngine(source.spec, { ...surroundings, onNamed: (latest) => (namings = latest) });
   const watched: Engine = {
     async models(signal) {
       served = [];
@@ -32,7 +32,7 @@ export function createOffered(source: Source, surroundings: EngineSurroundings):
   return { source, engine: watched, served: () => served, namings: () => namings };
 }
 
-/** What the engines offer, for the screen; the first that serves a name has it, as in the node. */
+/** The engines' offers for the screen; the first that serves a name has it, as in the node. */
 export function toSourceFacts(
   engines: readonly Pick<OfferedEngine, "source" | "served" | "namings">[],
 ): SourceFacts[] {

@@ -2,37 +2,36 @@ import type { Clock } from "../../../core/clock.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { StatusLine } from "./status-line.ts";
 
-/** Tells how far something has come, in [0, 1]; 1 ends it. */
+/** Shows the progress of something, in [0, 1]; 1 ends it. */
 export type ShowProgress = (what: string, share: number) => void;
 
-/** Where progress is shown. */
+/** How to show progress. */
 export interface ProgressOptions {
-  /** The status line of a terminal, if there is one. */
   readonly line: StatusLine | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
 
-/** What is over sooner is not worth a line of the log, in milliseconds. */
+/** Shorter waits are not logged, in milliseconds. */
 const worthMs = 1000;
 
 /**
- * Shows progress: as a bar in the status line on a terminal, otherwise as a line of the log for each tenth. Of several
- * things at once the bar shows the last one that moved.
+ * Shows progress as a bar in the status line, or as a log line for each tenth. Of several things the bar shows the one
+ * that moved last.
  */
 export function createProgress({ line, log, clock }: ProgressOptions): ShowProgress {
-  const known = new Map<string, { tenth: number; toldAt: number }>();
+  const known = new Map<string, { tenth: number; loggedAt: number }>();
   return (what, share) => {
     if (line !== undefined) {
       line.show(share >= 1 ? "" : toBar(what, share));
       return;
     }
     const tenth = Math.floor(Math.min(1, Math.max(0, share)) * 10);
-    const before = known.get(what) ?? { tenth: 0, toldAt: clock.now() };
+    const before = known.get(what) ?? { tenth: 0, loggedAt: clock.now() };
     known.set(what, before);
-    if (tenth <= before.tenth || clock.now() - before.toldAt < worthMs) return;
+    if (tenth <= before.tenth || clock.now() - before.loggedAt < worthMs) return;
     log.info({ percent: tenth * 10 }, what);
-    known.set(what, { tenth, toldAt: clock.now() });
+    known.set(what, { tenth, loggedAt: clock.now() });
   };
 }
 

@@ -4,21 +4,20 @@ import { ollamaPlace } from "../../inference/discover/index.ts";
 import { pullOllamaModel } from "../../inference/engines/ollama/index.ts";
 import type { ShowProgress } from "./progress.ts";
 
-/** Where a pull reports, and when it ends. */
 export interface PullSurroundings {
   readonly onProgress: ShowProgress;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-/** Has Ollama download models, one after the other. Throws what Ollama says against it, with what to do. */
+/** Has Ollama download models, one by one. Throws Ollama's error with what to do. */
 export async function pullModels(
   { pull, url }: { readonly pull: readonly string[]; readonly url: string | undefined },
   { onProgress, log, signal }: PullSurroundings,
 ): Promise<void> {
   for (const model of pull) {
     log.info({ model }, "asking Ollama to download a model");
-    // A model is several files; each has its own way from nothing to all.
+    // A model is several files, each with its own progress.
     await pullOllamaModel(
       url ?? ollamaPlace(processEnvironment),
       model,

@@ -1,20 +1,20 @@
 import { cutTo, padTo, printable, widthOf, wrap } from "../../../core/terminal.ts";
 import { betterModel } from "./hints.ts";
 
-/** What a provider wants to see before the node registers. */
+/** The facts on the screen. */
 export interface JoinFacts {
   readonly version: string;
-  /** Whether the engines were searched for, as opposed to named. */
+  /** Whether the engines were searched for, not named. */
   readonly searched: boolean;
-  /** Whether nothing better was found than the model that comes along. */
+  /** Whether only the starter model is offered. */
   readonly starter: boolean;
   readonly sources: readonly SourceFacts[];
-  /** Sentences: what is here and not offered, with why and what to do. */
+  /** What is here and not offered, with why and what to do, a sentence each. */
   readonly leftOut: readonly string[];
   readonly nodeId: string;
   readonly registry: string;
   readonly routers: readonly string[];
-  /** HOST:PORT where routers dial the node; undefined: it dials them. */
+  /** HOST:PORT at which routers dial the node; undefined when it dials them. */
   readonly advertise: string | undefined;
 }
 
@@ -27,22 +27,20 @@ export interface SourceFacts {
   readonly models: readonly ModelFacts[];
 }
 
-/** One model as it is offered. */
+/** One offered model. */
 export interface ModelFacts {
-  /** Under which name. */
   readonly name: string;
-  /** The engine's own name. */
   readonly engineName: string;
-  /** Tokens that prompt and answer may have together. */
+  /** Tokens of prompt and answer together. */
   readonly contextLength: number;
   readonly slots: number;
-  /** Canonical names that the engine's own may stand for, when nothing says which. */
+  /** Canonical names that the engine's own may stand for. */
   readonly candidates: readonly string[];
-  /** The engine that offers the same name already, and so has it. */
+  /** The engine that already offers this name. */
   readonly takenBy?: string;
 }
 
-/** What `cxmpute join` shows once its engines are ready: what was found, what is offered, and under which names. */
+/** What `cxmpute join` prints once its engines are ready. */
 export function toJoinScreen(facts: JoinFacts): string {
   return [
     "",

@@ -1,6 +1,6 @@
 import type { EngineSpec } from "../../inference/index.ts";
 
-/** An engine that this node will use, as people know it. */
+/** An engine of this node. */
 export interface Source {
   /** Such as `Ollama 0.12.6`. */
   readonly title: string;
@@ -10,16 +10,16 @@ export interface Source {
   readonly spec: EngineSpec;
 }
 
-/** What this node will offer, before anything is loaded. */
+/** What this node will offer. */
 export interface Offer {
   /** In order of preference; at least one. */
   readonly sources: readonly Source[];
-  /** Whether they were searched for, as opposed to named. */
+  /** Whether they were searched for, not named. */
   readonly searched: boolean;
-  /** What is here and not served, with why and what to do: a sentence each. */
+  /** What is here and not served, with why and what to do, a sentence each. */
   readonly leftOut: readonly string[];
-  /** True when nothing better was found than the model that comes along. */
+  /** Whether only the starter model is offered. */
   readonly starter: boolean;
-  /** URLs of what listens on this machine and did not say in time what it is, where `starter` is offered instead. */
+  /** URLs of listeners that did not answer, when `starter`. */
   readonly silent: readonly string[];
 }

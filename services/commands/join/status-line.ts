@@ -3,14 +3,13 @@ import { cutTo, printable, widthOf } from "../../../core/terminal.ts";
 /** The terminal under a status line. */
 export interface StatusTerminal {
   write(text: string): void;
-  /** How wide it is now; undefined when it is unknown. */
+  /** Undefined when unknown. */
   readonly columns: number | undefined;
 }
 
 /**
- * One line at the bottom of a terminal that is replaced in place, while other lines go by above it.
- *
- * Everything else that is written to the same terminal goes through `above`, or the two garble each other.
+ * A line at the bottom of a terminal that is replaced in place. Everything else that is written to the terminal must go
+ * through `above`, or the two garble each other.
  */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
@@ -21,18 +20,18 @@ export class StatusLine {
     this.#terminal = terminal;
   }
 
-  /** Replaces the line; an empty text takes it away. */
+  /** Replaces the line; an empty text removes it. */
   show(text: string): void {
     if (this.#ended) return;
     const erased = this.#erase();
-    // One column stays free: in the last one some terminals go to the next line by themselves.
+    // One column stays free, because some terminals wrap after the last one.
     const fitting = cutTo(printable(text).replace(/\s/g, " "), this.#columns - 1);
     if (fitting === this.#shown) return;
     this.#shown = fitting;
     this.#terminal.write(erased + fitting);
   }
 
-  /** Takes the line away, lets whole lines be written, and puts it back. */
+  /** Removes the line, writes other lines, and restores it. */
   above(write: () => void): void {
     const erased = this.#erase();
     if (erased !== "") this.#terminal.write(erased);
@@ -42,13 +41,13 @@ export class StatusLine {
     this.show(shown);
   }
 
-  /** Takes the line away for good. */
+  /** Removes the line for good. */
   end(): void {
     this.show("");
     this.#ended = true;
   }
 
-  /** Moves to the beginning of what is shown and clears from there. A terminal that got narrower has wrapped it. */
+  /** Clears the line, which takes several rows after the terminal got narrower. */
   #erase(): string {
     if (this.#shown === "") return "";
     const rows = Math.ceil(widthOf(this.#shown) / this.#columns);

@@ -1,27 +1,26 @@
-/** What a node has given, in answers and tokens. */
+/** A node's answers and tokens. */
 export interface Given {
   readonly answers: number;
   readonly tokens: number;
 }
 
-/** What the status line shows. */
+/** The facts on the status line. */
 export interface StatusFacts {
-  /** What keeps the mesh from using this node, with what to do first; undefined when all is well. */
+  /** What keeps the mesh from using this node, with what to do; undefined when nothing does. */
   readonly trouble: string | undefined;
   readonly models: number;
-  /** Generations that run now. */
+  /** Running generations. */
   readonly active: number;
-  /** Generations that wait for a slot. */
+  /** Waiting generations. */
   readonly waiting: number;
   /** Over the last seconds. */
   readonly tokensPerSecond: number;
   /** Since this start. */
   readonly given: Given;
-  /** Since the first start; undefined when nothing is remembered. */
+  /** Since the first start; undefined when unknown. */
   readonly allTime: Given | undefined;
 }
 
-/** The status line's text. */
 export function toStatus({
   trouble,
   models,

@@ -2,13 +2,13 @@ import { createInterface } from "node:readline/promises";
 import { nothingOffered, onlySilent } from "./hints.ts";
 import { StatusLine } from "./status-line.ts";
 
-/** The person in front of the node, if there is one. */
+/** The terminal of a node. */
 export interface Terminal {
-  /** Absent where standard error is no terminal, or programs read the log. */
+  /** Absent when standard error is no terminal, or the log is JSON. */
   readonly line: StatusLine | undefined;
-  /** Says something on standard output, above the status line. */
+  /** Prints to standard output, above the status line. */
   say(text: string): void;
-  /** Takes a line of the log; absent: it goes where it always goes. */
+  /** Takes a line of the log; absent: the default. */
   readonly writeLog: ((line: string) => void) | undefined;
 }
 
@@ -24,9 +24,8 @@ export function openTerminal(options: { readonly pretty: boolean }): Terminal {
 }
 
 /**
- * Asks whether the starter model is to be offered, for want of anything better; `silent` are the URLs of what listens and
- * does not answer. Throws a fault when it is not. Where nobody can be asked it stands in for an engine that is not there,
- * and never for one that is there and silent.
+ * Asks whether to offer the starter model; throws a fault when not. `silent` are the URLs of listeners that do not answer.
+ * Without a terminal, the starter model stands in when no engine is there, never for a silent one.
  */
 export async function agreeToStarter(silent: readonly string[], signal: AbortSignal): Promise<void> {
   const isNoneThere = silent.length === 0;
@@ -38,11 +37,11 @@ export async function agreeToStarter(silent: readonly string[], signal: AbortSig
     throw isNoneThere ? nothingOffered() : onlySilent(silent);
 }
 
-/** Asks a question; `byDefault` is the answer of a bare Enter, and when nobody can be asked. */
+/** Asks a question; `byDefault` is the answer of a bare Enter, and without a terminal. */
 async function isAgreed(question: string, byDefault: boolean, signal: AbortSignal): Promise<boolean> {
   if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) return byDefault;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  // The line editor takes Ctrl-C for itself; it is meant for the program.
+  // The line editor takes Ctrl-C, which is meant for the program.
   terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   try {
     const answer = await terminal.question(`${question} [${byDefault ? "Y/n" : "y/N"}] `, { signal });

@@ -4,16 +4,16 @@ import { z } from "zod";
 import { makeFolder } from "../api-key.ts";
 import type { Given } from "./status-text.ts";
 
-/** Where the totals are kept. */
+/** The file of the totals. */
 export const totalsFile = (dataFolder: string): string => join(dataFolder, "totals.json");
 
 const schema = z.object({ answers: z.int().min(0), tokens: z.int().min(0) });
 
-/** What all nodes of one data folder have given since the first of them: two numbers in a file. */
+/** The answers and tokens of all nodes of one data folder, in a file. */
 export class Totals {
   readonly #path: string;
   readonly #folder: string;
-  /** What of this process's work is in the file. */
+  /** The part of this process that is in the file. */
   #saved: Given = { answers: 0, tokens: 0 };
   #before: Given;
 
@@ -23,7 +23,7 @@ export class Totals {
     this.#before = this.#read();
   }
 
-  /** All of it, with what this process has given since its start. */
+  /** The totals, including what this process has given since its start. */
   with(given: Given): Given {
     return {
       answers: this.#before.answers + given.answers - this.#saved.answers,
@@ -32,8 +32,8 @@ export class Totals {
   }
 
   /**
-   * Adds what this process has given since it last did. The file is read again first, for another node may have
-   * written to it, and is replaced in one step. Throws when the system does not let it.
+   * Adds what this process has given since the last call. Reads the file again, because another node may have written it,
+   * and replaces it atomically. Throws when it cannot be written.
    */
   save(given: Given): void {
     if (given.answers === this.#saved.answers && given.tokens === this.#saved.tokens) return;

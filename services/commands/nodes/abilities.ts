@@ -5,10 +5,10 @@ import {
   CapabilitiesSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 
-/** What a model can do on one node, each by its name in the protos; `resume` is `none`, `text` or `tokens`. */
+/** A model's capabilities on one node, by their names in the protos; `resume` is `none`, `text` or `tokens`. */
 export type Abilities = Readonly<Record<string, boolean>> & { readonly resume: string };
 
-/** Capabilities with every name, those that are absent too. */
+/** All capabilities, also absent ones. */
 export function toAbilities(capabilities: Capabilities | undefined): Abilities {
   const flags = CapabilitiesSchema.fields.flatMap((field) =>
     field.fieldKind === "scalar" && field.scalar === ScalarType.BOOL
@@ -19,7 +19,7 @@ export function toAbilities(capabilities: Capabilities | undefined): Abilities {
   return { ...Object.fromEntries(flags), resume } as Abilities;
 }
 
-/** Those that are there, in a list for a cell: `tools, json_schema, resume from text`. */
+/** The present capabilities: `tools, json_schema, resume from text`. */
 export function listAbilities({ resume, ...flags }: Abilities): string {
   const names = Object.entries(flags).flatMap(([name, able]) => (able ? [name] : []));
   return [...names, ...(resume === "none" ? [] : [`resume from ${resume}`])].join(", ") || "none";

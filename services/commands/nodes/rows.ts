@@ -2,36 +2,33 @@ import type { Hardware, Node } from "../../../gen/cxmpute/registry/v1/registry_p
 import type { NodeVerdict } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { type Abilities, toAbilities } from "./abilities.ts";
 
-/** One model on one node, as it is shown, and as it stands in `--json`. */
+/** One model on one node, as in `--json`. */
 export interface Row {
   readonly node: string;
   /** HOST:PORT, or `attached` when the node dials the routers. */
   readonly address: string;
-  /** Of the program that the node runs. */
   readonly version: string;
   readonly model: string;
   readonly engine: string;
-  /** What the engine itself calls the model. */
   readonly engine_name: string;
   readonly fingerprint: string;
   readonly slots: number;
   readonly context_length: number;
-  /** As probed. */
   readonly capabilities: Abilities;
-  /** Of one answer, by the node's own measure; null before it has answered at some length. */
+  /** Of one answer, as the node reports; null before it has measured. */
   readonly tokens_per_second: number | null;
-  /** What the node runs on; null when it does not tell. */
+  /** Null when the node does not report it. */
   readonly hardware: HardwareRow | null;
-  /** `ready`, `draining`, or what the router says against it. */
+  /** `ready`, `draining`, or why the router rejects it. */
   readonly state: string;
-  /** As the node last told the router; absent when no router was asked. */
+  /** As the node last reported to the router; absent without a router. */
   readonly running?: number;
   readonly waiting?: number;
-  /** Of one answer, as the router has measured it; null while it has not, absent when no router was asked. */
+  /** Of one answer, as the router has measured; null before it has, absent without a router. */
   readonly router_tokens_per_second?: number | null;
 }
 
-/** What a node runs on, as it stands in `--json`. */
+/** A node's hardware, as in `--json`. */
 export interface HardwareRow {
   readonly platform: string;
   readonly cpu: string;
@@ -40,7 +37,7 @@ export interface HardwareRow {
   readonly gpus: readonly { readonly name: string; readonly memory_bytes: number }[];
 }
 
-/** A row for each model of a node. `verdicts` are the router's, by model; undefined when none was asked. */
+/** A row for each model of a node. `verdicts` are the router's, by model; undefined without a router. */
 export function toRows(node: Node, verdicts: ReadonlyMap<string, readonly NodeVerdict[]> | undefined): Row[] {
   return node.models.map((served) => {
     const registered = node.draining ? "draining" : "ready";
@@ -74,7 +71,7 @@ export function toRows(node: Node, verdicts: ReadonlyMap<string, readonly NodeVe
   });
 }
 
-/** Three digits say all there is to say. */
+/** With three digits. */
 const toSpeed = (tokensPerSecond: number | undefined): number | null =>
   tokensPerSecond === undefined ? null : Number(tokensPerSecond.toPrecision(3));
 

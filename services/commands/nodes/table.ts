@@ -2,11 +2,11 @@ import { printable, toTable } from "../../../core/terminal.ts";
 import { listAbilities } from "./abilities.ts";
 import type { HardwareRow, Row } from "./rows.ts";
 
-/** A column: its heading, what stands in it, and when it is there. */
+/** A column of the table. */
 interface Column {
   readonly heading: string;
   readonly cell: (row: Row) => string | number;
-  /** Only with `wide`, or only when a router was asked; absent: always. */
+  /** Shown only with `wide`, or only with a router; default: always. */
   readonly only?: "wide" | "busy";
 }
 
@@ -22,7 +22,7 @@ const columns: readonly Column[] = [
   { heading: "CONTEXT", cell: ({ context_length }) => context_length },
   {
     heading: "TOKENS/S",
-    // The router measures for itself; what nodes tell of themselves is second best.
+    // The router's own measure is better than what nodes report.
     cell: ({ router_tokens_per_second, tokens_per_second }) =>
       router_tokens_per_second ?? tokens_per_second ?? "-",
     only: "wide",
@@ -33,7 +33,7 @@ const columns: readonly Column[] = [
   { heading: "HARDWARE", cell: ({ hardware }) => toHardwareText(hardware), only: "wide" },
 ];
 
-/** Rows as people read them; `wide` shows all that is known. */
+/** The rows as a table; `wide` shows all columns. */
 export function toNodesTable(rows: readonly Row[], wide: boolean): string {
   if (rows.length === 0) return "No node is registered. Join one with `cxmpute join`.\n";
   const busy = rows.some(({ running }) => running !== undefined);
@@ -46,7 +46,7 @@ export function toNodesTable(rows: readonly Row[], wide: boolean): string {
   );
 }
 
-/** What a node runs on, in a line: `linux x64, 32 × AMD Ryzen 9 7950X, 64 GiB, 2 × NVIDIA GeForce RTX 4090 24 GiB`. */
+/** Hardware in a line: `linux x64, 32 × AMD Ryzen 9 7950X, 64 GiB, 2 × NVIDIA GeForce RTX 4090 24 GiB`. */
 export function toHardwareText(hardware: HardwareRow | null): string {
   if (hardware === null) return "not reported";
   const { platform, cpu, cores, memory_bytes, gpus } = hardware;

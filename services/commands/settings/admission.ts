@@ -3,7 +3,7 @@ import { longestTimerMs } from "../../../core/clock.ts";
 import { defaultQueueLimits } from "../../router/queue-limits.ts";
 import { setting } from "./parts.ts";
 
-/** How many generations may wait, and how long one may take, wherever a router is. */
+/** The limits of a router, alone or in `up`. */
 export const admission = {
   queueLimit: setting({
     schema: z.int().min(0),
@@ -30,7 +30,7 @@ export const admission = {
   }),
 };
 
-/** The values of these settings, as a router wants them. */
+/** The values of these settings. */
 export interface AdmissionValues {
   readonly queueLimit: number;
   readonly callerQueueLimit: number;
@@ -38,7 +38,7 @@ export interface AdmissionValues {
   readonly answerTimeoutMs: number | undefined;
 }
 
-/** What a router is told of them. */
+/** The values as options of a router. */
 export const toRouterLimits = ({
   queueLimit,
   callerQueueLimit,

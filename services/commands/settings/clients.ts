@@ -3,12 +3,12 @@ import { hostPort } from "../../../core/config/host-port.ts";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { capabilityNames } from "../../../core/generation/capabilities.ts";
-import { data, setting, userId } from "./parts.ts";
+import { data, json, optionalAddress, setting, userId } from "./parts.ts";
 import { checkTls, tls } from "./tls.ts";
 
-// The settings of the commands that ask something that runs.
+// The settings of the commands that call a running service.
 
-/** How the commands that talk to an endpoint find it. */
+/** How to reach the HTTP endpoint. */
 const endpoint = {
   baseUrl: setting({
     schema: z
@@ -28,8 +28,6 @@ const endpoint = {
   data,
 };
 
-const json = setting({ schema: z.boolean(), default: false, help: "Print JSON instead of a table." });
-
 export const chatSettings = defineSettings("chat", {
   ...endpoint,
   model: setting({
@@ -48,13 +46,9 @@ export const modelsSettings = defineSettings(
   "models",
   {
     ...endpoint,
-    router: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "Ask this router instead of the endpoint.",
-    }),
+    router: optionalAddress("Ask this router instead of the endpoint."),
     ...tls,
-    json,
+    json: json("a table"),
   },
   checkTls,
 );
@@ -62,23 +56,15 @@ export const modelsSettings = defineSettings(
 export const nodesSettings = defineSettings(
   "nodes",
   {
-    registry: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "The registry to ask.",
-    }),
-    router: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "Also ask this router how busy each node is and whether it is connected.",
-    }),
+    registry: optionalAddress("The registry to ask."),
+    router: optionalAddress("Also ask this router how busy each node is and whether it is connected."),
     wide: setting({
       schema: z.boolean(),
       default: false,
       help: "Show everything: engine names, capabilities, speed and hardware.",
     }),
     ...tls,
-    json,
+    json: json("a table"),
   },
   checkTls,
 );
@@ -100,7 +86,7 @@ export const explainSettings = defineSettings(
       help: `A capability that the generation requires: ${capabilityNames.join(", ")}.`,
     }),
     ...tls,
-    json,
+    json: json("a table"),
   },
   checkTls,
 );

@@ -1,12 +1,11 @@
-import { z } from "zod";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { engines } from "./engine.ts";
 import { membership } from "./membership.ts";
 import { offer } from "./offer.ts";
-import { data, setting } from "./parts.ts";
+import { data, json } from "./parts.ts";
 import { checkTls } from "./tls.ts";
 
-/** What `cxmpute doctor` looks at: the same as `cxmpute join` would use. */
+/** `cxmpute doctor` checks what `cxmpute join` would use. */
 export const doctorSettings = defineSettings(
   "doctor",
   {
@@ -19,7 +18,7 @@ export const doctorSettings = defineSettings(
     engineKey: engines.engineKey,
     models: offer.models,
     data,
-    json: setting({ schema: z.boolean(), default: false, help: "Print JSON instead of lines." }),
+    json: json("lines"),
   },
   (values, report) => checkTls(values, report as Parameters<typeof checkTls>[1]),
 );

@@ -7,7 +7,7 @@ import { openAiSettings } from "../../inference/engines/openai/options.ts";
 import { syntheticSettings } from "../../inference/engines/synthetic/options.ts";
 import { setting } from "./parts.ts";
 
-/** Every engine with its settings, as it declares them. */
+/** The settings that each engine declares. */
 const engineSettings = {
   "llama-cpp": llamaCppSettings,
   ollama: ollamaSettings,
@@ -15,7 +15,6 @@ const engineSettings = {
   synthetic: syntheticSettings,
 } satisfies Record<string, EngineSettings>;
 
-/** What computes tokens: in this process, beside it, or made up. */
 export type EngineName = keyof typeof engineSettings;
 
 const engineNames = Object.keys(engineSettings) as [EngineName, ...EngineName[]];
@@ -37,7 +36,7 @@ export type EngineKey = keyof typeof tables;
 /** The engines that have a setting. */
 const ownersOf = (key: EngineKey): EngineName[] => engineNames.filter((engine) => isSettingOf(engine, key));
 
-/** A setting as a command has it: a list is empty and any other value is absent unless somebody says otherwise. */
+/** A setting as commands have it: lists are empty by default, other values absent. */
 type Composed<S extends z.ZodType> = Setting<S extends z.ZodArray ? S : z.ZodOptional<S>>;
 
 function compose(key: EngineKey): Setting {
@@ -58,7 +57,7 @@ function compose(key: EngineKey): Setting {
 
 const keys = Object.keys(tables) as EngineKey[];
 
-/** How an engine is set up, whichever it is. */
+/** The settings of all engines. */
 const options = Object.fromEntries(keys.map((key) => [key, compose(key)])) as {
   [Key in EngineKey]: Composed<(typeof tables)[Key]["schema"]>;
 };
@@ -66,7 +65,7 @@ const options = Object.fromEntries(keys.map((key) => [key, compose(key)])) as {
 const engineHelp =
   "What computes tokens: llama-cpp runs a GGUF file in the node, ollama and openai use the server at --url, synthetic generates text for load tests";
 
-/** The engine of a mesh in one process: the embedded one unless somebody says otherwise. */
+/** The engine of a mesh in one process; default: the embedded one. */
 export const engine = {
   engine: setting({
     schema: z.enum(engineNames),
@@ -77,7 +76,7 @@ export const engine = {
   ...options,
 };
 
-/** The engines of a node: those that are found, unless somebody names one. */
+/** The engines of a node; default: those that are found. */
 export const engines = {
   engine: setting({
     schema: z.enum(engineNames).optional(),
@@ -87,18 +86,18 @@ export const engines = {
   ...options,
 };
 
-/** Settings that one engine alone has; a search for engines finds none that they could be for. */
+/** Settings of only this engine. */
 export const settingsOnlyOf = (engine: EngineName): EngineKey[] =>
   keys.filter((key) => ownersOf(key).join() === engine);
 
-/** Reports what the engine in question does not understand: it would be ignored. */
+/** Reports settings that the engine does not have and would ignore. */
 export function checkEngine(
   engine: EngineName,
   values: { readonly only: readonly string[] },
   report: (key: EngineKey, message: string) => void,
   isSet: (key: EngineKey) => boolean,
 ): void {
-  // A file that says "none" of a list says nothing.
+  // An empty list in a file counts as not set.
   const given = (key: EngineKey) => isSet(key) && (key !== "only" || values.only.length > 0);
   for (const key of keys) {
     const owners = ownersOf(key);

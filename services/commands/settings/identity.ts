@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { hostPort } from "../../../core/config/host-port.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
-import { registryAddress, routerAddresses, setting } from "./parts.ts";
+import { json, optionalAddress, registryAddress, routerAddresses, setting } from "./parts.ts";
 import { checkTls, tls } from "./tls.ts";
 
-// The settings of the commands that say who is who in a mesh.
+// The settings of the commands for identities.
 
 export const tlsSettings = defineSettings("tls", {
   hosts: setting({
@@ -24,7 +24,7 @@ export const tlsSettings = defineSettings("tls", {
   }),
 });
 
-/** A duration such as `90s` or `10m`, in milliseconds; undefined when the text is none. */
+/** A duration such as `90s` or `10m`, in milliseconds; undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,6})(s|m|h)$/.exec(text) ?? [];
   const unitMs = { s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ""];
@@ -51,11 +51,9 @@ export const tokenSettings = defineSettings(
       placeholder: "TIME",
       help: "How long the token is valid, at most 10m.",
     }),
-    joinRegistry: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "The registry's address for machines that join, if it differs from the one used here.",
-    }),
+    joinRegistry: optionalAddress(
+      "The registry's address for machines that join, if it differs from the one used here.",
+    ),
     joinRouters: setting({
       schema: z.array(hostPort),
       default: [],
@@ -63,7 +61,7 @@ export const tokenSettings = defineSettings(
       placeholder: "HOST:PORT",
       help: "Likewise for routers.",
     }),
-    json: setting({ schema: z.boolean(), default: false, help: "Print JSON instead of text." }),
+    json: json("text"),
     ...tls,
   },
   checkTls,

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { hostPort } from "../../../core/config/host-port.ts";
-import { defaultRegistry, defaultRouter, setting } from "./parts.ts";
+import { defaultRegistry, defaultRouter, optionalAddress, setting } from "./parts.ts";
 import { tlsByFiles } from "./tls.ts";
 
-/** Where a node's mesh is, and what lets the node in. */
+/** A node's mesh and credentials. */
 export const membership = {
   token: setting({
     schema: z.string().min(1).describe("a join token").optional(),
@@ -11,11 +11,9 @@ export const membership = {
     secret: true,
     help: "The join token from the mesh's operator; needed once, for the identity that is then stored in the data folder.",
   }),
-  registry: setting({
-    schema: hostPort.optional(),
-    placeholder: "HOST:PORT",
-    help: `The registry's address; default: the one in the join token, else ${defaultRegistry}.`,
-  }),
+  registry: optionalAddress(
+    `The registry's address; default: the one in the join token, else ${defaultRegistry}.`,
+  ),
   routers: setting({
     schema: z.array(hostPort),
     default: [],

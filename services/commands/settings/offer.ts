@@ -2,7 +2,7 @@ import { z } from "zod";
 import { checkEngine, type EngineKey, type EngineName, engines, settingsOnlyOf } from "./engine.ts";
 import { setting } from "./parts.ts";
 
-/** What a node offers: engines that are named, or those that are found, and the names of their models. */
+/** What a node offers: named or found engines, and the names of their models. */
 export const offer = {
   ...engines,
   models: setting({
@@ -29,7 +29,6 @@ export const offer = {
   }),
 };
 
-/** What `checkOffer` looks at. */
 interface OfferValues {
   readonly engine: EngineName | undefined;
   readonly model: string | undefined;
@@ -40,7 +39,7 @@ interface OfferValues {
   readonly pull: readonly string[];
 }
 
-/** The engine that is named, by `--engine` or by what only one has; undefined: it is still to be found. */
+/** The engine that `--engine` or `--model` names; undefined when engines are searched for. */
 export const namedEngine = ({
   engine,
   model,
@@ -70,7 +69,7 @@ export function checkOffer(
     report("pull", `only --engine ollama understands this, and the engine is ${named}`);
 }
 
-/** What only a named engine understands: a search finds no model to rename and makes nothing up. */
+/** Settings that need a named engine. */
 const forOneEngine: readonly (readonly [EngineKey, EngineName])[] = [
   ["modelName", "llama-cpp"],
   ...settingsOnlyOf("synthetic").map((key) => [key, "synthetic"] as const),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseHostPort } from "../../../core/config/host-port.ts";
 import { setting } from "./parts.ts";
 
-/** Where each service that runs apart listens for its operators, unless told otherwise. */
+/** The default operations addresses of separate services. */
 export const opsAddresses = {
   translator: "127.0.0.1:9464",
   router: "127.0.0.1:9465",
@@ -10,11 +10,11 @@ export const opsAddresses = {
   join: "127.0.0.1:9467",
 } as const;
 
-/** In the place of an address: do not listen. */
+/** Instead of an address: do not listen. */
 export const opsOff = "off";
 
-/** Where a service listens for its operators. `standing` holds when nobody says otherwise; without it: nowhere. */
-export const opsListen = (standing?: string) =>
+/** Where a service serves its probes; without a default address: nowhere. */
+export const opsListen = (defaultAddress?: string) =>
   setting({
     schema: z
       .string()
@@ -25,5 +25,5 @@ export const opsListen = (standing?: string) =>
       .describe(`HOST:PORT or ${opsOff}`)
       .optional(),
     placeholder: "HOST:PORT",
-    help: `The address of /healthz and /readyz, served over plain HTTP without a key; ${opsOff} turns them off. Default: ${standing === undefined ? opsOff : `${standing}, or a free port of 127.0.0.1 if that one is taken`}.`,
+    help: `The address of /healthz and /readyz, served over plain HTTP without a key; ${opsOff} turns them off. Default: ${defaultAddress === undefined ? opsOff : `${defaultAddress}, or a free port of 127.0.0.1 if that one is taken`}.`,
   });

@@ -15,7 +15,19 @@ export const data = setting({
   help: "Where data is kept between runs, such as the API key that `cxmpute up` creates.",
 });
 
-/** What everything that runs for long has in common. */
+/** An optional path. */
+export const file = (help: string) =>
+  setting({ schema: z.string().min(1).describe("a file").optional(), placeholder: "FILE", help });
+
+/** An optional HOST:PORT. */
+export const optionalAddress = (help: string) =>
+  setting({ schema: hostPort.optional(), placeholder: "HOST:PORT", help });
+
+/** `--json`, instead of `what` people read. */
+export const json = (what: string) =>
+  setting({ schema: z.boolean(), default: false, help: `Print JSON instead of ${what}.` });
+
+/** What all services have in common. */
 export const service = {
   data,
   logLevel: setting({
@@ -47,18 +59,18 @@ export const listen = (address: string, help: string) =>
     help: `${help} Port 0 picks a free one.`,
   });
 
-export const userId = (standing: string) =>
+export const userId = (id: string) =>
   setting({
     schema: z
       .string()
       .regex(/^[\x21-\x7e]{1,128}$/, "expected 1 to 128 letters, digits and signs, without spaces")
       .describe("an account's id"),
-    default: standing,
+    default: id,
     placeholder: "ID",
     help: "The account that the key belongs to; requests name it in X-User-Id.",
   });
 
-/** Where registry and router are unless somebody says otherwise. */
+/** The default addresses of registry and router. */
 export const defaultRegistry = "127.0.0.1:50051";
 export const defaultRouter = "127.0.0.1:50052";
 

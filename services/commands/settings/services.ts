@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { hostPort, isLoopback } from "../../../core/config/host-port.ts";
+import { isLoopback } from "../../../core/config/host-port.ts";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
+import { nodeIdPattern } from "../../../core/identity/identity.ts";
 import { defaultLeaseTtlMs, storeNames } from "../../registry/store.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
 import { admission } from "./admission.ts";
@@ -9,12 +10,21 @@ import { checkEngine, engine } from "./engine.ts";
 import { membership } from "./membership.ts";
 import { checkOffer, offer } from "./offer.ts";
 import { opsAddresses, opsListen } from "./ops.ts";
-import { listen, registryAddress, routerAddresses, service, setting, userId } from "./parts.ts";
+import {
+  file,
+  listen,
+  optionalAddress,
+  registryAddress,
+  routerAddresses,
+  service,
+  setting,
+  userId,
+} from "./parts.ts";
 import { surface } from "./surface.ts";
 import { checkTls, tls } from "./tls.ts";
 
-// The settings of the commands that run something. They stand apart from the services, because one file may
-// configure all of them, so each command checks everybody's section; and because reading them must stay quick.
+// The settings of the commands that run services. They are apart from the services, because one file may configure all
+// of them, so each command checks every section; and because loading them must stay quick.
 
 export const upSettings = defineSettings(
   "up",
@@ -65,16 +75,10 @@ export const translatorSettings = defineSettings(
       placeholder: "N",
       help: "A streaming client that reads nothing for this long is disconnected.",
     }),
-    httpTlsCert: setting({
-      schema: z.string().min(1).describe("a file").optional(),
-      placeholder: "FILE",
-      help: "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust its issuer. A changed file is reloaded within a minute.",
-    }),
-    httpTlsKey: setting({
-      schema: z.string().min(1).describe("a file").optional(),
-      placeholder: "FILE",
-      help: "The private key of that certificate, PEM.",
-    }),
+    httpTlsCert: file(
+      "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust its issuer. A changed file is reloaded within a minute.",
+    ),
+    httpTlsKey: file("The private key of that certificate, PEM."),
     ...surface,
     opsListen: opsListen(opsAddresses.translator),
     ...tls,
@@ -126,16 +130,10 @@ export const registrySettings = defineSettings(
       placeholder: "N",
       help: "How long a node stays registered without renewing its lease, in milliseconds.",
     }),
-    nodeCaCert: setting({
-      schema: z.string().min(1).describe("a file").optional(),
-      placeholder: "FILE",
-      help: "The CA that issues identities to nodes that join, PEM; with --tls FOLDER, the one in that folder.",
-    }),
-    nodeCaKey: setting({
-      schema: z.string().min(1).describe("a file").optional(),
-      placeholder: "FILE",
-      help: "The private key of that CA, PEM.",
-    }),
+    nodeCaCert: file(
+      "The CA that issues identities to nodes that join, PEM; with --tls FOLDER, the one in that folder.",
+    ),
+    nodeCaKey: file("The private key of that CA, PEM."),
     identityHours: setting({
       schema: z.number().min(0.01).max(87_600),
       default: 720,
@@ -166,21 +164,17 @@ export const joinSettings = defineSettings(
   {
     ...membership,
     ...offer,
-    advertise: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "The address at which routers can dial this node. Without it the node dials the routers and needs no open port.",
-    }),
-    listen: setting({
-      schema: hostPort.optional(),
-      placeholder: "HOST:PORT",
-      help: "Where the node listens; default: the advertised address; without --advertise, it does not listen.",
-    }),
+    advertise: optionalAddress(
+      "The address at which routers can dial this node. Without it the node dials the routers and needs no open port.",
+    ),
+    listen: optionalAddress(
+      "Where the node listens; default: the advertised address; without --advertise, it does not listen.",
+    ),
     opsListen: opsListen(opsAddresses.join),
     nodeId: setting({
       schema: z
         .string()
-        .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, "expected letters, digits and . _ : @ / -")
+        .regex(nodeIdPattern, "expected letters, digits and . _ : @ / -")
         .describe("a name")
         .optional(),
       placeholder: "NAME",

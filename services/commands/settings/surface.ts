@@ -5,7 +5,7 @@ import { setting } from "./parts.ts";
 const megabyte = 1024 * 1024;
 const hourMs = 3_600_000;
 
-/** How requests are read and what is kept of them, wherever a translator is. */
+/** How a translator, alone or in `up`, reads requests and stores responses. */
 export const surface = {
   fetchImages: setting({
     schema: z.boolean(),
@@ -46,7 +46,7 @@ export interface SurfaceValues {
   readonly storedHours: number;
 }
 
-/** What a translator is told of them. */
+/** The values as options of a translator. */
 export const toSurface = (values: SurfaceValues) =>
   ({
     fetchImages: values.fetchImages,

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { setting } from "./parts.ts";
+import { file, setting } from "./parts.ts";
 
-/** How connections between the mesh's own processes are secured. */
+/** TLS between the processes of a mesh, with one folder. */
 const folder = {
   tls: setting({
     schema: z.string().min(1).describe("a folder").optional(),
@@ -10,23 +10,13 @@ const folder = {
   }),
 };
 
-/** The same by files; nodes, which get their identity when they join, have only these. */
+/** The same with files; nodes, which get their identity when they join, have only these. */
 export const tlsByFiles = {
-  tlsCert: setting({
-    schema: z.string().min(1).describe("a file").optional(),
-    placeholder: "FILE",
-    help: "Use TLS within the mesh, with your own certificates: this process's certificate chain, PEM.",
-  }),
-  tlsKey: setting({
-    schema: z.string().min(1).describe("a file").optional(),
-    placeholder: "FILE",
-    help: "The private key of that certificate, PEM.",
-  }),
-  tlsCa: setting({
-    schema: z.string().min(1).describe("a file").optional(),
-    placeholder: "FILE",
-    help: "The CAs whose certificates are accepted, PEM.",
-  }),
+  tlsCert: file(
+    "Use TLS within the mesh, with your own certificates: this process's certificate chain, PEM.",
+  ),
+  tlsKey: file("The private key of that certificate, PEM."),
+  tlsCa: file("The CAs whose certificates are accepted, PEM."),
 };
 
 export const tls = { ...folder, ...tlsByFiles };
@@ -41,7 +31,7 @@ export interface TlsValues {
 
 const files = ["tlsCert", "tlsKey", "tlsCa"] as const;
 
-/** Three files or none: TLS with only some would look secured and not be. */
+/** Three files or none: with only some, TLS would look secure and not be. */
 export function checkTls(
   values: TlsValues,
   report: (key: (typeof files)[number], message: string) => void,
