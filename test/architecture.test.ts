@@ -28,7 +28,7 @@ test("the sources are found", () => {
   expect(files).toContain("core/rpc/grpc-server.ts");
   expect(imports).toContainEqual({
     from: "services/main.ts",
-    to: "core/errors/mesh-error.ts",
+    to: "services/commands/command-line.ts",
     isValue: true,
   });
 });

@@ -1,3 +1,4 @@
+import type { Environment } from "../../core/config/environment.ts";
 import { type Config, loadConfig } from "../../core/config/load.ts";
 import type { SchemaTable, Settings } from "../../core/config/settings.ts";
 
@@ -11,7 +12,7 @@ export interface Command {
   /** Names of the words beside the flags, in order. */
   readonly words?: readonly string[];
   /** Resolves its configuration; throws a ConfigError with all faults. */
-  configure(args: readonly string[], services: readonly Settings[]): Config;
+  configure(args: readonly string[], services: readonly Settings[], environment: Environment): Config;
   /** Resolves to the exit code. */
   run(config: Config): Promise<number>;
 }
@@ -28,6 +29,6 @@ export function defineCommand(parts: CommandParts<SchemaTable>): Command {
   const { settings, words = [] } = parts;
   return {
     ...parts,
-    configure: (args, services) => loadConfig({ settings, args, services, words }),
+    configure: (args, services, environment) => loadConfig({ settings, args, services, words, environment }),
   };
 }

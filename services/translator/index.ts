@@ -8,7 +8,7 @@ import { parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
-import { logGenerations, type OnGenerationEnd, notifyAll } from "../../core/telemetry/generation-record.ts";
+import { logGenerations, notifyAll, type OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { createApp } from "./app.ts";
 import { createAuthenticate } from "./auth/keys.ts";

@@ -2,8 +2,8 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import {
   describeGeneration,
   type GenerationRecord,
-  type OnGenerationEnd,
   notifyAll,
+  type OnGenerationEnd,
 } from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { AnswerRecord } from "../guard/guarded-answer.ts";

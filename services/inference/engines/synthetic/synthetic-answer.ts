@@ -2,9 +2,9 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
   finishedEvent,
   heartbeatEvent,
+  reasoningEvent,
   startedEvent,
   textEvent,
-  reasoningEvent,
 } from "../../../../core/generation/events.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { TimedFault } from "./faults.ts";
