@@ -77,8 +77,8 @@ test("what answers and is another service is told", async () => {
   const { code, stdout } = await examine("--registry", router, "--router", registry, "--json");
   expect(code).toBe(1);
   expect(JSON.parse(stdout).filter(({ status }: { status: string }) => status === "fault")).toMatchObject([
-    { name: "Registry", says: expect.stringContaining("is no registry of this version") },
-    { name: "Router", says: expect.stringContaining("is no router of this version") },
+    { name: "Registry", says: expect.stringContaining("is not a registry of this version") },
+    { name: "Router", says: expect.stringContaining("is not a router of this version") },
   ]);
 });
 

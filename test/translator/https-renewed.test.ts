@@ -125,7 +125,7 @@ test.each<[string, () => Promise<Partial<KeyedCertificate>>, RegExp]>([
   [
     "a certificate without its key",
     async () => ({ certificate: (await issue()).certificate }),
-    /key\.pem is not the key of the certificate in .*cert\.pem: give the two/,
+    /key\.pem is not the key of the certificate in .*cert\.pem: give a matching pair/,
   ],
   ["one with a key too short for TLS", () => createWeak(term), /TLS rejects the certificate in .*cert\.pem/],
   [
