@@ -73,7 +73,8 @@ test("the fields that are tried are those of the table, and those that the proto
 });
 
 describe("over Connect", () => {
-  test.each(everyClaim)("%s has no effect, and the rest stands", async (_, { init, read, unset }) => {
+  /** A translator, a transport of a caller with a key, and what it passes on to its routers. */
+  async function setUp() {
     const seen: Generation[] = [];
     const translator = await serveTranslator(async function* (generation) {
       seen.push(generation);
@@ -91,6 +92,11 @@ describe("over Connect", () => {
         },
       ],
     });
+    return { seen, transport };
+  }
+
+  test.each(everyClaim)("%s has no effect, and the rest stands", async (_, { init, read, unset }) => {
+    const { seen, transport } = await setUp();
     await Array.fromAsync(
       createClient(RouterService, transport).generate({ generation: generationOf(init) }),
     );
@@ -100,23 +106,7 @@ describe("over Connect", () => {
   });
 
   test("nobody takes the name or the account of another", async () => {
-    const seen: Generation[] = [];
-    const translator = await serveTranslator(async function* (generation) {
-      seen.push(generation);
-      yield started();
-      yield delta("ok");
-      yield finished();
-    });
-    const transport = createConnectTransport({
-      baseUrl: translator.url,
-      httpVersion: "1.1",
-      interceptors: [
-        (next) => (request) => {
-          request.header.set("authorization", `Bearer ${testKey}`);
-          return next(request);
-        },
-      ],
-    });
+    const { seen, transport } = await setUp();
     const generation = generationOf({ id: "theirs", caller: { userId: "somebody", requestId: "theirs" } });
     await Array.fromAsync(createClient(RouterService, transport).generate({ generation }));
     expect(seen[0]?.id).toMatch(/^gen-/);
