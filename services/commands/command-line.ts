@@ -1,4 +1,3 @@
-import { describeConfig } from "../../core/config/describe.ts";
 import { type Environment, processEnvironment } from "../../core/config/environment.ts";
 import { ConfigError } from "../../core/config/faults.ts";
 import { suggest } from "../../core/config/suggest.ts";
@@ -7,7 +6,6 @@ import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { flushLogs } from "../../core/telemetry/log.ts";
 import { commands } from "./catalogue.ts";
 import type { Command } from "./command.ts";
-import { commandHelp, configHelp, overview } from "./help.ts";
 import { version } from "./places.ts";
 
 /** Where help, configurations and faults are printed. Commands that run print to the process. */
@@ -23,7 +21,7 @@ export async function runCommandLine(
   environment: Environment = processEnvironment,
 ): Promise<number> {
   try {
-    const text = toText(name, args, environment);
+    const text = await toText(name, args, environment);
     if (text === undefined) {
       const command = find(name);
       return await command.run(configure(command, args, environment));
@@ -40,14 +38,22 @@ export async function runCommandLine(
 }
 
 /** What a command line that only asks for text prints; undefined when it runs a command. */
-function toText(name: string, args: readonly string[], environment: Environment): string | undefined {
+async function toText(
+  name: string,
+  args: readonly string[],
+  environment: Environment,
+): Promise<string | undefined> {
   const end = args.indexOf("--");
   const flags = end < 0 ? args : args.slice(0, end);
   const wantsHelp = flags.includes("--help") || flags.includes("-h");
-  if (["--help", "-h", "help"].includes(name)) return helpOn(args[0]);
   if (["--version", "-v", "version"].includes(name)) return `cxmpute ${version}\n`;
-  if (name === "config") return wantsHelp ? configHelp() : showConfig(args, environment);
-  return wantsHelp ? commandHelp(find(name)) : undefined;
+  const isHelp = ["--help", "-h", "help"].includes(name);
+  if (!isHelp && !wantsHelp && name !== "config") return undefined;
+  // Loaded only here: what measures text for a terminal adds 40 ms to the start of a service.
+  const help = await import("./help.ts");
+  if (isHelp) return helpOn(args[0], help);
+  if (name !== "config") return help.commandHelp(find(name));
+  return wantsHelp ? help.configHelp() : showConfig(args, environment);
 }
 
 const configure = (command: Command, args: readonly string[], environment: Environment) =>
@@ -58,7 +64,8 @@ const configure = (command: Command, args: readonly string[], environment: Envir
   );
 
 /** The effective configuration of one command, or of all. */
-function showConfig(args: readonly string[], environment: Environment): string {
+async function showConfig(args: readonly string[], environment: Environment): Promise<string> {
+  const { describeConfig } = await import("../../core/config/describe.ts");
   const [name, ...rest] = args;
   const isNamed = name !== undefined && !name.startsWith("-");
   return (isNamed ? [find(name)] : commands)
@@ -68,9 +75,9 @@ function showConfig(args: readonly string[], environment: Environment): string {
     .join("\n");
 }
 
-function helpOn(name: string | undefined): string {
-  if (name === undefined || name.startsWith("-")) return overview();
-  return name === "config" ? configHelp() : commandHelp(find(name));
+function helpOn(name: string | undefined, help: typeof import("./help.ts")): string {
+  if (name === undefined || name.startsWith("-")) return help.overview();
+  return name === "config" ? help.configHelp() : help.commandHelp(find(name));
 }
 
 function find(name: string): Command {

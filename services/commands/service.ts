@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Lifecycle } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { runService } from "../../core/lifecycle/run-service.ts";
@@ -39,6 +40,8 @@ export async function serve(
   const guardedStart = async (lifecycle: Lifecycle) => {
     try {
       await start(lifecycle, logFor);
+      // Node writes what it has compiled only at an orderly exit, and the next start should find it after any.
+      flushCompileCache();
     } catch (error) {
       log.debug({ err: error }, "startup failed");
       throw error;
