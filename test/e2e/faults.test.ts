@@ -1,35 +1,32 @@
 import { createClient } from "@connectrpc/connect";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
-import { type Mesh, type Shape, shapes, startMesh } from "../support/mesh.ts";
-import type { LogLine } from "../support/program.ts";
+import { type Mesh, startMesh } from "../support/mesh.ts";
+import type { LogLine, Program } from "../support/program.ts";
 
 const stuck = ["--engine", "synthetic", "--first-token-ms", "600000"];
 const quick = ["--engine", "synthetic", "--first-token-ms", "1", "--tokens-per-second", "2000"];
 const steady = ["--engine", "synthetic", "--first-token-ms", "1", "--tokens-per-second", "20"];
 
 let mesh: Mesh;
-afterEach(() => mesh?.stop());
 
-const ask = (body: object = {}, signal?: AbortSignal) =>
+const ask = (body: { readonly model: string } & Readonly<Record<string, unknown>>) =>
   fetch(`${mesh.url}/v1/chat/completions`, {
     method: "POST",
     headers: mesh.headers,
     body: JSON.stringify({
-      model: mesh.model,
       messages: [{ role: "user", content: "Say something." }],
       max_tokens: 400,
       ...body,
     }),
-    ...(signal === undefined ? {} : { signal }),
   });
 
 /** Asks the routers, as `cxmpute nodes` does, until one says that a node runs so many generations. */
-async function untilRunning(nodeId: string, count: number): Promise<void> {
+async function untilRunning(nodeId: string, model: string, count: number): Promise<void> {
   const transports = mesh.routers.map((address) => createGrpcTransport({ address }));
   const routers = transports.map((transport) => createClient(RouterService, transport));
-  const generation = { id: "dry", model: mesh.model };
+  const generation = { id: "dry", model };
   try {
     for (let tries = 0; tries < 500; tries++) {
       const answers = await Promise.all(routers.map((router) => router.explainRoute({ generation })));
@@ -43,112 +40,121 @@ async function untilRunning(nodeId: string, count: number): Promise<void> {
   throw new Error(`${nodeId} never ran ${count} generations.`);
 }
 
-describe("a node that dies before its first token", () => {
+/** The line that ends a generation in the node's own log. */
+const isEnd = (requestId: string) => (line: LogLine) =>
+  line.service === "inference" && line.outcome === "cancelled" && line.request_id === requestId;
+
+/** A client leaves while it reads a stream, and while it waits for a whole answer; resolves once `node` has ended both. */
+async function leave(node: Program, model: string): Promise<void> {
+  for (const stream of [true, false]) {
+    const client = new AbortController();
+    const requestId = `leaver-${stream}`;
+    const request = fetch(`${mesh.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { ...mesh.headers, "x-request-id": requestId },
+      body: JSON.stringify({
+        model,
+        messages: [{ role: "user", content: "Go on for long." }],
+        max_tokens: 1000,
+        stream,
+      }),
+      signal: client.signal,
+    });
+    if (stream) await (await request).body?.getReader().read();
+    else {
+      request.catch(() => {});
+      // Another request, begun later on the same connection pool, has answered: the first one is running.
+      // A machine that is busy with other things may take the node for lost a moment: 503, and the first one waits.
+      await expect.poll(async () => (await ask({ model, max_tokens: 1 })).status).toBe(200);
+    }
+    client.abort();
+    await node.logged(isEnd(requestId));
+  }
+}
+
+/** Each test has nodes and a model of its own. */
+describe("a mesh in many processes", () => {
+  beforeAll(async () => {
+    mesh = await startMesh("in many processes", { nodes: [] });
+  });
+  afterAll(() => mesh?.stop());
+
   test.each([
     { kind: "dialled", dialled: true },
     { kind: "attached", dialled: false },
-  ])("moves what it had to another node, when it is $kind", async ({ dialled }) => {
-    mesh = await startMesh("in many processes", { engine: stuck, nodes: [dialled ? "dialled" : "attached"] });
-    const victim = dialled ? "dialled" : "attached";
-    const streamed = ask({ stream: true, max_tokens: 20 });
-    const whole = ask({ max_tokens: 20 });
-    await untilRunning(victim, 2);
-    await mesh.join("rescuer", quick);
-    await mesh.programs.get(victim)?.stop("SIGKILL");
-    const answer = (await (await whole).json()) as { choices: { message: { content: string } }[] };
-    const text = await (await streamed).text();
-    expect((await whole).status).toBe(200);
-    expect(answer.choices[0]?.message.content.length).toBeGreaterThan(0);
-    expect(text).toContain("data: [DONE]");
-    expect(text.match(/"role":"assistant"/g)?.length).toBe(1);
-    const moved = await mesh.programs
-      .get("rescuer")
-      ?.logged((line) => line.msg === "generation finished" && line.node_id === "rescuer");
-    expect(moved).toBeDefined();
-  });
-});
+  ])(
+    "moves what a node had that dies before its first token, when it is $kind",
+    async ({ kind, dialled }) => {
+      const model = `before-${kind}`;
+      const victim = await mesh.join(`stuck-${kind}`, [...stuck, "--model", model], { dialled });
+      const streamed = ask({ model, stream: true, max_tokens: 20 });
+      const whole = ask({ model, max_tokens: 20 });
+      await untilRunning(`stuck-${kind}`, model, 2);
+      const rescuer = await mesh.join(`rescuer-${kind}`, [...quick, "--model", model]);
+      await victim.stop("SIGKILL");
+      const answer = (await (await whole).json()) as { choices: { message: { content: string } }[] };
+      const text = await (await streamed).text();
+      expect((await whole).status).toBe(200);
+      expect(answer.choices[0]?.message.content.length).toBeGreaterThan(0);
+      expect(text).toContain("data: [DONE]");
+      expect(text.match(/"role":"assistant"/g)?.length).toBe(1);
+      const moved = await rescuer.logged(
+        ({ msg, node_id }) => msg === "generation finished" && node_id === `rescuer-${kind}`,
+      );
+      expect(moved).toBeDefined();
+    },
+  );
 
-describe("a node that dies in the middle of a stream that nobody else can continue", () => {
-  test("ends the stream with an error object, never with a fake end", async () => {
+  test("ends a stream whose node dies, and that no other can continue, with an error object", async () => {
     const unable = ["--synthetic-models", JSON.stringify({ unable: { resume: "none" } })];
-    mesh = await startMesh("in many processes", { engine: [...steady, ...unable], nodes: ["dialled"] });
+    const victim = await mesh.join("unable", [...steady, ...unable, "--model", "able"], { dialled: true });
     const response = await ask({ stream: true, model: "unable" });
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     while (!text.includes('"content":" ') && !/"content":"\S/.test(text))
       text += (await reader?.read())?.value ?? "";
-    await mesh.programs.get("dialled")?.stop("SIGKILL");
+    await victim.stop("SIGKILL");
     for (let part = await reader?.read(); part?.done === false; part = await reader?.read())
       text += part.value;
     expect(text).toMatch(/data: \{"error":\{.*\}\}\n\n$/);
     expect(text).not.toContain("[DONE]");
     expect(text).not.toContain('"finish_reason":"stop"');
   });
-});
 
-describe("a model whose nodes have gone", () => {
-  test.each([false, true])("is known still: 503, and when to ask again; as a stream: %s", async (stream) => {
-    mesh = await startMesh("in many processes", { engine: quick, nodes: ["dialled"] });
-    await mesh.programs.get("dialled")?.stop();
-    const refusal = async () => {
-      const response = await ask({ stream });
+  test("still knows a model whose nodes have gone: 503, and when to ask again", async () => {
+    const model = "gone";
+    const node = await mesh.join("leaver", [...quick, "--model", model], { dialled: true });
+    await node.stop();
+    const refusal = async (stream: boolean) => {
+      const response = await ask({ model, stream });
       return [response.status, response.headers.get("retry-after"), await response.json()];
     };
-    const message = "No node serves the model `synthetic` right now: try again soon.";
+    const message = "No node serves the model `gone` right now: try again soon.";
+    const expected = [503, "5", { error: { message, type: "server_error", param: null, code: null } }];
     // The routers hear of it a moment later.
-    await expect
-      .poll(refusal)
-      .toEqual([503, "5", { error: { message, type: "server_error", param: null, code: null } }]);
+    await expect.poll(() => refusal(false)).toEqual(expected);
+    await expect.poll(() => refusal(true)).toEqual(expected);
   });
-});
 
-describe("a router that dies", () => {
-  test("takes nothing with it that has not begun to show: the next request goes through the other", async () => {
-    mesh = await startMesh("in many processes", { engine: quick });
+  test("frees the slot of a client that leaves", async () => {
+    const model = "left";
+    await leave(await mesh.join("left", [...steady, "--model", model]), model);
+  });
+
+  test("loses nothing that has not begun to show with a router: the next request goes through the other", async () => {
+    const model = "routed";
+    for (const dialled of [true, false])
+      await mesh.join(`routed-${dialled}`, [...quick, "--model", model], { dialled });
     await mesh.programs.get("router-1")?.stop("SIGKILL");
-    for (let count = 0; count < 10; count++) expect((await ask({ max_tokens: 5 })).status).toBe(200);
+    for (let count = 0; count < 10; count++) expect((await ask({ model, max_tokens: 5 })).status).toBe(200);
   });
 });
 
-describe.each(shapes)("a client that leaves a mesh %s", (shape: Shape) => {
-  beforeEach(async () => {
-    mesh = await startMesh(shape, { engine: steady, nodes: ["attached"] });
-  });
-
-  /** The node's own line about the end of a generation, from wherever the node runs. */
-  const ended = (accept: (line: LogLine) => boolean): Promise<LogLine> => {
-    const program = mesh.programs.get("up") ?? mesh.programs.get("attached");
-    if (program === undefined) throw new Error("No node runs.");
-    return program.logged(
-      (line) => line.service === "inference" && line.outcome === "cancelled" && accept(line),
-    );
-  };
-
-  test.each([
-    { when: "while it streams", body: { stream: true }, afterFirstChunk: true },
-    { when: "before it gets an answer at once", body: {}, afterFirstChunk: false },
-  ])("frees its slot, $when", async ({ body, afterFirstChunk }) => {
-    const client = new AbortController();
-    const requestId = `leaver-${afterFirstChunk}`;
-    const request = fetch(`${mesh.url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { ...mesh.headers, "x-request-id": requestId },
-      body: JSON.stringify({
-        model: mesh.model,
-        messages: [{ role: "user", content: "Go on for long." }],
-        max_tokens: 1000,
-        ...body,
-      }),
-      signal: client.signal,
-    });
-    if (afterFirstChunk) await (await request).body?.getReader().read();
-    else {
-      request.catch(() => {});
-      // Another request, begun later on the same connection pool, has answered: the first one is running.
-      // A machine that is busy with other things may take the node for lost a moment: 503, and the first one waits.
-      await expect.poll(async () => (await ask({ max_tokens: 1 })).status).toBe(200);
-    }
-    client.abort();
-    await ended(({ request_id }) => request_id === requestId);
-  });
+test("a mesh in one process frees the slot of a client that leaves", async () => {
+  mesh = await startMesh("in one process", { engine: steady });
+  try {
+    await leave(mesh.programs.get("up")!, mesh.model);
+  } finally {
+    await mesh.stop();
+  }
 });
