@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from "vitest";
-import { type Mesh, realEngine, shapes, startMesh } from "../support/mesh.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Mesh, realEngine, startMesh } from "../support/mesh.ts";
 import type { LogLine } from "../support/program.ts";
 
 /** One answer as a client sees it. */
@@ -33,14 +33,13 @@ interface Message {
 }
 
 let mesh: Mesh;
-afterEach(() => mesh?.stop());
 
 /** Asks and reads to the end; `onText` is told each time that more of a stream has come. */
 async function ask(body: object, onText: () => void = () => {}): Promise<Answer> {
   const response = await fetch(`${mesh.url}/v1/chat/completions`, {
     method: "POST",
     headers: mesh.headers,
-    body: JSON.stringify({ model: mesh.model, ...body }),
+    body: JSON.stringify(body),
   });
   const chunks: Chunk[] = [];
   if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
@@ -100,11 +99,11 @@ async function askThrough(
   return Promise.all(answers);
 }
 
-/** What routers say of answers that other nodes took over. */
-const continuations = (): LogLine[] =>
+/** What routers log of answers that a node lost and that went on. */
+const continuationsFrom = (nodeId: string): LogLine[] =>
   [...mesh.programs.values()]
     .flatMap((program) => program.entries())
-    .filter(({ msg }) => msg === "answer continued on another node");
+    .filter(({ msg, from }) => msg === "answer continued on another node" && from === nodeId);
 
 /** Resolves once some router has had a node take an answer over. */
 const takenOverBy = (nodeId: string) =>
@@ -116,133 +115,161 @@ const takenOverBy = (nodeId: string) =>
       ),
   );
 
-/** So many words a second, and a second model that has the same answers at once. */
-const pacedAt = (tokensPerSecond: number) => [
-  ...["--engine", "synthetic", "--first-token-ms", "1", "--slots", "64"],
+/** A model at so many words a second, and a second one that has the same answers at once. */
+const paced = (model: string, tokensPerSecond = 40) => [
+  ...["--engine", "synthetic", "--first-token-ms", "1", "--slots", "64", "--model", model],
   ...["--tokens-per-second", String(tokensPerSecond)],
-  ...["--synthetic-models", JSON.stringify({ "at-once": { tokensPerSecond: 0 } })],
+  ...["--synthetic-models", JSON.stringify({ [`${model}-at-once`]: { tokensPerSecond: 0 } })],
 ];
-const paced = pacedAt(40);
 
-const questions = (count: number, tokens: number) =>
+const questions = (model: string, count: number, tokens: number) =>
   Array.from({ length: count }, (_, index) => ({
+    model,
     messages: [{ role: "user", content: `Question ${index}.` }],
     max_tokens: tokens,
     seed: index,
     ...(index % 4 === 0 ? {} : streamed),
   }));
 
-test.each(["SIGKILL", "SIGSTOP"] as const)(
-  "%s to a node under forty requests: none fails, and no token is lost, repeated or changed",
-  async (signal) => {
-    // Ten seconds for an answer: another node has joined long before.
-    const engine = pacedAt(10);
-    mesh = await startMesh("in many processes", { engine, nodes: ["attached"] });
-    const bodies = questions(40, 100);
-    const expected = await undisturbed(bodies.map((body) => ({ ...body, model: "at-once" })));
-    const { child } = mesh.programs.get("attached")!;
+/** What an engine does that hangs in the middle of an answer and is asked again: its stream goes on, on that very node. */
+async function expectHangToBeContinued(nodeId: string, model: string): Promise<void> {
+  const body = { ...questions(model, 1, 40)[0]!, ...streamed };
+  const expected = await ask(body);
+  const faults = [{ kind: "hang", afterTokens: 10 }];
+  const hung = await ask({ ...body, chat_template_kwargs: { synthetic: { faults } } });
+  expect(hung).toEqual(expected);
+  expect(continuationsFrom(nodeId)).toMatchObject([{ after_tokens: 10, exact: true, to: nodeId }]);
+}
+
+/** Each test has nodes and a model of its own. */
+describe("a mesh in many processes", () => {
+  beforeAll(async () => {
+    mesh = await startMesh("in many processes", { nodes: [] });
+  });
+  afterAll(() => mesh?.stop());
+
+  test.each(["SIGKILL", "SIGSTOP"] as const)(
+    "%s to a node under forty requests: none fails, and no token is lost, repeated or changed",
+    async (signal) => {
+      const model = `under-${signal}`;
+      const [lost, rescuer] = [`lost-${signal}`, `rescuer-${signal}`];
+      // Ten seconds for an answer: another node has joined long before.
+      const engine = paced(model, 10);
+      const { child } = await mesh.join(lost, engine);
+      const bodies = questions(model, 40, 100);
+      const expected = await undisturbed(bodies.map((body) => ({ ...body, model: `${model}-at-once` })));
+      const answers = await askThrough(bodies, async () => {
+        await mesh.join(rescuer, engine, { dialled: true });
+        child.kill(signal);
+      });
+      expect(answers).toEqual(expected);
+      expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+      expect(answers.filter(({ completionTokens }) => completionTokens !== 100)).toEqual([]);
+      // All thirty streams were under way, and each went on exactly.
+      const continuations = continuationsFrom(lost);
+      expect(continuations.length).toBeGreaterThanOrEqual(30);
+      expect(new Set(continuations.map(({ to, exact }) => `${to} ${exact}`))).toEqual(
+        new Set([`${rescuer} true`]),
+      );
+    },
+  );
+
+  test("nodes that die one after the other, with nobody left for a while: the readers wait", async () => {
+    const model = "one-by-one";
+    const bodies = questions(model, 8, 160).map((body) => ({ ...body, ...streamed }));
+    let node = await mesh.join("first", paced(model));
+    const expected = await undisturbed(bodies);
+    const replaceBy = async (next: string) => {
+      await node.stop("SIGKILL");
+      node = await mesh.join(next, paced(model));
+      await takenOverBy(next);
+    };
     const answers = await askThrough(bodies, async () => {
-      await mesh.join("rescuer", engine, { dialled: true });
-      child.kill(signal);
+      await replaceBy("second");
+      await replaceBy("third");
     });
     expect(answers).toEqual(expected);
-    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
-    expect(answers.filter(({ completionTokens }) => completionTokens !== 100)).toEqual([]);
-    // All thirty streams were under way, and each went on exactly.
-    expect(continuations().length).toBeGreaterThanOrEqual(30);
-    expect(new Set(continuations().map(({ from, to, exact }) => `${from} ${to} ${exact}`))).toEqual(
-      new Set(["attached rescuer true"]),
-    );
-  },
-);
-
-test("nodes that die one after the other, with nobody left for a while: the readers wait", async () => {
-  mesh = await startMesh("in many processes", { engine: paced, nodes: ["attached"] });
-  const bodies = questions(8, 160).map((body) => ({ ...body, ...streamed }));
-  const expected = await undisturbed(bodies);
-  const replace = async (name: string, next: string) => {
-    await mesh.programs.get(name)!.stop("SIGKILL");
-    await mesh.join(next, paced);
-    await takenOverBy(next);
-  };
-  const answers = await askThrough(bodies, async () => {
-    await replace("attached", "second");
-    await replace("second", "third");
   });
-  expect(answers).toEqual(expected);
+
+  test("an engine that hangs: its stream goes on, on that very node if there is no other", async () => {
+    await mesh.join("hanging", paced("hanging"), { dialled: true });
+    await expectHangToBeContinued("hanging", "hanging");
+  });
+
+  describe("the starter model on two nodes, one of which is killed", () => {
+    const weather = {
+      type: "function",
+      function: {
+        name: "get_weather",
+        parameters: {
+          type: "object",
+          properties: { city: { type: "string" }, note: { type: "string" } },
+          required: ["city", "note"],
+        },
+      },
+    };
+    const person = {
+      type: "json_schema",
+      json_schema: {
+        name: "people",
+        strict: true,
+        schema: {
+          type: "object",
+          properties: {
+            people: { type: "array", minItems: 12, maxItems: 12, items: { enum: ["Ann", "Bob", "Carol"] } },
+          },
+          required: ["people"],
+          additionalProperties: false,
+        },
+      },
+    };
+    const story = {
+      model: "starter",
+      messages: [{ role: "user", content: "Tell me a story." }],
+      max_tokens: 400,
+    };
+    const forms = {
+      "greedy text": { ...story, temperature: 0 },
+      "text by a seed": { ...story, temperature: 0.8, seed: 7 },
+      "text with penalties and a stop": { ...story, frequency_penalty: 0.5, seed: 9, stop: ["the end."] },
+      "JSON by a schema": { ...story, response_format: person, seed: 3 },
+      "a forced call": { ...story, max_tokens: 100, tools: [weather], tool_choice: "required", seed: 4 },
+    };
+
+    test("goes on exactly where the dead one stopped, whatever form the answer has", async () => {
+      const engine = [...realEngine, "--slots", "10"];
+      const victim = await mesh.join("starter", engine, { dialled: true });
+      const bodies = Object.values(forms).flatMap((form) => [
+        { ...form, ...streamed },
+        { ...form, ...streamed, messages: [{ role: "user", content: "Write a letter." }] },
+      ]);
+      const expected = await undisturbed(bodies);
+      expect(expected.filter(({ error }) => error !== undefined)).toEqual([]);
+      // It dies at once, for it is quick; the readers wait until another one has joined.
+      const trouble = async () => {
+        await victim.stop("SIGKILL");
+        await mesh.join("starter-rescuer", engine);
+      };
+      const answers = await askThrough(bodies, trouble, 0);
+      // Tool calls carry ids that come from the request: all else is equal to the last character.
+      const withoutIds = ({ toolCalls, ...rest }: Answer) => ({
+        ...rest,
+        toolCalls: toolCalls.replaceAll(/call_[A-Za-z0-9]{24}/g, "call"),
+      });
+      expect(answers.map(withoutIds)).toEqual(expected.map(withoutIds));
+      const continuations = continuationsFrom("starter");
+      expect(continuations.length).toBeGreaterThan(0);
+      expect(continuations.every(({ exact }) => exact === true)).toBe(true);
+    });
+  });
 });
 
-test.each(shapes)(
-  "an engine that hangs, %s: its stream goes on, on that very node if there is no other",
-  async (shape) => {
-    mesh = await startMesh(shape, { engine: paced, nodes: ["dialled"] });
-    const body = { ...questions(1, 40)[0], ...streamed };
-    const expected = await ask(body);
-    const faults = [{ kind: "hang", afterTokens: 10 }];
-    const hung = await ask({ ...body, chat_template_kwargs: { synthetic: { faults } } });
-    expect(hung).toEqual(expected);
-    expect(continuations()).toMatchObject([{ after_tokens: 10, exact: true }]);
-  },
-);
-
-describe("the starter model on two nodes, one of which is killed", () => {
-  const weather = {
-    type: "function",
-    function: {
-      name: "get_weather",
-      parameters: {
-        type: "object",
-        properties: { city: { type: "string" }, note: { type: "string" } },
-        required: ["city", "note"],
-      },
-    },
-  };
-  const person = {
-    type: "json_schema",
-    json_schema: {
-      name: "people",
-      strict: true,
-      schema: {
-        type: "object",
-        properties: {
-          people: { type: "array", minItems: 12, maxItems: 12, items: { enum: ["Ann", "Bob", "Carol"] } },
-        },
-        required: ["people"],
-        additionalProperties: false,
-      },
-    },
-  };
-  const story = { messages: [{ role: "user", content: "Tell me a story." }], max_tokens: 400 };
-  const forms = {
-    "greedy text": { ...story, temperature: 0 },
-    "text by a seed": { ...story, temperature: 0.8, seed: 7 },
-    "text with penalties and a stop": { ...story, frequency_penalty: 0.5, seed: 9, stop: ["the end."] },
-    "JSON by a schema": { ...story, response_format: person, seed: 3 },
-    "a forced call": { ...story, max_tokens: 100, tools: [weather], tool_choice: "required", seed: 4 },
-  };
-
-  test("goes on exactly where the dead one stopped, whatever form the answer has", async () => {
-    const engine = [...realEngine, "--slots", "10"];
-    mesh = await startMesh("in many processes", { engine, nodes: ["dialled"] });
-    const bodies = Object.values(forms).flatMap((form) => [
-      { ...form, ...streamed },
-      { ...form, ...streamed, messages: [{ role: "user", content: "Write a letter." }] },
-    ]);
-    const expected = await undisturbed(bodies);
-    expect(expected.filter(({ error }) => error !== undefined)).toEqual([]);
-    // It dies at once, for it is quick; the readers wait until another one has joined.
-    const trouble = async () => {
-      await mesh.programs.get("dialled")!.stop("SIGKILL");
-      await mesh.join("rescuer", engine);
-    };
-    const answers = await askThrough(bodies, trouble, 0);
-    // Tool calls carry ids that come from the request: all else is equal to the last character.
-    const withoutIds = ({ toolCalls, ...rest }: Answer) => ({
-      ...rest,
-      toolCalls: toolCalls.replaceAll(/call_[A-Za-z0-9]{24}/g, "call"),
-    });
-    expect(answers.map(withoutIds)).toEqual(expected.map(withoutIds));
-    expect(continuations().length).toBeGreaterThan(0);
-    expect(continuations().every(({ exact }) => exact === true)).toBe(true);
-  });
+test("a mesh in one process, whose engine hangs: its stream goes on, on that very node", async () => {
+  mesh = await startMesh("in one process", { engine: paced("hanging"), model: "hanging" });
+  try {
+    const nodeId = (await mesh.programs.get("up")!.logged(({ msg }) => msg === "node connected")).node_id;
+    await expectHangToBeContinued(String(nodeId), "hanging");
+  } finally {
+    await mesh.stop();
+  }
 });
