@@ -211,6 +211,9 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     return Promise.all(answers);
   }
 
+  /** The answers of `askForStreams` when nothing is lost. */
+  let undisturbed: readonly LongAnswer[] | undefined;
+
   /**
    * Loses a node under streams until one of them had to be continued: the answer that shows its first piece may be over
    * before the loss, where this process is slow. Whatever the moment, no answer may suffer.
@@ -221,7 +224,7 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
     trouble: () => Promise<unknown>,
     again: () => Promise<unknown>,
   ): Promise<void> {
-    const undisturbed = await askForStreams(() => {});
+    undisturbed ??= await askForStreams(() => {});
     for (let tries = 0; tries < 5; tries++) {
       if (tries > 0) await again();
       expectWhole(await streamThrough(isLost, trouble), undisturbed);
@@ -345,8 +348,8 @@ describe.skipIf("missing" in found)("a real llama-server and the embedded engine
   }
 });
 
-/** So long takes llama-server a second, and less than that goes by between its first word and its end by force. */
-const longTokens = 900;
+/** So long takes llama-server half a second, and less than that goes by between its first word and its end by force. */
+const longTokens = 450;
 
 /** What came of a stream. */
 interface LongAnswer {
