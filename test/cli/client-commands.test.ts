@@ -26,6 +26,16 @@ async function output(...args: string[]): Promise<string> {
   return program.stdout();
 }
 
+/** Has an answer generated, as any client might. */
+async function generate(content: string): Promise<void> {
+  const response = await fetch(`${mesh.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: mesh.headers,
+    body: JSON.stringify({ model: mesh.model, messages: [{ role: "user", content }] }),
+  });
+  expect([response.status, await response.text()]).toEqual([200, expect.stringContaining("choices")]);
+}
+
 describe("cxmpute chat", () => {
   test("answers a message once", async () => {
     expect((await output("chat", "Hello.")).split(" ").length).toBeGreaterThanOrEqual(5);
@@ -74,7 +84,7 @@ test("cxmpute models lists what can be asked, from the endpoint and from a route
 
 test("cxmpute models tells how fast an answer comes, once there was one", async () => {
   // Spread over both routers, so that each has measured.
-  for (let count = 0; count < 6; count++) await output("chat", `Hello ${count}.`);
+  for (let count = 0; count < 6; count++) await generate(`Hello ${count}.`);
   const [row] = JSON.parse(await output("models", "--json")) as { tokens_per_second: number | null }[];
   expect(row!.tokens_per_second).toBeGreaterThan(0);
   expect((await output("models")).split("\n")[1]).toMatch(/^synthetic +2 +6 +131072 +[\d.]+ +\d{4}-/);
@@ -94,7 +104,7 @@ test("cxmpute nodes lists who is registered, and with a router how busy they are
 });
 
 test("cxmpute nodes --wide shows what each model can do there, how fast it is, and on what", async () => {
-  await output("chat", "Hello.");
+  await generate("Hello.");
   const [headings, ...rows] = (await output("nodes", "--wide", "--registry", mesh.registry)).split("\n");
   expect(headings).toMatch(/ ENGINE NAME .* TOKENS\/S +STATE +CAPABILITIES +VERSION +HARDWARE$/);
   expect(rows[0]).toMatch(/ ready +seed, raw_prompt, resume from tokens +\S+ +linux x64, \d+ /);
