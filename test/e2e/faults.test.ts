@@ -11,7 +11,7 @@ const steady = ["--engine", "synthetic", "--first-token-ms", "1", "--tokens-per-
 
 let mesh: Mesh;
 
-const ask = (body: { readonly model: string } & Readonly<Record<string, unknown>>) =>
+const ask = (body: { readonly model: string } & Readonly<Record<string, unknown>>, signal?: AbortSignal) =>
   fetch(`${mesh.url}/v1/chat/completions`, {
     method: "POST",
     headers: mesh.headers,
@@ -20,6 +20,7 @@ const ask = (body: { readonly model: string } & Readonly<Record<string, unknown>
       max_tokens: 400,
       ...body,
     }),
+    ...(signal === undefined ? {} : { signal }),
   });
 
 /** Asks the routers, as `cxmpute nodes` does, until one says that a node runs so many generations. */
@@ -70,6 +71,18 @@ async function leave(node: Program, model: string): Promise<void> {
     client.abort();
     await node.logged(isEnd(requestId));
   }
+}
+
+/** Two hundred clients leave at once; resolves when the model answers as if they had never been. */
+async function leaveTogether(model: string): Promise<void> {
+  const leaving = new AbortController();
+  const left = Array.from({ length: 200 }, () => ask({ model, stream: true }, leaving.signal));
+  const settled = Promise.allSettled(left);
+  await Promise.race(left);
+  leaving.abort();
+  await settled;
+  // Until the mesh has heard that they left, their requests are this caller's own queue: 429.
+  await expect.poll(async () => (await ask({ model, max_tokens: 1 })).status).toBe(200);
 }
 
 /** Each test has nodes and a model of its own. */
@@ -136,9 +149,10 @@ describe("a mesh in many processes", () => {
     await expect.poll(() => refusal(true)).toEqual(expected);
   });
 
-  test("frees the slot of a client that leaves", async () => {
+  test("frees the slot of a client that leaves, and those of two hundred", async () => {
     const model = "left";
     await leave(await mesh.join("left", [...steady, "--model", model]), model);
+    await leaveTogether(model);
   });
 
   test("loses nothing that has not begun to show with a router: the next request goes through the other", async () => {
@@ -150,10 +164,11 @@ describe("a mesh in many processes", () => {
   });
 });
 
-test("a mesh in one process frees the slot of a client that leaves", async () => {
+test("a mesh in one process frees the slot of a client that leaves, and those of two hundred", async () => {
   mesh = await startMesh("in one process", { engine: steady });
   try {
     await leave(mesh.programs.get("up")!, mesh.model);
+    await leaveTogether(mesh.model);
   } finally {
     await mesh.stop();
   }

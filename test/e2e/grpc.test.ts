@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { check } from "../rpc/health-client.ts";
 import { describeSymbol, listServices } from "../rpc/reflection-client.ts";
-import { type Mesh, startMesh } from "../support/mesh.ts";
 import { run } from "../support/program.ts";
+import { sharedMesh } from "../support/shared-mesh.ts";
 
-let mesh: Mesh;
-beforeAll(async () => {
-  mesh = await startMesh("in many processes");
-});
-afterAll(() => mesh?.stop());
+const mesh = await sharedMesh("in many processes");
 
 test("the client of the documentation streams an answer from a router", async () => {
   const [router = ""] = mesh.routers;

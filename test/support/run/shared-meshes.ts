@@ -13,13 +13,9 @@ export async function serveSharedMeshes(): Promise<{ readonly url: string; close
   const answer: RequestListener = async (request, response) => {
     const [, shape = "", what] = (request.url ?? "").split("/");
     try {
-      const { url, apiKey, userId, model, headers, programs } = await meshOf(
-        shape.replaceAll("-", " ") as Shape,
-      );
-      const body =
-        what === "log"
-          ? [...programs.values()].flatMap((program) => program.entries())
-          : { url, apiKey, userId, model, headers };
+      const { programs, ...mesh } = await meshOf(shape.replaceAll("-", " ") as Shape);
+      // The functions of the mesh are no part of the JSON.
+      const body = what === "log" ? [...programs.values()].flatMap((program) => program.entries()) : mesh;
       response.end(JSON.stringify(body));
     } catch (error) {
       response.writeHead(500).end(String(error));
