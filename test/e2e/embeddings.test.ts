@@ -75,7 +75,7 @@ describe.each(shapes)("embeddings of a mesh %s, by the starter model", (shape) =
 });
 
 test("a model that cannot embed is refused by name", async () => {
-  const mesh = await startMesh("in many processes", { engine: ["--engine", "synthetic"] });
+  const mesh = await startMesh("in one process", { engine: ["--engine", "synthetic"] });
   try {
     const client = new OpenAI7({ apiKey: mesh.apiKey, baseURL: `${mesh.url}/v1`, maxRetries: 0 });
     await expect(client.embeddings.create({ model: mesh.model, input: "a" })).rejects.toMatchObject({

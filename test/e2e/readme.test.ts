@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { freeAddress, type Mesh, startMesh, untilReady } from "../support/mesh.ts";
+import { freeAddress, untilReady } from "../support/mesh.ts";
 import { cxmpute, type Program, root, run } from "../support/program.ts";
+import { sharedMesh } from "../support/shared-mesh.ts";
 
 const readme = await readFile(join(root, "README.md"), "utf8");
 
@@ -21,8 +22,7 @@ afterEach(async () => {
 });
 
 test("the application of the README streams an answer", async () => {
-  const mesh: Mesh = await startMesh("in one process");
-  cleanups.push(() => mesh.stop());
+  const mesh = await sharedMesh("in one process");
   const source = block("Use it from an application", "ts").replace("http://127.0.0.1:8080", mesh.url);
   const file = join(root, ".cache", `readme-${process.pid}.ts`);
   await writeFile(file, source);

@@ -6,7 +6,7 @@ import { createEngine } from "../../services/inference/index.ts";
 import type { Findings } from "../../services/inference/probe/probe.ts";
 import { disguise } from "../support/disguise.ts";
 import { findLlamaServer, startLlamaServer } from "../support/llama-server.ts";
-import { startMesh } from "../support/mesh.ts";
+import { sharedMesh } from "../support/shared-mesh.ts";
 
 // Servers beside the node, asked what they can do.
 
@@ -78,7 +78,7 @@ test.skipIf("missing" in found)(
 );
 
 test("another mesh is offered with all that its nodes can do", async () => {
-  const mesh = await startMesh("in one process");
+  const mesh = await sharedMesh("in one process");
   const spec = { engine: "openai", url: mesh.url, apiKey: mesh.apiKey } as const;
   const engine = createEngine(spec, { clock: systemClock, log: silentLog });
   try {
@@ -100,6 +100,5 @@ test("another mesh is offered with all that its nodes can do", async () => {
     });
   } finally {
     await engine.close();
-    await mesh.stop();
   }
 });
