@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(
               ? await askWhole(nat.mesh, question)
               : await ask().then(({ id: _, ...received }) => received);
           expect(given).toEqual(expected);
-          await new Promise((resolve) => setTimeout(resolve, 200));
+          await new Promise((resolve) => setTimeout(resolve, 500));
         }
       };
       const all = Promise.all(Array.from({ length: 4 }, worker));
