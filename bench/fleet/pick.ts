@@ -35,7 +35,7 @@ export const scenes: readonly Scene[] = [
     generation: {},
   },
   {
-    name: "one in ten can be made to call a tool",
+    name: "one in ten can be forced to call a tool",
     node: (index) => ({
       node: nodeOf(idOf(index), {}, index % 10 === 0 ? { slots } : { slots, capabilities: {} }),
       running: 0,

@@ -30,14 +30,14 @@ export const capabilities = {
   },
   forced_tool_choice: {
     bit: 2,
-    verb: "be made to call a tool",
+    verb: "be forced to call a tool",
     field: "tool_choice",
     isNeeded: ({ toolChoice }) => toolChoice?.mode === ToolChoice_Mode.REQUIRED,
     isOffered: ({ forcedToolChoice }) => forcedToolChoice,
   },
   json_object: {
     bit: 4,
-    verb: "answer in JSON on request",
+    verb: "produce JSON on request",
     field: "output_format",
     isNeeded: ({ outputFormat }) => outputFormat?.format.case === "jsonObject",
     isOffered: ({ jsonObject }) => jsonObject,
@@ -51,14 +51,14 @@ export const capabilities = {
   },
   logprobs: {
     bit: 16,
-    verb: "tell log probabilities",
+    verb: "report log probabilities",
     field: "logprobs",
     isNeeded: ({ logprobs }) => logprobs !== undefined,
     isOffered: ({ logprobs }) => logprobs,
   },
   vision: {
     bit: 32,
-    verb: "see pictures",
+    verb: "read images",
     field: "messages.parts.image",
     isNeeded: ({ messages }) => messages.some(({ parts }) => parts.some(({ part }) => part.case === "image")),
     isOffered: ({ vision }) => vision,
@@ -72,14 +72,14 @@ export const capabilities = {
   },
   raw_prompt: {
     bit: 128,
-    verb: "go on from a raw prompt",
+    verb: "continue a raw prompt",
     field: "raw_prompt",
     isNeeded: ({ rawPrompt }) => rawPrompt !== undefined,
     isOffered: ({ rawPrompt }) => rawPrompt,
   },
   embeddings: {
     bit: 256,
-    verb: "turn text into embeddings",
+    verb: "compute embeddings",
     field: "embedding",
     isNeeded: ({ embedding }) => embedding !== undefined,
     isOffered: ({ embeddings }) => embeddings,
@@ -119,7 +119,7 @@ export type Lack = CapabilityName | "resume";
 /** Completes "cannot …": `call tools and see images`. */
 export const describeLack = (lack: readonly Lack[]): string =>
   lack
-    .map((name) => (name === "resume" ? "go on with such an answer" : capabilities[name].verb))
+    .map((name) => (name === "resume" ? "continue such an answer" : capabilities[name].verb))
     .join(" and ");
 
 /** The failure of a generation whose needs cannot be met; `who` completes "… can call tools". */

@@ -153,7 +153,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     for (const [streamId, stream] of streams)
       if (now - stream.lastEventAt > silenceMs && lastFrame - stream.lastEventAt > eventGapLimitMs)
         cancel(streamId)?.fail(
-          new MeshError("node_lost", `The engine showed no sign of life for more than ${silenceMs} ms.`),
+          new MeshError("node_lost", `The engine sent nothing for more than ${silenceMs} ms.`),
         );
   });
 

@@ -121,7 +121,7 @@ test("cxmpute explain tells where a request would go, and why not", async () => 
   const table = await output("explain", "synthetic", ...router);
   expect(table).toMatch(/^CHOICE +NODE +SCORE .* WHY NOT +CAPABILITIES\n1 +\w+ .*\n2 +\w+ .*$/);
   const needy = await output("explain", "synthetic", "--need", "vision", "--need", "tools", ...router);
-  expect(needy).toContain("It cannot call tools and see pictures.");
+  expect(needy).toContain("It cannot call tools and read images.");
   expect(needy).toMatch(/\nNo node can take such a generation for synthetic now\.$/);
   const rows = JSON.parse(await output("explain", "wibble", "--json", ...router));
   expect(rows).toMatchObject([

@@ -82,7 +82,7 @@ test("a model that cannot embed is refused by name", async () => {
       status: 400,
       code: "unsupported_value",
       param: "model",
-      message: expect.stringContaining("turn text into embeddings"),
+      message: expect.stringContaining("compute embeddings"),
     });
   } finally {
     await mesh.stop();

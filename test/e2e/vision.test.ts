@@ -134,7 +134,7 @@ describe.each(shapes)("pictures, %s", (shape) => {
       type: "invalid_request_error",
       code: "unsupported_value",
       param,
-      message: expect.stringContaining("no node can see pictures"),
+      message: expect.stringContaining("can read images"),
     });
   });
 
@@ -142,7 +142,7 @@ describe.each(shapes)("pictures, %s", (shape) => {
     const { path, body } = surfaces[2]!;
     const { status, answer } = await post(path, { model: "synthetic", ...body(dataUrl(grey)) });
     expect(status).toBe(400);
-    expect((answer as { error: { message: string } }).error.message).toContain("no node can see pictures");
+    expect((answer as { error: { message: string } }).error.message).toContain("can read images");
   });
 
   test("are not fetched from the mesh's own network", async () => {

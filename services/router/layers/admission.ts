@@ -113,7 +113,7 @@ export class Admission {
     if ((this.#waitingOf.get(call.userId) ?? 0) >= callerQueueLimit)
       return new MeshError(
         "caller_queue_full",
-        `You have as many requests waiting as you may (${callerQueueLimit}): wait for some of them to finish.`,
+        `You already have the maximum number of requests waiting (${callerQueueLimit}). Wait for some of them to finish.`,
         { retryAfterMs },
       );
     const givenMs = call.generation.limits?.timeoutMs;
@@ -121,8 +121,8 @@ export class Admission {
     if (this.#waiting < queueLimit && (waitMs ?? 0) <= Math.min(queueTimeoutMs, leftMs)) return undefined;
     return new MeshError(
       "saturated",
-      "The engine is currently overloaded, please try again later: all slots for this model are taken, and too " +
-        "much waits for them.",
+      "The engine is currently overloaded, please try again later: all slots for this model are in use, and too " +
+        "many requests are waiting for them.",
       { retryAfterMs },
     );
   }

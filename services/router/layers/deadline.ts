@@ -24,7 +24,7 @@ export const deadline =
         call.abort(
           new MeshError(
             "deadline",
-            `The answer was not complete within the ${timeoutMs} ms that were given.`,
+            `The answer did not complete within its time limit of ${timeoutMs} ms.`,
           ),
         ),
       );

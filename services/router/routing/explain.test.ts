@@ -26,11 +26,11 @@ test("a node that cannot do what is needed is told apart by what it lacks, whate
   );
   expect(verdicts.map(({ node, rejectedBy, missing }) => [node?.id, rejectedBy, missing])).toEqual([
     ["able", "", []],
-    ["unable", "capabilities", ["tell log probabilities"]],
-    ["away", "relay", ["call tools", "tell log probabilities"]],
+    ["unable", "capabilities", ["report log probabilities"]],
+    ["away", "relay", ["call tools", "report log probabilities"]],
     ["other", "model", []],
   ]);
-  expect(verdicts[1]?.reason).toBe("It cannot tell log probabilities.");
+  expect(verdicts[1]?.reason).toBe("It cannot report log probabilities.");
   expect(verdicts[0]?.node?.models[0]?.capabilities).toMatchObject({ tools: true, logprobs: true });
 });
 

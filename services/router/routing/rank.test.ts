@@ -40,7 +40,7 @@ describe("the filters", () => {
     const { rejected } = rankOf([candidateOf("a", { offers: 1 })], request);
     expect(rejected[0]).toMatchObject({
       filter: "capabilities",
-      reason: "It cannot be made to call a tool and tell log probabilities.",
+      reason: "It cannot be forced to call a tool and report log probabilities.",
     });
   });
 

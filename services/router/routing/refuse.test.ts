@@ -50,14 +50,14 @@ test("names the resume point when no node can continue an answer", () => {
     kind: "invalid_request",
     capabilities: ["resume"],
     message:
-      "No node that serves `m` can go on with such an answer. Leave out `resume`, or choose another model.",
+      "No node that serves `m` can continue such an answer. Leave out `resume`, or choose another model.",
   });
   expect(withParam(error, "m")).toMatchObject({
     param: "continue_final_message",
     code: "unsupported_parameter",
     message:
-      "Unsupported parameter: 'continue_final_message' is not supported with this model: of those that serve `m`, " +
-      "no node can go on with such an answer. Leave it out or choose another model.",
+      "Unsupported parameter: 'continue_final_message' is not supported with this model: no node that serves `m` " +
+      "can continue such an answer. Leave it out or choose another model.",
   });
   expect(refusal({ resume }, [unable, { ...able, connected: false }])).toMatchObject({ kind: "no_nodes" });
 });
@@ -96,10 +96,10 @@ test("says so when each thing can be had, but not together", () => {
     candidateOf("b", { offers: capabilities.logprobs.bit }),
   ]);
   expect(error.message).toBe(
-    "No single node that serves `m` can call tools and tell log probabilities. Leave out `tools` or `logprobs`, or choose another model.",
+    "No single node that serves `m` can call tools and report log probabilities. Leave out `tools` or `logprobs`, or choose another model.",
   );
   expect(withParam(error, "m")).toMatchObject({
     param: "tools",
-    message: expect.stringContaining("no single node can call tools and tell log probabilities."),
+    message: expect.stringContaining("no single node that serves `m` can call tools and report log probabilities."),
   });
 });

@@ -73,6 +73,6 @@ const createMessagesRoute = (options: GenerationOptions) =>
 async function refuseCount(): Promise<never> {
   throw new HttpError(
     "unknown_url",
-    "Tokens cannot be counted ahead here. The usage of each answer says what its prompt took.",
+    "Tokens cannot be counted in advance here. The usage of each answer reports the tokens of its prompt.",
   );
 }

@@ -83,7 +83,7 @@ function refuse(raw: JsonObject, body: CompletionRequestBody): void {
   if (body.echo && !isText(body.prompt))
     throw wrongMeaning(
       "echo",
-      "Invalid value for 'echo': only prompts that are texts can be echoed, not those of token ids.",
+      "Invalid value for 'echo': only text prompts can be echoed, not token ids.",
     );
   refuseStreamOptions(body);
 }

@@ -38,8 +38,8 @@ export function withParam(error: MeshError, model: string): MeshError {
   const node = lack.length > 1 ? "no single node" : "no node";
   return new MeshError(
     "invalid_request",
-    `Unsupported ${noun}: '${param}' is not supported with this model: of those that serve \`${model}\`, ` +
-      `${node} can ${describeLack(lack)}. Leave it out or choose another model.`,
+    `Unsupported ${noun}: '${param}' is not supported with this model: ${node} that serves \`${model}\` can ` +
+      `${describeLack(lack)}. Leave it out or choose another model.`,
     { param, code, cause: error },
   );
 }

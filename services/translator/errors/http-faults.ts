@@ -17,7 +17,7 @@ export const missingKey = () =>
 export const wrongKey = (key: string) =>
   new MeshError(
     "unauthenticated",
-    `Incorrect API key provided: ${maskKey(key)}. Check it for missing characters, or ask whoever runs this service for one.`,
+    `Incorrect API key provided: ${maskKey(key)}. Check it for missing characters, or ask the operator of this service for one.`,
   );
 
 /** `X-User-Id` names another user than the key's. */

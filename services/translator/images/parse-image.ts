@@ -18,7 +18,7 @@ export function parseImage(
     if (/^data:/i.test(url)) return create(ImageSchema, { ...readDataUrl(url), detail });
     if (remote === undefined)
       throw new ImageProblem(
-        `pictures are not fetched here. Send the picture itself as a data URL, such as ${example}.`,
+        `images are not fetched here. Send the image itself as a data URL, such as ${example}.`,
       );
     if (!/^https?:/i.test(url))
       throw new ImageProblem(`expected an http or https URL, or a data URL such as ${example}.`);

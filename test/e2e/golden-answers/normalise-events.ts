@@ -54,7 +54,7 @@ function join(event: string | undefined, next: string): string | undefined {
   return joinLikelihoods(event ?? "", next);
 }
 
-/** Two chunks of text that tell log probabilities: the lists of the second come behind those of the first. */
+/** Two chunks of text that report log probabilities: the lists of the second come behind those of the first. */
 function joinLikelihoods(event: string, next: string): string | undefined {
   const [first, second] = [readLikelihoods(event), readLikelihoods(next)];
   if (first === undefined || second === undefined || first.frame !== second.frame) return undefined;

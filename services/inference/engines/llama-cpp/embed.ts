@@ -46,7 +46,7 @@ function toTokens({ prompt }: RawPrompt, index: number, model: LoadedModel): num
   const { tokenizer, contextLength } = model;
   const tokens = prompt.case === "tokens" ? [...prompt.value.ids] : tokenizer.encodeText(prompt.value ?? "");
   const foreign = tokens.find((id) => !tokenizer.knows(id));
-  if (foreign !== undefined) throw fault(index, `${foreign} is no token of this model.`, "invalid_value");
+  if (foreign !== undefined) throw fault(index, `${foreign} is not a token of this model.`, "invalid_value");
   if (tokens.length === 0) throw fault(index, "it comes to no tokens at all.", "empty_string");
   if (tokens.length + aroundTokens >= contextLength)
     throw new MeshError(

@@ -76,7 +76,7 @@ const refused: Readonly<Record<string, string>> = {
 
 /** The error by which Anthropic's SDK knows that it must send whole conversations. */
 const noThreads = (): MeshError =>
-  new MeshError("invalid_request", "thread: Conversations are not kept here. Send all of their messages", {
+  new MeshError("invalid_request", "thread: Conversations are not stored here. Send all of their messages", {
     code: threadUnsupported,
     param: "thread",
   });

@@ -355,7 +355,7 @@ test.each<[Record<string, unknown>, string]>([
     { mcp_servers: [{}] },
     "mcp_servers: MCP servers are not supported here. Call them from the client and offer what they do as tools",
   ],
-  [{ thread: { type: "create" } }, "thread: Conversations are not kept here. Send all of their messages"],
+  [{ thread: { type: "create" } }, "thread: Conversations are not stored here. Send all of their messages"],
   [{ container: "c" }, "container: Containers are not supported here"],
   [
     { context_management: {} },

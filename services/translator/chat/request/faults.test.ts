@@ -457,7 +457,7 @@ describe.each<{
     what,
     body: question({ messages, continue_final_message: true }),
     message:
-      "With 'continue_final_message' the last of at least two messages must be the assistant's, with text and without tool calls: the answer goes on behind that text.",
+      "With 'continue_final_message' the last of at least two messages must be the assistant's, with text and without tool calls: the answer continues that text.",
     param: "messages",
   })),
   {
@@ -592,7 +592,7 @@ describe.each<{
     what: "the address of a picture",
     body: image("https://example.com/cat.png"),
     message:
-      "Invalid image URL: pictures are not fetched here. Send the picture itself as a data URL, such as 'data:image/png;base64,…'.",
+      "Invalid image URL: images are not fetched here. Send the image itself as a data URL, such as 'data:image/png;base64,…'.",
     param: "messages[0].content[0].image_url.url",
     code: "invalid_image_url",
   },
@@ -600,7 +600,7 @@ describe.each<{
     what: "a file of the server",
     body: image("file:///etc/passwd"),
     message:
-      "Invalid image URL: pictures are not fetched here. Send the picture itself as a data URL, such as 'data:image/png;base64,…'.",
+      "Invalid image URL: images are not fetched here. Send the image itself as a data URL, such as 'data:image/png;base64,…'.",
     param: "messages[0].content[0].image_url.url",
     code: "invalid_image_url",
   },

@@ -100,7 +100,7 @@ function parseResume(body: ChatRequestBody, messages: readonly Message[]): Resum
     throw wrongMeaning(
       "messages",
       "With 'continue_final_message' the last of at least two messages must be the assistant's, with text and " +
-        "without tool calls: the answer goes on behind that text.",
+        "without tool calls: the answer continues that text.",
     );
   return {
     $typeName: "cxmpute.generation.v1.ResumePoint",

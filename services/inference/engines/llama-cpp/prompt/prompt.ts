@@ -57,7 +57,7 @@ function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
   const ids = prompt.value?.ids ?? [];
   const foreign = ids.find((id) => !tokenizer.knows(id));
   if (foreign !== undefined)
-    throw new MeshError("invalid_request", `Invalid 'prompt': ${foreign} is no token of this model.`, {
+    throw new MeshError("invalid_request", `Invalid 'prompt': ${foreign} is not a token of this model.`, {
       code: "invalid_value",
       param: "prompt",
     });
