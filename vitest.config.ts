@@ -7,6 +7,7 @@ const first = [
   "e2e/nat-changes",
   "e2e/nat.",
   "e2e/llama-server",
+  "e2e/continuation",
   "package/installs",
   "cli/join.",
   "e2e/mesh-of-meshes",
@@ -53,6 +54,8 @@ export default defineConfig({
           include: ["test/*/**/*.test.ts"],
           exclude,
           pool: "forks",
+          // Files follow each other in one process, which loads what they share once.
+          isolate: false,
           globalSetup: ["test/support/run/global-setup.ts"],
           setupFiles: ["test/support/run/end-programs.ts"],
         },

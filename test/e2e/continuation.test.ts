@@ -151,26 +151,27 @@ describe("a mesh in many processes", () => {
   test.each(["SIGKILL", "SIGSTOP"] as const)(
     "%s to a node under forty requests: none fails, and no token is lost, repeated or changed",
     async (signal) => {
-      const model = `under-${signal}`;
-      const [lost, rescuer] = [`lost-${signal}`, `rescuer-${signal}`];
-      // Ten seconds for an answer: another node has joined long before.
-      const engine = paced(model, 10);
-      const { child } = await mesh.join(lost, engine);
-      const bodies = questions(model, 40, 100);
-      const expected = await undisturbed(bodies.map((body) => ({ ...body, model: `${model}-at-once` })));
-      const answers = await askThrough(bodies, async () => {
-        await mesh.join(rescuer, engine, { dialled: true });
-        child.kill(signal);
-      });
-      expect(answers).toEqual(expected);
-      expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
-      expect(answers.filter(({ completionTokens }) => completionTokens !== 100)).toEqual([]);
-      // All thirty streams were under way, and each went on exactly.
-      const continuations = continuationsFrom(lost);
-      expect(continuations.length).toBeGreaterThanOrEqual(30);
-      expect(new Set(continuations.map(({ to, exact }) => `${to} ${exact}`))).toEqual(
-        new Set([`${rescuer} true`]),
-      );
+      // Another node has usually joined long before the answers end, after ten seconds.
+      for (let tries = 0, hits = 0; hits < 30; tries++) {
+        expect(tries, "the answers had ended before the node was lost").toBeLessThan(4);
+        const model = `under-${signal}-${tries}`;
+        const [lost, rescuer] = [`lost-${signal}-${tries}`, `rescuer-${signal}-${tries}`];
+        const engine = paced(model, 10);
+        const { child } = await mesh.join(lost, engine);
+        const bodies = questions(model, 40, 100);
+        const expected = await undisturbed(bodies.map((body) => ({ ...body, model: `${model}-at-once` })));
+        const answers = await askThrough(bodies, async () => {
+          await mesh.join(rescuer, engine, { dialled: true });
+          child.kill(signal);
+        });
+        expect(answers).toEqual(expected);
+        expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+        expect(answers.filter(({ completionTokens }) => completionTokens !== 100)).toEqual([]);
+        // Each of the thirty streams that were under way continued exactly.
+        const continuations = continuationsFrom(lost);
+        expect(continuations.filter(({ to, exact }) => to !== rescuer || exact !== true)).toEqual([]);
+        hits = continuations.length;
+      }
     },
   );
 
