@@ -118,9 +118,7 @@ export type Lack = CapabilityName | "resume";
 
 /** Completes "cannot …": `call tools and see images`. */
 export const describeLack = (lack: readonly Lack[]): string =>
-  lack
-    .map((name) => (name === "resume" ? "continue such an answer" : capabilities[name].verb))
-    .join(" and ");
+  lack.map((name) => (name === "resume" ? "continue such an answer" : capabilities[name].verb)).join(" and ");
 
 /** The failure of a generation whose needs cannot be met; `who` completes "… can call tools". */
 export function unsupported(who: string, lack: readonly Lack[]): MeshError {

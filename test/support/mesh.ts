@@ -117,8 +117,8 @@ export async function startMesh(
       );
     }
     const url = `http://${http}`;
-    // Without nodes there is nothing to be ready for.
-    if (options.nodes?.length !== 0) await untilReady(url, programs);
+    // Without nodes it cannot be ready, only alive.
+    await untilReady(url, programs, options.nodes?.length === 0 ? "/healthz" : "/readyz");
     const headers = {
       authorization: `Bearer ${apiKey}`,
       "x-user-id": userId,
@@ -148,11 +148,15 @@ export const hasProbed = (node: Program | undefined): Promise<unknown> =>
   node?.logged(({ msg }) => msg.endsWith("was probed")) ??
   Promise.reject(new Error("There is no such node."));
 
-/** Polls `/readyz`, as a load balancer would, until it answers 200. */
-export async function untilReady(url: string, programs: ReadonlyMap<string, Program>): Promise<void> {
+/** Polls `/readyz` (or `/healthz`), as a load balancer would, until it answers 200. */
+export async function untilReady(
+  url: string,
+  programs: ReadonlyMap<string, Program>,
+  path: "/readyz" | "/healthz" = "/readyz",
+): Promise<void> {
   const deadline = Date.now() + 100_000;
   for (;;) {
-    const status = await fetch(`${url}/readyz`).then(
+    const status = await fetch(url + path).then(
       (response) => response.status,
       () => 0,
     );

@@ -22,10 +22,7 @@ export const deadline =
     if (timeoutMs < Number.POSITIVE_INFINITY) {
       const timer = clock.after(Math.min(timeoutMs, longestTimerMs), () =>
         call.abort(
-          new MeshError(
-            "deadline",
-            `The answer did not complete within its time limit of ${timeoutMs} ms.`,
-          ),
+          new MeshError("deadline", `The answer did not complete within its time limit of ${timeoutMs} ms.`),
         ),
       );
       call.onEnd(() => timer.cancel());

@@ -100,6 +100,8 @@ test("says so when each thing can be had, but not together", () => {
   );
   expect(withParam(error, "m")).toMatchObject({
     param: "tools",
-    message: expect.stringContaining("no single node that serves `m` can call tools and report log probabilities."),
+    message: expect.stringContaining(
+      "no single node that serves `m` can call tools and report log probabilities.",
+    ),
   });
 });

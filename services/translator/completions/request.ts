@@ -81,10 +81,7 @@ function refuse(raw: JsonObject, body: CompletionRequestBody): void {
       "Invalid value for 'echo': the log probabilities of a prompt are not known here, so 'echo' cannot be used together with 'logprobs'.",
     );
   if (body.echo && !isText(body.prompt))
-    throw wrongMeaning(
-      "echo",
-      "Invalid value for 'echo': only text prompts can be echoed, not token ids.",
-    );
+    throw wrongMeaning("echo", "Invalid value for 'echo': only text prompts can be echoed, not token ids.");
   refuseStreamOptions(body);
 }
 
