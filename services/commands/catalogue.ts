@@ -1,14 +1,15 @@
 import { type Command, defineCommand } from "./command.ts";
-import { chatSettings, explainSettings, modelsSettings, nodesSettings } from "./settings/clients.ts";
-import { doctorSettings } from "./settings/doctor.ts";
-import { nodeSettings, tlsSettings, tokenSettings } from "./settings/identity.ts";
 import {
-  joinSettings,
-  registrySettings,
-  routerSettings,
-  translatorSettings,
-  upSettings,
-} from "./settings/services.ts";
+  chatSettings,
+  explainSettings,
+  modelsSettings,
+  nodeSettings,
+  nodesSettings,
+  tlsSettings,
+  tokenSettings,
+} from "./settings/clients.ts";
+import { doctorSettings, joinSettings } from "./settings/node.ts";
+import { registrySettings, routerSettings, translatorSettings, upSettings } from "./settings/services.ts";
 
 /** Every command with settings, in the order in which help lists them. */
 export const commands: readonly Command[] = [

@@ -3,17 +3,15 @@ import type { Values } from "../../core/config/settings.ts";
 import { CredentialsFault } from "../../core/identity/check-credentials.ts";
 import { LiveCredentials } from "../../core/identity/credentials.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { padTo, widthOf, wrap } from "../../core/terminal.ts";
 import { IdentityFolder } from "../inference/index.ts";
 import { openCredentials } from "./credentials.ts";
 import type { Check, Finding, Subject } from "./doctor/check.ts";
-import { checkDataFolder } from "./doctor/data-folder.ts";
 import { checkEngines } from "./doctor/engines.ts";
-import { checkIdentity } from "./doctor/identity.ts";
-import { checkHardware, checkProgram } from "./doctor/machine.ts";
-import { toReport } from "./doctor/report.ts";
+import { checkDataFolder, checkHardware, checkIdentity, checkProgram } from "./doctor/machine.ts";
 import { checkRegistry, checkRouters } from "./doctor/services.ts";
 import { withCredentials } from "./security.ts";
-import type { doctorSettings } from "./settings/doctor.ts";
+import type { doctorSettings } from "./settings/node.ts";
 import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
 
 /** The checks, in the order of the report. */
@@ -34,10 +32,29 @@ export async function doctor(values: Values<typeof doctorSettings>): Promise<num
   process.once("SIGINT", () => ending.abort());
   const findings = (await Promise.all(checks.map((check) => check(subject, ending.signal)))).flat();
   process.stdout.write(values.json ? `${JSON.stringify(findings, null, 2)}\n` : toReport(findings));
-  return hasFault(findings) ? exitCodes.failed : exitCodes.ok;
+  return findings.some(({ status }) => status === "fault") ? exitCodes.failed : exitCodes.ok;
 }
 
-const hasFault = (findings: readonly Finding[]): boolean => findings.some(({ status }) => status === "fault");
+/** The report: each finding with what to do, and a verdict. */
+export function toReport(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ name }) => widthOf(name)));
+  const lines = findings.flatMap(({ name, status, says, cure }) => {
+    const lead = `${status.padEnd(9)}${padTo(name, width)}  `;
+    return [...wrap(says, lead), ...(cure === undefined ? [] : wrap(cure, `${" ".repeat(widthOf(lead))}→ `))];
+  });
+  return `${[...lines, "", toVerdict(findings)].join("\n")}\n`;
+}
+
+function toVerdict(findings: readonly Finding[]): string {
+  const count = (status: Finding["status"]) => {
+    const found = findings.filter((finding) => finding.status === status).length;
+    return found === 0 ? [] : [`${found} ${status}${found === 1 ? "" : "s"}`];
+  };
+  const [fault] = count("fault");
+  return fault === undefined
+    ? `${["No faults", ...count("warning")].join(", ")}: \`cxmpute join\` can serve.`
+    : `${[fault, ...count("warning")].join(", ")}: fix what is marked \`fault\` first.`;
+}
 
 /** This machine and its mesh, by the settings and the kept identity. */
 async function toSubject(values: Values<typeof doctorSettings>): Promise<Subject> {

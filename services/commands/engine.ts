@@ -1,27 +1,21 @@
-import type { z } from "zod";
 import { processEnvironment } from "../../core/config/environment.ts";
-import type { ValuesOf } from "../../core/config/settings.ts";
 import { ollamaPlace } from "../inference/discover/index.ts";
 import { fromSettings as toOpenAiOptions } from "../inference/engines/openai/options.ts";
 import { fromSettings as toSyntheticOptions } from "../inference/engines/synthetic/options.ts";
-import { createEngine, type Engine, type EngineSpec, type EngineSurroundings } from "../inference/index.ts";
+import { createEngine, type Engine, type EngineContext, type EngineSpec } from "../inference/index.ts";
 import { starterModel } from "./places.ts";
 import { type EngineName, type engine, isSettingOf } from "./settings/engine.ts";
+import type { ValuesIn } from "./settings/parts.ts";
 
-/** The settings of an engine; it has its own defaults. */
-export type EngineValues = Omit<ValuesOf<SchemasOf<typeof engine>>, "only"> & {
+/** The settings of an engine; it has its own defaults. `as`: ENGINE_NAME=NAME each. */
+export type EngineValues = Omit<ValuesIn<typeof engine>, "only"> & {
   readonly only: readonly string[];
-  /** ENGINE_NAME=NAME each. */
   readonly as?: readonly string[];
 };
 
-type SchemasOf<Table extends Readonly<Record<string, { schema: unknown }>>> = {
-  readonly [Key in keyof Table]: Extract<Table[Key]["schema"], z.ZodType>;
-};
-
 /** Makes the engine of the settings. It loads when the node starts. */
-export const toEngine = (values: EngineValues, surroundings: EngineSurroundings): Engine =>
-  createEngine(toSpec(values), surroundings);
+export const toEngine = (values: EngineValues, context: EngineContext): Engine =>
+  createEngine(toSpec(values), context);
 
 type Given = Readonly<Record<string, unknown>>;
 

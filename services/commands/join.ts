@@ -4,31 +4,32 @@ import { systemClock } from "../../core/clock.ts";
 import { processEnvironment } from "../../core/config/environment.ts";
 import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
+import type { Log } from "../../core/telemetry/log.ts";
 import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts";
+import { ollamaPlace } from "../inference/discover/index.ts";
+import { pullOllamaModel } from "../inference/engines/ollama/index.ts";
 import { createNode, readHardware } from "../inference/index.ts";
 import { findOffer } from "./join/find-offer.ts";
-import { followStatus } from "./join/follow-status.ts";
 import { createOffered, toSourceFacts } from "./join/offered.ts";
-import { createProgress } from "./join/progress.ts";
-import { pullModels } from "./join/pull-models.ts";
 import { toJoinScreen } from "./join/screen.ts";
+import { followStatus } from "./join/status.ts";
+import { createProgress, type ShowProgress } from "./join/status-line.ts";
 import { agreeToStarter, openTerminal } from "./join/terminal.ts";
 import { Totals } from "./join/totals.ts";
 import { openMembership } from "./membership.ts";
-import { openOps } from "./ops.ts";
 import { version } from "./places.ts";
 import { isPretty, serve, serveGrpc } from "./service.ts";
-import { opsAddresses } from "./settings/ops.ts";
-import type { joinSettings } from "./settings/services.ts";
+import type { joinSettings } from "./settings/node.ts";
+import { opsAddresses } from "./settings/parts.ts";
 
 /** Runs a node until a signal ends it: finds and loads engines, prints what it offers, registers, and shows its status. */
 export function join(values: Values<typeof joinSettings>): Promise<number> {
   const clock = systemClock;
   const { line, say, writeLog } = openTerminal({ pretty: isPretty(values.logFormat) });
-  const start: Parameters<typeof serve>[2] = async (lifecycle, logFor) => {
-    const { signal, add, fail } = lifecycle;
-    // On a terminal, the screen and the status line show the details.
-    const log = logFor("inference", { isDetail: line !== undefined });
+  // On a terminal, the screen and the status line show the details.
+  const options = { opsAddress: opsAddresses.join, isDetail: line !== undefined, writeLog };
+  const running = serve("inference", values, options, async (lifecycle) => {
+    const { signal, add, log, fail } = lifecycle;
     const { advertise } = values;
     const following = new AbortController();
     let followed: Promise<void> | undefined;
@@ -41,8 +42,6 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       },
     });
 
-    const readyWhen = await openOps(values, opsAddresses.join, lifecycle, log);
-
     // Before models are loaded or pulled, because a join token is short-lived.
     const membership = await openMembership(values, { signal, add, log, createNodeId });
     const { nodeId: id, registry: registryAddress, routers: routerAddresses, security } = membership;
@@ -51,7 +50,8 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
 
     const onProgress = createProgress({ line, log, clock });
     // Before the search, which finds what was downloaded.
-    await pullModels(values, { onProgress, log, signal });
+    for (const model of values.pull)
+      await pull(model, values.url ?? ollamaPlace(processEnvironment), { onProgress, log, signal });
     const slow = clock.after(slowSearchMs, () => {
       line?.show(slowSearch);
       log.info(slowSearch);
@@ -113,7 +113,6 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
           flag: values.listen === undefined ? "--advertise" : "--listen",
           services: [register(InferenceService, node.implementation)],
           security,
-          log,
           finish: async (graceMs) => {
             await node.drain(graceMs);
             await node.close();
@@ -123,7 +122,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       );
       say(`cxmpute join: listening on ${address}\n`);
     }
-    readyWhen(() => node.whyNotReady());
+    lifecycle.readyWhen(() => node.whyNotReady());
     await node.start(signal);
     const way =
       advertise === undefined ? `attaches to ${routerAddresses.join(", ")}` : `is dialled at ${advertise}`;
@@ -131,8 +130,25 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
 
     const status = { node, line, totals: new Totals(values.data), clock, log };
     followed = followStatus(status, following.signal);
+  });
+  return running.finally(() => line?.end());
+}
+
+/** Has Ollama download a model. Throws Ollama's error with what to do. */
+async function pull(
+  model: string,
+  url: string,
+  { onProgress, log, signal }: { onProgress: ShowProgress; log: Log; signal: AbortSignal },
+): Promise<void> {
+  log.info({ model }, "asking Ollama to download a model");
+  // A model is several files, each with its own progress.
+  const onPart: Parameters<typeof pullOllamaModel>[2] = ({ digest, totalBytes, completedBytes = 0 }) => {
+    if (digest === undefined || totalBytes === undefined) return;
+    const part = digest.replace(/^sha256:/, "").slice(0, 8);
+    onProgress(`downloading ${model} ${part}`, completedBytes / totalBytes);
   };
-  return serve("inference", values, start, writeLog).finally(() => line?.end());
+  await pullOllamaModel(url, model, onPart, signal);
+  log.info({ model }, "model downloaded");
 }
 
 /** The time after which a search for engines is shown, in milliseconds. */

@@ -1,4 +1,5 @@
 import { systemClock } from "../../core/clock.ts";
+import type { Values } from "../../core/config/settings.ts";
 import { certificatesIn, fingerprintOf, identityIn } from "../../core/identity/certificate.ts";
 import { CredentialsFault } from "../../core/identity/check-credentials.ts";
 import { LiveCredentials } from "../../core/identity/credentials.ts";
@@ -9,20 +10,14 @@ import { UserFault } from "../../core/lifecycle/user-fault.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { IdentityFolder, joinMesh, type KeptIdentity, keepRenewed, type Place } from "../inference/index.ts";
 import { type Security, secure, withCredentials } from "./security.ts";
+import type { joinSettings } from "./settings/node.ts";
 import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
-import type { TlsValues } from "./settings/tls.ts";
 
 /** The settings of a node's mesh and identity. */
-export interface MembershipValues extends TlsValues {
-  readonly data: string;
-  readonly token: string | undefined;
-  /** Default: of the join token, now or when joining; else this machine. */
-  readonly registry: string | undefined;
-  /** Likewise, when empty. */
-  readonly routers: readonly string[];
-  /** Default: as before, or a new one. */
-  readonly nodeId: string | undefined;
-}
+export type MembershipValues = Pick<
+  Values<typeof joinSettings>,
+  "data" | "token" | "registry" | "routers" | "nodeId" | "tlsCert" | "tlsKey" | "tlsCa"
+>;
 
 /** A node's mesh, and its identity in it. */
 export interface Membership {
@@ -35,7 +30,7 @@ export interface Membership {
 }
 
 /** How to open a membership. */
-export interface MembershipSurroundings extends Pick<Lifecycle, "signal" | "add"> {
+export interface MembershipContext extends Pick<Lifecycle, "signal" | "add"> {
   readonly log: Log;
   /** Makes an id for a node that has none yet. */
   readonly createNodeId: () => string;
@@ -47,23 +42,23 @@ export interface MembershipSurroundings extends Pick<Lifecycle, "signal" | "add"
  */
 export async function openMembership(
   values: MembershipValues,
-  surroundings: MembershipSurroundings,
+  context: MembershipContext,
 ): Promise<Membership> {
   const { nodeId, registry = defaultRegistry } = values;
   const routers = values.routers.length > 0 ? values.routers : [defaultRouter];
   const token = readToken(values.token);
-  if (values.tlsCert !== undefined) return withOwnCertificate(values, registry, routers, surroundings);
+  if (values.tlsCert !== undefined) return withOwnCertificate(values, registry, routers, context);
 
   const folder = new IdentityFolder(values.data);
   const kept = await readKept(folder, token !== undefined);
   if (kept === undefined && token === undefined) {
-    if (await speaksTls(registry, surroundings.signal, probeLimitMs)) throw needsToken(registry);
+    if (await speaksTls(registry, context.signal, probeLimitMs)) throw needsToken(registry);
     const security = withCredentials(undefined);
-    return { nodeId: nodeId ?? surroundings.createNodeId(), registry, routers, security, note: undefined };
+    return { nodeId: nodeId ?? context.createNodeId(), registry, routers, security, note: undefined };
   }
   const former = await folder.place();
   const place: Place = {
-    nodeId: kept?.nodeId ?? nodeId ?? former?.nodeId ?? surroundings.createNodeId(),
+    nodeId: kept?.nodeId ?? nodeId ?? former?.nodeId ?? context.createNodeId(),
     registry: values.registry ?? token?.registry ?? former?.registry ?? defaultRegistry,
     routers:
       values.routers.length > 0
@@ -78,13 +73,14 @@ export async function openMembership(
       token === undefined
         ? undefined
         : `This machine is in the mesh already, as node ${kept.nodeId}; the join token is still unused.`;
-    return withIdentity(kept, place, folder, note, surroundings);
+    return withIdentity(kept, place, folder, note, context);
   }
-  const joined = await asFault(() =>
-    joinMesh(token!, place, folder, { signal: surroundings.signal, wallTime: systemClock.wallTime() }),
-  );
+  const time = { signal: context.signal, wallTime: systemClock.wallTime() };
+  const joined = await joinMesh(token!, place, folder, time).catch((error: unknown) => {
+    throw error instanceof CredentialsFault ? new UserFault(`${error.message}.`, { cause: error }) : error;
+  });
   const note = `Joined the mesh as node ${joined.nodeId}. The identity is kept in ${folder.path}; from now on, \`cxmpute join\` needs no token.`;
-  return withIdentity(joined, place, folder, note, surroundings);
+  return withIdentity(joined, place, folder, note, context);
 }
 
 /** How long the probe for TLS may take, in milliseconds; a slower registry counts as plain text. */
@@ -100,13 +96,13 @@ function withOwnCertificate(
   values: MembershipValues,
   registry: string,
   routers: readonly string[],
-  { add, log }: MembershipSurroundings,
+  context: MembershipContext,
 ): Membership {
   if (values.token !== undefined)
     throw new UserFault(
       "--token: not together with --tls-cert: the certificate says who this node is, so no token is needed.",
     );
-  const security = secure(values, "node", { add }, log);
+  const security = secure(values, "node", context);
   const [certificate] = certificatesIn(security.credentials!.current.certificate);
   const identity = identityIn(certificate);
   const id = identity?.role === "node" ? identity.id : "";
@@ -123,21 +119,14 @@ function withIdentity(
   { registry, routers }: Place,
   folder: IdentityFolder,
   note: string | undefined,
-  { add, log }: MembershipSurroundings,
+  { add, log }: MembershipContext,
 ): Membership {
   const live = new LiveCredentials(credentials);
   const security = withCredentials(live);
   const transport = security.connect(registry, { role: "registry" });
   const lifetime = new AbortController();
-  const options = {
-    credentials: live,
-    folder,
-    registry: transport,
-    clock: systemClock,
-    random: Math.random,
-    log,
-  };
-  void keepRenewed(options, lifetime.signal);
+  const renewal = { credentials: live, folder, registry: transport, clock: systemClock, log };
+  void keepRenewed({ ...renewal, random: Math.random }, lifetime.signal);
   add({
     name: "identity",
     stop: () => {
@@ -183,13 +172,4 @@ function demandSameMesh(kept: KeptIdentity, token: JoinToken, folder: IdentityFo
     throw new UserFault(
       `--token: this token is for another mesh than the one to which the identity in ${folder.path} belongs. To be in both, join with another --data FOLDER; to leave the former, remove that folder. The token is still unused.`,
     );
-}
-
-async function asFault<T>(attempt: () => Promise<T>): Promise<T> {
-  try {
-    return await attempt();
-  } catch (error) {
-    if (error instanceof CredentialsFault) throw new UserFault(`${error.message}.`, { cause: error });
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import type { Values } from "../../core/config/settings.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { callOnce } from "./grpc-call.ts";
-import type { nodeSettings } from "./settings/identity.ts";
+import type { nodeSettings } from "./settings/clients.ts";
 
 /** `cxmpute node revoke NAME`: removes a node from the mesh for good. */
 export async function node(

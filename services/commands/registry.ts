@@ -6,20 +6,17 @@ import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createRegistry, type IdentityOptions, openFileStore, openStore } from "../registry/index.ts";
 import { openAuthority } from "./credentials.ts";
-import { openOps } from "./ops.ts";
 import { type Security, secure } from "./security.ts";
 import { announce, serve, serveGrpc } from "./service.ts";
-import { opsAddresses } from "./settings/ops.ts";
+import { opsAddresses } from "./settings/parts.ts";
 import type { registrySettings } from "./settings/services.ts";
 import { tlsFiles } from "./tls-files.ts";
 
 /** Runs a registry until a signal ends it. */
 export function registry(values: Values<typeof registrySettings>): Promise<number> {
-  return serve("registry", values, async (lifecycle, logFor) => {
-    const { add } = lifecycle;
-    const log = logFor("registry");
-    const readyWhen = await openOps(values, opsAddresses.registry, lifecycle, log);
-    const security = secure(values, "registry", { add }, log);
+  return serve("registry", values, { opsAddress: opsAddresses.registry }, async (lifecycle) => {
+    const { add, log } = lifecycle;
+    const security = secure(values, "registry", lifecycle);
     const identities = await openIdentities(values, security);
     const store = await openStore(values.store, {
       clock: systemClock,
@@ -41,13 +38,12 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
           register(IdentityService, service.identityImplementation),
         ],
         security,
-        log,
         // Ends watches instead of waiting for them; routers keep what they know.
         finish: () => service.close(),
       },
       lifecycle,
     );
-    readyWhen(() => service.whyNotReady());
+    lifecycle.readyWhen(() => service.whyNotReady());
     announce("registry", `listening on ${address}`);
   });
 }

@@ -3,20 +3,16 @@ import type { Values } from "../../core/config/settings.ts";
 import { register } from "../../core/rpc/contract.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { createRouter } from "../router/index.ts";
-import { openOps } from "./ops.ts";
 import { secure } from "./security.ts";
 import { announce, serve, serveGrpc } from "./service.ts";
-import { toRouterLimits } from "./settings/admission.ts";
-import { opsAddresses } from "./settings/ops.ts";
+import { opsAddresses, toRouterLimits } from "./settings/parts.ts";
 import type { routerSettings } from "./settings/services.ts";
 
 /** Runs a router until a signal ends it. */
 export function router(values: Values<typeof routerSettings>): Promise<number> {
-  return serve("router", values, async (lifecycle, logFor) => {
-    const { add } = lifecycle;
-    const log = logFor("router");
-    const readyWhen = await openOps(values, opsAddresses.router, lifecycle, log);
-    const security = secure(values, "router", { add }, log);
+  return serve("router", values, { opsAddress: opsAddresses.router }, async (lifecycle) => {
+    const { add, log } = lifecycle;
+    const security = secure(values, "router", lifecycle);
     const registry = security.connect(values.registry, { role: "registry" });
     add({ name: "connection to the registry", stop: () => registry.close() });
     const service = createRouter({
@@ -32,7 +28,6 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
         listen: values.listen,
         services: [register(RouterService, service.implementation)],
         security,
-        log,
         finish: async (graceMs) => {
           await service.drain(graceMs);
           service.close();
@@ -40,7 +35,7 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
       },
       lifecycle,
     );
-    readyWhen(() => service.whyNotReady());
+    lifecycle.readyWhen(() => service.whyNotReady());
     announce("router", `listening on ${address}, nodes from the registry at ${values.registry}`);
   });
 }

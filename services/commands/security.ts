@@ -20,7 +20,11 @@ export interface Security {
 }
 
 /** Security from the settings of a process with a role; reloads the files when they change. */
-export function secure(values: TlsValues, role: Role, { add }: Pick<Lifecycle, "add">, log: Log): Security {
+export function secure(
+  values: TlsValues,
+  role: Role,
+  { add, log }: { readonly add: Lifecycle["add"]; readonly log: Log },
+): Security {
   const credentials = openCredentials(values, [role]);
   if (credentials !== undefined) add(followFiles(credentials, values, [role], { clock: systemClock, log }));
   return withCredentials(credentials);

@@ -1,45 +1,62 @@
 import { flushCompileCache } from "node:module";
-import type { Lifecycle } from "../../core/lifecycle/lifecycle.ts";
+import { systemClock } from "../../core/clock.ts";
+import { parseHostPort } from "../../core/config/host-port.ts";
+import { startOpsServer, type WhyNotReady } from "../../core/http/ops-server.ts";
+import { type Lifecycle, shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { runService } from "../../core/lifecycle/run-service.ts";
 import { type GrpcServerOptions, startGrpcServer } from "../../core/rpc/grpc-server.ts";
-import { createLog, type Log, type LogLevel } from "../../core/telemetry/log.ts";
+import { createLog, type Log } from "../../core/telemetry/log.ts";
 import { type Security, warnIfOpen } from "./security.ts";
+import { type opsAddresses, opsOff, type service, type ValuesIn } from "./settings/parts.ts";
 
 /** The settings of all services. */
-export interface ServiceValues {
-  readonly logLevel: LogLevel;
-  readonly logFormat: "auto" | "json" | "pretty";
-  readonly graceSeconds: number;
+type ServiceValues = Omit<ValuesIn<typeof service>, "data"> & { readonly opsListen: string | undefined };
+
+/** How a service differs from others. */
+interface ServiceOptions {
+  /** Where its operations listener is by default; absent: nowhere. */
+  readonly opsAddress?: (typeof opsAddresses)[keyof typeof opsAddresses];
+  /** Whether something else shows people the details. */
+  readonly isDetail?: boolean;
+  /** Takes the lines of the log; default: standard error. */
+  readonly writeLog?: ((line: string) => void) | undefined;
 }
 
-/**
- * Makes the log of one service of this process. The log of a detail repeats another service's lines: at level info people
- * see only its warnings.
- */
-export type LogFor = (service: string, options?: { readonly isDetail?: boolean }) => Log;
+/** Makes a log. That of a detail repeats another service's lines: at level info people see only its warnings. */
+type LogFor = (service: string, options?: { readonly isDetail?: boolean | undefined }) => Log;
+
+/** What a service sees of its process. */
+export interface ServiceLifecycle extends Lifecycle {
+  readonly log: Log;
+  /** Makes the log of another service in this process. */
+  readonly logFor: LogFor;
+  /** Sets the check behind /readyz; before that the service is starting. */
+  readyWhen(whyNotReady: WhyNotReady): void;
+}
 
 /** Runs services until a signal ends them. An error of the start is thrown, and logged at level debug. */
 export async function serve(
   name: string,
   values: ServiceValues,
-  start: (lifecycle: Lifecycle, logFor: LogFor) => Promise<void>,
-  /** Takes the lines of the log; default: standard error. */
-  write?: (line: string) => void,
+  { opsAddress, isDetail, writeLog }: ServiceOptions,
+  start: (lifecycle: ServiceLifecycle) => Promise<void>,
 ): Promise<number> {
-  const { logLevel, logFormat, graceSeconds } = values;
+  const { logLevel, logFormat, graceSeconds, opsListen } = values;
   const pretty = isPretty(logFormat);
   const logFor: LogFor = (service, { isDetail = false } = {}) =>
     createLog({
       service,
       pretty,
       level: isDetail && pretty && logLevel === "info" ? "warn" : logLevel,
-      ...(write === undefined ? {} : { write }),
+      ...(writeLog === undefined ? {} : { write: writeLog }),
     });
   const log = logFor(name);
   const guardedStart = async (lifecycle: Lifecycle) => {
     try {
-      await start(lifecycle, logFor);
+      const ownLog = logFor(name, { isDetail });
+      const readyWhen = await openOps(opsListen, opsAddress, lifecycle, ownLog);
+      await start({ ...lifecycle, log: ownLog, logFor, readyWhen });
       // Node writes what it has compiled only at an orderly exit, and the next start should find it after any.
       flushCompileCache();
     } catch (error) {
@@ -54,11 +71,47 @@ export async function serve(
 export const isPretty = (format: ServiceValues["logFormat"]): boolean =>
   format === "auto" ? process.stderr.isTTY === true : format === "pretty";
 
+/**
+ * Opens the operations listener, before everything else, so that it closes last and reports "not ready" while the service
+ * starts and drains. An address that was set must be free; a free port stands in for the default address when it is taken.
+ */
+async function openOps(
+  given: string | undefined,
+  defaultAddress: string | undefined,
+  { signal, add }: Lifecycle,
+  log: Log,
+): Promise<ServiceLifecycle["readyWhen"]> {
+  let current: WhyNotReady = () => "The service is starting.";
+  const whyNotReady: WhyNotReady = () => (signal.aborted ? shuttingDown : current());
+  const open = async (listen: string) => {
+    const { address, close } = await startOpsServer({ listen, whyNotReady, clock: systemClock });
+    add({ name: "operations listener", stop: close });
+    log.info({ address }, "operations listener serves /healthz and /readyz");
+  };
+  if (given !== undefined && given !== opsOff)
+    await open(given).catch((error: unknown) => {
+      throw toListenFault(error, given, "--ops-listen");
+    });
+  else if (given === undefined && defaultAddress !== undefined)
+    await open(defaultAddress)
+      .catch((error: unknown) => {
+        log.debug({ err: error }, `${defaultAddress} is not available for the operations listener`);
+        return open(`${parseHostPort(defaultAddress)!.host}:0`);
+      })
+      .catch((error: unknown) => {
+        const message = "there is no operations listener: set its address with --ops-listen HOST:PORT";
+        log.warn({ err: error }, message);
+      });
+  return (next) => {
+    current = next;
+  };
+}
+
 /** How long open calls may take once their service has finished, in milliseconds. */
 const closingMs = 1000;
 
 /** How to serve gRPC. */
-export interface GrpcPart extends Omit<GrpcServerOptions, "credentials"> {
+interface GrpcPart extends Omit<GrpcServerOptions, "credentials" | "log"> {
   readonly security: Security;
   /** The flag of the address; default: `--listen`. */
   readonly flag?: string;
@@ -69,14 +122,13 @@ export interface GrpcPart extends Omit<GrpcServerOptions, "credentials"> {
 /** Serves gRPC until the process ends; resolves to the address. Throws a fault with what to do when it cannot listen. */
 export async function serveGrpc(
   { security, flag, finish, ...options }: GrpcPart,
-  { add }: Pick<Lifecycle, "add">,
+  { add, log }: Pick<ServiceLifecycle, "add" | "log">,
 ): Promise<string> {
-  const { listen, log } = options;
-  const server = await startGrpcServer({ ...options, credentials: security.credentials }).catch(
-    (error: unknown) => {
-      throw toListenFault(error, listen, flag);
-    },
-  );
+  const { listen } = options;
+  const { credentials } = security;
+  const server = await startGrpcServer({ ...options, log, credentials }).catch((error: unknown) => {
+    throw toListenFault(error, listen, flag);
+  });
   warnIfOpen(listen, security, log);
   add({
     name: "gRPC server",

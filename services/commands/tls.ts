@@ -6,7 +6,7 @@ import { certifyNew, createNodeAuthority, createRoot, type Term } from "../../co
 import type { Role } from "../../core/identity/identity.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { makeFolder } from "./api-key.ts";
-import type { tlsSettings } from "./settings/identity.ts";
+import type { tlsSettings } from "./settings/clients.ts";
 import { shellQuote } from "./shell-quote.ts";
 import { tlsFiles } from "./tls-files.ts";
 

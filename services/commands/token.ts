@@ -6,7 +6,7 @@ import { formatJoinToken } from "../../core/identity/join-token.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { callOnce } from "./grpc-call.ts";
-import { parseDuration, type tokenSettings } from "./settings/identity.ts";
+import { parseDuration, type tokenSettings } from "./settings/clients.ts";
 
 /** `cxmpute token create`: creates a join token and prints the command that uses it. */
 export async function token(

@@ -5,20 +5,16 @@ import type { KeyedNames } from "../../core/identity/check-credentials.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
 import { createTranslator } from "../translator/index.ts";
 import { followKeyed, openKeyed } from "./credentials.ts";
-import { openOps } from "./ops.ts";
 import { secure } from "./security.ts";
 import { announce, serve } from "./service.ts";
-import { opsAddresses } from "./settings/ops.ts";
+import { opsAddresses, toSurface } from "./settings/parts.ts";
 import type { translatorSettings } from "./settings/services.ts";
-import { toSurface } from "./settings/surface.ts";
 
 /** Runs a translator until a signal ends it. */
 export function translator(values: Values<typeof translatorSettings>): Promise<number> {
-  return serve("translator", values, async (lifecycle, logFor) => {
-    const { add } = lifecycle;
-    const log = logFor("translator");
-    const readyWhen = await openOps(values, opsAddresses.translator, lifecycle, log);
-    const security = secure(values, "translator", { add }, log);
+  return serve("translator", values, { opsAddress: opsAddresses.translator }, async (lifecycle) => {
+    const { add, log } = lifecycle;
+    const security = secure(values, "translator", lifecycle);
     const routers = values.routers.map((address) => security.connect(address, { role: "router" }));
     add({
       name: "connections to the routers",
@@ -51,7 +47,7 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
     const baseUrl = await service.listen().catch((error: unknown) => {
       throw toListenFault(error, listen);
     });
-    readyWhen(() => service.whyNotReady());
+    lifecycle.readyWhen(() => service.whyNotReady());
     announce("translator", `listening on ${baseUrl}, routers at ${values.routers.join(", ")}`);
   });
 }

@@ -14,14 +14,12 @@ import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
 import { toEngine } from "./engine.ts";
-import { openOps } from "./ops.ts";
 import { invocation, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
-import { toRouterLimits } from "./settings/admission.ts";
 import { chatSettings } from "./settings/clients.ts";
+import { toRouterLimits, toSurface } from "./settings/parts.ts";
 import type { upSettings } from "./settings/services.ts";
-import { toSurface } from "./settings/surface.ts";
 import { shellQuote } from "./shell-quote.ts";
 
 /**
@@ -33,13 +31,10 @@ import { shellQuote } from "./shell-quote.ts";
  */
 export function up(values: Values<typeof upSettings>): Promise<number> {
   const clock = systemClock;
-  return serve("up", values, async (lifecycle, logFor) => {
-    const { signal, add } = lifecycle;
+  return serve("up", values, {}, async ({ signal, add, logFor, readyWhen }) => {
     const { listen, userId } = values;
     const isDetail = { isDetail: true };
     const apiKey = values.apiKey ?? keepApiKey(values.data);
-
-    const readyWhen = await openOps(values, undefined, lifecycle, logFor("up"));
 
     // The translator is added last, so it drains first, and nothing new comes in.
     const store = await openStore("memory", { clock });

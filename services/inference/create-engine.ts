@@ -37,7 +37,7 @@ export interface EngineSpec {
 }
 
 /** What engines need from around them. */
-export interface EngineSurroundings {
+export interface EngineContext {
   readonly clock: Clock;
   readonly log: Log;
   /** Reports how far loading has come, in [0, 1], and of what. */
@@ -54,7 +54,7 @@ export interface EngineSurroundings {
  * Creates the named engine, loading nothing. Its models go by the catalogue's names, and those of foreign servers
  * claim only what they were seen to do. Throws `invalid_request` that names every wrong or unknown option.
  */
-export function createEngine(spec: EngineSpec, surroundings: EngineSurroundings): Engine {
+export function createEngine(spec: EngineSpec, context: EngineContext): Engine {
   const given = Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
   const parsed = engineSpecSchema.safeParse(given);
   if (!parsed.success) {
@@ -69,32 +69,32 @@ export function createEngine(spec: EngineSpec, surroundings: EngineSurroundings)
   switch (parsed.data.engine) {
     case "llama-cpp": {
       const { engine: _, as, model: modelPath, ...options } = parsed.data;
-      const engine = createLlamaCppEngine({ modelPath, ...options, ...surroundings });
-      return options.modelName === undefined ? name(engine, as, surroundings) : engine;
+      const engine = createLlamaCppEngine({ modelPath, ...options, ...context });
+      return options.modelName === undefined ? name(engine, as, context) : engine;
     }
     case "openai": {
       const { engine: _, as, ...options } = parsed.data;
-      return foreign(createOpenAiEngine(options, surroundings), as, surroundings);
+      return foreign(createOpenAiEngine(options, context), as, context);
     }
     case "ollama": {
       const { engine: _, as, ...options } = parsed.data;
-      return foreign(createOllamaEngine(options, surroundings), as, surroundings);
+      return foreign(createOllamaEngine(options, context), as, context);
     }
     case "synthetic": {
       const { engine: _, ...options } = parsed.data;
-      return createSyntheticEngine(options, surroundings);
+      return createSyntheticEngine(options, context);
     }
   }
 }
 
 /** Probes inside the naming, so that findings stay with a model that gets another name. */
-const foreign: typeof name = (engine, as, surroundings) =>
-  name(withProbes(engine, surroundings), as, surroundings);
+const foreign: typeof name = (engine, as, context) =>
+  name(withProbes(engine, context), as, context);
 
 function name(
   engine: Engine,
   as: Readonly<Record<string, string>> | undefined,
-  { log, onNamed, catalogue }: EngineSurroundings,
+  { log, onNamed, catalogue }: EngineContext,
 ): Engine {
   return withCatalogueNames(engine, () => catalogue ?? ownCatalogue(), { log, as, onNamed });
 }

@@ -17,7 +17,7 @@ import { describeTlsFailure } from "../../core/rpc/tls.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type MembershipValues, needsToken, openMembership } from "../../services/commands/membership.ts";
-import { joinSettings } from "../../services/commands/settings/services.ts";
+import { joinSettings } from "../../services/commands/settings/node.ts";
 import { IdentityFolder } from "../../services/inference/index.ts";
 import { toRefusal } from "../../services/registry/identities/refusals.ts";
 

@@ -32,16 +32,8 @@ export interface Subject {
 /** Checks one thing. Rejects only when the signal aborts. */
 export type Check = (subject: Subject, signal: AbortSignal) => Promise<readonly Finding[]>;
 
+type Cured = (name: string, says: string, cure: string) => Finding;
+
 export const ok = (name: string, says: string): Finding => ({ name, status: "ok", says });
-export const warning = (name: string, says: string, cure: string): Finding => ({
-  name,
-  status: "warning",
-  says,
-  cure,
-});
-export const fault = (name: string, says: string, cure: string): Finding => ({
-  name,
-  status: "fault",
-  says,
-  cure,
-});
+export const warning: Cured = (name, says, cure) => ({ name, status: "warning", says, cure });
+export const fault: Cured = (name, says, cure) => ({ name, status: "fault", says, cure });

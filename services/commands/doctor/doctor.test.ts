@@ -3,13 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { protocol } from "../../../core/protocol.ts";
+import { toReport } from "../doctor.ts";
+import { explain } from "./ask.ts";
 import type { Finding, Subject } from "./check.ts";
-import { checkDataFolder, toPrivacyFinding, toRoomFinding } from "./data-folder.ts";
 import { splitCure } from "./engines.ts";
-import { checkIdentity, toTermFinding } from "./identity.ts";
-import { toMemoryFinding, toNodeFinding } from "./machine.ts";
-import { explain } from "./reach.ts";
-import { toReport } from "./report.ts";
+import {
+  checkDataFolder,
+  checkIdentity,
+  toMemoryFinding,
+  toNodeFinding,
+  toPrivacyFinding,
+  toRoomFinding,
+  toTermFinding,
+} from "./machine.ts";
 import { toClockFinding, toProtocolFinding } from "./services.ts";
 
 const gib = 1024 ** 3;

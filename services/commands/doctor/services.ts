@@ -4,47 +4,35 @@ import { type ProtocolRange, protocol, protocolFault } from "../../../core/proto
 import { RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "../../inference/node/messages.ts";
-import type { Security } from "../security.ts";
 import { ask } from "./ask.ts";
-import { type Check, type Finding, fault, ok, type Subject, warning } from "./check.ts";
+import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 import { isServing } from "./health.ts";
-import { reach } from "./reach.ts";
 
-/** Whether the registry can be reached, speaks our protocol, and has our time. */
-export const checkRegistry: Check = async ({ registry, security }: Subject, signal) => {
-  const away = await reach("Registry", registry, "--registry", signal);
-  if (away !== undefined) return [away];
-  const sentAt = Date.now();
-  const answer = await ask("registry", registry, security, signal, (transport, limited) =>
-    createClient(RegistryService, transport).describeRegistry({}, { signal: limited }),
-  );
+/** Whether the registry can be reached, accepts this machine, speaks our protocol, and has our time. */
+export const checkRegistry: Check = async ({ registry, security }, signal) => {
+  let sentAt = 0;
+  const answer = await ask("registry", registry, security, signal, (transport, limited) => {
+    sentAt = Date.now();
+    return createClient(RegistryService, transport).describeRegistry({}, { signal: limited });
+  });
   if ("finding" in answer) return [answer.finding];
   const { nowMs, protocolVersion, oldestProtocolVersion } = answer.value;
   const receivedAt = Date.now();
-  const refusal = await whyRefused(registry, security, signal);
-  return [
-    ok("Registry", `${registry} answers in ${receivedAt - sentAt} ms`),
-    ...(refusal === undefined ? [] : [refusal]),
-    toProtocolFinding({ current: protocolVersion, oldest: oldestProtocolVersion }),
-    toClockFinding((sentAt + receivedAt) / 2 - Number(nowMs)),
-  ];
-};
-
-/** Whether the registry accepts this machine as a node: only a node may renew a lease, even one that does not exist. */
-async function whyRefused(
-  registry: string,
-  security: Security,
-  signal: AbortSignal,
-): Promise<Finding | undefined> {
-  const answer = await ask("registry", registry, security, signal, (transport, limited) =>
+  // Only a node may renew a lease, even one that does not exist.
+  const accepted = await ask("registry", registry, security, signal, (transport, limited) =>
     createClient(RegistryService, transport)
       .renewLease({ leaseId: "doctor" }, { signal: limited })
       .catch((error: unknown) => {
         if (!(error instanceof MeshError && error.kind === "invalid_request")) throw error;
       }),
   );
-  return "finding" in answer ? answer.finding : undefined;
-}
+  return [
+    ok("Registry", `${registry} answers in ${receivedAt - sentAt} ms`),
+    ...("finding" in accepted ? [accepted.finding] : []),
+    toProtocolFinding({ current: protocolVersion, oldest: oldestProtocolVersion }),
+    toClockFinding((sentAt + receivedAt) / 2 - Number(nowMs)),
+  ];
+};
 
 /** `reported`: the registry's versions. */
 export function toProtocolFinding(reported: ProtocolRange): Finding {
@@ -63,21 +51,15 @@ export function toClockFinding(skewMs: number): Finding {
 }
 
 /** Whether each router can be reached: a node that is not advertised dials all of them. */
-export const checkRouters: Check = async ({ routers, security }, signal) =>
+export const checkRouters: Check = ({ routers, security }, signal) =>
   Promise.all(
     routers.map(async (router): Promise<Finding> => {
-      const away = await reach("Router", router, "--router", signal);
-      if (away !== undefined) return away;
       const answer = await ask("router", router, security, signal, (transport, limited) =>
         isServing(transport, RouterService.typeName, limited),
       );
       if ("finding" in answer) return answer.finding;
-      return answer.value
-        ? ok("Router", `${router} answers and takes requests`)
-        : warning(
-            "Router",
-            `${router} is shutting down`,
-            "Nothing, if it is only restarting; else ask the operator.",
-          );
+      if (answer.value) return ok("Router", `${router} answers and takes requests`);
+      const cure = "Nothing, if it is only restarting; else ask the operator.";
+      return warning("Router", `${router} is shutting down`, cure);
     }),
   );

@@ -7,7 +7,7 @@ import { type Script, scripts, startScripted } from "../../../test/support/infer
 import { answerLimitMs } from "../../inference/servers/ask.ts";
 import { signPaths } from "../../inference/servers/recognise.ts";
 import { starterModel } from "../places.ts";
-import { joinSettings } from "../settings/services.ts";
+import { joinSettings } from "../settings/node.ts";
 import { findOffer } from "./find-offer.ts";
 import { hints, onlySilent } from "./hints.ts";
 import { agreeToStarter } from "./terminal.ts";

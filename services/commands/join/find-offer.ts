@@ -12,12 +12,12 @@ import {
   serverKinds,
 } from "../../inference/discover/index.ts";
 import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
+import type { EngineSpec } from "../../inference/index.ts";
 import { type EngineValues, toSpec } from "../engine.ts";
 import { starterModel } from "../places.ts";
 import type { EngineName } from "../settings/engine.ts";
-import { namedEngine } from "../settings/offer.ts";
+import { namedEngine } from "../settings/node.ts";
 import { hints } from "./hints.ts";
-import type { Offer, Source } from "./source.ts";
 
 /** The settings of `cxmpute join` for its offer. */
 export interface OfferValues extends Omit<EngineValues, "engine"> {
@@ -25,8 +25,32 @@ export interface OfferValues extends Omit<EngineValues, "engine"> {
   readonly models: string | undefined;
 }
 
+/** An engine of this node. */
+export interface Source {
+  /** Such as `Ollama 0.12.6`. */
+  readonly title: string;
+  /** Such as `at http://127.0.0.1:11434`, or a file. */
+  readonly place: string;
+  /** What `createEngine` gets. */
+  readonly spec: EngineSpec;
+}
+
+/** What this node will offer. */
+export interface Offer {
+  /** In order of preference; at least one. */
+  readonly sources: readonly Source[];
+  /** Whether they were searched for, not named. */
+  readonly searched: boolean;
+  /** What is here and not served, with why and what to do, a sentence each. */
+  readonly leftOut: readonly string[];
+  /** Whether only the starter model is offered. */
+  readonly starter: boolean;
+  /** URLs of listeners that did not answer, when `starter`. */
+  readonly silent: readonly string[];
+}
+
 /** How to search. */
-export interface OfferSurroundings {
+export interface SearchOptions {
   readonly signal: AbortSignal;
   readonly environment: Environment;
   /** Memory for models, in bytes. */
@@ -43,7 +67,7 @@ export interface OfferSurroundings {
  * of `--models`, else the starter model. Throws a fault with what to do when the named engine is not there, or nothing
  * is found and the embedded engine is not installed.
  */
-export async function findOffer(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
+export async function findOffer(values: OfferValues, around: SearchOptions): Promise<Offer> {
   const named = namedEngine(values);
   if (named === "llama-cpp" && values.models !== undefined) return search(values, { ...around, places: [] });
   if (named !== undefined) return offerOf([nameSource({ ...values, engine: named })], false);
@@ -78,7 +102,7 @@ function nameSource(values: EngineValues): Source {
   return { title: titles[spec.engine], place: places[spec.engine], spec };
 }
 
-async function search(values: OfferValues, around: OfferSurroundings): Promise<Offer> {
+async function search(values: OfferValues, around: SearchOptions): Promise<Offer> {
   const [found, files] = await Promise.all([
     findServers(around),
     values.models === undefined ? undefined : searchFolder(values.models, values, around),
@@ -143,7 +167,7 @@ interface FolderOffer {
 async function searchFolder(
   folder: string,
   values: OfferValues,
-  { signal, availableBytes, embeddedFault = embeddedEngineFault() }: OfferSurroundings,
+  { signal, availableBytes, embeddedFault = embeddedEngineFault() }: SearchOptions,
 ): Promise<FolderOffer> {
   const { models, faults, cut } = await findModelFiles(folder, { signal, contextSize: values.contextSize });
   if (models.length > 0 && embeddedFault !== undefined)

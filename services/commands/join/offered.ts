@@ -1,8 +1,8 @@
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { createEngine, type Engine, type EngineSurroundings } from "../../inference/index.ts";
+import { createEngine, type Engine, type EngineContext } from "../../inference/index.ts";
 import type { Naming } from "../../inference/naming/index.ts";
+import type { Source } from "./find-offer.ts";
 import type { SourceFacts } from "./screen.ts";
-import type { Source } from "./source.ts";
 
 /** An engine with its source and the models that it last listed. */
 export interface OfferedEngine {
@@ -15,10 +15,10 @@ export interface OfferedEngine {
 }
 
 /** Makes the engine of a source. */
-export function createOffered(source: Source, surroundings: EngineSurroundings): OfferedEngine {
+export function createOffered(source: Source, context: EngineContext): OfferedEngine {
   let served: readonly ServedModel[] = [];
   let namings: readonly Naming[] = [];
-  const engine = createEngine(source.spec, { ...surroundings, onNamed: (latest) => (namings = latest) });
+  const engine = createEngine(source.spec, { ...context, onNamed: (latest) => (namings = latest) });
   const watched: Engine = {
     async models(signal) {
       served = [];

@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog, silentLog } from "../../../core/telemetry/log.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
-import { followStatus, TokenRate } from "./follow-status.ts";
-import { createProgress, toBar } from "./progress.ts";
-import { StatusLine } from "./status-line.ts";
-import { toStatus } from "./status-text.ts";
+import { followStatus, TokenRate, toStatus } from "./status.ts";
+import { createProgress, StatusLine, toBar } from "./status-line.ts";
 import { Totals, totalsFile } from "./totals.ts";
 
 /** A terminal that understands as much as the status line uses: line breaks, returns, up, and clearing below. */

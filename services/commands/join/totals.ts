@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { makeFolder } from "../api-key.ts";
-import type { Given } from "./status-text.ts";
+import type { Given } from "./status.ts";
 
 /** The file of the totals. */
 export const totalsFile = (dataFolder: string): string => join(dataFolder, "totals.json");

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../../core/config/load.ts";
 import type { Settings } from "../../../core/config/settings.ts";
-import { type AdmissionValues, toRouterLimits } from "./admission.ts";
+import { type admission, toRouterLimits, type ValuesIn } from "./parts.ts";
 import { routerSettings, upSettings } from "./services.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
-  loadConfig({ settings, args, environment: {} }).values as unknown as AdmissionValues;
+  loadConfig({ settings, args, environment: {} }).values as unknown as ValuesIn<typeof admission>;
 
 test.each([upSettings, routerSettings] as Settings[])(
   "$section tells its router who may wait, and no limit that nobody set",

@@ -1,10 +1,18 @@
 import { z } from "zod";
-import { hostPort } from "../../../core/config/host-port.ts";
+import { longestTimerMs } from "../../../core/clock.ts";
+import { hostPort, parseHostPort } from "../../../core/config/host-port.ts";
 import type { Setting } from "../../../core/config/settings.ts";
 import { logLevels } from "../../../core/telemetry/log.ts";
+import { defaultQueueLimits } from "../../router/queue-limits.ts";
+import { defaultStoreLimits, type TranslatorConfig } from "../../translator/config.ts";
 import { defaultDataFolder } from "../places.ts";
 
 // Settings that several commands share.
+
+/** The values of a table of settings, by key. */
+export type ValuesIn<Table extends Readonly<Record<string, Setting>>> = {
+  readonly [Key in keyof Table]: z.output<Table[Key]["schema"]>;
+};
 
 export const setting = <Schema extends z.ZodType>(described: Setting<Schema>): Setting<Schema> => described;
 
@@ -88,3 +96,122 @@ export const routerAddresses = setting({
   placeholder: "HOST:PORT",
   help: "A router's address.",
 });
+
+/** The default operations addresses of separate services. */
+export const opsAddresses = {
+  translator: "127.0.0.1:9464",
+  router: "127.0.0.1:9465",
+  registry: "127.0.0.1:9466",
+  join: "127.0.0.1:9467",
+} as const;
+
+/** Instead of an address: do not listen. */
+export const opsOff = "off";
+
+/** Where a service serves its probes; without a default address: nowhere. */
+export const opsListen = (defaultAddress?: string) =>
+  setting({
+    schema: z
+      .string()
+      .refine(
+        (text) => text === opsOff || parseHostPort(text) !== undefined,
+        `expected HOST:PORT, such as 127.0.0.1:9464, or ${opsOff}`,
+      )
+      .describe(`HOST:PORT or ${opsOff}`)
+      .optional(),
+    placeholder: "HOST:PORT",
+    help: `The address of /healthz and /readyz, served over plain HTTP without a key; ${opsOff} turns them off. Default: ${defaultAddress === undefined ? opsOff : `${defaultAddress}, or a free port of 127.0.0.1 if that one is taken`}.`,
+  });
+
+/** The limits of a router, alone or in `up`. */
+export const admission = {
+  queueLimit: setting({
+    schema: z.int().min(0),
+    default: defaultQueueLimits.queueLimit,
+    placeholder: "N",
+    help: "How many generations may wait for a node; more get 503.",
+  }),
+  callerQueueLimit: setting({
+    schema: z.int().min(0),
+    default: defaultQueueLimits.callerQueueLimit,
+    placeholder: "N",
+    help: "How many of them one caller may have; more get 429.",
+  }),
+  queueTimeoutMs: setting({
+    schema: z.int().min(0).max(3_600_000),
+    default: defaultQueueLimits.queueTimeoutMs,
+    placeholder: "N",
+    help: "How long a generation may wait for a node, in milliseconds.",
+  }),
+  answerTimeoutMs: setting({
+    schema: z.int().min(1).max(longestTimerMs).optional(),
+    placeholder: "N",
+    help: "The time limit for a whole answer, in milliseconds; a longer one fails with 504. Default: no limit.",
+  }),
+};
+
+/** The values as options of a router. */
+export const toRouterLimits = ({
+  queueLimit,
+  callerQueueLimit,
+  queueTimeoutMs,
+  answerTimeoutMs,
+}: ValuesIn<typeof admission>) => ({
+  queueLimit,
+  callerQueueLimit,
+  queueTimeoutMs,
+  ...(answerTimeoutMs === undefined ? {} : { answerTimeoutMs }),
+});
+
+const megabyte = 1024 * 1024;
+const hourMs = 3_600_000;
+
+/** How a translator, alone or in `up`, reads requests and stores responses. */
+export const surface = {
+  fetchImages: setting({
+    schema: z.boolean(),
+    default: false,
+    help: "Fetch images by URL, from the public internet only; otherwise requests must send them as data URLs.",
+  }),
+  strictKeys: setting({
+    schema: z.boolean(),
+    default: false,
+    help: "Reject requests with unknown keys, as OpenAI does; otherwise they are ignored.",
+  }),
+  storedResponses: setting({
+    schema: z.int().min(0).max(10_000_000),
+    default: defaultStoreLimits.responses,
+    placeholder: "N",
+    help: "How many responses of /v1/responses are stored for later continuation; 0 stores none.",
+  }),
+  storedMegabytes: setting({
+    schema: z.int().min(0).max(1_000_000),
+    default: defaultStoreLimits.bytes / megabyte,
+    placeholder: "N",
+    help: "How much memory stored responses may take.",
+  }),
+  storedHours: setting({
+    schema: z.number().min(0).max(8760),
+    default: defaultStoreLimits.ageMs / hourMs,
+    placeholder: "N",
+    help: "How long responses are stored.",
+  }),
+};
+
+/** The values as options of a translator. */
+export const toSurface = ({
+  fetchImages,
+  strictKeys,
+  storedResponses,
+  storedMegabytes,
+  storedHours,
+}: ValuesIn<typeof surface>) =>
+  ({
+    fetchImages,
+    strictKeys,
+    storeLimits: {
+      responses: storedResponses,
+      bytes: storedMegabytes * megabyte,
+      ageMs: storedHours * hourMs,
+    },
+  }) satisfies Partial<TranslatorConfig>;

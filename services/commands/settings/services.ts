@@ -2,26 +2,23 @@ import { z } from "zod";
 import { isLoopback } from "../../../core/config/host-port.ts";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
-import { nodeIdPattern } from "../../../core/identity/identity.ts";
 import { defaultLeaseTtlMs, storeNames } from "../../registry/store.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
-import { admission } from "./admission.ts";
 import { checkEngine, engine } from "./engine.ts";
-import { membership } from "./membership.ts";
-import { checkOffer, offer } from "./offer.ts";
-import { opsAddresses, opsListen } from "./ops.ts";
 import {
+  admission,
   file,
   listen,
-  optionalAddress,
+  opsAddresses,
+  opsListen,
   registryAddress,
   routerAddresses,
   service,
   setting,
+  surface,
   userId,
 } from "./parts.ts";
-import { surface } from "./surface.ts";
-import { checkTls, tls } from "./tls.ts";
+import { checkTls, checkTogether, tls } from "./tls.ts";
 
 // The settings of the commands that run services. They are apart from the services, because one file may configure all
 // of them, so each command checks every section; and because loading them must stay quick.
@@ -85,13 +82,9 @@ export const translatorSettings = defineSettings(
     ...service,
   },
   (values, report) => {
-    const { listen: address, apiKeys, httpTlsCert, httpTlsKey } = values;
+    const { listen: address, apiKeys } = values;
     checkTls(values, report);
-    if ((httpTlsCert === undefined) !== (httpTlsKey === undefined))
-      report(
-        httpTlsCert === undefined ? "httpTlsCert" : "httpTlsKey",
-        "required: --http-tls-cert and --http-tls-key are given together",
-      );
+    checkTogether(values, ["httpTlsCert", "httpTlsKey"], report);
     if (apiKeys.length === 0 && !isLoopback(address))
       report(
         "apiKeys",
@@ -145,47 +138,13 @@ export const registrySettings = defineSettings(
   },
   (values, report) => {
     checkTls(values, report);
+    checkTogether(values, ["nodeCaCert", "nodeCaKey"], report);
     const { nodeCaCert, nodeCaKey } = values;
-    if ((nodeCaCert === undefined) !== (nodeCaKey === undefined))
-      report(
-        nodeCaCert === undefined ? "nodeCaCert" : "nodeCaKey",
-        "required: --node-ca-cert and --node-ca-key are given together",
-      );
-    else if (nodeCaCert !== undefined && values.tls === undefined && values.tlsCert === undefined)
+    const issues = nodeCaCert !== undefined && nodeCaKey !== undefined;
+    if (issues && values.tls === undefined && values.tlsCert === undefined)
       report(
         "nodeCaCert",
         "only a registry with TLS issues identities: give --tls-cert, --tls-key and --tls-ca",
       );
-  },
-);
-
-export const joinSettings = defineSettings(
-  "join",
-  {
-    ...membership,
-    ...offer,
-    advertise: optionalAddress(
-      "The address at which routers can dial this node. Without it the node dials the routers and needs no open port.",
-    ),
-    listen: optionalAddress(
-      "Where the node listens; default: the advertised address; without --advertise, it does not listen.",
-    ),
-    opsListen: opsListen(opsAddresses.join),
-    nodeId: setting({
-      schema: z
-        .string()
-        .regex(nodeIdPattern, "expected letters, digits and . _ : @ / -")
-        .describe("a name")
-        .optional(),
-      placeholder: "NAME",
-      help: "The node's name, unique in the mesh; default: the machine's name with a random suffix.",
-    }),
-    ...service,
-  },
-  (values, report, given) => {
-    checkOffer(values, report, given);
-    checkTls(values, report);
-    if (values.advertise?.endsWith(":0") === true)
-      report("advertise", "expected the port that routers dial; port 0 cannot be dialled");
   },
 );

@@ -3,7 +3,8 @@ import { loadConfig } from "../../../core/config/load.ts";
 import { byName, type Settings } from "../../../core/config/settings.ts";
 import { shapeOf } from "../../../core/config/shape.ts";
 import { commands } from "../catalogue.ts";
-import { joinSettings, registrySettings, translatorSettings, upSettings } from "./services.ts";
+import { joinSettings } from "./node.ts";
+import { registrySettings, translatorSettings, upSettings } from "./services.ts";
 
 const load = (settings: Settings, ...args: string[]) =>
   loadConfig({ settings, args, environment: {} }).values;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { file, setting } from "./parts.ts";
+import { toFlag } from "../../../core/config/settings.ts";
+import { file, setting, type ValuesIn } from "./parts.ts";
 
 /** TLS between the processes of a mesh, with one folder. */
 const folder = {
@@ -22,12 +23,7 @@ export const tlsByFiles = {
 export const tls = { ...folder, ...tlsByFiles };
 
 /** The values of these settings. */
-export interface TlsValues {
-  readonly tls?: string | undefined;
-  readonly tlsCert: string | undefined;
-  readonly tlsKey: string | undefined;
-  readonly tlsCa: string | undefined;
-}
+export type TlsValues = ValuesIn<typeof tlsByFiles> & Partial<ValuesIn<typeof folder>>;
 
 const files = ["tlsCert", "tlsKey", "tlsCa"] as const;
 
@@ -43,4 +39,15 @@ export function checkTls(
     for (const key of files)
       if (values[key] === undefined)
         report(key, "required: --tls-cert, --tls-key and --tls-ca are given together, or none of them");
+}
+
+/** Reports the missing one of two files that are given together. */
+export function checkTogether<Key extends string>(
+  values: { readonly [key in Key]: string | undefined },
+  [first, second]: readonly [Key, Key],
+  report: (key: Key, message: string) => void,
+): void {
+  if ((values[first] === undefined) === (values[second] === undefined)) return;
+  const [flag, other] = [first, second].map((key) => toFlag(key.replace(/[A-Z]/g, "-$&").toLowerCase()));
+  report(values[first] === undefined ? first : second, `required: ${flag} and ${other} are given together`);
 }

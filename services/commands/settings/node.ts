@@ -1,0 +1,152 @@
+import { z } from "zod";
+import { hostPort } from "../../../core/config/host-port.ts";
+import { defineSettings } from "../../../core/config/settings.ts";
+import { nodeIdPattern } from "../../../core/identity/identity.ts";
+import { checkEngine, type EngineKey, type EngineName, engines, settingsOnlyOf } from "./engine.ts";
+import {
+  data,
+  defaultRegistry,
+  defaultRouter,
+  json,
+  opsAddresses,
+  opsListen,
+  optionalAddress,
+  service,
+  setting,
+  type ValuesIn,
+} from "./parts.ts";
+import { checkTls, tlsByFiles } from "./tls.ts";
+
+// The settings of the commands that run or check a node.
+
+/** A node's mesh and credentials. */
+const membership = {
+  token: setting({
+    schema: z.string().min(1).describe("a join token").optional(),
+    placeholder: "TOKEN",
+    secret: true,
+    help: "The join token from the mesh's operator; needed once, for the identity that is then stored in the data folder.",
+  }),
+  registry: optionalAddress(
+    `The registry's address; default: the one in the join token, else ${defaultRegistry}.`,
+  ),
+  routers: setting({
+    schema: z.array(hostPort),
+    default: [],
+    name: "router",
+    placeholder: "HOST:PORT",
+    help: `A router's address; default: those in the join token, else ${defaultRouter}.`,
+  }),
+  ...tlsByFiles,
+};
+
+/** What a node offers: named or found engines, and the names of their models. */
+const offer = {
+  ...engines,
+  models: setting({
+    schema: z.string().min(1).describe("a folder").optional(),
+    placeholder: "FOLDER",
+    help: "Serve the GGUF files in this folder and its subfolders, as many as fit into memory.",
+  }),
+  as: setting({
+    schema: z.array(
+      z
+        .string()
+        .regex(/^[^=]+=[^=]+$/)
+        .describe("ENGINE_NAME=NAME, such as my-tune=llama3.1:8b"),
+    ),
+    default: [],
+    placeholder: "ENGINE_NAME=NAME",
+    help: "Serve the model that an engine calls ENGINE_NAME under NAME, regardless of the catalogue.",
+  }),
+  pull: setting({
+    schema: z.array(z.string().min(1).describe("a model's name")),
+    default: [],
+    placeholder: "MODEL",
+    help: "Have Ollama download this model first, such as llama3.2:3b.",
+  }),
+};
+
+/** The engine that `--engine` or `--model` names; undefined when engines are searched for. */
+export const namedEngine = (values: {
+  readonly engine: EngineName | undefined;
+  readonly model: string | undefined;
+}): EngineName | undefined => values.engine ?? (values.model === undefined ? undefined : "llama-cpp");
+
+/** Reports settings that contradict each other. */
+function checkOffer(
+  values: ValuesIn<typeof offer>,
+  report: (key: EngineKey | "models" | "pull" | "as", message: string) => void,
+  given: (key: EngineKey | "models") => boolean,
+): void {
+  const named = namedEngine(values);
+  if (named === undefined) {
+    for (const [key, owner] of forOneEngine)
+      if (given(key)) report(key, `only --engine ${owner} understands this; name the engine as well`);
+    if (given("models") && values.url !== undefined)
+      report("models", "expected either a folder or a server at --url");
+    return;
+  }
+  checkEngine(named, values, report, given);
+  if (given("models") && (named !== "llama-cpp" || values.model !== undefined))
+    report("models", "expected either a folder or one engine; leave out --engine and --model to serve both");
+  if (values.as.length > 0 && named === "synthetic")
+    report("as", "the synthetic engine serves under --model; other engines have names of their own");
+  if (values.pull.length > 0 && named !== "ollama")
+    report("pull", `only --engine ollama understands this, and the engine is ${named}`);
+}
+
+/** Settings that need a named engine. */
+const forOneEngine: readonly (readonly [EngineKey, EngineName])[] = [
+  ["modelName", "llama-cpp"],
+  ...settingsOnlyOf("synthetic").map((key) => [key, "synthetic"] as const),
+];
+
+export const joinSettings = defineSettings(
+  "join",
+  {
+    ...membership,
+    ...offer,
+    advertise: optionalAddress(
+      "The address at which routers can dial this node. Without it the node dials the routers and needs no open port.",
+    ),
+    listen: optionalAddress(
+      "Where the node listens; default: the advertised address; without --advertise, it does not listen.",
+    ),
+    opsListen: opsListen(opsAddresses.join),
+    nodeId: setting({
+      schema: z
+        .string()
+        .regex(nodeIdPattern, "expected letters, digits and . _ : @ / -")
+        .describe("a name")
+        .optional(),
+      placeholder: "NAME",
+      help: "The node's name, unique in the mesh; default: the machine's name with a random suffix.",
+    }),
+    ...service,
+  },
+  (values, report, given) => {
+    checkOffer(values, report, given);
+    checkTls(values, report);
+    if (values.advertise?.endsWith(":0") === true)
+      report("advertise", "expected the port that routers dial; port 0 cannot be dialled");
+  },
+);
+
+/** `cxmpute doctor` checks what `cxmpute join` would use. */
+export const doctorSettings = defineSettings(
+  "doctor",
+  {
+    registry: membership.registry,
+    routers: membership.routers,
+    tlsCert: membership.tlsCert,
+    tlsKey: membership.tlsKey,
+    tlsCa: membership.tlsCa,
+    url: engines.url,
+    engineKey: engines.engineKey,
+    models: offer.models,
+    data,
+    json: json("lines"),
+  },
+  (values, report) => checkTls(values, report as Parameters<typeof checkTls>[1]),
+);
