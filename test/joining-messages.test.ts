@@ -230,7 +230,7 @@ const madeElsewhere = [
   { row: "… is not the registry that the join token is for: …", source: "core/identity/fetch-authority.ts" },
   {
     row: "… cannot be reloaded, so the previous ones stay in use: …. Once the files are fixed, they are loaded within a minute without a restart.",
-    source: "services/commands/reread.ts",
+    source: "services/commands/credentials.ts",
   },
   {
     row: "TLS rejects the certificate in … with its key (…): get a new certificate with a new key",

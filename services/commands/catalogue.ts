@@ -1,4 +1,5 @@
-import { type Command, defineCommand } from "./command.ts";
+import type { Config } from "../../core/config/load.ts";
+import type { SchemaTable, Settings } from "../../core/config/settings.ts";
 import {
   chatSettings,
   explainSettings,
@@ -10,6 +11,25 @@ import {
 } from "./settings/clients.ts";
 import { doctorSettings, joinSettings } from "./settings/node.ts";
 import { registrySettings, routerSettings, translatorSettings, upSettings } from "./settings/services.ts";
+
+/** One command of the command line. */
+export interface Command<Schemas extends SchemaTable = SchemaTable> {
+  readonly settings: Settings<Schemas>;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** Description and examples, for its own help. */
+  readonly about: string;
+  /** Names of the words beside the flags, in order. */
+  readonly words?: readonly string[];
+  /** Resolves to the exit code. Imports what it needs, so that other commands start without it. */
+  run(config: Config<Schemas>): Promise<number>;
+}
+
+/** Defines a command with typed settings. */
+function defineCommand<Schemas extends SchemaTable>(command: Command<Schemas>): Command;
+function defineCommand(command: Command): Command {
+  return command;
+}
 
 /** Every command with settings, in the order in which help lists them. */
 export const commands: readonly Command[] = [
@@ -169,7 +189,7 @@ Examples:
 Examples:
   cxmpute node revoke gpu-1-3f9a2c --tls ~/mesh-tls --registry mesh.example:50051`,
     words: ["revoke", "NAME"],
-    run: async ({ values, words }) => (await import("./node.ts")).node(values, words),
+    run: async ({ values, words }) => (await import("./nodes.ts")).node(values, words),
   }),
 ];
 

@@ -1,11 +1,11 @@
 import { type Environment, processEnvironment } from "../../core/config/environment.ts";
 import { ConfigError } from "../../core/config/faults.ts";
+import { loadConfig } from "../../core/config/load.ts";
 import { suggest } from "../../core/config/suggest.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { flushLogs } from "../../core/telemetry/log.ts";
-import { commands } from "./catalogue.ts";
-import type { Command } from "./command.ts";
+import { type Command, commands } from "./catalogue.ts";
 import { version } from "./places.ts";
 
 /** Where help, configurations and faults are printed. Commands that run print to the process. */
@@ -56,12 +56,10 @@ async function toText(
   return wantsHelp ? help.configHelp() : showConfig(args, environment);
 }
 
-const configure = (command: Command, args: readonly string[], environment: Environment) =>
-  command.configure(
-    args,
-    commands.map(({ settings }) => settings),
-    environment,
-  );
+const configure = ({ settings, words }: Command, args: readonly string[], environment: Environment) => {
+  const services = commands.map((command) => command.settings);
+  return loadConfig({ settings, args, services, words: words ?? [], environment });
+};
 
 /** The effective configuration of one command, or of all. */
 async function showConfig(args: readonly string[], environment: Environment): Promise<string> {

@@ -14,9 +14,19 @@ import { type Credentials, LiveCredentials } from "../../core/identity/credentia
 import { describeIdentity, formatIdentity, type Identity, type Role } from "../../core/identity/identity.ts";
 import type { Part } from "../../core/lifecycle/lifecycle.ts";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
-import { type RereadSurroundings, reread } from "./reread.ts";
+import type { Log } from "../../core/telemetry/log.ts";
 import type { TlsValues } from "./settings/tls.ts";
-import { tlsFiles } from "./tls-files.ts";
+
+/** File names in the folder of `cxmpute tls init`. */
+export const tlsFiles = {
+  authority: "ca.pem",
+  /** Not needed to run the mesh. */
+  authorityKey: "ca.key",
+  nodeAuthority: "node-ca.pem",
+  nodeAuthorityKey: "node-ca.key",
+  certificateOf: (role: Role): string => `${role}.pem`,
+  keyOf: (role: Role): string => `${role}.key`,
+};
 
 /**
  * The credentials that the settings name for a process with one of `roles`; undefined in plain text. Throws a fault that
@@ -27,23 +37,16 @@ export function openCredentials(values: TlsValues, roles: readonly Role[]): Live
   return files === undefined ? undefined : new LiveCredentials(read(files, roles, systemClock));
 }
 
-/** Reloads credentials when their files change; a faulty file leaves the former ones. */
+/** Reloads credentials when the files of the same settings change. */
 export function followFiles(
   credentials: LiveCredentials,
   values: TlsValues,
   roles: readonly Role[],
-  surroundings: RereadSurroundings,
+  options: FollowOptions,
 ): Part {
-  const files = toFiles(values, roles);
-  return reread(
-    {
-      name: "certificates",
-      current: () => credentials.current,
-      read: () => (files === undefined ? credentials.current : read(files, roles, surroundings.clock)),
-      replace: (fresh) => credentials.replace(fresh),
-    },
-    surroundings,
-  );
+  const files = toFiles(values, roles)!;
+  const readAgain = () => read(files, roles, options.clock);
+  return follow("certificates", credentials.current, readAgain, (it) => credentials.replace(it), options);
 }
 
 /** The same for a certificate with its key, from any issuer; `replace` gets each new one. */
@@ -51,22 +54,53 @@ export function followKeyed(
   keyed: KeyedCertificate,
   { certificate, privateKey }: KeyedNames,
   replace: (fresh: KeyedCertificate) => void,
-  surroundings: RereadSurroundings,
+  options: FollowOptions,
 ): Part {
-  let current = keyed;
-  return reread(
-    {
-      name: "certificates for HTTPS",
-      current: () => current,
-      read: () => openKeyed(certificate, privateKey, { clock: surroundings.clock }),
-      replace(fresh) {
-        replace(fresh);
-        current = fresh;
-      },
-    },
-    surroundings,
-  );
+  const readAgain = () => openKeyed(certificate, privateKey, { clock: options.clock });
+  return follow("certificates for HTTPS", keyed, readAgain, replace, options);
 }
+
+interface FollowOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The period of reading, in milliseconds: new certificates need no restart. */
+const rereadMs = 60_000;
+
+/**
+ * Reads a value again and again, and passes it to `replace` when it has changed. A fault of either is logged once, and
+ * the former value stays in use.
+ */
+function follow<T>(
+  name: string,
+  initial: T,
+  readAgain: () => T,
+  replace: (fresh: T) => void,
+  { clock, log }: FollowOptions,
+): Part {
+  let current = JSON.stringify(initial);
+  let logged = "";
+  const timer = clock.every(rereadMs, () => {
+    try {
+      const fresh = readAgain();
+      if (JSON.stringify(fresh) !== current) {
+        replace(fresh);
+        current = JSON.stringify(fresh);
+        log.info(`${name} reloaded`);
+      }
+      logged = "";
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== logged) log.warn({ err: error }, rereadFault(name, message));
+      logged = message;
+    }
+  });
+  return { name, stop: () => timer.cancel() };
+}
+
+const rereadFault = (name: string, fault: string): string =>
+  `${name} cannot be reloaded, so the previous ones stay in use: ${fault.replace(/\.$/, "")}. Once the files are fixed, they are loaded within a minute without a restart.`;
 
 /** The authority for nodes' certificates. */
 export const openAuthority = (certificateFile: string, keyFile: string): KeyedCertificate =>

@@ -1,13 +1,13 @@
 import { create } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
 import type { Values } from "../../core/config/settings.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
-import { printable, toTable } from "../../core/terminal.ts";
+import { printable } from "../../core/terminal.ts";
 import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type NodeVerdict, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { callOnce } from "./grpc-call.ts";
-import { listAbilities, toAbilities } from "./nodes/abilities.ts";
 import { toGenerationInit } from "./nodes/needs.ts";
+import { toAbilities, toSpeed } from "./nodes/rows.ts";
+import { type Columns, listAbilities, toPrintableTable } from "./nodes/table.ts";
 import type { explainSettings } from "./settings/clients.ts";
 
 /** Shows where a router would send a generation for a model now, and why. Nothing is generated. */
@@ -18,12 +18,9 @@ export async function explain(
   if (model === undefined || others.length > 0)
     throw new UserFault("name a model: cxmpute explain MODEL", { exitCode: exitCodes.usage });
   const generation = create(GenerationSchema, { id: "explain", model, ...toGenerationInit(values.needs) });
-  const verdicts = await callOnce(
-    "router",
-    values.router,
-    async (transport, signal) =>
-      (await createClient(RouterService, transport).explainRoute({ generation }, { signal })).verdicts,
-    values,
+  const { verdicts } = await callOnce(
+    { schema: RouterService, name: "router", address: values.router, tls: values },
+    (client, options) => client.explainRoute({ generation }, options),
   );
   const rows = verdicts.map((verdict, index) => toRow(verdict, model, index));
   process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : toText(rows, model));
@@ -48,42 +45,28 @@ function toRow(verdict: NodeVerdict, model: string, index: number) {
     running: load?.running ?? null,
     waiting: load?.waiting ?? null,
     slots: load?.slots ?? null,
-    tokens_per_second: tokensPerSecond === undefined ? null : Number(tokensPerSecond.toPrecision(3)),
+    tokens_per_second: toSpeed(tokensPerSecond),
     score: rejectedBy === "" ? Number(total.toFixed(3)) : null,
     scores: Object.fromEntries(scores.map(({ scorer, value }) => [scorer, Number(value.toFixed(3))])),
   };
 }
 
+const columns: Columns<Row> = {
+  CHOICE: ({ choice }) => choice,
+  NODE: ({ node }) => node,
+  SCORE: ({ score }) => score,
+  RUNNING: ({ running }) => running,
+  WAITING: ({ waiting }) => waiting,
+  SLOTS: ({ slots }) => slots,
+  CONTEXT: ({ context_length }) => context_length,
+  "TOKENS/S": ({ tokens_per_second }) => tokens_per_second,
+  "WHY NOT": whyNot,
+  CAPABILITIES: ({ capabilities }) => capabilities && listAbilities(capabilities),
+};
+
 function toText(rows: readonly Row[], model: string): string {
   if (rows.length === 0) return "The router knows no node. Join one with `cxmpute join`.\n";
-  const table = toTable(
-    [
-      "CHOICE",
-      "NODE",
-      "SCORE",
-      "RUNNING",
-      "WAITING",
-      "SLOTS",
-      "CONTEXT",
-      "TOKENS/S",
-      "WHY NOT",
-      "CAPABILITIES",
-    ],
-    rows.map((row) =>
-      [
-        row.choice,
-        row.node,
-        row.score,
-        row.running,
-        row.waiting,
-        row.slots,
-        row.context_length,
-        row.tokens_per_second,
-        whyNot(row),
-        row.capabilities === null ? null : listAbilities(row.capabilities),
-      ].map((cell) => printable(String(cell ?? "-"))),
-    ),
-  );
+  const table = toPrintableTable(columns, rows);
   if (rows.some(({ choice }) => choice !== null)) return table;
   return `${table}\nNo node can take such a generation for ${printable(model)} now.\n`;
 }

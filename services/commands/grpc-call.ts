@@ -1,4 +1,5 @@
-import type { Transport } from "@connectrpc/connect";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { speaksTls } from "../../core/identity/fetch-authority.ts";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
@@ -12,19 +13,16 @@ const timeoutMs = 5000;
 
 /** The roles with which the command line may call. */
 const callerRoles = ["admin", "client"] as const;
-const plainText: TlsValues = { tls: undefined, tlsCert: undefined, tlsKey: undefined, tlsCa: undefined };
 
 /** Connects, calls and closes. Throws a fault with what to do when the service does not answer. */
-export async function callOnce<T>(
-  service: "registry" | "router",
-  address: string,
-  call: (transport: Transport, signal: AbortSignal) => Promise<T>,
-  tls: TlsValues = plainText,
+export async function callOnce<Service extends DescService, T>(
+  { schema, name, address, tls }: Callee<Service>,
+  call: (client: Client<Service>, options: { readonly signal: AbortSignal }) => Promise<T>,
 ): Promise<T> {
   const { credentials, connect } = withCredentials(openCredentials(tls, callerRoles));
-  const transport = connect(address, { role: service });
+  const transport = connect(address, { role: name });
   try {
-    return await call(transport, AbortSignal.timeout(timeoutMs));
+    return await call(createClient(schema, transport), { signal: AbortSignal.timeout(timeoutMs) });
   } catch (error) {
     const unreachable =
       error instanceof MeshError && error.kind === "node_lost" && error.code !== tlsFailedCode;
@@ -32,14 +30,22 @@ export async function callOnce<T>(
     if (!unreachable && !late) throw error;
     if (credentials === undefined && (await speaksTls(address, AbortSignal.timeout(timeoutMs))))
       throw new UserFault(
-        `the ${service} at ${address} speaks TLS, and this command does not: give it a certificate with --tls FOLDER, or with --tls-cert, --tls-key and --tls-ca.`,
+        `the ${name} at ${address} speaks TLS, and this command does not: give it a certificate with --tls FOLDER, or with --tls-cert, --tls-key and --tls-ca.`,
         { cause: error },
       );
     throw new UserFault(
-      `cannot reach the ${service} at ${address}${late ? ` within ${timeoutMs / 1000} s` : ""}. Is it running? Start one with \`cxmpute ${service}\`, or name another with --${service} HOST:PORT.`,
+      `cannot reach the ${name} at ${address}${late ? ` within ${timeoutMs / 1000} s` : ""}. Is it running? Start one with \`cxmpute ${name}\`, or name another with --${name} HOST:PORT.`,
       { cause: error },
     );
   } finally {
     transport.close();
   }
+}
+
+/** A service of a registry or router. */
+interface Callee<Service> {
+  readonly schema: Service;
+  readonly name: "registry" | "router";
+  readonly address: string;
+  readonly tls: TlsValues;
 }

@@ -1,7 +1,6 @@
 import { describeSettings } from "../../core/config/describe.ts";
 import { toFlag } from "../../core/config/settings.ts";
-import { commands, configSummary } from "./catalogue.ts";
-import type { Command } from "./command.ts";
+import { type Command, commands, configSummary } from "./catalogue.ts";
 import { version } from "./places.ts";
 
 /** The text of `cxmpute --help`. */

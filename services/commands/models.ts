@@ -1,10 +1,10 @@
-import { createClient, type Transport } from "@connectrpc/connect";
 import type { Values } from "../../core/config/settings.ts";
 import { exitCodes } from "../../core/lifecycle/user-fault.ts";
-import { toTable } from "../../core/terminal.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import { ask, toEndpoint } from "./endpoint.ts";
 import { callOnce } from "./grpc-call.ts";
+import { toSpeed } from "./nodes/rows.ts";
+import { toPrintableTable } from "./nodes/table.ts";
 import type { modelsSettings } from "./settings/clients.ts";
 
 /** Lists the available models, from the endpoint or from a router. */
@@ -42,33 +42,34 @@ async function fromEndpoint(values: Values<typeof modelsSettings>): Promise<stri
 const unknown: Serving = { nodes: 0, slots: 0, context_length: null, tokens_per_second: null };
 
 async function fromRouter(values: Values<typeof modelsSettings>, address: string): Promise<string> {
-  const ask = async (transport: Transport, signal: AbortSignal) => {
-    const { models } = await createClient(RouterService, transport).listModels({}, { signal });
-    return models.map(({ name, nodes, slots, contextLength, tokensPerSecond, since }) => ({
-      name,
-      nodes,
-      slots,
-      context_length: contextLength || null,
-      tokens_per_second: tokensPerSecond ?? null,
-      since: Number(since),
-    }));
-  };
-  const found = await callOnce("router", address, ask, values);
-  if (values.json) return toJson(found);
-  return toModelTable(found);
+  const { models } = await callOnce(
+    { schema: RouterService, name: "router", address, tls: values },
+    (client, options) => client.listModels({}, options),
+  );
+  const found = models.map(({ name, nodes, slots, contextLength, tokensPerSecond, since }) => ({
+    name,
+    nodes,
+    slots,
+    context_length: contextLength || null,
+    tokens_per_second: tokensPerSecond ?? null,
+    since: Number(since),
+  }));
+  return values.json ? toJson(found) : toModelTable(found);
 }
 
 const toModelTable = (models: readonly (Serving & { readonly name: string; readonly since: number })[]) =>
-  toTable(
-    ["MODEL", "NODES", "SLOTS", "CONTEXT", "TOKENS/S", "SINCE"],
-    models.map(({ name, nodes, slots, context_length, tokens_per_second, since }) =>
-      [name, nodes, slots, context_length ?? "-", toSpeed(tokens_per_second), toTime(since)].map(String),
-    ),
+  toPrintableTable(
+    {
+      MODEL: ({ name }) => name,
+      NODES: ({ nodes }) => nodes,
+      SLOTS: ({ slots }) => slots,
+      CONTEXT: ({ context_length }) => context_length,
+      // Of one answer, as routers have measured it, if they have.
+      "TOKENS/S": ({ tokens_per_second }) => toSpeed(tokens_per_second ?? undefined),
+      SINCE: ({ since }) => toTime(since),
+    },
+    models,
   );
-
-/** Tokens per second of one answer, as routers have measured it, if they have. */
-const toSpeed = (tokensPerSecond: number | null): string =>
-  tokensPerSecond === null ? "-" : String(Number(tokensPerSecond.toPrecision(3)));
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

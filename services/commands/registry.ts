@@ -5,12 +5,11 @@ import { register } from "../../core/rpc/contract.ts";
 import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createRegistry, type IdentityOptions, openFileStore, openStore } from "../registry/index.ts";
-import { openAuthority } from "./credentials.ts";
+import { openAuthority, tlsFiles } from "./credentials.ts";
 import { type Security, secure } from "./security.ts";
 import { announce, serve, serveGrpc } from "./service.ts";
 import { opsAddresses } from "./settings/parts.ts";
 import type { registrySettings } from "./settings/services.ts";
-import { tlsFiles } from "./tls-files.ts";
 
 /** Runs a registry until a signal ends it. */
 export function registry(values: Values<typeof registrySettings>): Promise<number> {

@@ -2,11 +2,8 @@ import { expect, test } from "vitest";
 import { type Piece, readPieces } from "./stream-answer.ts";
 
 async function read(...texts: string[]): Promise<Piece[]> {
-  async function* stream() {
-    yield* texts;
-  }
   const pieces: Piece[] = [];
-  for await (const piece of readPieces(stream())) pieces.push(piece);
+  for await (const piece of readPieces(ReadableStream.from(texts))) pieces.push(piece);
   return pieces;
 }
 

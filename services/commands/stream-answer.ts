@@ -1,3 +1,4 @@
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 import { ask, type Endpoint, messageIn } from "./endpoint.ts";
 
@@ -24,17 +25,10 @@ export async function* streamAnswer(
 }
 
 /** The pieces in server-sent events that may be split anywhere. Throws when they end before the answer does. */
-export async function* readPieces(texts: AsyncIterable<string>): AsyncGenerator<Piece> {
-  let rest = "";
-  for await (const text of texts) {
-    const lines = (rest + text).split(/\r?\n/);
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      if (!line.startsWith("data:")) continue;
-      const data = line.slice("data:".length).trim();
-      if (data === "[DONE]") return;
-      yield* piecesOf(data);
-    }
+export async function* readPieces(texts: ReadableStream<string>): AsyncGenerator<Piece> {
+  for await (const { data } of texts.pipeThrough(new EventSourceParserStream())) {
+    if (data === "[DONE]") return;
+    yield* piecesOf(data);
   }
   throw new UserFault(
     "the answer is incomplete: the endpoint closed the connection before it was complete. Ask again.",

@@ -6,9 +6,9 @@ import { certifyNew, createNodeAuthority, createRoot, type Term } from "../../co
 import type { Role } from "../../core/identity/identity.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { makeFolder } from "./api-key.ts";
+import { tlsFiles } from "./credentials.ts";
 import type { tlsSettings } from "./settings/clients.ts";
 import { shellQuote } from "./shell-quote.ts";
-import { tlsFiles } from "./tls-files.ts";
 
 /** The roles that get a certificate; nodes get theirs when they join. */
 const holders = ["registry", "router", "translator", "client", "admin"] as const satisfies readonly Role[];

@@ -1,4 +1,3 @@
-import { createClient, type Transport } from "@connectrpc/connect";
 import { isLoopback } from "../../core/config/host-port.ts";
 import type { Values } from "../../core/config/settings.ts";
 import { toUtc } from "../../core/identity/certificate.ts";
@@ -18,16 +17,9 @@ export async function token(
       exitCode: exitCodes.usage,
     });
   const { uses, ttl, json } = values;
-  const ask = (transport: Transport, signal: AbortSignal) =>
-    createClient(IdentityService, transport).createJoinToken(
-      { uses, ttlMs: parseDuration(ttl)! },
-      { signal },
-    );
   const { secret, authorityFingerprint, expiresAtMs } = await callOnce(
-    "registry",
-    values.registry,
-    ask,
-    values,
+    { schema: IdentityService, name: "registry", address: values.registry, tls: values },
+    (client, options) => client.createJoinToken({ uses, ttlMs: parseDuration(ttl)! }, options),
   );
   const registry = values.joinRegistry ?? values.registry;
   const routers = values.joinRouters.length > 0 ? values.joinRouters : values.routers;

@@ -13,10 +13,9 @@ import {
   NodeSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type NodeVerdict, NodeVerdictSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { listAbilities, toAbilities } from "./abilities.ts";
 import { toGenerationInit } from "./needs.ts";
-import { toRows } from "./rows.ts";
-import { toHardwareText, toNodesTable } from "./table.ts";
+import { toAbilities, toRows } from "./rows.ts";
+import { listAbilities, toHardwareText, toNodesTable } from "./table.ts";
 
 type Init<Shape> = Exclude<Shape, { $typeName: string }>;
 

@@ -1,53 +1,55 @@
 import { printable, toTable } from "../../../core/terminal.ts";
-import { listAbilities } from "./abilities.ts";
-import type { HardwareRow, Row } from "./rows.ts";
+import type { Abilities, HardwareRow, Row } from "./rows.ts";
 
-/** A column of the table. */
-interface Column {
-  readonly heading: string;
-  readonly cell: (row: Row) => string | number;
-  /** Shown only with `wide`, or only with a router; default: always. */
-  readonly only?: "wide" | "busy";
-}
+/** The cells of a table by heading; one without a value is `-`. */
+export type Columns<T> = Readonly<Record<string, (row: T) => string | number | null | undefined>>;
 
-const columns: readonly Column[] = [
-  { heading: "NODE", cell: ({ node }) => node },
-  { heading: "ADDRESS", cell: ({ address }) => address },
-  { heading: "MODEL", cell: ({ model }) => model },
-  { heading: "ENGINE", cell: ({ engine }) => engine },
-  { heading: "ENGINE NAME", cell: ({ engine_name }) => engine_name, only: "wide" },
-  { heading: "SLOTS", cell: ({ slots }) => slots },
-  { heading: "RUNNING", cell: ({ running = 0 }) => running, only: "busy" },
-  { heading: "WAITING", cell: ({ waiting = 0 }) => waiting, only: "busy" },
-  { heading: "CONTEXT", cell: ({ context_length }) => context_length },
-  {
-    heading: "TOKENS/S",
-    // The router's own measure is better than what nodes report.
-    cell: ({ router_tokens_per_second, tokens_per_second }) =>
-      router_tokens_per_second ?? tokens_per_second ?? "-",
-    only: "wide",
-  },
-  { heading: "STATE", cell: ({ state }) => state },
-  { heading: "CAPABILITIES", cell: ({ capabilities }) => listAbilities(capabilities), only: "wide" },
-  { heading: "VERSION", cell: ({ version }) => version || "-", only: "wide" },
-  { heading: "HARDWARE", cell: ({ hardware }) => toHardwareText(hardware), only: "wide" },
-];
+/** Untrusted rows as a table. */
+export const toPrintableTable = <T>(columns: Columns<T>, rows: readonly T[]): string =>
+  toTable(
+    Object.keys(columns),
+    rows.map((row) => Object.values(columns).map((cell) => printable(String(cell(row) ?? "-")))),
+  );
+
+const columns: Columns<Row> = {
+  NODE: ({ node }) => node,
+  ADDRESS: ({ address }) => address,
+  MODEL: ({ model }) => model,
+  ENGINE: ({ engine }) => engine,
+  "ENGINE NAME": ({ engine_name }) => engine_name,
+  SLOTS: ({ slots }) => slots,
+  RUNNING: ({ running = 0 }) => running,
+  WAITING: ({ waiting = 0 }) => waiting,
+  CONTEXT: ({ context_length }) => context_length,
+  // The router's own measure is better than what nodes report.
+  "TOKENS/S": ({ router_tokens_per_second, tokens_per_second }) =>
+    router_tokens_per_second ?? tokens_per_second,
+  STATE: ({ state }) => state,
+  CAPABILITIES: ({ capabilities }) => listAbilities(capabilities),
+  VERSION: ({ version }) => version || "-",
+  HARDWARE: ({ hardware }) => toHardwareText(hardware),
+};
+
+const onlyWide = ["ENGINE NAME", "TOKENS/S", "CAPABILITIES", "VERSION", "HARDWARE"];
+const onlyWithRouter = ["RUNNING", "WAITING"];
 
 /** The rows as a table; `wide` shows all columns. */
 export function toNodesTable(rows: readonly Row[], wide: boolean): string {
   if (rows.length === 0) return "No node is registered. Join one with `cxmpute join`.\n";
-  const busy = rows.some(({ running }) => running !== undefined);
-  const shown = columns.filter(
-    ({ only }) => only === undefined || (only === "wide" && wide) || (only === "busy" && busy),
-  );
-  return toTable(
-    shown.map(({ heading }) => heading),
-    rows.map((row) => shown.map(({ cell }) => printable(String(cell(row))))),
-  );
+  const isRouted = rows.some(({ running }) => running !== undefined);
+  const hidden = [...(wide ? [] : onlyWide), ...(isRouted ? [] : onlyWithRouter)];
+  const shown = Object.entries(columns).filter(([heading]) => !hidden.includes(heading));
+  return toPrintableTable(Object.fromEntries(shown), rows);
+}
+
+/** The present capabilities: `tools, json_schema, resume from text`. */
+export function listAbilities({ resume, ...flags }: Abilities): string {
+  const names = Object.entries(flags).flatMap(([name, able]) => (able ? [name] : []));
+  return [...names, ...(resume === "none" ? [] : [`resume from ${resume}`])].join(", ") || "none";
 }
 
 /** Hardware in a line: `linux x64, 32 × AMD Ryzen 9 7950X, 64 GiB, 2 × NVIDIA GeForce RTX 4090 24 GiB`. */
-export function toHardwareText(hardware: HardwareRow | null): string {
+export function toHardwareText(hardware: HardwareRow): string {
   if (hardware === null) return "not reported";
   const { platform, cpu, cores, memory_bytes, gpus } = hardware;
   const cards = new Map<string, number>();
