@@ -18,8 +18,8 @@ const start = async (index: number): Promise<void> => {
   const node = createNode({
     id: `node-${String(index).padStart(5, "0")}`,
     engines: [createEngine(synthetic, { clock, log })],
-    registry: createGrpcTransport({ address: registry }),
-    routers: [createGrpcTransport({ address: router })],
+    registry: { transport: createGrpcTransport({ address: registry }), name: "the registry" },
+    routers: [{ transport: createGrpcTransport({ address: router }), name: "the router" }],
     version: "bench",
     clock,
     log,

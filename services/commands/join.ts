@@ -69,7 +69,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     const connect = (address: string, role: "registry" | "router") => {
       const transport = security.connect(address, { role }, { roams: true });
       add({ name: `connection to ${address}`, stop: () => transport.close() });
-      return transport;
+      return { transport, name: `the ${role} at ${address}` };
     };
     const registry = connect(registryAddress, "registry");
     // An advertised node is dialled and does not dial.
@@ -79,9 +79,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       id,
       engines: engines.map(({ engine }) => engine),
       registry,
-      registryName: `the registry at ${registryAddress}`,
       routers,
-      routerNames: routerAddresses.map((address) => `the router at ${address}`),
       ...(advertise === undefined ? {} : { advertise }),
       version,
       readHardware,

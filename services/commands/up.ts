@@ -59,7 +59,7 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     const node = createNode({
       id: "local",
       engines: [toEngine(values, { clock, log: inferenceLog })],
-      registry: toRegistry,
+      registry: { transport: toRegistry, name: "the registry" },
       routers: [],
       advertise: ownAddress,
       version,

@@ -88,8 +88,7 @@ export function createEngine(spec: EngineSpec, context: EngineContext): Engine {
 }
 
 /** Probes inside the naming, so that findings stay with a model that gets another name. */
-const foreign: typeof name = (engine, as, context) =>
-  name(withProbes(engine, context), as, context);
+const foreign: typeof name = (engine, as, context) => name(withProbes(engine, context), as, context);
 
 function name(
   engine: Engine,

@@ -3,7 +3,7 @@ import type { ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
 /**
  * What computes tokens, inside a node or beside it; `docs/engine-contract.md` says what an engine may assume and must
- * do. Creating one has no side effects: it loads in its first `models` call. Nodes call it through `guardEngines`.
+ * do. Creating one has no side effects: it loads in its first `models` call. Nodes call it through `GuardedEngines`.
  */
 export interface Engine {
   /**

@@ -1,4 +1,4 @@
-export { createEngine, type EngineSpec, type EngineContext, engineSpecSchema } from "./create-engine.ts";
+export { createEngine, type EngineContext, type EngineSpec, engineSpecSchema } from "./create-engine.ts";
 export type { Engine } from "./engine.ts";
 export { readHardware } from "./hardware/read-hardware.ts";
 export { IdentityFolder, type KeptIdentity, type Place } from "./identity/identity-folder.ts";

@@ -80,9 +80,8 @@ async function startNode(
   const node = createNode({
     id: "n",
     engines: [new FakeEngine()],
-    registry: connect(registry),
-    routers: [connect(router)],
-    routerNames: ["the router at r:2"],
+    registry: { transport: connect(registry), name: "the registry" },
+    routers: [{ transport: connect(router), name: "the router at r:2" }],
     clock,
     log: logInto(nodeSays),
     ...(protocol === undefined ? {} : { protocol }),

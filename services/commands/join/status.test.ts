@@ -200,12 +200,12 @@ describe("totals", () => {
     const clock = new FakeClock();
     const terminal = new FakeTerminal();
     terminal.columns = 200;
-    const tally = { answers: 0, failures: 0, tokens: 0 };
+    const counters = { answers: 0, failures: 0, tokens: 0 };
     const node = {
       models: [],
       trouble: undefined,
-      get tally() {
-        return { ...tally };
+      get counters() {
+        return { ...counters };
       },
       load: { current: () => ({ models: [{ running: 2, waiting: 0 }] }) },
     };
@@ -218,13 +218,13 @@ describe("totals", () => {
       log: silentLog,
     };
     const following = followStatus(status as never, ending.signal);
-    tally.tokens = 100;
+    counters.tokens = 100;
     await clock.advance(500);
     expect(terminal.screen.join()).toContain("2 active · 200 tokens/s · earned 100 tokens");
-    tally.answers = 1;
+    counters.answers = 1;
     await clock.advance(60_000);
     expect(new Totals(folder).with({ answers: 0, tokens: 0 })).toEqual({ answers: 1, tokens: 100 });
-    tally.answers = 2;
+    counters.answers = 2;
     ending.abort();
     await following;
     expect(new Totals(folder).with({ answers: 0, tokens: 0 })).toEqual({ answers: 2, tokens: 100 });

@@ -6,7 +6,7 @@ import type { Totals } from "./totals.ts";
 
 /** How to follow a node's status. */
 export interface StatusOptions {
-  readonly node: Pick<InferenceNode, "load" | "models" | "tally" | "trouble">;
+  readonly node: Pick<InferenceNode, "load" | "models" | "counters" | "trouble">;
   /** Absent: only the totals are saved. */
   readonly line: StatusLine | undefined;
   readonly totals: Totals;
@@ -26,7 +26,7 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
   let complained = false;
   const save = () => {
     try {
-      totals.save(node.tally);
+      totals.save(node.counters);
     } catch (error) {
       if (!complained) log.warn({ err: error }, "totals cannot be saved to the data folder");
       complained = true;
@@ -34,7 +34,7 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
   };
   let savedAt = clock.now();
   while (!signal.aborted) {
-    const { tally, models, trouble } = node;
+    const { counters, models, trouble } = node;
     const loads = node.load.current().models;
     line?.show(
       toStatus({
@@ -42,9 +42,9 @@ export async function followStatus(options: StatusOptions, signal: AbortSignal):
         models: models.length,
         active: sum(loads.map(({ running }) => running)),
         waiting: sum(loads.map(({ waiting }) => waiting)),
-        tokensPerSecond: rate.sample(clock.now(), tally.tokens),
-        given: tally,
-        allTime: totals.with(tally),
+        tokensPerSecond: rate.sample(clock.now(), counters.tokens),
+        given: counters,
+        allTime: totals.with(counters),
       }),
     );
     if (clock.now() - savedAt >= saveMs) {

@@ -5,14 +5,14 @@ import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_p
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
 import { syntheticOptionsSchema } from "../engines/synthetic/options.ts";
 import { createSyntheticEngine } from "../engines/synthetic/synthetic-engine.ts";
-import { guardEngines } from "./guard-engines.ts";
+import { GuardedEngines } from "./guard-engines.ts";
 
 // What the contract asks of an engine still holds behind the guard.
 describeEngine("synthetic, behind the guard", {
   create: () => {
     const options = syntheticOptionsSchema.parse({ tokensPerSecond: 0, contextLength: 2048, slots: 4 });
     const engine = createSyntheticEngine(options, { clock: systemClock });
-    const guard = guardEngines({ nodeId: "node-1", engines: [engine], clock: systemClock });
+    const guard = new GuardedEngines({ nodeId: "node-1", engines: [engine], clock: systemClock });
     return {
       models: async (signal) => {
         await guard.refresh(signal);

@@ -10,7 +10,7 @@ import {
   servedModel,
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
-import { guardEngines } from "./guard-engines.ts";
+import { GuardedEngines } from "./guard-engines.ts";
 import type { AnswerRecord } from "./guarded-answer.ts";
 
 const slots = 3;
@@ -33,7 +33,7 @@ test("whatever happens: slots are kept, every answer is lawful and ends once, an
       const engine = new FakeEngine([servedModel("m", { slots })]);
       const records: AnswerRecord[] = [];
       const options = { nodeId: "n", engines: [engine], clock, queueLimit };
-      const guard = guardEngines({ ...options, onEnd: (record) => records.push(record) });
+      const guard = new GuardedEngines({ ...options, onEnd: (record) => records.push(record) });
       await guard.refresh(new AbortController().signal);
       const readers: ReturnType<typeof readAnswer>[] = [];
 
@@ -54,7 +54,7 @@ test("whatever happens: slots are kept, every answer is lawful and ends once, an
         else run?.send(undefined as never);
         await new Promise((resolve) => setImmediate(resolve));
 
-        const [load] = guard.load.current().models;
+        const [load] = guard.current().models;
         expect(load?.running).toBeLessThanOrEqual(slots);
         expect(load?.waiting).toBeLessThanOrEqual(queueLimit);
         expect(load?.waiting === 0 || load?.running === slots).toBe(true);
@@ -70,17 +70,14 @@ test("whatever happens: slots are kept, every answer is lawful and ends once, an
       }
       expect(records).toHaveLength(readers.length);
       expect([guard.open, clock.pending]).toEqual([0, 0]);
-      expect(guard.load.current().models[0]).toMatchObject({ running: 0, waiting: 0 });
+      expect(guard.current().models[0]).toMatchObject({ running: 0, waiting: 0 });
     }),
     { seed: 20261122, numRuns: 300 },
   );
 });
 
 /** Reads until the end, an error, an abort or until told to leave. */
-function readAnswer(
-  generate: ReturnType<typeof guardEngines>["generate"],
-  generation: Parameters<typeof generate>[0],
-) {
+function readAnswer(generate: GuardedEngines["generate"], generation: Parameters<typeof generate>[0]) {
   const controller = new AbortController();
   const answer = generate(generation, controller.signal)[Symbol.asyncIterator]();
   const events: string[] = [];

@@ -47,7 +47,7 @@ describe("models", () => {
     const { guard, engine } = await makeGuard();
     const { signal } = new AbortController();
     let told = 0;
-    guard.load.subscribe(() => told++);
+    guard.subscribe(() => told++);
     expect(await guard.refresh(signal)).toEqual({ changed: false, failures: [] });
     const reading = read(guard);
     await settle();
@@ -55,7 +55,7 @@ describe("models", () => {
     engine.serves = [servedModel("m", { slots: 9 }), servedModel("n")];
     expect(await guard.refresh(signal)).toEqual({ changed: true, failures: [] });
     expect(told).toBeGreaterThan(0);
-    expect(guard.load.current().models).toMatchObject([
+    expect(guard.current().models).toMatchObject([
       { model: "m", slots: 9, running: 1 },
       { model: "n", slots: 2, running: 0 },
     ]);
@@ -84,7 +84,7 @@ describe("the end", () => {
       drained = true;
     });
     expect(await read(guard).ended).toMatchObject({ kind: "no_nodes" });
-    expect(guard.load.current().draining).toBe(true);
+    expect(guard.current().draining).toBe(true);
     await settle();
     expect(drained).toBe(false);
     engine.runs[0]?.answer("a");

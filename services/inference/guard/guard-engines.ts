@@ -1,18 +1,20 @@
 import type { Clock } from "../../../core/clock.ts";
-import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
+import { listCapabilities, needsOf, offersOf, unsupported } from "../../../core/generation/capabilities.ts";
+import { canResume } from "../../../core/generation/resume.ts";
+import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
+import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Engine } from "../engine.ts";
-import { type AnswerRecord, GuardedAnswer } from "./guarded-answer.ts";
-import { ModelTable, type Refreshed } from "./model-table.ts";
-
-/** Generations that may wait for a slot of one model. */
-const defaultQueueLimit = 128;
+import { type Admission, type AnswerHost, type AnswerRecord, GuardedAnswer } from "./guarded-answer.ts";
+import { Slots } from "./slots.ts";
 
 interface GuardOptions {
   readonly nodeId: string;
-  /** In order of preference. */
+  /** In order of preference: the first that serves a model has it. */
   readonly engines: readonly Engine[];
   readonly clock: Clock;
   /** Generations that may wait for a slot of one model. */
@@ -21,8 +23,10 @@ interface GuardOptions {
   readonly onEnd?: (record: AnswerRecord) => void;
 }
 
-/** Counters since the node was created. */
-export interface Tally {
+const defaultQueueLimit = 128;
+
+/** Counts since the node was created. */
+export interface Counters {
   /** Generations that finished. */
   readonly answers: number;
   /** Generations that failed by a fault of the node. */
@@ -31,69 +35,171 @@ export interface Tally {
   readonly tokens: number;
 }
 
-/** Engines behind one `generate` that keeps the promises of `core/generate.ts`, whatever the engines do. */
-export interface GuardedEngines {
-  readonly generate: Generate;
-  readonly load: LoadSource;
-  /** As last reported by the engines. */
-  readonly models: readonly ServedModel[];
-  /** Generations running or waiting. */
-  readonly open: number;
-  readonly tally: Tally;
-  refresh(signal: AbortSignal): Promise<Refreshed>;
-  /** Admits nothing from now on; resolves when nothing is open any more. */
-  drain(): Promise<void>;
-  /** Fails what is open with `reason`, then closes the engines. */
-  close(reason: MeshError): Promise<void>;
+/** The result of asking the engines what they serve. */
+interface Refreshed {
+  /** Whether anything differs from last time. */
+  readonly changed: boolean;
+  /** Why engines failed to list their models, which are not served until they do. */
+  readonly failures: readonly MeshError[];
 }
 
-/** Guards engines, so that they may be as naive as `docs/engine-contract.md` says. */
-export function guardEngines(options: GuardOptions): GuardedEngines {
-  const { nodeId, engines, clock } = options;
-  const table = new ModelTable(engines, clock, options.queueLimit ?? defaultQueueLimit);
-  const open = new Set<GuardedAnswer>();
-  const idle = new Set<() => void>();
-  const ended = { answers: 0, failures: 0, tokens: 0 };
+/** A model, with the engine and the slots that it runs on. */
+interface Entry {
+  readonly served: ServedModel;
+  readonly engine: Engine;
+  readonly slots: Slots;
+}
 
-  const common = {
-    nodeId,
-    clock,
-    admit: table.admit.bind(table),
-    onStart: (answer: GuardedAnswer) => void open.add(answer),
-    onEnd: (answer: GuardedAnswer, record: AnswerRecord) => {
-      open.delete(answer);
-      ended.tokens += tokensOf(answer, record);
-      if (!(record.outcome instanceof MeshError)) ended.answers++;
-      else if (record.outcome.row.http >= 500) ended.failures++;
-      options.onEnd?.(record);
-      if (open.size === 0) for (const resolve of idle) resolve();
-    },
-  };
+/**
+ * Engines behind one `generate` that keeps the promises of `core/generate.ts`, so that they may be as naive as
+ * `docs/engine-contract.md` says.
+ */
+export class GuardedEngines implements LoadSource {
+  readonly #options: GuardOptions;
+  readonly #host: AnswerHost;
+  readonly #open = new Set<GuardedAnswer>();
+  readonly #ended = { answers: 0, failures: 0, tokens: 0 };
+  readonly #idle = Promise.withResolvers<void>();
+  readonly #listeners = new Set<() => void>();
+  #entries: ReadonlyMap<string, Entry> = new Map();
+  #refreshing: Promise<Refreshed> | undefined;
+  #draining = false;
 
-  return {
-    generate: (generation, signal) => new GuardedAnswer({ ...common, generation, signal }),
-    load: table,
-    get models() {
-      return table.models;
-    },
-    get open() {
-      return open.size;
-    },
-    get tally() {
-      let { tokens } = ended;
-      for (const answer of open) tokens += answer.tokensSoFar;
-      return { ...ended, tokens };
-    },
-    refresh: (signal) => table.refresh(signal),
-    async drain() {
-      table.drain();
-      if (open.size > 0) await new Promise<void>((resolve) => idle.add(resolve));
-    },
-    async close(reason) {
-      table.drain();
-      for (const answer of [...open]) answer.fail(reason);
-      await Promise.all(engines.map((engine) => engine.close()));
-    },
+  constructor(options: GuardOptions) {
+    const { nodeId, clock } = options;
+    this.#options = options;
+    this.#host = {
+      nodeId,
+      clock,
+      admit: (generation) => this.#admit(generation),
+      onStart: (answer) => void this.#open.add(answer),
+      onEnd: (answer, record) => this.#onEnd(answer, record),
+    };
+  }
+
+  readonly generate: Generate = (generation, signal) => new GuardedAnswer(this.#host, generation, signal);
+
+  /** As last reported by the engines, in their order. */
+  get models(): ServedModel[] {
+    return Array.from(this.#entries.values(), ({ served }) => served);
+  }
+
+  /** Generations running or waiting. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  get counters(): Counters {
+    let { tokens } = this.#ended;
+    for (const answer of this.#open) tokens += answer.tokensSoFar;
+    return { ...this.#ended, tokens };
+  }
+
+  current(): Load {
+    return {
+      $typeName: "cxmpute.relay.v1.Load",
+      draining: this.#draining,
+      models: Array.from(this.#entries.values(), ({ served: { model }, slots }) => ({
+        $typeName: "cxmpute.relay.v1.ModelLoad",
+        model,
+        slots: slots.slots,
+        running: slots.running,
+        waiting: slots.waiting,
+      })),
+    };
+  }
+
+  subscribe(listener: () => void): () => void {
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  /** Asks the engines what they serve now. Concurrent callers share one answer. */
+  refresh(signal: AbortSignal): Promise<Refreshed> {
+    this.#refreshing ??= this.#refresh(signal).finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** Admits nothing from now on; resolves when nothing is open any more. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    this.#notify();
+    if (this.#open.size === 0) this.#idle.resolve();
+    return this.#idle.promise;
+  }
+
+  /** Fails what is open with `reason`, then closes the engines. */
+  async close(reason: MeshError): Promise<void> {
+    void this.drain();
+    for (const answer of [...this.#open]) answer.fail(reason);
+    await Promise.all(this.#options.engines.map((engine) => engine.close()));
+  }
+
+  /** Where a generation runs. Throws why it cannot. */
+  #admit(generation: Generation): Admission {
+    if (this.#draining) throw new MeshError("no_nodes", shuttingDown, { retryAfterMs: 1000 });
+    const { model } = generation;
+    const entry = this.#entries.get(model);
+    if (entry === undefined)
+      throw new MeshError("model_not_found", `This node does not serve \`${model}\`.`, { param: "model" });
+    const { served, engine, slots } = entry;
+    const missing = needsOf(generation) & ~offersOf(served.capabilities);
+    if (missing !== 0) throw unsupported(`On this node \`${model}\` cannot`, listCapabilities(missing));
+    // Fails over to another node.
+    if (!canResume(served, generation))
+      throw new MeshError(
+        "engine_failed",
+        `This node cannot continue an answer of \`${model}\` that another node has started.`,
+      );
+    return { engine, slots, fingerprint: served.fingerprint };
+  }
+
+  #onEnd(answer: GuardedAnswer, record: AnswerRecord): void {
+    const { outcome } = record;
+    this.#open.delete(answer);
+    this.#ended.tokens += tokensOf(answer, record);
+    if (!(outcome instanceof MeshError)) this.#ended.answers++;
+    else if (outcome.row.http >= 500) this.#ended.failures++;
+    this.#options.onEnd?.(record);
+    if (this.#draining && this.#open.size === 0) this.#idle.resolve();
+  }
+
+  async #refresh(signal: AbortSignal): Promise<Refreshed> {
+    const { engines } = this.#options;
+    const answers = await Promise.allSettled(engines.map(async (engine) => engine.models(signal)));
+    signal.throwIfAborted();
+    const entries = new Map<string, Entry>();
+    const failures: MeshError[] = [];
+    for (const [index, answer] of answers.entries()) {
+      if (answer.status === "rejected") failures.push(toFailure(answer.reason));
+      else
+        for (const served of answer.value)
+          if (!entries.has(served.model)) entries.set(served.model, this.#toEntry(served, engines[index]!));
+    }
+    const before = JSON.stringify(this.models);
+    this.#entries = entries;
+    const changed = JSON.stringify(this.models) !== before;
+    if (changed) this.#notify();
+    return { changed, failures };
+  }
+
+  /** A model keeps its slots and queue while the same engine serves it. */
+  #toEntry(served: ServedModel, engine: Engine): Entry {
+    const known = this.#entries.get(served.model);
+    if (known?.engine === engine) {
+      known.slots.resize(served.slots);
+      return { ...known, served };
+    }
+    const { model, slots } = served;
+    const { clock, queueLimit = defaultQueueLimit } = this.#options;
+    return { served, engine, slots: new Slots({ model, slots, queueLimit, clock, onChange: this.#notify }) };
+  }
+
+  readonly #notify = (): void => {
+    for (const listener of this.#listeners) listener();
   };
 }
 
@@ -101,4 +207,11 @@ export function guardEngines(options: GuardOptions): GuardedEngines {
 function tokensOf(answer: GuardedAnswer, { givenTokens, usage, generation }: AnswerRecord): number {
   if (givenTokens > 0 || usage === undefined || usage.completionTokens === 0) return answer.tokensSoFar;
   return Math.max(0, usage.completionTokens - (generation.resume?.tokenIds.length ?? 0));
+}
+
+function toFailure(thrown: unknown): MeshError {
+  const error = toMeshError(thrown);
+  if (error.kind !== "internal") return error;
+  const message = "An engine could not say which models it serves.";
+  return new MeshError("engine_failed", message, { cause: thrown });
 }

@@ -35,7 +35,7 @@ describe("an answer", () => {
     const { guard, engine } = await makeGuard();
     const answer = guard.generate(generationOf(), new AbortController().signal)[Symbol.asyncIterator]();
     await settle();
-    expect([engine.runs.length, guard.open, guard.load.current().models[0]?.running]).toEqual([0, 0, 0]);
+    expect([engine.runs.length, guard.open, guard.current().models[0]?.running]).toEqual([0, 0, 0]);
     await answer.return?.();
     expect(await answer.next()).toEqual({ value: undefined, done: true });
     expect(engine.runs).toHaveLength(0);
@@ -48,7 +48,7 @@ describe("an answer", () => {
     const third = read(guard);
     await clock.advance(1200);
     expect(third.events).toEqual(["started node-1 f", "sign of life", "sign of life"]);
-    expect(guard.load.current().models[0]).toMatchObject({ slots: 2, running: 2, waiting: 1 });
+    expect(guard.current().models[0]).toMatchObject({ slots: 2, running: 2, waiting: 1 });
     engine.runs[0]?.answer("a");
     await settle();
     expect(engine.runs).toHaveLength(3);
@@ -56,7 +56,7 @@ describe("an answer", () => {
     engine.runs[2]?.answer("c");
     await Promise.all([first.ended, second.ended, third.ended]);
     expect(third.events.slice(3)).toEqual(["c", "finished 1 1"]);
-    expect(guard.load.current().models[0]).toMatchObject({ running: 0, waiting: 0 });
+    expect(guard.current().models[0]).toMatchObject({ running: 0, waiting: 0 });
     expect(clock.pending).toBe(0);
   });
 
@@ -83,7 +83,7 @@ describe("a slot is free in the same turn", () => {
   test("when the caller aborts, though the engine takes no notice", async () => {
     const { engine, guard, readings } = await fillSlots();
     readings[0].abort();
-    expect(guard.load.current().models[0]).toMatchObject({ running: 2, waiting: 0 });
+    expect(guard.current().models[0]).toMatchObject({ running: 2, waiting: 0 });
     expect(engine.runs[0]?.signal.aborted).toBe(true);
     expect(await readings[0].ended).toMatchObject({ kind: "cancelled" });
     await settle();
@@ -93,7 +93,7 @@ describe("a slot is free in the same turn", () => {
   test("when the caller aborts while it waits", async () => {
     const { engine, guard, readings } = await fillSlots();
     readings[2].abort();
-    expect(guard.load.current().models[0]).toMatchObject({ running: 2, waiting: 0 });
+    expect(guard.current().models[0]).toMatchObject({ running: 2, waiting: 0 });
     expect(await readings[2].ended).toMatchObject({ kind: "cancelled" });
     expect(engine.runs).toHaveLength(2);
   });
@@ -128,7 +128,7 @@ describe("a slot is free in the same turn", () => {
     engine.runs[0]?.send(started);
     engine.runs[0]?.send(finished);
     expect(await readings[0].ended).toBeUndefined();
-    expect(guard.load.current().models[0]).toMatchObject({ running: 2, waiting: 0 });
+    expect(guard.current().models[0]).toMatchObject({ running: 2, waiting: 0 });
     expect(engine.runs[0]?.left).toBe(true);
   });
 });

@@ -36,9 +36,8 @@ export interface AnswerRecord {
   readonly durationMs: number;
 }
 
-export interface AnswerOptions {
-  readonly generation: Generation;
-  readonly signal: AbortSignal;
+/** What answers of one node share. */
+export interface AnswerHost {
   readonly nodeId: string;
   readonly clock: Clock;
   /** Throws why a generation cannot run here. */
@@ -62,12 +61,15 @@ export interface AnswerOptions {
  * of layers, because each layer costs half a microsecond per token.
  */
 export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, undefined> {
-  readonly #options: AnswerOptions;
+  readonly #host: AnswerHost;
+  readonly #generation: Generation;
+  readonly #signal: AbortSignal;
   readonly #check: AnswerCheck;
   /** Aborts the engine's work. */
   readonly #engineScope = new AbortController();
   #stage: "unread" | "waiting" | "running" | "ended" = "unread";
-  #reader: Reader | undefined;
+  /** Settles the read that waits. */
+  #reader: Omit<PromiseWithResolvers<IteratorResult<GenerationEvent, undefined>>, "promise"> | undefined;
   #failure: MeshError | undefined;
   #admission: Admission | undefined;
   #ticket: SlotTicket | undefined;
@@ -78,9 +80,11 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
   #queuedMs: number | undefined;
   #firstTokenMs: number | undefined;
 
-  constructor(options: AnswerOptions) {
-    this.#options = options;
-    this.#check = new AnswerCheck(options.generation);
+  constructor(host: AnswerHost, generation: Generation, signal: AbortSignal) {
+    this.#host = host;
+    this.#generation = generation;
+    this.#signal = signal;
+    this.#check = new AnswerCheck(generation);
   }
 
   /** See `AnswerCheck`. */
@@ -124,19 +128,20 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
   }
 
   #start(): Promise<IteratorResult<GenerationEvent, undefined>> {
-    const { generation, signal, nodeId, clock, admit, onStart } = this.#options;
+    const { nodeId, clock, admit, onStart } = this.#host;
+    const generation = this.#generation;
     this.#stage = "waiting";
     this.#startedAt = clock.now();
     onStart(this);
     try {
-      if (signal.aborted) throw abortError(signal.reason);
+      if (this.#signal.aborted) throw abortError(this.#signal.reason);
       this.#admission = admit(generation);
       this.#ticket = this.#admission.slots.take(this.#onRunning, generation.resume?.beingRead);
     } catch (error) {
       this.fail(toMeshError(error));
       return this.next();
     }
-    signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
     const timeoutMs = generation.limits?.timeoutMs;
     if (timeoutMs !== undefined)
       this.#deadline = clock.after(Math.min(timeoutMs, longestTimerMs), this.#onDeadline);
@@ -145,17 +150,20 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     return Promise.resolve({ value: startedEvent(nodeId, this.#admission.fingerprint), done: false });
   }
 
+  #open(): AsyncIterator<GenerationEvent> {
+    const { engine } = this.#admission!;
+    return engine.generate(this.#generation, this.#engineScope.signal)[Symbol.asyncIterator]();
+  }
+
   #run(): void {
     this.#stage = "running";
     this.#heartbeat?.cancel();
-    this.#queuedMs = this.#options.clock.now() - this.#startedAt;
+    this.#queuedMs = this.#host.clock.now() - this.#startedAt;
   }
 
   #pull(): void {
     try {
-      this.#events ??= this.#admission!.engine.generate(this.#options.generation, this.#engineScope.signal)[
-        Symbol.asyncIterator
-      ]();
+      this.#events ??= this.#open();
       this.#events.next().then(this.#onResult, this.#onEngineError);
     } catch (error) {
       this.#onEngineError(error);
@@ -183,7 +191,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
       return;
     }
     if (this.#firstTokenMs === undefined && this.#check.shown)
-      this.#firstTokenMs = this.#options.clock.now() - this.#startedAt;
+      this.#firstTokenMs = this.#host.clock.now() - this.#startedAt;
     const reader = this.#reader;
     this.#reader = undefined;
     if (event.event.case === "finished") this.#end(event.event.value.reason, event.event.value.usage);
@@ -191,7 +199,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
   }
 
   readonly #onEngineError = (error: unknown): void => {
-    this.fail(toEngineFailure(error, this.#options.generation.model));
+    this.fail(toEngineFailure(error, this.#generation.model));
   };
 
   readonly #onHeartbeat = (): void => {
@@ -205,25 +213,25 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     );
   };
 
-  readonly #onAbort = (): void => this.fail(abortError(this.#options.signal.reason));
+  readonly #onAbort = (): void => this.fail(abortError(this.#signal.reason));
 
   /** Releases everything and reports the outcome. */
   #end(outcome: FinishReason | MeshError, usage?: Usage): void {
     if (this.#stage === "ended") return;
     this.#stage = "ended";
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#signal.removeEventListener("abort", this.#onAbort);
     this.#deadline?.cancel();
     this.#heartbeat?.cancel();
     this.#stopEngine(outcome);
     this.#ticket?.release();
-    this.#options.onEnd(this, {
-      generation: this.#options.generation,
+    this.#host.onEnd(this, {
+      generation: this.#generation,
       outcome,
       usage,
       givenTokens: this.#check.givenTokens,
       queuedMs: this.#queuedMs,
       firstTokenMs: this.#firstTokenMs,
-      durationMs: this.#options.clock.now() - this.#startedAt,
+      durationMs: this.#host.clock.now() - this.#startedAt,
     });
   }
 
@@ -237,11 +245,6 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
       // An iterator that throws instead of rejecting.
     }
   }
-}
-
-interface Reader {
-  resolve(result: IteratorResult<GenerationEvent, undefined>): void;
-  reject(error: MeshError): void;
 }
 
 /** The reason when it is a mesh error, otherwise that the caller left. */

@@ -8,6 +8,12 @@ export interface SlotTicket {
   release(): void;
 }
 
+interface Ticket extends SlotTicket {
+  running: boolean;
+  runningSince: number;
+  readonly onRunning: () => void;
+}
+
 interface SlotsOptions {
   readonly model: string;
   /** Generations that may run at the same time. */
@@ -24,8 +30,8 @@ interface SlotsOptions {
  */
 export class Slots {
   readonly #options: SlotsOptions;
-  readonly #queue = new Set<QueuedTicket>();
-  readonly #resumed = new Set<QueuedTicket>();
+  readonly #queue = new Set<Ticket>();
+  readonly #resumed = new Set<Ticket>();
   #slots: number;
   #running = 0;
   #meanHoldMs = 1000;
@@ -61,7 +67,12 @@ export class Slots {
         `All ${this.#slots} slots for \`${this.#options.model}\` on this node are busy and ${queue.size} generations wait already. Try again later.`,
         { retryAfterMs: this.#retryAfterMs() },
       );
-    const ticket = new QueuedTicket(onRunning, this.#onRelease);
+    const ticket: Ticket = {
+      running: false,
+      runningSince: 0,
+      onRunning,
+      release: () => this.#release(ticket),
+    };
     if (this.#running < this.#slots) this.#run(ticket);
     else queue.add(ticket);
     this.#options.onChange();
@@ -76,14 +87,15 @@ export class Slots {
     this.#options.onChange();
   }
 
-  readonly #onRelease = (ticket: QueuedTicket): void => {
+  #release(ticket: Ticket): void {
     if (ticket.running) {
+      ticket.running = false;
       this.#running--;
       this.#meanHoldMs += (this.#options.clock.now() - ticket.runningSince - this.#meanHoldMs) * holdWeight;
       this.#moveUp();
-    } else if (!this.#queue.delete(ticket)) this.#resumed.delete(ticket);
+    } else if (!this.#queue.delete(ticket) && !this.#resumed.delete(ticket)) return;
     this.#options.onChange();
-  };
+  }
 
   #moveUp(): void {
     while (this.#running < this.#slots) {
@@ -96,7 +108,7 @@ export class Slots {
     }
   }
 
-  #run(ticket: QueuedTicket): void {
+  #run(ticket: Ticket): void {
     this.#running++;
     ticket.running = true;
     ticket.runningSince = this.#options.clock.now();
@@ -113,22 +125,3 @@ const continuedShare = 8;
 
 /** Weight of the latest generation in the mean hold time. */
 const holdWeight = 0.1;
-
-class QueuedTicket implements SlotTicket {
-  readonly onRunning: () => void;
-  readonly #onRelease: (ticket: QueuedTicket) => void;
-  #released = false;
-  running = false;
-  runningSince = 0;
-
-  constructor(onRunning: () => void, onRelease: (ticket: QueuedTicket) => void) {
-    this.onRunning = onRunning;
-    this.#onRelease = onRelease;
-  }
-
-  release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.#onRelease(this);
-  }
-}

@@ -1,18 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { createClient, type Transport } from "@connectrpc/connect";
-import { Backoff } from "../../../core/backoff.ts";
+import { createClient } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
-import {
-  demandProtocol,
-  protocol as ourProtocol,
-  type ProtocolRange,
-  protocolCode,
-} from "../../../core/protocol.ts";
+import { demandProtocol, protocol as ourProtocol, type ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
-import { type LinkedController, linkSignal } from "../../../core/streams/link-signal.ts";
+import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
@@ -23,26 +17,18 @@ import {
   RouterService,
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { nodeMessages } from "./messages.ts";
-import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
+import { Outage, type Peer } from "./outage.ts";
 import type { Sleep } from "./sleep-watch.ts";
 
-/** How a node attaches to one router. */
 interface AttachmentOptions {
-  readonly router: Transport;
-  /** What the log calls the router. */
-  readonly name: string;
+  readonly router: Peer;
   readonly nodeId: string;
   readonly leaseId: () => string;
   /** Called when the router does not know the lease. Resolves once the node has registered again. */
   readonly onUnknownLease: () => Promise<void>;
-  /**
-   * Called with what to update when the protocol versions differ, and with undefined once the router accepts the
-   * node.
-   */
+  /** As in `Outage`. */
   readonly onMismatch: (fault: string | undefined) => void;
   readonly protocol?: ProtocolRange | undefined;
-  /** Calls back after each sleep of the machine; returns how to unsubscribe. */
-  readonly onWake: (listener: (sleep: Sleep) => void) => () => void;
   readonly generate: Generate;
   readonly load: LoadSource;
   readonly clock: Clock;
@@ -54,65 +40,76 @@ interface AttachmentOptions {
 const acceptLimitMs = 10_000;
 
 /**
- * Dials a router and serves a relay over that call, again and again until the signal aborts. So a node behind a
- * firewall is reached: the frames are those of `InferenceService.Relay`, in a call of the other direction.
+ * Dials a router and serves a relay over that call, again and again. So a node behind a firewall is reached: the frames
+ * are those of `InferenceService.Relay`, in a call of the other direction.
  */
-export async function keepAttached(options: AttachmentOptions, signal: AbortSignal): Promise<void> {
-  const { name, clock, random, log, onMismatch } = options;
-  const backoff = new Backoff({ ...reconnect, random });
-  const mismatchBackoff = new Backoff({ ...reconnectMismatch, random });
-  const outage = new Outage({
-    log,
-    away: nodeMessages.routerAway(name),
-    refuses: nodeMessages.routerRefuses(name),
-    mismatch: (fault) => nodeMessages.routerMismatch(name, fault),
-    onMismatch,
-  });
-  // A new lease is shown at once, but only once: the router may know no lease of this registry.
-  let lease: "accepted" | "refused" | "shown again" = "accepted";
-  let patience: LinkedController | undefined;
-  while (!signal.aborted) {
-    let woken = false;
-    let mismatch = false;
-    patience = linkSignal(signal);
-    const connection = linkSignal(signal);
-    const offWake = options.onWake(({ suspended }) => {
-      woken = true;
-      patience?.abort();
-      if (suspended) connection.abort(new MeshError("node_lost", "The machine was asleep."));
+export class Attachment {
+  readonly #options: AttachmentOptions;
+  readonly #outage: Outage;
+  /** Ends the wait before the next attempt. */
+  #patience = new AbortController();
+  #connection = new AbortController();
+  #woken = false;
+  /** A new lease is shown at once, but only once: the router may know no lease of this registry. */
+  #lease: "accepted" | "refused" | "shown again" = "accepted";
+
+  constructor(options: AttachmentOptions) {
+    const { name } = options.router;
+    this.#options = options;
+    this.#outage = new Outage({
+      ...options,
+      away: nodeMessages.routerAway(name),
+      refuses: nodeMessages.routerRefuses(name),
+      mismatch: (fault) => nodeMessages.routerMismatch(name, fault),
     });
-    try {
-      await attach(options, connection.signal, () => {
-        backoff.reset();
-        lease = "accepted";
-        // As loud as what it ends.
-        log[outage.lasts ? "warn" : "info"](`attached to ${name}`);
-        outage.end();
-      });
-    } catch (thrown) {
-      if (!signal.aborted) {
-        const error = toMeshError(thrown);
-        mismatch = error.code === protocolCode;
-        outage.report(error);
-        if (error.kind === "unauthenticated") {
-          if (lease === "accepted") lease = "refused";
-          void options.onUnknownLease().then(() => {
-            if (lease !== "refused") return;
-            lease = "shown again";
-            patience?.abort();
-          });
-        }
+  }
+
+  /** Keeps the node attached until the signal aborts. Never rejects. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const patience = linkSignal(signal);
+      const connection = linkSignal(signal);
+      this.#patience = patience;
+      this.#connection = connection;
+      this.#woken = false;
+      const error = await attach(this.#options, connection.signal, this.#onAccepted).catch(toMeshError);
+      const waitMs = signal.aborted ? 0 : this.#onFailure(error);
+      await sleep(clock, waitMs, patience.signal).catch(() => {});
+      if (this.#woken) {
+        // After registering again, because the router asks for the lease.
+        this.#outage.reset();
+        await sleep(clock, this.#outage.nextWaitMs(), signal).catch(() => {});
       }
+      patience.unlink();
+      connection.unlink();
     }
-    await sleep(clock, (mismatch ? mismatchBackoff : backoff).next(), patience.signal).catch(() => {});
-    if (woken) {
-      // After registering again, because the router asks for the lease.
-      backoff.reset();
-      await sleep(clock, backoff.next(), signal).catch(() => {});
+  }
+
+  /** After a sleep: attaches again at once, on a new connection if the machine was suspended. */
+  wake({ suspended }: Sleep): void {
+    this.#woken = true;
+    this.#patience.abort();
+    if (suspended) this.#connection.abort(new MeshError("node_lost", "The machine was asleep."));
+  }
+
+  readonly #onAccepted = (): void => {
+    const { log, router } = this.#options;
+    this.#lease = "accepted";
+    log[this.#outage.end() ? "warn" : "info"](`attached to ${router.name}`);
+  };
+
+  /** Returns how long to wait, in milliseconds. */
+  #onFailure(error: MeshError): number {
+    if (error.kind === "unauthenticated") {
+      if (this.#lease === "accepted") this.#lease = "refused";
+      void this.#options.onUnknownLease().then(() => {
+        if (this.#lease !== "refused") return;
+        this.#lease = "shown again";
+        this.#patience.abort();
+      });
     }
-    offWake();
-    patience.unlink();
-    connection.unlink();
+    return this.#outage.fail(error);
   }
 }
 
@@ -133,7 +130,7 @@ async function attach(
       yield toRequest({ case: "frame", value: frame });
   }
   try {
-    const client = createClient(RouterService, router);
+    const client = createClient(RouterService, router.transport);
     const responses = client.attach(outgoing(), { signal: scope.signal })[Symbol.asyncIterator]();
     const first = await within(clock, acceptLimitMs, scope.signal, () => responses.next());
     if (first.done) throw new MeshError("node_lost", "The router ended the call without accepting the node.");

@@ -1,24 +1,30 @@
 import { create } from "@bufbuild/protobuf";
-import type { ServiceImpl, Transport } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import type { ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
-import { logGenerations, type OnGenerationEnd } from "../../../core/telemetry/generation-record.ts";
+import {
+  describeGeneration,
+  logGenerations,
+  notifyAll,
+  type OnGenerationEnd,
+} from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
 import { type Hardware, NodeSchema, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
-import { guardEngines, type Tally } from "../guard/guard-engines.ts";
-import { keepAttached } from "./attachment.ts";
+import { type Counters, GuardedEngines } from "../guard/guard-engines.ts";
+import type { AnswerRecord } from "../guard/guarded-answer.ts";
+import { Attachment } from "./attachment.ts";
 import { nodeMessages } from "./messages.ts";
-import { ModelWatch } from "./model-watch.ts";
-import { recordGenerations } from "./record-generations.ts";
+import { followModels, loadModels, Speedometer } from "./model-watch.ts";
+import type { Peer } from "./outage.ts";
 import { Registration } from "./registration.ts";
 import { createInferenceService } from "./service.ts";
-import { type Sleep, watchForSleep } from "./sleep-watch.ts";
+import { watchForSleep } from "./sleep-watch.ts";
 
 /** What a node consists of. */
 export interface NodeOptions {
@@ -26,13 +32,9 @@ export interface NodeOptions {
   readonly id: string;
   /** In order of preference: the first that serves a model has it. The node closes them. */
   readonly engines: readonly Engine[];
-  readonly registry: Transport;
-  /** What the log calls the registry. */
-  readonly registryName?: string;
+  readonly registry: Peer;
   /** Dialled unless there is an address to `advertise`. */
-  readonly routers: readonly Transport[];
-  /** What the log calls each router. */
-  readonly routerNames?: readonly string[];
+  readonly routers: readonly Peer[];
   /** HOST:PORT where routers can dial this node; absent: it attaches to every router. */
   readonly advertise?: string;
   /** Protocol versions spoken towards routers; default: this program's. */
@@ -43,8 +45,6 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random?: () => number;
-  /** Generations that may wait for a slot of one model. */
-  readonly queueLimit?: number;
   /** Called with each generation when it has ended; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** Milliseconds since the machine started, sleep included; default: the system's. */
@@ -66,7 +66,7 @@ export interface InferenceNode {
   readonly trouble: string | undefined;
   /** Why it cannot serve now; undefined while it is registered, serves a model and does not drain. */
   whyNotReady(): string | undefined;
-  readonly tally: Tally;
+  readonly counters: Counters;
   /**
    * Loads the engines, registers and attaches. Resolves once registered, however long the registry is away. Rejects
    * when no engine serves anything or the registry refuses the node.
@@ -88,38 +88,37 @@ export function createNode(options: NodeOptions): InferenceNode {
   let drained: Promise<void> | undefined;
   let closed: Promise<void> | undefined;
 
-  const record = recordGenerations(id, options.onGenerationEnd ?? [logGenerations(log)], log);
-  const guard = guardEngines({
+  const speeds = new Speedometer();
+  const notify = notifyAll(options.onGenerationEnd ?? [logGenerations(log)], log);
+  const guard = new GuardedEngines({
     nodeId: id,
     engines: options.engines,
     clock,
-    queueLimit: options.queueLimit,
     onEnd: (ended) => {
-      watch.learn(ended);
-      record(ended);
+      speeds.learn(ended);
+      notify(toRecord(id, ended));
+      logFault(ended, log);
     },
   });
-  const watch = new ModelWatch(guard, clock, log);
-  const { generate, load } = guard;
+  const { generate } = guard;
 
   /** What to update, for each peer that speaks another version of the protocol. */
-  const mismatches = new Map<Transport, string>();
+  const mismatches = new Map<Peer, string>();
   const mismatch = (): string | undefined => mismatches.values().next().value;
-  const onMismatch = (peer: Transport) => (fault: string | undefined) => {
+  const onMismatch = (peer: Peer) => (fault: string | undefined) => {
     if (fault === undefined) mismatches.delete(peer);
     else mismatches.set(peer, fault);
   };
 
   const registration = new Registration({
     registry,
-    name: options.registryName ?? "the registry",
     describe: () =>
       create(NodeSchema, {
         id,
         address: options.advertise ?? "",
-        models: watch.models,
+        models: speeds.describe(guard.models),
         version: options.version ?? "",
-        draining: load.current().draining,
+        draining: guard.current().draining,
         ...(hardware === undefined ? {} : { hardware }),
       }),
     clock,
@@ -129,36 +128,23 @@ export function createNode(options: NodeOptions): InferenceNode {
     onRevoked: options.onRevoked,
   });
 
-  const wakeListeners = new Set<(sleep: Sleep) => void>();
-  const onWake = (listener: (sleep: Sleep) => void) => {
-    wakeListeners.add(listener);
-    return () => void wakeListeners.delete(listener);
-  };
-  const wake = (sleep: Sleep): void => {
-    log.warn({ asleep_ms: Math.round(sleep.lengthMs), suspended: sleep.suspended }, nodeMessages.awake);
-    registration.wake();
-    for (const listener of [...wakeListeners]) listener(sleep);
-  };
-
-  const attach = (router: Transport, index: number): void =>
-    void keepAttached(
-      {
+  const dialled = options.advertise === undefined ? options.routers : [];
+  const attachments = dialled.map(
+    (router) =>
+      new Attachment({
         router,
-        name: options.routerNames?.[index] ?? `router ${index + 1} of ${options.routers.length}`,
         nodeId: id,
         leaseId: () => registration.leaseId ?? "",
         onUnknownLease: () => registration.renewed(),
         onMismatch: onMismatch(router),
         protocol,
-        onWake,
         generate,
-        load,
+        load: guard,
         clock,
         random,
         log,
-      },
-      lifetime.signal,
-    );
+      }),
+  );
 
   const leave = async (graceMs: number): Promise<void> => {
     const idle = guard.drain();
@@ -177,16 +163,16 @@ export function createNode(options: NodeOptions): InferenceNode {
   };
 
   return {
-    implementation: createInferenceService({ generate, load, clock, log, protocol }),
-    load,
+    implementation: createInferenceService({ generate, load: guard, clock, log, protocol }),
+    load: guard,
     get models() {
       return guard.models;
     },
     get trouble() {
       return mismatch();
     },
-    get tally() {
-      return guard.tally;
+    get counters() {
+      return guard.counters;
     },
 
     whyNotReady() {
@@ -198,16 +184,26 @@ export function createNode(options: NodeOptions): InferenceNode {
 
     async start(signal) {
       const reading = options.readHardware?.();
-      const failures = await watch.load(signal);
+      const failures = await loadModels(guard, log, signal);
       options.onLoaded?.(failures);
       hardware = await reading;
       await orAborted(registration.start(), signal);
       if (lifetime.signal.aborted) return;
-      // Both end only with the node.
-      watch.follow(() => registration.announce(), lifetime.signal).catch(() => {});
-      const stopWatching = watchForSleep(clock, wake, options.uptimeMs);
+      // All of these end only with the node.
+      const onChange = () => registration.announce();
+      followModels(guard, speeds, { clock, log, onChange }, lifetime.signal).catch(() => {});
+      const stopWatching = watchForSleep(
+        clock,
+        (sleep) => {
+          const { lengthMs, suspended } = sleep;
+          log.warn({ asleep_ms: Math.round(lengthMs), suspended }, nodeMessages.awake);
+          registration.wake();
+          for (const attachment of attachments) attachment.wake(sleep);
+        },
+        options.uptimeMs,
+      );
       lifetime.signal.addEventListener("abort", stopWatching, { once: true });
-      if (options.advertise === undefined) options.routers.forEach(attach);
+      for (const attachment of attachments) void attachment.keep(lifetime.signal);
     },
 
     drain(graceMs) {
@@ -220,4 +216,24 @@ export function createNode(options: NodeOptions): InferenceNode {
       return closed;
     },
   };
+}
+
+const toRecord = (
+  nodeId: string,
+  { generation, outcome, usage, givenTokens, queuedMs, firstTokenMs, durationMs }: AnswerRecord,
+): Parameters<OnGenerationEnd>[0] => ({
+  ...describeGeneration(generation),
+  nodeId,
+  outcome: outcome instanceof MeshError ? outcome.kind : outcome,
+  promptTokens: usage?.promptTokens,
+  completionTokens: usage?.completionTokens ?? givenTokens,
+  queuedMs,
+  firstTokenMs,
+  durationMs,
+});
+
+/** Logs the cause of the node's own faults. */
+function logFault({ generation: { id, model }, outcome }: AnswerRecord, log: Log): void {
+  if (outcome instanceof MeshError && outcome.cause !== undefined && outcome.row.http >= 500)
+    log.error({ generation_id: id, model, err: outcome }, "the engine failed");
 }

@@ -1,11 +1,29 @@
+import type { Transport } from "@connectrpc/connect";
+import { Backoff } from "../../../core/backoff.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { protocolCode } from "../../../core/protocol.ts";
 import { tlsFailedCode } from "../../../core/rpc/grpc-codec.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 
-/** What is logged while a registry or router does not accept the node. */
+/** A registry or a router. */
+export interface Peer {
+  readonly transport: Transport;
+  /** What the log calls it. */
+  readonly name: string;
+}
+
+/**
+ * Waits between attempts. With the limit of one attempt (`core/rpc/connection.ts`) they bound how soon a node is back
+ * after its link.
+ */
+const reconnect = { firstMs: 250, limitMs: 2000 } as const;
+/** The same after a version mismatch, which only an update can end. */
+const reconnectMismatch = { firstMs: 60_000, limitMs: 60_000 } as const;
+
 interface OutageOptions {
   readonly log: Log;
+  /** In [0, 1), for jitter. */
+  readonly random: () => number;
   /** The message when there is no answer. */
   readonly away: string;
   /** The message when the node is refused. */
@@ -16,43 +34,53 @@ interface OutageOptions {
   readonly onMismatch: (fault: string | undefined) => void;
 }
 
-/** A time in which a registry or router does not accept the node. */
+/** The attempts to be accepted by one registry or router: when to make the next one, and what to log. */
 export class Outage {
   readonly #options: OutageOptions;
+  readonly #backoff: Backoff;
+  readonly #mismatchBackoff: Backoff;
   readonly #logged = new Set<string>();
 
   constructor(options: OutageOptions) {
     this.#options = options;
+    this.#backoff = new Backoff({ ...reconnect, random: options.random });
+    this.#mismatchBackoff = new Backoff({ ...reconnectMismatch, random: options.random });
   }
 
-  get lasts(): boolean {
-    return this.#logged.size > 0;
-  }
-
-  /** Logs the first failed attempt of an outage, and each kind of version mismatch once. */
-  report(error: MeshError): void {
+  /**
+   * Logs the first failed attempt of an outage, and each kind of version mismatch once. Returns how long to wait, in
+   * milliseconds.
+   */
+  fail(error: MeshError): number {
     const { log, away, refuses, mismatch, onMismatch } = this.#options;
     const isMismatch = error.code === protocolCode;
     if (isMismatch) onMismatch(error.message);
     const message = isMismatch ? mismatch(error.message) : isAway(error) ? away : refuses;
-    if (!this.#logged.has(message) && (isMismatch || !this.lasts)) log.warn({ err: error }, message);
+    if (!this.#logged.has(message) && (isMismatch || this.#logged.size === 0))
+      log.warn({ err: error }, message);
     this.#logged.add(message);
+    return (isMismatch ? this.#mismatchBackoff : this.#backoff).next();
   }
 
-  end(): void {
-    this.#options.onMismatch(undefined);
+  /** After the node was accepted. Returns whether that ends an outage, whose end is logged as loud as its start. */
+  end(): boolean {
+    const lasted = this.#logged.size > 0;
     this.#logged.clear();
+    this.#backoff.reset();
+    this.#options.onMismatch(undefined);
+    return lasted;
+  }
+
+  /** Forgets earlier failures: the next wait is the shortest. */
+  reset(): void {
+    this.#backoff.reset();
+  }
+
+  /** How long to wait before an attempt, in milliseconds. */
+  nextWaitMs(): number {
+    return this.#backoff.next();
   }
 }
-
-/**
- * Waits between attempts (`Backoff`). With the limit of one attempt (`core/rpc/connection.ts`) they bound how soon a
- * node is back after its link.
- */
-export const reconnect = { firstMs: 250, limitMs: 2000 } as const;
-
-/** The same after a version mismatch, which only an update can end. */
-export const reconnectMismatch = { firstMs: 60_000, limitMs: 60_000 } as const;
 
 /** No answer, as opposed to a refusal. */
 const isAway = ({ kind, code }: MeshError): boolean =>

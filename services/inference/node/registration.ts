@@ -1,28 +1,21 @@
-import { createClient, type Transport } from "@connectrpc/connect";
-import { Backoff } from "../../../core/backoff.ts";
+import { createClient } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { demandProtocol, protocol, protocolCode } from "../../../core/protocol.ts";
+import { demandProtocol, protocol } from "../../../core/protocol.ts";
 import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
-import { Outage, reconnect, reconnectMismatch } from "./outage.ts";
+import { Outage, type Peer } from "./outage.ts";
 
-/** How a node is kept registered. */
 interface RegistrationOptions {
-  readonly registry: Transport;
-  /** What the log calls the registry. */
-  readonly name: string;
+  readonly registry: Peer;
   readonly describe: () => Node;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /**
-   * Called with what to update when the protocol versions differ, and with undefined once the registry accepts the
-   * node.
-   */
-  readonly onMismatch?: ((fault: string | undefined) => void) | undefined;
+  /** As in `Outage`. */
+  readonly onMismatch: (fault: string | undefined) => void;
   /** Called when the registry has removed this node for good; no attempt follows. */
   readonly onRevoked?: ((error: MeshError) => void) | undefined;
 }
@@ -44,8 +37,6 @@ const farewellLimitMs = 1000;
 export class Registration {
   readonly #options: RegistrationOptions;
   readonly #client;
-  readonly #backoff: Backoff;
-  readonly #mismatchBackoff: Backoff;
   readonly #outage: Outage;
   readonly #lifetime = new AbortController();
   readonly #first = Promise.withResolvers<void>();
@@ -60,17 +51,14 @@ export class Registration {
   #ended: Promise<void> | undefined;
 
   constructor(options: RegistrationOptions) {
+    const { transport, name } = options.registry;
     this.#options = options;
-    this.#client = createClient(RegistryService, options.registry);
-    const { name, random, log } = options;
-    this.#backoff = new Backoff({ ...reconnect, random });
-    this.#mismatchBackoff = new Backoff({ ...reconnectMismatch, random });
+    this.#client = createClient(RegistryService, transport);
     this.#outage = new Outage({
-      log,
+      ...options,
       away: nodeMessages.registryAway(name),
       refuses: nodeMessages.registryRefuses(name),
       mismatch: (fault) => nodeMessages.registryMismatch(name, fault),
-      onMismatch: (fault) => options.onMismatch?.(fault),
     });
     // Handled by callers of `start`, if any.
     this.#first.promise.catch(() => {});
@@ -101,7 +89,7 @@ export class Registration {
 
   /** After a sleep: registers again at once, without the backoff of earlier failures. */
   wake(): void {
-    this.#backoff.reset();
+    this.#outage.reset();
     this.announce();
   }
 
@@ -127,10 +115,8 @@ export class Registration {
     try {
       if (registering) await this.#register();
       else await this.#renew();
-      this.#backoff.reset();
-      // As loud as what it ends.
-      if (this.#outage.lasts) this.#options.log.warn(nodeMessages.registryBack(this.#options.name));
-      this.#outage.end();
+      const { log, registry } = this.#options;
+      if (this.#outage.end()) log.warn(nodeMessages.registryBack(registry.name));
       if (this.#stale) return 0;
       return Math.max(100, (this.#ttlMs / 3) * (1 - 0.2 * this.#options.random()));
     } catch (thrown) {
@@ -192,8 +178,7 @@ export class Registration {
       this.#options.onRevoked?.(error);
       return 0;
     }
-    if (!this.#ending) this.#outage.report(error);
-    return (error.code === protocolCode ? this.#mismatchBackoff : this.#backoff).next();
+    return this.#ending ? 0 : this.#outage.fail(error);
   }
 
   async #end(): Promise<void> {

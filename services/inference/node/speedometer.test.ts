@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { generationOf, usageOf } from "../../../test/support/inference/fake-engine.ts";
 import type { AnswerRecord } from "../guard/guarded-answer.ts";
-import { Speedometer } from "./speedometer.ts";
+import { Speedometer } from "./model-watch.ts";
 
 /** An answer of so many tokens, the first after 500 ms, that took so long altogether. */
 const answerOf = (tokens: number, durationMs: number, fields: Partial<AnswerRecord> = {}): AnswerRecord => ({

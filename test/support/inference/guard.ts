@@ -1,7 +1,7 @@
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { guardEngines } from "../../../services/inference/guard/guard-engines.ts";
+import { GuardedEngines } from "../../../services/inference/guard/guard-engines.ts";
 import type { AnswerRecord } from "../../../services/inference/guard/guarded-answer.ts";
 import { FakeClock } from "../core/fake-clock.ts";
 import { FakeEngine, generationOf } from "./fake-engine.ts";
@@ -11,7 +11,7 @@ export async function makeGuard(options: { engines?: FakeEngine[]; queueLimit?: 
   const clock = new FakeClock();
   const engines = options.engines ?? [new FakeEngine()];
   const records: AnswerRecord[] = [];
-  const guard = guardEngines({
+  const guard = new GuardedEngines({
     nodeId: "node-1",
     clock,
     engines,

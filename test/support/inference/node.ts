@@ -140,8 +140,18 @@ async function* framesOf(messages: AsyncIterator<AttachRequest>): AsyncGenerator
   }
 }
 
+/** What differs from a node of its own kind, and what its log calls those that it meets. */
+type MadeOptions = Partial<NodeOptions> & {
+  readonly registryName?: string;
+  readonly routerNames?: readonly string[];
+};
+
 /** A node `node-1` of one fake engine, with all that it meets; `start` begins it. */
-export async function makeNode(options: Partial<NodeOptions> = {}) {
+export async function makeNode({
+  registryName = "the registry",
+  routerNames = ["the router at r:1", "the router at r:2"],
+  ...options
+}: MadeOptions = {}) {
   const clock = new FakeClock();
   const registry = new FakeRegistry();
   const routers = [new FakeRouter(clock), new FakeRouter(clock)] as const;
@@ -152,8 +162,8 @@ export async function makeNode(options: Partial<NodeOptions> = {}) {
   const node = createNode({
     id: "node-1",
     engines: [engine],
-    registry: registry.transport,
-    routers: routers.map(({ transport }) => transport),
+    registry: { transport: registry.transport, name: registryName },
+    routers: routers.map(({ transport }, index) => ({ transport, name: routerNames[index]! })),
     clock,
     log: createLog({
       service: "node",
@@ -180,7 +190,7 @@ export async function makeNode(options: Partial<NodeOptions> = {}) {
 }
 
 /** A node that stands in the registry and is attached to two routers, or dialled. */
-export async function startNode(options: Partial<NodeOptions> = {}) {
+export async function startNode(options: MadeOptions = {}) {
   const made = await makeNode(options);
   void made.start();
   await settle();

@@ -12,10 +12,10 @@ test("tokens are counted while they come, and answers when they end", async () =
   engine.runs[0]!.send(startedEvent("", ""));
   engine.runs[0]!.send(textEvent("two words", [1, 2]));
   await settle();
-  expect(guard.tally).toEqual({ answers: 0, failures: 0, tokens: 2 });
+  expect(guard.counters).toEqual({ answers: 0, failures: 0, tokens: 2 });
   engine.runs[0]!.send(finishedEvent(FinishReason.STOP, usageOf(2)));
   expect(await reading.ended).toBeUndefined();
-  expect(guard.tally).toEqual({ answers: 1, failures: 0, tokens: 2 });
+  expect(guard.counters).toEqual({ answers: 1, failures: 0, tokens: 2 });
 });
 
 test("without ids each delta counts as a token until the engine says how many there were", async () => {
@@ -25,10 +25,10 @@ test("without ids each delta counts as a token until the engine says how many th
   engine.runs[0]!.send(startedEvent("", ""));
   engine.runs[0]!.send(textEvent("several words at once", []));
   await settle();
-  expect(guard.tally.tokens).toBe(1);
+  expect(guard.counters.tokens).toBe(1);
   engine.runs[0]!.send(finishedEvent(FinishReason.STOP, usageOf(4)));
   expect(await reading.ended).toBeUndefined();
-  expect(guard.tally).toEqual({ answers: 1, failures: 0, tokens: 4 });
+  expect(guard.counters).toEqual({ answers: 1, failures: 0, tokens: 4 });
 });
 
 test("what was given before a failure stays counted; a caller's own fault is no failure of the node", async () => {
@@ -43,5 +43,5 @@ test("what was given before a failure stays counted; a caller's own fault is no 
   engine.runs[0]!.fail(new MeshError("engine_failed", "Broken."));
   engine.runs[1]!.fail(new MeshError("invalid_request", "Too long."));
   await Promise.all(readings.map(({ ended }) => ended));
-  expect(guard.tally).toEqual({ answers: 0, failures: 1, tokens: 2 });
+  expect(guard.counters).toEqual({ answers: 0, failures: 1, tokens: 2 });
 });
