@@ -11,7 +11,7 @@ import { createOllamaEngine, ollamaOptionsSchema } from "./engines/ollama/index.
 import { createOpenAiEngine, openAiOptionsSchema } from "./engines/openai/index.ts";
 import { syntheticOptionsSchema } from "./engines/synthetic/options.ts";
 import { createSyntheticEngine } from "./engines/synthetic/synthetic-engine.ts";
-import { type NamingOptions, withCatalogueNames } from "./naming/index.ts";
+import { type NamingOptions, withCatalogueNames } from "./naming/with-catalogue-names.ts";
 import { type ProbeOptions, withProbes } from "./probe/with-probes.ts";
 
 /** The option of engines whose models have names of their own. */

@@ -1,5 +1,4 @@
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
-import { toOwnName, withoutFolder } from "./own-name.ts";
 
 /** A model's name in the mesh, and why it has it. */
 export interface Naming {
@@ -22,14 +21,15 @@ export type Because =
   /** Another model of this engine has the name: the engine's is used, if free. */
   | { readonly kind: "taken"; readonly wanted: string; readonly by: string };
 
-/** A name that a model would take, and its claim to it. */
-interface Wish {
-  readonly engineName: string;
+/** A name that a model would take, and how strong its claim to it is. */
+interface Wish extends Naming {
   readonly name: string;
-  readonly because: Because;
-  /** The provider's choice first, then an exact match, then finer weights. */
-  readonly rank: readonly number[];
+  /** The provider's choice first, then an exact match, then any match; among equals, finer weights. */
+  readonly rank: number;
 }
+
+/** Added to the bits per weight, which are at most 32. */
+const ranks = { set: 300, exact: 200, known: 100, unknown: 0 };
 
 /**
  * Names the models of one engine, in their order. `as` maps engine names (of files, with or without folder) to the
@@ -52,40 +52,35 @@ export function chooseNames(
     } else losers.push({ wish, by });
   }
   for (const { wish, by } of losers) {
-    const own = toOwnName(wish.engineName);
-    const name = [own, wish.engineName].find((free) => !taken.has(free));
-    if (name !== undefined) taken.set(name, wish.engineName);
-    const because = { kind: "taken", wanted: wish.name, by } as const;
-    namings.set(wish.engineName, { engineName: wish.engineName, name, because });
+    const { engineName, name: wanted } = wish;
+    const name = [toOwnName(engineName), engineName].find((free) => !taken.has(free));
+    if (name !== undefined) taken.set(name, engineName);
+    namings.set(engineName, { engineName, name, because: { kind: "taken", wanted, by } });
   }
   return engineNames.map((engineName) => namings.get(engineName)!);
 }
 
 function toWish(engineName: string, catalogue: Catalogue, as: ReadonlyMap<string, string>): Wish {
+  const bits = toBits(engineName);
   const chosen = as.get(engineName) ?? as.get(withoutFolder(engineName));
   if (chosen !== undefined)
-    return { engineName, name: chosen, because: { kind: "set" }, rank: [3, 0, toBits(engineName)] };
+    return { engineName, name: chosen, because: { kind: "set" }, rank: ranks.set + bits };
   const found = catalogue.resolve(engineName);
   if (found.kind === "known") {
     const { name } = found.entry;
-    const isExact = engineName.toLowerCase() === name ? 1 : 0;
-    return { engineName, name, because: { kind: "known" }, rank: [2, isExact, toBits(engineName)] };
+    const isExact = engineName.toLowerCase() === name;
+    const rank = (isExact ? ranks.exact : ranks.known) + bits;
+    return { engineName, name, because: { kind: "known" }, rank };
   }
   const because: Because =
     found.kind === "unknown"
       ? found
       : { kind: "ambiguous", candidates: found.candidates.map(({ name }) => name) };
-  return { engineName, name: toOwnName(engineName), because, rank: [1, 0, toBits(engineName)] };
+  return { engineName, name: toOwnName(engineName), because, rank: ranks.unknown + bits };
 }
 
 /** The stronger claim first, ties in alphabetical order. */
-function compare(a: Wish, b: Wish): number {
-  for (const [index, rank] of a.rank.entries()) {
-    const difference = b.rank[index]! - rank;
-    if (difference !== 0) return difference;
-  }
-  return a.engineName < b.engineName ? -1 : 1;
-}
+const compare = (a: Wish, b: Wish): number => b.rank - a.rank || (a.engineName < b.engineName ? -1 : 1);
 
 /**
  * Bits per weight by the name of a model: `q4_K_M` is 4, `bf16` 16, a name without any 0. Good enough to prefer one
@@ -108,3 +103,26 @@ const patterns: readonly (readonly [RegExp, number | undefined])[] = [
   [/[-._:](?:i?q|tq)(\d)(?![0-9])/i, undefined],
   [/[-._:](\d)-?bit(?![a-z0-9])/i, undefined],
 ];
+
+/**
+ * The name of a model that the catalogue does not know: the engine's own. Of a file, its name without folder, part
+ * number and extension, because its location is private: `/home/ada/my-tune-00001-of-00003.gguf` becomes `my-tune`,
+ * and `acme/assistant-7b` stays.
+ */
+export function toOwnName(engineName: string): string {
+  const name = engineName.trim();
+  if (!isFile(name)) return name;
+  return (
+    withoutFolder(name)
+      .replace(/\.gguf$/i, "")
+      .replace(/-\d{5}-of-\d{5}$/, "") || name
+  );
+}
+
+/** An engine's own name as it may be published: of a file without its folder. */
+export function withoutFolder(engineName: string): string {
+  const name = engineName.trim();
+  return isFile(name) ? (name.split(/[/\\]/).findLast((part) => part !== "") ?? name) : name;
+}
+
+const isFile = (name: string): boolean => /\.gguf$/i.test(name) || /^(?:[/\\~.]|[A-Za-z]:[/\\])/.test(name);

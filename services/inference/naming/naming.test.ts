@@ -7,8 +7,7 @@ import { textEvent } from "../../../core/generation/events.ts";
 import { createLog } from "../../../core/telemetry/log.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { FakeEngine, generationOf, servedModel } from "../../../test/support/inference/fake-engine.ts";
-import { chooseNames, toBits } from "./choose-names.ts";
-import { toOwnName } from "./own-name.ts";
+import { chooseNames, toBits, toOwnName } from "./choose-names.ts";
 import { type NamingOptions, withCatalogueNames } from "./with-catalogue-names.ts";
 
 const entryOf = (name: string, names: Partial<CatalogueEntry["names"]> = {}): CatalogueEntry => ({

@@ -1,11 +1,9 @@
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
-import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../engine.ts";
-import { chooseNames, type Naming } from "./choose-names.ts";
-import { withoutFolder } from "./own-name.ts";
+import { chooseNames, type Naming, withoutFolder } from "./choose-names.ts";
 
 export interface NamingOptions {
   readonly log: Log;
@@ -25,111 +23,92 @@ export function withCatalogueNames(
   catalogue: () => Catalogue,
   options: NamingOptions,
 ): Engine {
-  return new NamedEngine(engine, catalogue, options);
+  const as = new Map(Object.entries(options.as ?? {}));
+  const report = createReport(as, options);
+  /** Engine names by mesh names. */
+  let engineNames: ReadonlyMap<string, string> = new Map();
+  const toEngineName = (name: string): string => engineNames.get(name) ?? name;
+  return {
+    async models(signal) {
+      // Reading the catalogue takes 0.1 s, in which the engine loads.
+      const [own, known] = await Promise.all([engine.models(signal), Promise.resolve().then(catalogue)]);
+      const namings = chooseNames(
+        own.map(({ model }) => model),
+        known,
+        as,
+      );
+      report(namings);
+      const named = namings.filter((naming) => naming.name !== undefined);
+      engineNames = new Map(named.map(({ name, engineName }) => [name!, engineName]));
+      return own.flatMap((served, index) => {
+        const model = namings[index]!.name;
+        const engineName = withoutFolder(served.engineName || served.model);
+        return model === undefined ? [] : { ...served, model, engineName };
+      });
+    },
+
+    isLoaded: (name) => engine.isLoaded?.(toEngineName(name)) ?? true,
+
+    generate(generation, signal) {
+      const name = generation.model;
+      const model = toEngineName(name);
+      if (model === name) return engine.generate(generation, signal);
+      return renameErrors(engine.generate({ ...generation, model }, signal), model, name);
+    },
+
+    close: () => engine.close(),
+  };
 }
 
-class NamedEngine implements Engine {
-  readonly #engine: Engine;
-  readonly #catalogue: () => Catalogue;
-  readonly #options: NamingOptions;
-  readonly #as: ReadonlyMap<string, string>;
-  /** Engine names by mesh names. */
-  #engineNames: ReadonlyMap<string, string> = new Map();
-  #namings: readonly Naming[] = [];
-  /** Names in `as` that the engine did not have: logged once. */
-  readonly #missed = new Set<string>();
-
-  constructor(engine: Engine, catalogue: () => Catalogue, options: NamingOptions) {
-    this.#engine = engine;
-    this.#catalogue = catalogue;
-    this.#options = options;
-    this.#as = new Map(Object.entries(options.as ?? {}));
-  }
-
-  async models(signal: AbortSignal): Promise<ServedModel[]> {
-    // Reading the catalogue takes 0.1 s, in which the engine loads.
-    const [own, catalogue] = await Promise.all([
-      this.#engine.models(signal),
-      Promise.resolve().then(this.#catalogue),
-    ]);
-    const namings = chooseNames(
-      own.map(({ model }) => model),
-      catalogue,
-      this.#as,
-    );
-    this.#report(namings);
-    const names = new Map(namings.map(({ engineName, name }) => [engineName, name]));
-    this.#engineNames = new Map(
-      namings.flatMap(({ engineName, name }) => (name === undefined ? [] : [[name, engineName] as const])),
-    );
-    return own.flatMap((served) => {
-      const model = names.get(served.model);
-      const engineName = withoutFolder(served.engineName || served.model);
-      return model === undefined ? [] : { ...served, model, engineName };
-    });
-  }
-
-  isLoaded(model: string): boolean {
-    return this.#engine.isLoaded?.(this.#engineNames.get(model) ?? model) ?? true;
-  }
-
-  generate(generation: Generation, signal: AbortSignal): AsyncIterable<GenerationEvent> {
-    const name = generation.model;
-    const model = this.#engineNames.get(name) ?? name;
-    if (model === name) return this.#engine.generate(generation, signal);
-    return renameErrors(this.#engine.generate({ ...generation, model }, signal), model, name);
-  }
-
-  close(): Promise<void> {
-    return this.#engine.close();
-  }
-
-  /** Logs only what is new. */
-  #report(namings: readonly Naming[]): void {
-    this.#reportMissing(namings);
-    const known = new Set(this.#namings.map((naming) => JSON.stringify(naming)));
-    const news = namings.filter((naming) => !known.has(JSON.stringify(naming)));
-    const changed = news.length > 0 || namings.length !== this.#namings.length;
-    this.#namings = namings;
-    for (const naming of news) this.#explain(naming);
-    if (changed) this.#options.onNamed?.(namings);
-  }
-
-  #reportMissing(namings: readonly Naming[]): void {
-    const there = new Set(namings.map(({ engineName }) => withoutFolder(engineName)));
-    for (const [engineName, name] of this.#as) {
-      if (there.has(withoutFolder(engineName))) this.#missed.delete(engineName);
-      else if (!this.#missed.has(engineName)) {
-        this.#missed.add(engineName);
-        this.#options.log.warn(
-          { engine_name: engineName, model: name },
-          `--as ${engineName}=${name} names a model that the engine does not have. It has ${list([...there], "and") || "none"}`,
+/** Reports and logs what is new since the last call. */
+function createReport(
+  as: ReadonlyMap<string, string>,
+  { log, onNamed }: NamingOptions,
+): (namings: readonly Naming[]) => void {
+  let known: ReadonlySet<string> = new Set();
+  /** Names in `as` that the engine does not have: logged once. */
+  const missing = new Set<string>();
+  return (namings) => {
+    const present = new Set(namings.map(({ engineName }) => withoutFolder(engineName)));
+    for (const [engineName, model] of as) {
+      if (present.has(withoutFolder(engineName))) missing.delete(engineName);
+      else if (!missing.has(engineName)) {
+        missing.add(engineName);
+        log.warn(
+          { engine_name: engineName, model },
+          `--as ${engineName}=${model} names a model that the engine does not have. It has ${list([...present], "and") || "none"}`,
         );
       }
     }
-  }
+    const texts = new Map(namings.map((naming) => [JSON.stringify(naming), naming]));
+    const news = [...texts].filter(([text]) => !known.has(text));
+    const hasChanged = news.length > 0 || texts.size !== known.size;
+    known = new Set(texts.keys());
+    for (const [, naming] of news) logNaming(naming, log);
+    if (hasChanged) onNamed?.(namings);
+  };
+}
 
-  #explain({ engineName, name, because }: Naming): void {
-    const { log } = this.#options;
-    const fields = { engine_name: engineName, model: name };
-    const cure = (wanted: string) => `To choose one: --as ${withoutFolder(engineName)}=${wanted}`;
-    if (because.kind === "ambiguous")
-      log.warn(
-        fields,
-        `\`${engineName}\` may be ${list(because.candidates)}, so it is served as \`${name}\`. ${cure(because.candidates[0] ?? "NAME")}`,
-      );
-    else if (because.kind === "taken" && name === undefined)
-      log.warn(
-        fields,
-        `\`${engineName}\` is not served: \`${because.by}\` has the name \`${because.wanted}\` already. ${cure("ANOTHER-NAME")}`,
-      );
-    else if (because.kind === "taken")
-      log.warn(
-        fields,
-        `\`${engineName}\` is served as \`${name}\`, because \`${because.by}\` is served as \`${because.wanted}\` already. ${cure(because.wanted)}`,
-      );
-    else if (name !== engineName) log.info(fields, `\`${engineName}\` is served as \`${name}\``);
-  }
+function logNaming({ engineName, name, because }: Naming, log: Log): void {
+  const fields = { engine_name: engineName, model: name };
+  const warn = (message: string, wanted: string) =>
+    log.warn(
+      fields,
+      `\`${engineName}\` ${message}. To choose one: --as ${withoutFolder(engineName)}=${wanted}`,
+    );
+  if (because.kind === "ambiguous")
+    warn(
+      `may be ${list(because.candidates)}, so it is served as \`${name}\``,
+      because.candidates[0] ?? "NAME",
+    );
+  else if (because.kind === "taken" && name === undefined)
+    warn(`is not served: \`${because.by}\` has the name \`${because.wanted}\` already`, "ANOTHER-NAME");
+  else if (because.kind === "taken")
+    warn(
+      `is served as \`${name}\`, because \`${because.by}\` is served as \`${because.wanted}\` already`,
+      because.wanted,
+    );
+  else if (name !== engineName) log.info(fields, `\`${engineName}\` is served as \`${name}\``);
 }
 
 /** Such as "`a`, `b` or `c`". */
@@ -148,7 +127,7 @@ const renameErrors = (
   [Symbol.asyncIterator]() {
     const source = events[Symbol.asyncIterator]();
     const fail = (error: unknown): never => {
-      throw renameIn(error, engineName, name);
+      throw error instanceof MeshError ? renameIn(error, engineName, name) : error;
     };
     return {
       next: () => source.next().then(undefined, fail),
@@ -158,8 +137,7 @@ const renameErrors = (
 });
 
 /** The error with the name replaced; itself when its message does not name the model. */
-function renameIn(error: unknown, engineName: string, name: string): unknown {
-  if (!(error instanceof MeshError)) return error;
+function renameIn(error: MeshError, engineName: string, name: string): MeshError {
   // Without quotes only what cannot be an ordinary word.
   const quoted = error.message.replaceAll(`\`${engineName}\``, `\`${name}\``);
   const message = /[/\\]/.test(engineName) ? quoted.replaceAll(engineName, name) : quoted;

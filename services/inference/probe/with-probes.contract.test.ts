@@ -5,7 +5,7 @@ import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_p
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
 import { starterPath } from "../../../test/support/inference/llama-cpp/engines.ts";
 import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
-import { withCatalogueNames } from "../naming/index.ts";
+import { withCatalogueNames } from "../naming/with-catalogue-names.ts";
 import { withProbes } from "./with-probes.ts";
 
 const surroundings = { clock: systemClock, log: silentLog };
