@@ -12,7 +12,7 @@ import { folderFault } from "../services/inference/discover/find-model-files.ts"
 import { sameName, tooLarge } from "../services/inference/discover/fit-models.ts";
 import { missingEngine } from "../services/inference/engines/llama-cpp/native/platform.ts";
 import { createEngine, type EngineSpec } from "../services/inference/index.ts";
-import { withCatalogueNames } from "../services/inference/naming/index.ts";
+import { withCatalogueNames } from "../services/inference/naming/with-catalogue-names.ts";
 import { nodeMessages } from "../services/inference/node/messages.ts";
 import { logFindings } from "../services/inference/probe/findings.ts";
 import { readConnectionFault } from "../services/inference/servers/connection-fault.ts";

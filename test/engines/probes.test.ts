@@ -3,7 +3,7 @@ import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createEngine } from "../../services/inference/index.ts";
-import type { Findings } from "../../services/inference/probe/probe.ts";
+import type { Findings } from "../../services/inference/probe/trial.ts";
 import { disguise } from "../support/disguise.ts";
 import { findLlamaServer, startLlamaServer } from "../support/llama-server.ts";
 import { sharedMesh } from "../support/shared-mesh.ts";

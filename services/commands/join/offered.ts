@@ -1,6 +1,6 @@
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createEngine, type Engine, type EngineContext } from "../../inference/index.ts";
-import type { Naming } from "../../inference/naming/index.ts";
+import type { Naming } from "../../inference/naming/choose-names.ts";
 import type { Source } from "./find-offer.ts";
 import type { SourceFacts } from "./screen.ts";
 

@@ -5,7 +5,7 @@ import {
   CapabilitiesSchema,
   type ServedModel,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { Finding, Findings, ProbeName } from "./probe.ts";
+import type { Finding, Findings, ProbeName } from "./trial.ts";
 
 /**
  * A model with the claimed capabilities that were shown. Undefined when it is useless: it refuses plain questions and

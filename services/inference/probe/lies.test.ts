@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { FinishReason, type Generation, Role } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { ableModel, call, find, type Replies, words } from "../../../test/support/inference/probe.ts";
-import type { ProbeName } from "./probe.ts";
+import type { ProbeName } from "./trial.ts";
 
 const refusal = new MeshError("invalid_request", "No such thing here.");
 const isForced = ({ toolChoice }: Generation) => toolChoice !== undefined;

@@ -5,7 +5,7 @@ import { starterPath } from "../../../test/support/inference/llama-cpp/engines.t
 import { startOllamaServer } from "../../../test/support/inference/ollama/ollama-server.ts";
 import { createEngine } from "../create-engine.ts";
 import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
-import type { Findings } from "./probe.ts";
+import type { Findings } from "./trial.ts";
 
 const never = new AbortController().signal;
 

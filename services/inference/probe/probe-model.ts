@@ -1,10 +1,63 @@
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import { type Finding, type Findings, type ProbeName, refuted, undecided } from "./probe.ts";
-import { claimedProbes, isClaimed, probes } from "./probes.ts";
-import type { Trial } from "./trial.ts";
+import { capabilities } from "../../../core/generation/capabilities.ts";
+import { Capabilities_Resume, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { answer, contextLength, embeddings, rawPrompt, triedTokens } from "./attempts/basics.ts";
+import { jsonObject, jsonSchema } from "./attempts/json.ts";
+import { resume } from "./attempts/resume.ts";
+import { logitBias, logprobs, seed } from "./attempts/sampling.ts";
+import { forcedToolChoice, tools } from "./attempts/tools.ts";
+import { vision } from "./attempts/vision.ts";
+import {
+  type Attempt,
+  type Finding,
+  type Findings,
+  type ProbeName,
+  refuted,
+  type Trial,
+  undecided,
+} from "./trial.ts";
+
+/** All probes in order, from cheap to expensive after the plain answer. */
+const probes: Readonly<Record<ProbeName, Attempt>> = {
+  answer,
+  embeddings,
+  logprobs,
+  logit_bias: logitBias,
+  raw_prompt: rawPrompt,
+  json_object: jsonObject,
+  json_schema: jsonSchema,
+  forced_tool_choice: forcedToolChoice,
+  // Depends on forced calls.
+  tools,
+  seed,
+  resume,
+  vision,
+  context_length: contextLength,
+};
 
 export const isDecided = (finding: Finding | undefined): boolean =>
   finding !== undefined && finding.outcome !== "undecided";
+
+/** The probes of what a model claims that are not decided yet, in order. */
+export const undecidedProbes = (served: ServedModel, findings: Findings): ProbeName[] =>
+  (Object.keys(probes) as ProbeName[]).filter(
+    (name) => isClaimed(name, served) && !isDecided(findings.get(name)),
+  );
+
+function isClaimed(name: ProbeName, { capabilities: claimed, contextLength }: ServedModel): boolean {
+  switch (name) {
+    case "answer":
+      return true;
+    case "context_length":
+      return contextLength <= triedTokens;
+    case "resume":
+      return (claimed?.resume ?? 0) > Capabilities_Resume.NONE;
+    case "seed":
+      return claimed?.seed === true;
+    default:
+      return claimed !== undefined && capabilities[name].isOffered(claimed);
+  }
+}
 
 /**
  * Tries what is claimed of a model and not decided yet, one after the other, a plain answer always first.
@@ -24,7 +77,7 @@ export async function probeModel(
   strikes: Map<ProbeName, number> = new Map(),
 ): Promise<Findings> {
   const findings = new Map(known);
-  const open = claimedProbes(trial).filter((name) => name === "answer" || !isDecided(known.get(name)));
+  const open = undecidedProbes(trial.served, known);
   try {
     const sign = await findSignOfLife(trial, findings);
     for (const name of open) {

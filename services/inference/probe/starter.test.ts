@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
-import type { Findings } from "./probe.ts";
+import type { Findings } from "./trial.ts";
 import { withProbes } from "./with-probes.ts";
 
 const modelPath = fileURLToPath(new URL("../../../models/starter.gguf", import.meta.url));

@@ -3,10 +3,40 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
+import type { CapabilityName } from "../../../core/generation/capabilities.ts";
 import { within } from "../../../core/streams/within.ts";
 import { FinishReason, GenerationSchema, Role } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type Transcript, transcribe } from "../transcript.ts";
+
+/**
+ * What is probed: the registry's `Capabilities` by field name, that the model answers at all, and that it refuses
+ * what exceeds its context.
+ */
+export type ProbeName = CapabilityName | "seed" | "resume" | "answer" | "context_length";
+
+/** The result of probing one claim. */
+export type Finding =
+  /** It was done. */
+  | { readonly outcome: "shown" }
+  /** Asked for and not done; the reason is for people and quotes neither prompt nor answer. */
+  | { readonly outcome: "refuted"; readonly reason: string }
+  /** Could not be tried yet: retried later, and not claimed until then. */
+  | { readonly outcome: "undecided"; readonly reason: string };
+
+export type Findings = ReadonlyMap<ProbeName, Finding>;
+
+/** One small experiment on a model, given earlier findings. What the engine throws is judged in `probe-model.ts`. */
+export type Attempt = (trial: Trial, findings: Findings) => Promise<Finding>;
+
+/** It was done. */
+export const shown: Finding = { outcome: "shown" };
+
+export const refuted = (reason: string): Finding => ({ outcome: "refuted", reason });
+
+export const undecided = (reason: string): Finding => ({ outcome: "undecided", reason });
+
+export const shownIf = (holds: boolean, reason: string): Finding => (holds ? shown : refuted(reason));
 
 /** How long one question may take, in milliseconds; the first may load the model. */
 const questionLimitMs = 120_000;

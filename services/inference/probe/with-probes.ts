@@ -7,10 +7,8 @@ import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generatio
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
 import { logFindings, reduce } from "./findings.ts";
-import type { Findings, ProbeName } from "./probe.ts";
-import { isDecided, probeModel } from "./probe-model.ts";
-import { claimedProbes } from "./probes.ts";
-import { Trial } from "./trial.ts";
+import { isDecided, probeModel, undecidedProbes } from "./probe-model.ts";
+import { type Findings, type ProbeName, Trial } from "./trial.ts";
 import { watchAnswer } from "./watch-answer.ts";
 
 export interface ProbeOptions {
@@ -38,9 +36,8 @@ const retry = { firstMs: 10_000, limitMs: 600_000 };
  * that occupies a needed slot is aborted. A model that is not in memory (`Engine.isLoaded`) is trusted until it is,
  * unless it is the only one.
  */
-export function withProbes(engine: Engine, options: ProbeOptions): Engine {
-  return new ProbedEngine(engine, options);
-}
+export const withProbes = (engine: Engine, options: ProbeOptions): Engine =>
+  new ProbedEngine(engine, options);
 
 /** One model and its findings. */
 interface Subject {
@@ -89,16 +86,13 @@ class ProbedEngine implements Engine {
 
   generate(generation: Generation, signal: AbortSignal): AsyncIterable<GenerationEvent> {
     const { model } = generation;
-    return watchAnswer(
-      this.#engine.generate(generation, signal),
-      () => {
-        this.#running.set(model, this.#runningOf(model) + 1);
-        if (this.#round?.subject.served.model !== model) return;
-        if (this.#runningOf(model) >= this.#round.subject.served.slots)
-          this.#round.scope.abort(noSlot(model));
-      },
-      () => void this.#running.set(model, this.#runningOf(model) - 1),
-    );
+    const count = (change: number) => void this.#running.set(model, this.#runningOf(model) + change);
+    const onStart = () => {
+      count(1);
+      if (this.#round?.subject.served.model === model && this.#isFull(this.#round.subject.served))
+        this.#round.scope.abort(noSlot(model));
+    };
+    return watchAnswer(this.#engine.generate(generation, signal), onStart, () => count(-1));
   }
 
   async close(): Promise<void> {
@@ -109,31 +103,28 @@ class ProbedEngine implements Engine {
 
   /** New and changed models are to be probed; models that left are forgotten. */
   #follow(claimed: readonly ServedModel[]): void {
-    const names = new Set(claimed.map(({ model }) => model));
-    for (const [model, subject] of this.#subjects) if (!names.has(model)) this.#forget(subject);
-    for (const served of claimed) {
-      const known = this.#subjects.get(served.model);
-      if (known !== undefined && isSame(known.served, served)) {
-        known.served = served;
+    const latest = new Map(claimed.map((served) => [served.model, served]));
+    for (const [model, subject] of this.#subjects) {
+      const served = latest.get(model);
+      if (served !== undefined && toIdentity(served) === toIdentity(subject.served)) {
+        subject.served = served;
         continue;
       }
-      if (known !== undefined) this.#forget(known);
-      this.#subjects.set(served.model, {
-        served,
-        findings: new Map(),
-        probed: false,
-        stale: false,
-        retryAt: 0,
-        strikes: new Map(),
-        backoff: new Backoff({ ...retry, random: this.#options.random ?? Math.random }),
-      });
+      this.#subjects.delete(model);
+      if (this.#round?.subject === subject)
+        this.#round.scope.abort(new MeshError("cancelled", "The model has changed."));
     }
-  }
-
-  #forget(subject: Subject): void {
-    this.#subjects.delete(subject.served.model);
-    if (this.#round?.subject === subject)
-      this.#round.scope.abort(new MeshError("cancelled", "The model has changed."));
+    for (const [model, served] of latest)
+      if (!this.#subjects.has(model))
+        this.#subjects.set(model, {
+          served,
+          findings: new Map(),
+          probed: false,
+          stale: false,
+          retryAt: 0,
+          strikes: new Map(),
+          backoff: new Backoff({ ...retry, random: this.#options.random ?? Math.random }),
+        });
   }
 
   /** Probes what is due, one model at a time. */
@@ -141,9 +132,9 @@ class ProbedEngine implements Engine {
     // So that `#working` is set before this can end.
     await undefined;
     try {
-      for (;;) {
-        const due = [...this.#subjects.values()].find((subject) => this.#isDue(subject));
-        if (due === undefined || this.#lifetime.signal.aborted) return;
+      while (!this.#lifetime.signal.aborted) {
+        const due = this.#subjects.values().find((subject) => this.#isDue(subject));
+        if (due === undefined) return;
         await this.#probe(due);
       }
     } catch (error) {
@@ -153,10 +144,9 @@ class ProbedEngine implements Engine {
     }
   }
 
-  #isDue(subject: Subject): boolean {
-    const { served, findings, probed, stale, retryAt } = subject;
+  #isDue({ served, findings, probed, stale, retryAt }: Subject): boolean {
     if (!this.#mayLoad(served) || this.#options.clock.now() < retryAt) return false;
-    return !probed || stale || claimedProbes(subject).some((name) => !isDecided(findings.get(name)));
+    return !probed || stale || undecidedProbes(served, findings).length > 0;
   }
 
   #mayLoad({ model }: ServedModel): boolean {
@@ -170,7 +160,7 @@ class ProbedEngine implements Engine {
     const limit = clock.after(roundLimitMs, () => scope.abort(tooSlow(served.model)));
     this.#round = { subject, scope };
     const requireSlot = () => {
-      if (this.#runningOf(served.model) >= served.slots) throw noSlot(served.model);
+      if (this.#isFull(served)) throw noSlot(served.model);
     };
     const generate = this.#engine.generate.bind(this.#engine);
     const trial = new Trial({ served, generate, clock, signal: scope.signal, requireSlot });
@@ -180,7 +170,7 @@ class ProbedEngine implements Engine {
     limit.cancel();
     scope.unlink();
     if (this.#lifetime.signal.aborted || this.#subjects.get(served.model) !== subject) return;
-    const open = claimedProbes(subject).some((name) => !isDecided(found.get(name)));
+    const open = undecidedProbes(subject.served, found).length > 0;
     // Earlier findings stay valid until decided otherwise.
     const news = [...found].filter(([name, finding]) => isDecided(finding) || !subject.findings.has(name));
     subject.findings = new Map([...subject.findings, ...news]);
@@ -194,8 +184,8 @@ class ProbedEngine implements Engine {
 
   /** Waits a limited time for new models to be probed. */
   async #wait(signal: AbortSignal): Promise<void> {
-    const news = [...this.#subjects.values()].some(({ probed, served }) => !probed && this.#mayLoad(served));
-    if (!news) return;
+    const isNew = ({ probed, served }: Subject) => !probed && this.#mayLoad(served);
+    if (!this.#subjects.values().some(isNew)) return;
     const patience = linkSignal(signal);
     try {
       await Promise.race([this.#working, sleep(this.#options.clock, patienceMs, patience.signal)]);
@@ -211,14 +201,16 @@ class ProbedEngine implements Engine {
     return subject.probed || this.#mayLoad(served) ? reduce(served, subject.findings) : served;
   }
 
+  #isFull({ model, slots }: ServedModel): boolean {
+    return this.#runningOf(model) >= slots;
+  }
+
   #runningOf(model: string): number {
     return this.#running.get(model) ?? 0;
   }
 }
 
-/** Whether findings of one are valid for the other. */
-const isSame = (before: ServedModel, after: ServedModel): boolean => toIdentity(before) === toIdentity(after);
-
+/** What findings hold for. */
 const toIdentity = ({ engineName, fingerprint, contextLength, capabilities }: ServedModel): string =>
   JSON.stringify([engineName, fingerprint, contextLength, capabilities]);
 

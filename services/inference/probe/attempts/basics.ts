@@ -1,6 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { type Attempt, type Finding, refuted, shown, shownIf } from "../probe.ts";
-import { says, type Trial } from "../trial.ts";
+import { type Attempt, refuted, says, shown, shownIf, type Trial } from "../trial.ts";
 import { biasedTokens } from "./sampling.ts";
 
 /** A plain question gets an answer. The control for all others: what fails while this works is at fault. */
@@ -70,19 +69,15 @@ export const triedTokens = 8192;
  * truncates is still useful, but its provider should know.
  */
 export const contextLength: Attempt = async (trial) => {
+  const tokens = trial.served.contextLength;
   try {
-    return await exceed(trial);
+    const { usage } = await trial.peek({ messages: says("a ".repeat(tokens + 1)) }, 1);
+    return (usage?.promptTokens ?? 0) > tokens
+      ? refuted(`its context is longer than the ${tokens} tokens that it reports`)
+      : refuted(`a prompt of more than its ${tokens} tokens was cut short without a word`);
   } catch (error) {
     if (!(error instanceof MeshError) || error.kind !== "invalid_request") throw error;
     if (error.code === "context_length_exceeded") return shown;
     return refuted(`a prompt that is too long was refused for another reason: ${error.message}`);
   }
 };
-
-async function exceed(trial: Trial): Promise<Finding> {
-  const tokens = trial.served.contextLength;
-  const { usage } = await trial.peek({ messages: says("a ".repeat(tokens + 1)) }, 1);
-  return (usage?.promptTokens ?? 0) > tokens
-    ? refuted(`its context is longer than the ${tokens} tokens that it reports`)
-    : refuted(`a prompt of more than its ${tokens} tokens was cut short without a word`);
-}

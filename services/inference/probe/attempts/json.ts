@@ -1,7 +1,6 @@
 import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type Attempt, refuted, shownIf } from "../probe.ts";
-import { says } from "../trial.ts";
+import { type Attempt, refuted, says, shownIf } from "../trial.ts";
 
 /**
  * A question for a bare word is answered with an object all the same. It mentions JSON, because some servers refuse

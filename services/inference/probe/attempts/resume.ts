@@ -1,7 +1,6 @@
 import { Capabilities_Resume } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Transcript } from "../../transcript.ts";
-import { type Attempt, type Finding, refuted, shownIf } from "../probe.ts";
-import { type Question, says, type Trial } from "../trial.ts";
+import { type Attempt, type Finding, type Question, refuted, says, shownIf, type Trial } from "../trial.ts";
 
 const question = { messages: says("Tell me a short story.") };
 const wholeTokens = 24;

@@ -1,7 +1,6 @@
 import { bounds } from "../../../../core/generation/bounds.ts";
 import type { TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type Attempt, refuted, shown, shownIf } from "../probe.ts";
-import { says, type Trial } from "../trial.ts";
+import { type Attempt, refuted, says, shown, shownIf, type Trial } from "../trial.ts";
 
 /** The most alternatives that clients may ask for. */
 const [, alternatives] = bounds.topLogprobs;

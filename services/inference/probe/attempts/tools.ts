@@ -1,8 +1,7 @@
 import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { FinishReason, Role, ToolChoice_Mode } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Transcript } from "../../transcript.ts";
-import { type Attempt, type Finding, refuted, shown } from "../probe.ts";
-import { type Question, says, type Trial } from "../trial.ts";
+import { type Attempt, type Finding, type Question, refuted, says, shown, type Trial } from "../trial.ts";
 
 type Tools = NonNullable<Question["tools"]>;
 

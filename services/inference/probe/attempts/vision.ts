@@ -1,7 +1,6 @@
 import { crc32, deflateSync } from "node:zlib";
 import { Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type Attempt, shownIf } from "../probe.ts";
-import type { Trial } from "../trial.ts";
+import { type Attempt, shownIf, type Trial } from "../trial.ts";
 
 /** Pixels per side; some models refuse images smaller than one patch. */
 const side = 224;
