@@ -39,7 +39,7 @@ export class Registration {
   readonly #client;
   readonly #outage: Outage;
   readonly #lifetime = new AbortController();
-  readonly #first = Promise.withResolvers<void>();
+  /** Resolves with the next registration. */
   #next = Promise.withResolvers<void>();
   #wake = new AbortController();
   #stale = true;
@@ -61,7 +61,7 @@ export class Registration {
       mismatch: (fault) => nodeMessages.registryMismatch(name, fault),
     });
     // Handled by callers of `start`, if any.
-    this.#first.promise.catch(() => {});
+    this.#next.promise.catch(() => {});
   }
 
   /** The latest lease; undefined before the first. */
@@ -72,7 +72,7 @@ export class Registration {
   /** Resolves once the node is registered. Rejects when the registry refuses it for good. */
   start(): Promise<void> {
     this.#running ??= this.#run();
-    return this.#first.promise;
+    return this.#next.promise;
   }
 
   /** Registers again as soon as possible: the record has changed, or a router does not know the lease. */
@@ -137,7 +137,6 @@ export class Registration {
     this.#compareClocks(Number(answer.nowMs));
     this.#leaseId = leaseId;
     this.#ttlMs = ttlMs;
-    this.#first.resolve();
     this.#next.resolve();
     this.#next = Promise.withResolvers();
     const models = node.models.map(({ model }) => model);
@@ -169,7 +168,7 @@ export class Registration {
     // A refused renewal means that the lease has lapsed.
     if (refused && !registering) return 0;
     if (refused && this.#leaseId === undefined) {
-      this.#first.reject(error);
+      this.#next.reject(error);
       this.#ending = true;
       return 0;
     }

@@ -17,7 +17,6 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import {
   type GenerateResponse,
   InferenceService,
-  type RelayRequest,
   type RelayResponse,
   RelayResponseSchema,
 } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
@@ -64,15 +63,31 @@ export function createInferenceService({
 
     async *relay(requests, { signal }): AsyncGenerator<RelayResponse> {
       yield create(RelayResponseSchema, { protocol });
+      let fault = undefined as string | undefined;
       const messages = requests[Symbol.asyncIterator]();
-      const first = messages.next();
-      first.catch(() => {});
-      let fault = await faultBeforeWork(first, { protocol, clock, signal });
-      if (fault !== undefined) throw refuse(fault);
-      const frames = toFrames(first, messages, protocol, (found) => {
-        fault = found;
+      const first = messages.next().then((result) => {
+        fault = protocolFault(parties, result.value?.protocol, protocol);
+        return result;
       });
-      for await (const frame of serveRelay({ generate, load, clock, signal, frames }))
+      first.catch(() => {});
+      // Routers of the first version send nothing before they have work, so only a node that no longer speaks it waits.
+      const silent = protocolFault(parties, undefined, protocol);
+      if (silent !== undefined)
+        await within(clock, wordLimitMs, signal, () => first).catch(() => {
+          signal.throwIfAborted();
+          fault = silent;
+        });
+      if (fault !== undefined) throw refuse(fault);
+      /** None when the router's first message shows another version. */
+      async function* toFrames(): AsyncGenerator<EngineBound> {
+        try {
+          for (let result = await first; !result.done && fault === undefined; result = await messages.next())
+            if (result.value.frame !== undefined) yield result.value.frame;
+        } finally {
+          await messages.return?.();
+        }
+      }
+      for await (const frame of serveRelay({ generate, load, clock, signal, frames: toFrames() }))
         yield { $typeName: "cxmpute.inference.v1.RelayResponse", frame };
       if (fault !== undefined) throw refuse(fault);
     },
@@ -81,40 +96,3 @@ export function createInferenceService({
 }
 
 const parties = { other: "router", self: "node" };
-
-/**
- * Why no work may come from a router that has not sent its version yet. Routers of the first version send nothing
- * before they have work, so only a node that no longer speaks it waits.
- */
-async function faultBeforeWork(
-  first: Promise<IteratorResult<RelayRequest>>,
-  { protocol, clock, signal }: { protocol: ProtocolRange; clock: Clock; signal: AbortSignal },
-): Promise<string | undefined> {
-  const silent = protocolFault(parties, undefined, protocol);
-  if (silent === undefined) return undefined;
-  try {
-    const { value } = await within(clock, wordLimitMs, signal, () => first);
-    return protocolFault(parties, value?.protocol, protocol);
-  } catch {
-    signal.throwIfAborted();
-    return silent;
-  }
-}
-
-/** The router's frames; none, and a call of `onFault`, when its first message shows another version. */
-async function* toFrames(
-  first: Promise<IteratorResult<RelayRequest>>,
-  messages: AsyncIterator<RelayRequest>,
-  protocol: ProtocolRange,
-  onFault: (fault: string) => void,
-): AsyncGenerator<EngineBound> {
-  try {
-    let result = await first;
-    const fault = result.done === true ? undefined : protocolFault(parties, result.value.protocol, protocol);
-    if (fault !== undefined) return onFault(fault);
-    for (; result.done !== true; result = await messages.next())
-      if (result.value.frame !== undefined) yield result.value.frame;
-  } finally {
-    await messages.return?.();
-  }
-}
