@@ -1,9 +1,21 @@
 import { z } from "zod";
-import { hostPort } from "../../../core/config/host-port.ts";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { capabilityNames } from "../../../core/generation/capabilities.ts";
-import { data, json, optionalAddress, registryAddress, routerAddresses, setting, userId } from "./parts.ts";
+import {
+  address,
+  addresses,
+  data,
+  json,
+  number,
+  optionalAddress,
+  optionalText,
+  registryAddress,
+  routerAddresses,
+  setting,
+  toggle,
+  userId,
+} from "./parts.ts";
 import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that call a running service, or manage identities.
@@ -30,16 +42,12 @@ const endpoint = {
 
 export const chatSettings = defineSettings("chat", {
   ...endpoint,
-  model: setting({
-    schema: z.string().min(1).describe("a model's name").optional(),
-    placeholder: "NAME",
-    help: "The model to talk to; default: the first one listed by the endpoint.",
-  }),
-  system: setting({
-    schema: z.string().min(1).describe("text").optional(),
-    placeholder: "TEXT",
-    help: "The system prompt.",
-  }),
+  model: optionalText(
+    "NAME",
+    "a model's name",
+    "The model to talk to; default: the first one listed by the endpoint.",
+  ),
+  system: optionalText("TEXT", "text", "The system prompt."),
 });
 
 export const modelsSettings = defineSettings(
@@ -58,11 +66,7 @@ export const nodesSettings = defineSettings(
   {
     registry: optionalAddress("The registry to ask."),
     router: optionalAddress("Also ask this router how busy each node is and whether it is connected."),
-    wide: setting({
-      schema: z.boolean(),
-      default: false,
-      help: "Show everything: engine names, capabilities, speed and hardware.",
-    }),
+    wide: toggle("Show everything: engine names, capabilities, speed and hardware."),
     ...tls,
     json: json("a table"),
   },
@@ -72,12 +76,7 @@ export const nodesSettings = defineSettings(
 export const explainSettings = defineSettings(
   "explain",
   {
-    router: setting({
-      schema: hostPort,
-      default: "127.0.0.1:50052",
-      placeholder: "HOST:PORT",
-      help: "The router to ask.",
-    }),
+    router: address("127.0.0.1:50052", "The router to ask."),
     needs: setting({
       schema: z.array(z.enum(capabilityNames)),
       default: [],
@@ -101,12 +100,7 @@ export const tlsSettings = defineSettings("tls", {
     placeholder: "HOST",
     help: "A host name or address of the services, for clients that verify it, such as grpcurl; the mesh itself verifies identities.",
   }),
-  days: setting({
-    schema: z.int().min(1).max(36_500),
-    default: 3650,
-    placeholder: "N",
-    help: "How long the certificates are valid.",
-  }),
+  days: number(z.int().min(1).max(36_500), 3650, "How long the certificates are valid."),
 });
 
 /** A duration such as `90s` or `10m`, in milliseconds; undefined for any other text. */
@@ -121,12 +115,7 @@ export const tokenSettings = defineSettings(
   {
     registry: registryAddress,
     routers: routerAddresses,
-    uses: setting({
-      schema: z.int().min(1).max(1000),
-      default: 1,
-      placeholder: "N",
-      help: "How many machines the token admits.",
-    }),
+    uses: number(z.int().min(1).max(1000), 1, "How many machines the token admits."),
     ttl: setting({
       schema: z
         .string()
@@ -139,13 +128,7 @@ export const tokenSettings = defineSettings(
     joinRegistry: optionalAddress(
       "The registry's address for machines that join, if it differs from the one used here.",
     ),
-    joinRouters: setting({
-      schema: z.array(hostPort),
-      default: [],
-      name: "join-router",
-      placeholder: "HOST:PORT",
-      help: "Likewise for routers.",
-    }),
+    joinRouters: addresses("join-router", "Likewise for routers."),
     json: json("text"),
     ...tls,
   },

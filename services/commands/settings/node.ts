@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { hostPort } from "../../../core/config/host-port.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { nodeIdPattern } from "../../../core/identity/identity.ts";
 import { checkEngine, type EngineKey, type EngineName, engines, settingsOnlyOf } from "./engine.ts";
 import {
+  addresses,
   data,
   defaultRegistry,
   defaultRouter,
@@ -11,6 +11,7 @@ import {
   opsAddresses,
   opsListen,
   optionalAddress,
+  optionalText,
   service,
   setting,
   type ValuesIn,
@@ -30,24 +31,21 @@ const membership = {
   registry: optionalAddress(
     `The registry's address; default: the one in the join token, else ${defaultRegistry}.`,
   ),
-  routers: setting({
-    schema: z.array(hostPort),
-    default: [],
-    name: "router",
-    placeholder: "HOST:PORT",
-    help: `A router's address; default: those in the join token, else ${defaultRouter}.`,
-  }),
+  routers: addresses(
+    "router",
+    `A router's address; default: those in the join token, else ${defaultRouter}.`,
+  ),
   ...tlsByFiles,
 };
 
 /** What a node offers: named or found engines, and the names of their models. */
 const offer = {
   ...engines,
-  models: setting({
-    schema: z.string().min(1).describe("a folder").optional(),
-    placeholder: "FOLDER",
-    help: "Serve the GGUF files in this folder and its subfolders, as many as fit into memory.",
-  }),
+  models: optionalText(
+    "FOLDER",
+    "a folder",
+    "Serve the GGUF files in this folder and its subfolders, as many as fit into memory.",
+  ),
   as: setting({
     schema: z.array(
       z

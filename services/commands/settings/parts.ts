@@ -23,17 +23,37 @@ export const data = setting({
   help: "Where data is kept between runs, such as the API key that `cxmpute up` creates.",
 });
 
+/** An optional text, which is `what`. */
+export const optionalText = (placeholder: string, what: string, help: string) =>
+  setting({ schema: z.string().min(1).describe(what).optional(), placeholder, help });
+
 /** An optional path. */
-export const file = (help: string) =>
-  setting({ schema: z.string().min(1).describe("a file").optional(), placeholder: "FILE", help });
+export const file = (help: string) => optionalText("FILE", "a file", help);
+
+/** A number with a default. */
+export const number = <Schema extends z.ZodType<number>>(
+  schema: Schema,
+  byDefault: z.output<Schema>,
+  help: string,
+) => setting({ schema, default: byDefault, placeholder: "N", help });
+
+/** A switch that is off by default. */
+export const toggle = (help: string) => setting({ schema: z.boolean(), default: false, help });
+
+/** `--json`, instead of `what` people read. */
+export const json = (what: string) => toggle(`Print JSON instead of ${what}.`);
 
 /** An optional HOST:PORT. */
 export const optionalAddress = (help: string) =>
   setting({ schema: hostPort.optional(), placeholder: "HOST:PORT", help });
 
-/** `--json`, instead of `what` people read. */
-export const json = (what: string) =>
-  setting({ schema: z.boolean(), default: false, help: `Print JSON instead of ${what}.` });
+/** A HOST:PORT with a default. */
+export const address = (byDefault: string, help: string) =>
+  setting({ schema: hostPort, default: byDefault, placeholder: "HOST:PORT", help });
+
+/** Any number of HOST:PORT, each given with the flag `name`. */
+export const addresses = (name: string, help: string) =>
+  setting({ schema: z.array(hostPort), default: [], name, placeholder: "HOST:PORT", help });
 
 /** What all services have in common. */
 export const service = {
@@ -59,13 +79,8 @@ export const service = {
   }),
 };
 
-export const listen = (address: string, help: string) =>
-  setting({
-    schema: hostPort,
-    default: address,
-    placeholder: "HOST:PORT",
-    help: `${help} Port 0 picks a free one.`,
-  });
+export const listen = (byDefault: string, help: string) =>
+  address(byDefault, `${help} Port 0 picks a free one.`);
 
 export const userId = (id: string) =>
   setting({
@@ -82,12 +97,7 @@ export const userId = (id: string) =>
 export const defaultRegistry = "127.0.0.1:50051";
 export const defaultRouter = "127.0.0.1:50052";
 
-export const registryAddress = setting({
-  schema: hostPort,
-  default: defaultRegistry,
-  placeholder: "HOST:PORT",
-  help: "The registry's address.",
-});
+export const registryAddress = address(defaultRegistry, "The registry's address.");
 
 export const routerAddresses = setting({
   schema: z.array(hostPort).min(1),
@@ -125,24 +135,21 @@ export const opsListen = (defaultAddress?: string) =>
 
 /** The limits of a router, alone or in `up`. */
 export const admission = {
-  queueLimit: setting({
-    schema: z.int().min(0),
-    default: defaultQueueLimits.queueLimit,
-    placeholder: "N",
-    help: "How many generations may wait for a node; more get 503.",
-  }),
-  callerQueueLimit: setting({
-    schema: z.int().min(0),
-    default: defaultQueueLimits.callerQueueLimit,
-    placeholder: "N",
-    help: "How many of them one caller may have; more get 429.",
-  }),
-  queueTimeoutMs: setting({
-    schema: z.int().min(0).max(3_600_000),
-    default: defaultQueueLimits.queueTimeoutMs,
-    placeholder: "N",
-    help: "How long a generation may wait for a node, in milliseconds.",
-  }),
+  queueLimit: number(
+    z.int().min(0),
+    defaultQueueLimits.queueLimit,
+    "How many generations may wait for a node; more get 503.",
+  ),
+  callerQueueLimit: number(
+    z.int().min(0),
+    defaultQueueLimits.callerQueueLimit,
+    "How many of them one caller may have; more get 429.",
+  ),
+  queueTimeoutMs: number(
+    z.int().min(0).max(3_600_000),
+    defaultQueueLimits.queueTimeoutMs,
+    "How long a generation may wait for a node, in milliseconds.",
+  ),
   answerTimeoutMs: setting({
     schema: z.int().min(1).max(longestTimerMs).optional(),
     placeholder: "N",
@@ -168,34 +175,25 @@ const hourMs = 3_600_000;
 
 /** How a translator, alone or in `up`, reads requests and stores responses. */
 export const surface = {
-  fetchImages: setting({
-    schema: z.boolean(),
-    default: false,
-    help: "Fetch images by URL, from the public internet only; otherwise requests must send them as data URLs.",
-  }),
-  strictKeys: setting({
-    schema: z.boolean(),
-    default: false,
-    help: "Reject requests with unknown keys, as OpenAI does; otherwise they are ignored.",
-  }),
-  storedResponses: setting({
-    schema: z.int().min(0).max(10_000_000),
-    default: defaultStoreLimits.responses,
-    placeholder: "N",
-    help: "How many responses of /v1/responses are stored for later continuation; 0 stores none.",
-  }),
-  storedMegabytes: setting({
-    schema: z.int().min(0).max(1_000_000),
-    default: defaultStoreLimits.bytes / megabyte,
-    placeholder: "N",
-    help: "How much memory stored responses may take.",
-  }),
-  storedHours: setting({
-    schema: z.number().min(0).max(8760),
-    default: defaultStoreLimits.ageMs / hourMs,
-    placeholder: "N",
-    help: "How long responses are stored.",
-  }),
+  fetchImages: toggle(
+    "Fetch images by URL, from the public internet only; otherwise requests must send them as data URLs.",
+  ),
+  strictKeys: toggle("Reject requests with unknown keys, as OpenAI does; otherwise they are ignored."),
+  storedResponses: number(
+    z.int().min(0).max(10_000_000),
+    defaultStoreLimits.responses,
+    "How many responses of /v1/responses are stored for later continuation; 0 stores none.",
+  ),
+  storedMegabytes: number(
+    z.int().min(0).max(1_000_000),
+    defaultStoreLimits.bytes / megabyte,
+    "How much memory stored responses may take.",
+  ),
+  storedHours: number(
+    z.number().min(0).max(8760),
+    defaultStoreLimits.ageMs / hourMs,
+    "How long responses are stored.",
+  ),
 };
 
 /** The values as options of a translator. */

@@ -9,6 +9,7 @@ import {
   admission,
   file,
   listen,
+  number,
   opsAddresses,
   opsListen,
   registryAddress,
@@ -57,21 +58,19 @@ export const translatorSettings = defineSettings(
       help: "An accepted API key, or its hash as `sha256:HEX`. Without any, every request is accepted, which is allowed only when no other machine can connect.",
     }),
     userId: userId("local"),
-    bodyLimitBytes: setting({
-      schema: z
+    bodyLimitBytes: number(
+      z
         .int()
         .min(1024)
         .max(1024 ** 3),
-      default: defaultBodyLimitBytes,
-      placeholder: "N",
-      help: "The largest request body.",
-    }),
-    stallTimeoutMs: setting({
-      schema: z.int().min(100).max(3_600_000),
-      default: defaultStallTimeoutMs,
-      placeholder: "N",
-      help: "A streaming client that reads nothing for this long is disconnected.",
-    }),
+      defaultBodyLimitBytes,
+      "The largest request body.",
+    ),
+    stallTimeoutMs: number(
+      z.int().min(100).max(3_600_000),
+      defaultStallTimeoutMs,
+      "A streaming client that reads nothing for this long is disconnected.",
+    ),
     httpTlsCert: file(
       "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust its issuer. A changed file is reloaded within a minute.",
     ),
@@ -117,22 +116,20 @@ export const registrySettings = defineSettings(
       placeholder: "NAME",
       help: `The store for nodes' leases: ${storeNames.join(", ")}. In memory they are lost when the process ends, and nodes register again.`,
     }),
-    leaseTtlMs: setting({
-      schema: z.int().min(500).max(600_000),
-      default: defaultLeaseTtlMs,
-      placeholder: "N",
-      help: "How long a node stays registered without renewing its lease, in milliseconds.",
-    }),
+    leaseTtlMs: number(
+      z.int().min(500).max(600_000),
+      defaultLeaseTtlMs,
+      "How long a node stays registered without renewing its lease, in milliseconds.",
+    ),
     nodeCaCert: file(
       "The CA that issues identities to nodes that join, PEM; with --tls FOLDER, the one in that folder.",
     ),
     nodeCaKey: file("The private key of that CA, PEM."),
-    identityHours: setting({
-      schema: z.number().min(0.01).max(87_600),
-      default: 720,
-      placeholder: "N",
-      help: "How long a node's identity is valid. Nodes renew it after half that time; one that is away for longer needs a new token.",
-    }),
+    identityHours: number(
+      z.number().min(0.01).max(87_600),
+      720,
+      "How long a node's identity is valid. Nodes renew it after half that time; one that is away for longer needs a new token.",
+    ),
     ...tls,
     ...service,
   },

@@ -1,14 +1,13 @@
-import { z } from "zod";
 import { toFlag } from "../../../core/config/settings.ts";
-import { file, setting, type ValuesIn } from "./parts.ts";
+import { file, optionalText, type ValuesIn } from "./parts.ts";
 
 /** TLS between the processes of a mesh, with one folder. */
 const folder = {
-  tls: setting({
-    schema: z.string().min(1).describe("a folder").optional(),
-    placeholder: "FOLDER",
-    help: "Use TLS within the mesh, with this process's certificate from a folder created by `cxmpute tls init`.",
-  }),
+  tls: optionalText(
+    "FOLDER",
+    "a folder",
+    "Use TLS within the mesh, with this process's certificate from a folder created by `cxmpute tls init`.",
+  ),
 };
 
 /** The same with files; nodes, which get their identity when they join, have only these. */
