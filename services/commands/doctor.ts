@@ -59,11 +59,11 @@ function toVerdict(findings: readonly Finding[]): string {
 /** This machine and its mesh, by the settings and the kept identity. */
 async function toSubject(values: Values<typeof doctorSettings>): Promise<Subject> {
   const folder = new IdentityFolder(values.data);
-  const [identity, place] = await Promise.all([
+  const [identity, config] = await Promise.all([
     orFault(() => folder.read(systemClock.wallTime())),
-    orFault(() => folder.place()),
+    orFault(() => folder.readConfig()),
   ]);
-  const known = place === undefined || "fault" in place ? undefined : place;
+  const known = config === undefined || "fault" in config ? undefined : config;
   const kept = identity === undefined || "fault" in identity ? undefined : identity;
   const credentials =
     openCredentials(values, ["node"]) ??

@@ -59,7 +59,7 @@ async function joinBefore(own = term): Promise<void> {
   const publicKey = publicKeyOf(await folder.key());
   const certificate = await certify(nodes, { identity: { role: "node", id: "gpu-1" }, publicKey, term: own });
   await folder.keepCertificate({ certificate, authorities: root.certificate });
-  await folder.keepPlace({ nodeId: "gpu-1", registry: "mesh:1", routers: ["mesh:2", "mesh:3"] });
+  await folder.keepConfig({ nodeId: "gpu-1", registry: "mesh:1", routers: ["mesh:2", "mesh:3"] });
 }
 
 const tokenOf = (authority: KeyedCertificate): string =>

@@ -8,7 +8,13 @@ import { type JoinToken, parseJoinToken } from "../../core/identity/join-token.t
 import type { Lifecycle } from "../../core/lifecycle/lifecycle.ts";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 import type { Log } from "../../core/telemetry/log.ts";
-import { IdentityFolder, joinMesh, type KeptIdentity, keepRenewed, type Place } from "../inference/index.ts";
+import {
+  IdentityFolder,
+  joinMesh,
+  type KeptIdentity,
+  keepRenewed,
+  type MeshConfig,
+} from "../inference/index.ts";
 import { type Security, secure, withCredentials } from "./security.ts";
 import type { joinSettings } from "./settings/node.ts";
 import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
@@ -56,8 +62,8 @@ export async function openMembership(
     const security = withCredentials(undefined);
     return { nodeId: nodeId ?? context.createNodeId(), registry, routers, security, note: undefined };
   }
-  const former = await folder.place();
-  const place: Place = {
+  const former = await folder.readConfig();
+  const config: MeshConfig = {
     nodeId: kept?.nodeId ?? nodeId ?? former?.nodeId ?? context.createNodeId(),
     registry: values.registry ?? token?.registry ?? former?.registry ?? defaultRegistry,
     routers:
@@ -68,19 +74,19 @@ export async function openMembership(
   if (kept !== undefined) {
     demandSameName(kept, nodeId, folder);
     if (token !== undefined) demandSameMesh(kept, token, folder);
-    await folder.keepPlace(place);
+    await folder.keepConfig(config);
     const note =
       token === undefined
         ? undefined
         : `This machine is in the mesh already, as node ${kept.nodeId}; the join token is still unused.`;
-    return withIdentity(kept, place, folder, note, context);
+    return withIdentity(kept, config, folder, note, context);
   }
   const time = { signal: context.signal, wallTime: systemClock.wallTime() };
-  const joined = await joinMesh(token!, place, folder, time).catch((error: unknown) => {
+  const joined = await joinMesh(token!, config, folder, time).catch((error: unknown) => {
     throw error instanceof CredentialsFault ? new UserFault(`${error.message}.`, { cause: error }) : error;
   });
   const note = `Joined the mesh as node ${joined.nodeId}. The identity is kept in ${folder.path}; from now on, \`cxmpute join\` needs no token.`;
-  return withIdentity(joined, place, folder, note, context);
+  return withIdentity(joined, config, folder, note, context);
 }
 
 /** How long the probe for TLS may take, in milliseconds; a slower registry counts as plain text. */
@@ -116,7 +122,7 @@ function withOwnCertificate(
 /** The membership of a node with an identity, which it renews from now on. */
 function withIdentity(
   { nodeId, credentials }: KeptIdentity,
-  { registry, routers }: Place,
+  { registry, routers }: MeshConfig,
   folder: IdentityFolder,
   note: string | undefined,
   { add, log }: MembershipContext,

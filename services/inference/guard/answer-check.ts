@@ -21,38 +21,30 @@ export class AnswerCheck {
   readonly #maxTokens: number;
   readonly #resumedTokens: number;
   readonly #model: string;
+  /** How many embeddings are asked for; undefined for text. */
+  readonly #inputs: number | undefined;
   #stage: "before started" | "open" | "finished" = "before started";
-  #givenTokens = 0;
-  #shownDeltas = 0;
   #units = 0;
+  #shownDeltas = 0;
+  #embedded = 0;
   /** Calls started so far; undefined until the first piece of one when some may have started on another node. */
   #toolCalls: number | undefined;
-  /** Inputs to embed, if any. */
-  readonly #inputs: number | undefined;
-  #embedded = 0;
-  #shown = false;
-
-  constructor(generation: Generation) {
-    this.#model = generation.model;
-    this.#inputs = generation.embedding?.inputs.length;
-    this.#maxTokens = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
-    this.#resumedTokens = generation.resume?.tokenIds.length ?? 0;
-    this.#toolCalls = this.#resumedTokens === 0 ? 0 : undefined;
-  }
-
-  /** Whether anything but signs of life was sent. */
-  get shown(): boolean {
-    return this.#shown;
-  }
-
   /** Tokens given with ids, without those resumed from. */
-  get givenTokens(): number {
-    return this.#givenTokens;
+  givenTokens = 0;
+  /** Whether anything but signs of life was sent. */
+  shown = false;
+
+  constructor({ model, embedding, limits, resume }: Generation) {
+    this.#model = model;
+    this.#inputs = embedding?.inputs.length;
+    this.#maxTokens = limits?.maxTokens ?? Number.POSITIVE_INFINITY;
+    this.#resumedTokens = resume?.tokenIds.length ?? 0;
+    this.#toolCalls = this.#resumedTokens === 0 ? 0 : undefined;
   }
 
   /** Tokens so far: by ids, else by deltas, since engines without ids send one per token. */
   get tokensSoFar(): number {
-    return this.#givenTokens > 0 ? this.#givenTokens : this.#shownDeltas;
+    return this.givenTokens > 0 ? this.givenTokens : this.#shownDeltas;
   }
 
   /** The event, fixed where possible; throws `engine_failed`. */
@@ -85,10 +77,10 @@ export class AnswerCheck {
   #acceptDelta(event: GenerationEvent, delta: Delta): GenerationEvent {
     if (isEmptyDelta(delta)) return event;
     if (this.#inputs !== undefined) throw this.#broken("answered with text where embeddings were asked for");
-    this.#shown = true;
+    this.shown = true;
     this.#shownDeltas++;
-    this.#givenTokens += delta.tokenIds.length;
-    if (this.#resumedTokens + this.#givenTokens > this.#maxTokens)
+    this.givenTokens += delta.tokenIds.length;
+    if (this.#resumedTokens + this.givenTokens > this.#maxTokens)
       throw this.#broken(`sent more than the ${this.#maxTokens} tokens that were asked for`);
     this.#units += delta.text.length + delta.reasoning.length + delta.tokenIds.length;
     for (const piece of delta.toolCalls) this.#acceptToolCall(piece);
@@ -102,7 +94,7 @@ export class AnswerCheck {
     if (values.length === 0 || !values.every(Number.isFinite))
       throw this.#broken("sent an embedding without numbers");
     this.#embedded++;
-    this.#shown = true;
+    this.shown = true;
     return event;
   }
 
@@ -125,7 +117,7 @@ export class AnswerCheck {
     if (usage === undefined) throw this.#broken("finished without usage");
     if (this.#embedded < (this.#inputs ?? 0)) throw this.#broken("left out an embedding");
     const completionTokens =
-      this.#givenTokens > 0 ? this.#resumedTokens + this.#givenTokens : usage.completionTokens;
+      this.givenTokens > 0 ? this.#resumedTokens + this.givenTokens : usage.completionTokens;
     if (completionTokens > this.#maxTokens)
       throw this.#broken(`used more than the ${this.#maxTokens} tokens that were asked for`);
     return completionTokens === usage.completionTokens

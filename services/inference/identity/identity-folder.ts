@@ -2,19 +2,23 @@ import type { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { CredentialsFault, checkCredentials } from "../../../core/identity/check-credentials.ts";
+import {
+  CredentialsFault,
+  checkCredentials,
+  type PartNames,
+} from "../../../core/identity/check-credentials.ts";
 import type { Credentials } from "../../../core/identity/credentials.ts";
 import { createKey } from "../../../core/identity/key-pair.ts";
 import { writePrivateFile } from "../../../core/identity/private-files.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 
-/** What a node remembers about its mesh. */
-const placeSchema = z.strictObject({
+const configSchema = z.strictObject({
   nodeId: z.string().min(1),
   registry: z.string().min(1),
   routers: z.array(z.string().min(1)),
 });
-export type Place = z.output<typeof placeSchema>;
+/** What a node remembers about its mesh: its own name there, and addresses. */
+export type MeshConfig = z.output<typeof configSchema>;
 
 /** A node's stored identity. */
 export interface KeptIdentity {
@@ -30,17 +34,17 @@ export interface KeptIdentity {
  */
 export class IdentityFolder {
   readonly path: string;
-  readonly #key: string;
-  readonly #certificate: string;
-  readonly #authorities: string;
-  readonly #place: string;
+  readonly #files: PartNames;
+  readonly #config: string;
 
   constructor(dataFolder: string) {
     this.path = join(dataFolder, "identity");
-    this.#key = join(this.path, "key.pem");
-    this.#certificate = join(this.path, "certificate.pem");
-    this.#authorities = join(this.path, "authorities.pem");
-    this.#place = join(this.path, "mesh.json");
+    this.#files = {
+      certificate: join(this.path, "certificate.pem"),
+      privateKey: join(this.path, "key.pem"),
+      authorities: join(this.path, "authorities.pem"),
+    };
+    this.#config = join(this.path, "mesh.json");
   }
 
   /**
@@ -48,61 +52,61 @@ export class IdentityFolder {
    * `UserFault` when a file cannot be used.
    */
   async read(wallTime: number): Promise<KeptIdentity | undefined> {
-    const certificate = await readText(this.#certificate);
+    const certificate = await readText(this.#files.certificate);
     if (certificate === undefined) return undefined;
     const privateKey = await this.#readKey();
-    const authorities = await readText(this.#authorities);
+    const authorities = await readText(this.#files.authorities);
     if (privateKey === undefined || authorities === undefined)
       throw new UserFault(
-        `${privateKey === undefined ? this.#key : this.#authorities} is missing, so the certificate beside it cannot be used: restore the file, or remove ${this.path} and join with a new token.`,
+        `${privateKey === undefined ? this.#files.privateKey : this.#files.authorities} is missing, so the certificate beside it cannot be used: restore the file, or remove ${this.path} and join with a new token.`,
       );
     const credentials = { certificate, privateKey, authorities };
-    const names = { certificate: this.#certificate, privateKey: this.#key, authorities: this.#authorities };
-    const checked = checkCredentials(credentials, names, wallTime);
+    const checked = checkCredentials(credentials, this.#files, wallTime);
     if (checked.identity.role !== "node")
-      throw new CredentialsFault("certificate", `the certificate in ${this.#certificate} is not a node's`);
+      throw new CredentialsFault(
+        "certificate",
+        `the certificate in ${this.#files.certificate} is not a node's`,
+      );
     return { nodeId: checked.identity.id, credentials, ...checked };
   }
 
   /** The key, created on first use. */
   async key(): Promise<string> {
     const kept = await this.#readKey();
-    if (kept !== undefined) return kept;
-    const made = createKey();
-    await this.#write(this.#key, made);
-    return made;
+    const key = kept ?? createKey();
+    if (kept === undefined) await this.#write(this.#files.privateKey, key);
+    return key;
   }
 
-  /** The mesh's addresses and this node's name there; undefined before the first attempt to join. */
-  async place(): Promise<Place | undefined> {
-    const text = await readText(this.#place);
+  /** Undefined before the first attempt to join. */
+  async readConfig(): Promise<MeshConfig | undefined> {
+    const text = await readText(this.#config);
     if (text === undefined) return undefined;
     try {
-      return placeSchema.parse(JSON.parse(text));
+      return configSchema.parse(JSON.parse(text));
     } catch (error) {
-      throw new UserFault(`${this.#place} cannot be read. Remove it, and say --registry and --router once.`, {
-        cause: error,
-      });
+      const message = `${this.#config} cannot be read. Remove it, and say --registry and --router once.`;
+      throw new UserFault(message, { cause: error });
     }
   }
 
-  async keepPlace(place: Place): Promise<void> {
-    await this.#write(this.#place, `${JSON.stringify(place, null, 2)}\n`);
+  async keepConfig(config: MeshConfig): Promise<void> {
+    await this.#write(this.#config, `${JSON.stringify(config, null, 2)}\n`);
   }
 
   /** Stores a certificate for the key: the node is a member from then on. */
   async keepCertificate({ certificate, authorities }: Omit<Credentials, "privateKey">): Promise<void> {
-    await this.#write(this.#authorities, authorities);
-    await this.#write(this.#certificate, certificate);
+    await this.#write(this.#files.authorities, authorities);
+    await this.#write(this.#files.certificate, certificate);
   }
 
   async #readKey(): Promise<string | undefined> {
-    const text = await readText(this.#key);
+    const text = await readText(this.#files.privateKey);
     // Windows has no such bits; it closes users' folders to others by itself.
     if (text === undefined || process.platform === "win32") return text;
-    if (((await stat(this.#key)).mode & 0o077) !== 0)
+    if (((await stat(this.#files.privateKey)).mode & 0o077) !== 0)
       throw new UserFault(
-        `${this.#key} can be read by other users of this machine, and anyone who has it can impersonate this node: chmod 600 it. If others may have read it, ask the operator to revoke this node.`,
+        `${this.#files.privateKey} can be read by other users of this machine, and anyone who has it can impersonate this node: chmod 600 it. If others may have read it, ask the operator to revoke this node.`,
       );
     return text;
   }

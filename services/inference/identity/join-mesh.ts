@@ -5,7 +5,7 @@ import type { JoinToken } from "../../../core/identity/join-token.ts";
 import { proveKey, publicKeyOf } from "../../../core/identity/key-pair.ts";
 import { createGrpcTransport } from "../../../core/rpc/grpc-transport.ts";
 import { IdentityService } from "../../../gen/cxmpute/registry/v1/identity_pb.ts";
-import type { IdentityFolder, KeptIdentity, Place } from "./identity-folder.ts";
+import type { IdentityFolder, KeptIdentity, MeshConfig } from "./identity-folder.ts";
 
 /** How long the registry may take to answer, in milliseconds. */
 const answerLimitMs = 10_000;
@@ -17,14 +17,14 @@ const answerLimitMs = 10_000;
  */
 export async function joinMesh(
   { secret, authorityFingerprint }: JoinToken,
-  place: Place,
+  config: MeshConfig,
   folder: IdentityFolder,
   { signal, wallTime }: { readonly signal: AbortSignal; readonly wallTime: number },
 ): Promise<KeptIdentity> {
-  const { nodeId, registry } = place;
+  const { nodeId, registry } = config;
   const authorities = await fetchAuthority(registry, authorityFingerprint, signal);
   const privateKey = await folder.key();
-  await folder.keepPlace(place);
+  await folder.keepConfig(config);
   const transport = createGrpcTransport({
     address: registry,
     tls: { credentials: { authorities }, expect: { role: "registry" } },
