@@ -17,7 +17,6 @@ export interface Command<Schemas extends SchemaTable = SchemaTable> {
   readonly settings: Settings<Schemas>;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** Description and examples, for its own help. */
   readonly about: string;
   /** Names of the words beside the flags, in order. */
   readonly words?: readonly string[];

@@ -29,7 +29,6 @@ interface Conversation {
   readonly opening: readonly Turn[];
 }
 
-/** The model that the endpoint lists first. */
 async function firstModel(endpoint: Endpoint): Promise<string> {
   const { data } = (await (await ask(endpoint, "/models")).json()) as { data?: { id: string }[] };
   const first = data?.[0]?.id;
@@ -87,7 +86,6 @@ async function converse(conversation: Conversation): Promise<number> {
   return exitCodes.ok;
 }
 
-/** The user's lines, each after a prompt. */
 async function* prompted(terminal: Interface): AsyncGenerator<string> {
   terminal.prompt();
   for await (const line of terminal) {

@@ -61,7 +61,6 @@ const configure = ({ settings, words }: Command, args: readonly string[], enviro
   return loadConfig({ settings, args, services, words: words ?? [], environment });
 };
 
-/** The effective configuration of one command, or of all. */
 async function showConfig(args: readonly string[], environment: Environment): Promise<string> {
   const { describeConfig } = await import("../../core/config/describe.ts");
   const [name, ...rest] = args;

@@ -1,7 +1,6 @@
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 import { readApiKey } from "./api-key.ts";
 
-/** How to reach an HTTP endpoint. */
 export interface Endpoint {
   /** Such as `http://127.0.0.1:8080/v1`. */
   readonly baseUrl: string;

@@ -27,7 +27,6 @@ export async function explain(
   return exitCodes.ok;
 }
 
-/** One node, as in `--json`. */
 type Row = ReturnType<typeof toRow>;
 
 function toRow(verdict: NodeVerdict, model: string, index: number) {

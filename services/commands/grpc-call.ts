@@ -42,7 +42,6 @@ export async function callOnce<Service extends DescService, T>(
   }
 }
 
-/** A service of a registry or router. */
 interface Callee<Service> {
   readonly schema: Service;
   readonly name: "registry" | "router";

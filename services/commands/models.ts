@@ -73,5 +73,4 @@ const toModelTable = (models: readonly (Serving & { readonly name: string; reado
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Seconds since 1970 as local time. */
 const toTime = (seconds: number): string => new Date(seconds * 1000).toLocaleString("sv-SE");

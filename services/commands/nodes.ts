@@ -30,7 +30,6 @@ export async function nodes(values: Values<typeof nodesSettings>): Promise<numbe
   return exitCodes.ok;
 }
 
-/** The router's verdicts on all nodes, by model. */
 function explain(
   address: string,
   models: ReadonlySet<string>,

@@ -3,10 +3,8 @@ import { join } from "node:path";
 import { userDataFolder } from "../../core/config/environment.ts";
 import { packageFolder } from "../../core/package-folder.ts";
 
-/** The version of this package. */
 export const version: string = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")).version;
 
-/** The model that comes with the package. */
 export const starterModel = join(packageFolder, "models", "starter.gguf");
 
 /** Whether this is a checkout, not an installed package. */

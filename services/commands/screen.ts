@@ -1,6 +1,5 @@
 import { shellQuote } from "./shell-quote.ts";
 
-/** How to use a mesh that has just started. */
 export interface ScreenFacts {
   readonly version: string;
   /** Time since the start, in milliseconds. */
@@ -8,10 +7,8 @@ export interface ScreenFacts {
   /** Such as `http://127.0.0.1:8080/v1`. */
   readonly baseUrl: string;
   readonly apiKey: string;
-  /** The source of the key. */
   readonly keyOrigin: string;
   readonly userId: string;
-  /** At least one. */
   readonly models: readonly string[];
   /** The command that chats with this mesh. */
   readonly chat: string;

@@ -10,10 +10,8 @@ import { createLog, type Log } from "../../core/telemetry/log.ts";
 import { type Security, warnIfOpen } from "./security.ts";
 import { type opsAddresses, opsOff, type service, type ValuesIn } from "./settings/parts.ts";
 
-/** The settings of all services. */
 type ServiceValues = Omit<ValuesIn<typeof service>, "data"> & { readonly opsListen: string | undefined };
 
-/** How a service differs from others. */
 interface ServiceOptions {
   /** Where its operations listener is by default; absent: nowhere. */
   readonly opsAddress?: (typeof opsAddresses)[keyof typeof opsAddresses];
@@ -26,7 +24,6 @@ interface ServiceOptions {
 /** Makes a log. That of a detail repeats another service's lines: at level info people see only its warnings. */
 type LogFor = (service: string, options?: { readonly isDetail?: boolean | undefined }) => Log;
 
-/** What a service sees of its process. */
 export interface ServiceLifecycle extends Lifecycle {
   readonly log: Log;
   /** Makes the log of another service in this process. */
@@ -110,7 +107,6 @@ async function openOps(
 /** How long open calls may take once their service has finished, in milliseconds. */
 const closingMs = 1000;
 
-/** How to serve gRPC. */
 interface GrpcPart extends Omit<GrpcServerOptions, "credentials" | "log"> {
   readonly security: Security;
   /** The flag of the address; default: `--listen`. */

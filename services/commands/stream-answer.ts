@@ -2,13 +2,11 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 import { ask, type Endpoint, messageIn } from "./endpoint.ts";
 
-/** One turn of a conversation. */
 export interface Turn {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
 }
 
-/** A piece of an answer. */
 export interface Piece {
   readonly kind: "text" | "reasoning";
   readonly text: string;

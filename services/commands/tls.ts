@@ -31,7 +31,6 @@ export async function tls(
   return exitCodes.ok;
 }
 
-/** The files' texts, by name. */
 async function makeFiles(hosts: readonly string[], term: Term): Promise<Map<string, string>> {
   const root = await createRoot(term);
   const nodeAuthority = await createNodeAuthority(root, term);

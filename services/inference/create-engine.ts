@@ -36,7 +36,6 @@ export interface EngineSpec {
   readonly [option: string]: unknown;
 }
 
-/** What engines need from around them. */
 export interface EngineContext {
   readonly clock: Clock;
   readonly log: Log;

@@ -3,7 +3,6 @@ import type { Security } from "../security.ts";
 
 /** One result of a check. */
 export interface Finding {
-  /** What was checked, in a word or two. */
   readonly name: string;
   /** A fault keeps this machine from serving; a warning makes it serve badly. */
   readonly status: "ok" | "warning" | "fault";
@@ -15,9 +14,7 @@ export interface Finding {
 /** What checks look at. */
 export interface Subject {
   readonly dataFolder: string;
-  /** HOST:PORT. */
   readonly registry: string;
-  /** HOST:PORT each. */
   readonly routers: readonly string[];
   readonly security: Security;
   /** This machine's identity in the mesh; undefined without one, or why it cannot be read. */
@@ -25,7 +22,6 @@ export interface Subject {
   /** A server of the provider's choice. */
   readonly url: string | undefined;
   readonly engineKey: string | undefined;
-  /** A folder with GGUF files. */
   readonly models: string | undefined;
 }
 

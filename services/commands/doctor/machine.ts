@@ -15,7 +15,6 @@ const gibibyte = 1024 ** 3;
 const littleMemoryBytes = 2 * gibibyte;
 /** Less free space is a fault, in bytes. */
 const noRoomBytes = 10 * 1024 ** 2;
-/** Less free space is a warning, in bytes. */
 const littleRoomBytes = gibibyte;
 const hourMs = 3_600_000;
 /** Running nodes renew their certificates; one this close to its end, in milliseconds, has not run for long. */
@@ -124,7 +123,6 @@ export const checkIdentity: Check = async ({ identity }) => {
   return [toTermFinding(identity.nodeId, identity.certificate.validToDate.getTime() - Date.now())];
 };
 
-/** What to do without an identity. */
 export const askForToken = "Ask the mesh's operator for a join token and run `cxmpute join --token TOKEN`.";
 
 /** `leftMs`: the remaining term of the certificate. */

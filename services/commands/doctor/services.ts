@@ -34,7 +34,6 @@ export const checkRegistry: Check = async ({ registry, security }, signal) => {
   ];
 };
 
-/** `reported`: the registry's versions. */
 export function toProtocolFinding(reported: ProtocolRange): Finding {
   const cure = protocolFault({ other: "registry", self: "node" }, reported);
   return cure === undefined

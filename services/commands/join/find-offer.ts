@@ -31,7 +31,6 @@ export interface Source {
   readonly title: string;
   /** Such as `at http://127.0.0.1:11434`, or a file. */
   readonly place: string;
-  /** What `createEngine` gets. */
   readonly spec: EngineSpec;
 }
 
@@ -49,7 +48,6 @@ export interface Offer {
   readonly silent: readonly string[];
 }
 
-/** How to search. */
 export interface SearchOptions {
   readonly signal: AbortSignal;
   readonly environment: Environment;
@@ -84,7 +82,6 @@ const offerOf = (sources: readonly Source[], searched: boolean, leftOut: readonl
   silent: [],
 });
 
-/** The engine that the settings name. */
 function nameSource(values: EngineValues): Source {
   const spec = toSpec(values);
   const titles = {

@@ -6,25 +6,18 @@ export const suggestedModel = "llama3.2:3b";
 
 /** What is on this machine and not served, with what to do. */
 export const hints = {
-  /** A server without models. */
   emptyServer: (name: string, url: string, kind: ServerKind) =>
     kind === "ollama"
       ? `Ollama at ${url} has no model yet. Download one: \`ollama pull ${suggestedModel}\`, or join with --pull ${suggestedModel}.`
       : `${name} at ${url} has no model loaded. Load one there.`,
-  /** The HTTP endpoint of a mesh on a usual port. */
   mesh: (url: string) =>
     `${url} is the endpoint of a mesh. It is not offered to a mesh unless you say so: --url ${url}.`,
-  /** A server that requires a key. */
   locked: (url: string) =>
     `The server at ${url} asks for a key. Set CXMPUTE_ENGINE_KEY to it and join with --url ${url}.`,
-  /** A listener that did not answer in time. */
   silent: (url: string) =>
     `What listens at ${url} did not answer within ${answerLimitMs / 1000} s. If it is an engine, wait until it has started, or check its log, and join again; --url ${url} names it.`,
-  /** A folder without models. */
   emptyFolder: (folder: string) => `There is no GGUF file in ${folder} or its subfolders.`,
-  /** A folder with more files than are searched. */
   cutFolder: (folder: string) => `${folder} holds more files than are searched; name a subfolder.`,
-  /** More models in this process than it has cores for. */
   manyModels: (count: number) =>
     `${count} models share this machine's CPU and slow each other down; serve fewer with --only MODEL.`,
 } as const;

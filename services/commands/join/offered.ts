@@ -10,7 +10,6 @@ export interface OfferedEngine {
   readonly engine: Engine;
   /** Empty before the engine has listed its models, or when it failed to. */
   readonly served: () => readonly ServedModel[];
-  /** How its models got their names. */
   readonly namings: () => readonly Naming[];
 }
 

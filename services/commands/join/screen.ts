@@ -1,39 +1,27 @@
 import { cutTo, padTo, printable, widthOf, wrap } from "../../../core/terminal.ts";
+import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Membership } from "../membership.ts";
+import type { Offer, Source } from "./find-offer.ts";
 import { betterModel } from "./hints.ts";
 
-/** The facts on the screen. */
-export interface JoinFacts {
+/** A node's offer and its mesh, for the screen. */
+export interface JoinFacts
+  extends Pick<Offer, "searched" | "starter" | "leftOut">,
+    Pick<Membership, "nodeId" | "registry" | "routers"> {
   readonly version: string;
-  /** Whether the engines were searched for, not named. */
-  readonly searched: boolean;
-  /** Whether only the starter model is offered. */
-  readonly starter: boolean;
   readonly sources: readonly SourceFacts[];
-  /** What is here and not offered, with why and what to do, a sentence each. */
-  readonly leftOut: readonly string[];
-  readonly nodeId: string;
-  readonly registry: string;
-  readonly routers: readonly string[];
   /** HOST:PORT at which routers dial the node; undefined when it dials them. */
   readonly advertise: string | undefined;
 }
 
 /** One engine and what it offers. */
-export interface SourceFacts {
-  /** Such as `Ollama 0.12.6`. */
-  readonly title: string;
-  /** Such as `at http://127.0.0.1:11434`. */
-  readonly place: string;
+export interface SourceFacts extends Pick<Source, "title" | "place"> {
   readonly models: readonly ModelFacts[];
 }
 
 /** One offered model. */
-export interface ModelFacts {
+export interface ModelFacts extends Pick<ServedModel, "engineName" | "contextLength" | "slots"> {
   readonly name: string;
-  readonly engineName: string;
-  /** Tokens of prompt and answer together. */
-  readonly contextLength: number;
-  readonly slots: number;
   /** Canonical names that the engine's own may stand for. */
   readonly candidates: readonly string[];
   /** The engine that already offers this name. */

@@ -5,7 +5,6 @@ import { cutTo, printable, widthOf } from "../../../core/terminal.ts";
 /** The terminal under a status line. */
 export interface StatusTerminal {
   write(text: string): void;
-  /** Undefined when unknown. */
   readonly columns: number | undefined;
 }
 

@@ -1,11 +1,11 @@
 import { type Clock, sleep } from "../../../core/clock.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
+import type { Counters } from "../../inference/guard/guard-engines.ts";
 import type { InferenceNode } from "../../inference/index.ts";
 import type { StatusLine } from "./status-line.ts";
 import type { Totals } from "./totals.ts";
 
-/** How to follow a node's status. */
-export interface StatusOptions {
+interface StatusOptions {
   readonly node: Pick<InferenceNode, "load" | "models" | "counters" | "trouble">;
   /** Absent: only the totals are saved. */
   readonly line: StatusLine | undefined;
@@ -67,7 +67,6 @@ export class TokenRate {
   /** The oldest is the last one before the window, if any. */
   readonly #samples: { atMs: number; tokens: number }[] = [];
 
-  /** Adds a sample of the counter; returns the rate. */
   sample(nowMs: number, tokens: number): number {
     this.#samples.push({ atMs: nowMs, tokens });
     while (this.#samples.length > 2 && this.#samples[1]!.atMs <= nowMs - windowMs) this.#samples.shift();
@@ -78,20 +77,12 @@ export class TokenRate {
   }
 }
 
-/** A node's answers and tokens. */
-export interface Given {
-  readonly answers: number;
-  readonly tokens: number;
-}
+export type Given = Pick<Counters, "answers" | "tokens">;
 
 /** The facts on the status line. */
-export interface StatusFacts {
-  /** What keeps the mesh from using this node, with what to do; undefined when nothing does. */
-  readonly trouble: string | undefined;
+export interface StatusFacts extends Pick<InferenceNode, "trouble"> {
   readonly models: number;
-  /** Running generations. */
   readonly active: number;
-  /** Waiting generations. */
   readonly waiting: number;
   /** Over the last seconds. */
   readonly tokensPerSecond: number;
@@ -124,5 +115,4 @@ export function toStatus({
 
 const plural = (number: number, noun: string): string => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-/** With a comma between thousands. */
 const count = (number: number): string => number.toLocaleString("en-US");

@@ -2,7 +2,6 @@ import { createInterface } from "node:readline/promises";
 import { nothingOffered, onlySilent } from "./hints.ts";
 import { StatusLine } from "./status-line.ts";
 
-/** The terminal of a node. */
 export interface Terminal {
   /** Absent when standard error is no terminal, or the log is JSON. */
   readonly line: StatusLine | undefined;

@@ -9,7 +9,6 @@ import {
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { NodeVerdict } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
-/** The router's verdicts on nodes, by model. */
 type Verdicts = ReadonlyMap<string, readonly NodeVerdict[]>;
 
 /** One model on one node, as in `--json`. */

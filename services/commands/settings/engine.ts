@@ -7,7 +7,6 @@ import { openAiSettings } from "../../inference/engines/openai/options.ts";
 import { syntheticSettings } from "../../inference/engines/synthetic/options.ts";
 import { setting } from "./parts.ts";
 
-/** The settings that each engine declares. */
 const engineSettings = {
   "llama-cpp": llamaCppSettings,
   ollama: ollamaSettings,
@@ -33,7 +32,6 @@ export const isSettingOf = (engine: EngineName, key: string): boolean =>
 /** A setting that some engines have. */
 export type EngineKey = keyof typeof tables;
 
-/** The engines that have a setting. */
 const ownersOf = (key: EngineKey): EngineName[] => engineNames.filter((engine) => isSettingOf(engine, key));
 
 /** A setting as commands have it: lists are empty by default, other values absent. */
@@ -57,7 +55,6 @@ function compose(key: EngineKey): Setting {
 
 const keys = Object.keys(tables) as EngineKey[];
 
-/** The settings of all engines. */
 const options = Object.fromEntries(keys.map((key) => [key, compose(key)])) as {
   [Key in EngineKey]: Composed<(typeof tables)[Key]["schema"]>;
 };

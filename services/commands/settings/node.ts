@@ -20,7 +20,6 @@ import { checkTls, tlsByFiles } from "./tls.ts";
 
 // The settings of the commands that run or check a node.
 
-/** A node's mesh and credentials. */
 const membership = {
   token: setting({
     schema: z.string().min(1).describe("a join token").optional(),

@@ -93,7 +93,6 @@ export const userId = (id: string) =>
     help: "The account that the key belongs to; requests name it in X-User-Id.",
   });
 
-/** The default addresses of registry and router. */
 export const defaultRegistry = "127.0.0.1:50051";
 export const defaultRouter = "127.0.0.1:50052";
 

@@ -21,7 +21,6 @@ export const tlsByFiles = {
 
 export const tls = { ...folder, ...tlsByFiles };
 
-/** The values of these settings. */
 export type TlsValues = ValuesIn<typeof tlsByFiles> & Partial<ValuesIn<typeof folder>>;
 
 const files = ["tlsCert", "tlsKey", "tlsCa"] as const;

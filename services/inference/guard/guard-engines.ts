@@ -27,7 +27,6 @@ const defaultQueueLimit = 128;
 
 /** Counts since the node was created. */
 export interface Counters {
-  /** Generations that finished. */
   readonly answers: number;
   /** Generations that failed by a fault of the node. */
   readonly failures: number;
@@ -35,7 +34,6 @@ export interface Counters {
   readonly tokens: number;
 }
 
-/** The result of asking the engines what they serve. */
 interface Refreshed {
   /** Whether anything differs from last time. */
   readonly changed: boolean;
@@ -43,7 +41,6 @@ interface Refreshed {
   readonly failures: readonly MeshError[];
 }
 
-/** A model, with the engine and the slots that it runs on. */
 interface Entry {
   readonly served: ServedModel;
   readonly engine: Engine;

@@ -12,7 +12,6 @@ import type { Engine } from "../engine.ts";
 import { AnswerCheck } from "./answer-check.ts";
 import type { Slots, SlotTicket } from "./slots.ts";
 
-/** Where an admitted generation runs. */
 export interface Admission {
   readonly engine: Engine;
   readonly slots: Slots;
@@ -22,7 +21,6 @@ export interface Admission {
 /** The outcome of one answer, without its contents. */
 export interface AnswerRecord {
   readonly generation: Generation;
-  /** The finish reason, or the error. */
   readonly outcome: FinishReason | MeshError;
   /** As in `finished`; undefined after a failure. */
   readonly usage: Usage | undefined;
@@ -92,7 +90,6 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     return this.#check.tokensSoFar;
   }
 
-  /** Calls must not overlap. */
   next(): Promise<IteratorResult<GenerationEvent, undefined>> {
     if (this.#stage === "unread") return this.#start();
     if (this.#stage === "ended") {

@@ -68,7 +68,6 @@ export function parseNvidiaSmi(output: string): Gpu[] {
   });
 }
 
-/** AMD's PCI vendor id. */
 const vendor = "0x1002";
 
 /** Cards that AMD's driver on Linux shows below a folder; none elsewhere. */

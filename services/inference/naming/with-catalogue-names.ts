@@ -111,7 +111,6 @@ function logNaming({ engineName, name, because }: Naming, log: Log): void {
   else if (name !== engineName) log.info(fields, `\`${engineName}\` is served as \`${name}\``);
 }
 
-/** Such as "`a`, `b` or `c`". */
 function list(names: readonly string[], last: "or" | "and" = "or"): string {
   const quoted = names.slice(0, 6).map((name) => `\`${name}\``);
   if (names.length > 6) return `${quoted.join(", ")} ${last} ${names.length - 6} more`;

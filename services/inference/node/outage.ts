@@ -5,7 +5,6 @@ import { protocolCode } from "../../../core/protocol.ts";
 import { tlsFailedCode } from "../../../core/rpc/grpc-codec.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 
-/** A registry or a router. */
 export interface Peer {
   readonly transport: Transport;
   /** What the log calls it. */

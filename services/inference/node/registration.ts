@@ -39,7 +39,6 @@ export class Registration {
   readonly #client;
   readonly #outage: Outage;
   readonly #lifetime = new AbortController();
-  /** Resolves with the next registration. */
   #next = Promise.withResolvers<void>();
   #wake = new AbortController();
   #stale = true;

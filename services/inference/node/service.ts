@@ -33,7 +33,6 @@ interface InferenceServiceOptions {
 
 /** How long a router may take to send its protocol version, in milliseconds. */
 const wordLimitMs = 1000;
-/** The most different faults that are logged, each once. */
 const faultLimit = 16;
 
 /** A node's gRPC service, for routers that can dial it. */

@@ -17,7 +17,6 @@ export type ProbeName = CapabilityName | "seed" | "resume" | "answer" | "context
 
 /** The result of probing one claim. */
 export type Finding =
-  /** It was done. */
   | { readonly outcome: "shown" }
   /** Asked for and not done; the reason is for people and quotes neither prompt nor answer. */
   | { readonly outcome: "refuted"; readonly reason: string }
@@ -51,7 +50,6 @@ export type Question = Omit<
 >;
 
 interface TrialOptions {
-  /** As claimed by the engine. */
   readonly served: ServedModel;
   readonly generate: Generate;
   readonly clock: Clock;

@@ -14,7 +14,6 @@ import { watchAnswer } from "./watch-answer.ts";
 export interface ProbeOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** In [0, 1), for jitter. */
   readonly random?: () => number;
   /** Called after each round of probes on a model. */
   readonly onProbed?: ((served: ServedModel, findings: Findings) => void) | undefined;
@@ -39,7 +38,6 @@ const retry = { firstMs: 10_000, limitMs: 600_000 };
 export const withProbes = (engine: Engine, options: ProbeOptions): Engine =>
   new ProbedEngine(engine, options);
 
-/** One model and its findings. */
 interface Subject {
   served: ServedModel;
   findings: Findings;
@@ -58,7 +56,6 @@ class ProbedEngine implements Engine {
   readonly #engine: Engine;
   readonly #options: ProbeOptions;
   readonly #subjects = new Map<string, Subject>();
-  /** Running generations by model. */
   readonly #running = new Map<string, number>();
   readonly #lifetime = new AbortController();
   #round: { readonly subject: Subject; readonly scope: LinkedController } | undefined;

@@ -3,7 +3,6 @@ import { parseJson } from "../../../../core/json.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Fault, requestOptionsSchema } from "./options.ts";
 
-/** The faults of one answer. */
 export interface FaultPlan {
   /** Whether it is rejected before it starts. */
   readonly refused: boolean;
@@ -13,7 +12,6 @@ export interface FaultPlan {
   readonly strike: TimedFault | undefined;
 }
 
-/** A fault at a certain token. */
 export type TimedFault = Extract<Fault, { afterTokens: number }>;
 
 /**

@@ -36,7 +36,6 @@ export const faultSchema = z.discriminatedUnion("kind", [
 /** A failure on purpose. */
 export type Fault = z.infer<typeof faultSchema>;
 
-/** The settings of the synthetic engine. */
 export const syntheticSettings = {
   model: {
     schema: z.string().min(1).describe("a name"),
@@ -89,7 +88,6 @@ export const fromSettings = ({
 
 const { slots, contextSize, tokensPerSecond, firstTokenMs, arrivals, answerTokens } = syntheticSettings;
 
-/** Options of a model, without defaults. */
 const modelOptions = {
   slots: slots.schema,
   tokensPerSecond: tokensPerSecond.schema,
@@ -128,7 +126,6 @@ export const modelOptionsSchema = z.object({
 /** What a model does. */
 export type ModelOptions = z.infer<typeof modelOptionsSchema>;
 
-/** The options of the synthetic engine. */
 export const syntheticOptionsSchema = z.strictObject({
   ...modelOptionsSchema.shape,
   model: syntheticSettings.model.schema.default("synthetic"),
@@ -139,7 +136,6 @@ export const syntheticOptionsSchema = z.strictObject({
   randomSeed: z.int().default(1).describe("Seeds which generations faults strike, and random arrivals."),
 });
 
-/** The options of the synthetic engine, complete. */
 export type SyntheticOptions = z.infer<typeof syntheticOptionsSchema>;
 
 /**

@@ -15,7 +15,6 @@ export interface Paced {
 export class Pacer {
   readonly #clock: Clock;
   readonly #wheel: Paced[][] = Array.from({ length: wheelSlots }, () => []);
-  /** The last processed tick. */
   #tick = 0;
   #scheduled = 0;
   #timer: Timer | undefined;
@@ -36,7 +35,6 @@ export class Pacer {
     if (tick < this.#wakeTick && !this.#waking) this.#wakeAt(tick);
   }
 
-  /** Stops all calls. */
   close(): void {
     this.#timer?.cancel();
     this.#waking = true;

@@ -15,14 +15,12 @@ export interface Plan {
   idOf(index: number): number;
 }
 
-/** What determines a plan. */
 export interface PlanOptions {
   readonly key: number;
   readonly thoughtTokens: number;
   /** Tokens after reasoning. */
   readonly answerTokens: number;
   readonly maxTokens: number;
-  /** Stop sequences. */
   readonly stop: readonly string[];
   /** Where the answer continues, if its beginning is part of the prompt: only the rest is planned. */
   readonly from?: TextPosition | undefined;
@@ -36,7 +34,7 @@ export interface TextPosition {
   readonly partial: string;
 }
 
-/** Plans an answer. */
+/** Plans an answer up to its end, limit or stop sequence. */
 export function planAnswer({ key, thoughtTokens, answerTokens, maxTokens, stop, from }: PlanOptions): Plan {
   const skipped = from?.tokens ?? 0;
   const ownEnd = thoughtTokens + answerTokens - skipped;

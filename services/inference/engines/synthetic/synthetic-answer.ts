@@ -11,7 +11,6 @@ import type { TimedFault } from "./faults.ts";
 import type { Paced, Pacer } from "./pacer.ts";
 import type { Plan } from "./plan.ts";
 
-/** Parameters of an answer. */
 export interface SyntheticAnswerOptions {
   readonly plan: Plan;
   readonly promptTokens: number;

@@ -15,7 +15,6 @@ import { type Plan, planAnswer, positionAfter, type TextPosition } from "./plan.
 import { SyntheticAnswer } from "./synthetic-answer.ts";
 import { readPrompt, scramble } from "./text.ts";
 
-/** Dependencies of the synthetic engine. */
 export interface SyntheticDependencies {
   readonly clock: Clock;
   /** Ends the process for the fault `die`; default: `process.exit(70)`, without draining. */
@@ -87,7 +86,6 @@ export function createSyntheticEngine(
   };
 }
 
-/** A served model and its options. */
 interface Model {
   readonly options: ModelOptions;
   readonly served: ServedModel;

@@ -15,7 +15,6 @@ const words = `time light river stone wind paper house garden music silver morni
 /** Ids below this start a text; ids from it on follow another word. */
 const vocabularySize = words.length;
 
-/** The text of each token, by id. */
 export const tokenTexts: readonly string[] = [...words, ...words.map((word) => ` ${word}`)];
 
 /** What determines an answer, and the length of its prompt. */
