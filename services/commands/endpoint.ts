@@ -1,5 +1,7 @@
 import { UserFault } from "../../core/lifecycle/user-fault.ts";
 import { readApiKey } from "./api-key.ts";
+import type { endpoint } from "./settings/clients.ts";
+import type { ValuesIn } from "./settings/parts.ts";
 
 export interface Endpoint {
   /** Such as `http://127.0.0.1:8080/v1`. */
@@ -9,12 +11,7 @@ export interface Endpoint {
 }
 
 /** The endpoint of the settings; the key is by default that in the data folder. */
-export function toEndpoint(values: {
-  readonly baseUrl: string;
-  readonly apiKey: string | undefined;
-  readonly userId: string;
-  readonly data: string;
-}): Endpoint {
+export function toEndpoint(values: ValuesIn<typeof endpoint>): Endpoint {
   const { baseUrl, apiKey = readApiKey(values.data), userId } = values;
   return { baseUrl: baseUrl.replace(/\/+$/, ""), apiKey, userId };
 }

@@ -54,9 +54,9 @@ async function openIdentities(
 ): Promise<IdentityOptions | undefined> {
   if (credentials === undefined) return undefined;
   const { data, tls, identityHours } = values;
-  const nodeCaCert = values.nodeCaCert ?? (tls === undefined ? undefined : join(tls, tlsFiles.nodeAuthority));
-  const nodeCaKey =
-    values.nodeCaKey ?? (tls === undefined ? undefined : join(tls, tlsFiles.nodeAuthorityKey));
+  const inFolder = (name: string) => (tls === undefined ? undefined : join(tls, name));
+  const nodeCaCert = values.nodeCaCert ?? inFolder(tlsFiles.nodeAuthority);
+  const nodeCaKey = values.nodeCaKey ?? inFolder(tlsFiles.nodeAuthorityKey);
   return {
     store: await openFileStore(join(data, "registry", "identities.json"), systemClock),
     credentials,

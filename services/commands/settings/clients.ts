@@ -21,7 +21,7 @@ import { checkTls, tls } from "./tls.ts";
 // The settings of the commands that call a running service, or manage identities.
 
 /** How to reach the HTTP endpoint. */
-const endpoint = {
+export const endpoint = {
   baseUrl: setting({
     schema: z
       .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:8080/v1" })

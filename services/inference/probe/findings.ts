@@ -33,12 +33,13 @@ const isUseless = (findings: Findings): boolean =>
  */
 export function logFindings(log: Log, served: ServedModel, findings: Findings, durationMs: number): void {
   const { model, engine } = served;
+  const { shown = [], refuted, undecided } = Object.groupBy(findings, ([, { outcome }]) => outcome);
   const fields = {
     model,
     engine,
-    shown: namesOf(findings, "shown"),
-    refuted: reasonsOf(findings, "refuted"),
-    undecided: reasonsOf(findings, "undecided"),
+    shown: shown.map(([name]) => name),
+    refuted: refuted && toReasons(refuted),
+    undecided: undecided && toReasons(undecided),
     duration_ms: Math.round(durationMs),
   };
   if (reduce(served, findings) === undefined)
@@ -50,12 +51,7 @@ export function logFindings(log: Log, served: ServedModel, findings: Findings, d
   else log.info(fields, `\`${model}\` was probed in part; the rest is tried again later`);
 }
 
-const namesOf = (findings: Findings, outcome: Finding["outcome"]): string[] =>
-  [...findings].flatMap(([name, finding]) => (finding.outcome === outcome ? [name] : []));
-
-function reasonsOf(findings: Findings, outcome: Finding["outcome"]): Record<string, string> | undefined {
-  const reasons = [...findings].flatMap(([name, finding]) =>
-    finding.outcome !== "shown" && finding.outcome === outcome ? [[name, finding.reason] as const] : [],
+const toReasons = (found: readonly (readonly [ProbeName, Finding])[]): Record<string, string> =>
+  Object.fromEntries(
+    found.map(([name, finding]) => [name, finding.outcome === "shown" ? "" : finding.reason]),
   );
-  return reasons.length === 0 ? undefined : Object.fromEntries(reasons);
-}

@@ -1,63 +1,43 @@
+import { isDeepStrictEqual } from "node:util";
 import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { FinishReason } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Attempt, refuted, says, shownIf } from "../trial.ts";
 
-/**
- * A question for a bare word is answered with an object all the same. It mentions JSON, because some servers refuse
- * the mode otherwise.
- */
+/** Asks for a bare word. Mentions JSON, because some servers refuse the mode otherwise. */
+const messages = says("Name a fruit. Answer with one plain word, not with JSON.");
+
+/** The answer is an object all the same. */
 export const jsonObject: Attempt = async (trial) => {
-  const { text, reason } = await trial.ask(
-    {
-      messages: says("Name a fruit. Answer with one plain word, not with JSON."),
-      outputFormat: { format: { case: "jsonObject", value: {} } },
-    },
-    64,
-  );
+  const outputFormat = { format: { case: "jsonObject" as const, value: {} } };
+  const { text, reason } = await trial.ask({ messages, outputFormat }, 64);
   const isCut = reason === FinishReason.LENGTH && text.trimStart().startsWith("{");
   return shownIf(isCut || isJsonObject(parseJson(text)), "an answer in JSON mode was not a JSON object");
 };
 
-const [code, grade] = ["vx-4071", 7];
+/** The only answer that the schema allows: odd constants, never an answer by chance. */
+const expected = { code: "vx-4071", detail: { grade: 7 } };
 
-/** Odd constants, never an answer by chance. */
-const schema = {
+const schemaJson = JSON.stringify({
   type: "object",
   properties: {
-    code: { type: "string", enum: [code] },
+    code: { type: "string", enum: [expected.code] },
     detail: {
       type: "object",
-      properties: { grade: { type: "integer", enum: [grade] } },
+      properties: { grade: { type: "integer", enum: [expected.detail.grade] } },
       required: ["grade"],
       additionalProperties: false,
     },
   },
   required: ["code", "detail"],
   additionalProperties: false,
-};
+});
 
-/** An answer matches the schema although the question asks for a bare word. */
+/** The answer matches the schema all the same. */
 export const jsonSchema: Attempt = async (trial) => {
-  const { text, reason } = await trial.ask(
-    {
-      messages: says("Name a fruit. Answer with one plain word, not with JSON."),
-      outputFormat: {
-        format: {
-          case: "jsonSchema",
-          value: { name: "probe", schemaJson: JSON.stringify(schema), strict: true },
-        },
-      },
-    },
-    96,
-  );
+  const value = { name: "probe", schemaJson, strict: true };
+  const outputFormat = { format: { case: "jsonSchema" as const, value } };
+  const { text, reason } = await trial.ask({ messages, outputFormat }, 96);
   if (reason === FinishReason.LENGTH) return refuted("an answer that a schema keeps short did not end");
-  return shownIf(matches(parseJson(text)), "an answer did not match the schema that it was held to");
+  const matches = isDeepStrictEqual(parseJson(text), expected);
+  return shownIf(matches, "an answer did not match the schema that it was held to");
 };
-
-const matches = (value: unknown): boolean =>
-  isJsonObject(value) &&
-  Object.keys(value).length === 2 &&
-  value.code === code &&
-  isJsonObject(value.detail) &&
-  Object.keys(value.detail).length === 1 &&
-  value.detail.grade === grade;

@@ -1,6 +1,6 @@
 import { bounds } from "../../../../core/generation/bounds.ts";
 import type { TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type Attempt, refuted, says, shown, shownIf, type Trial } from "../trial.ts";
+import { type Attempt, type Question, refuted, says, shown, shownIf, type Trial } from "../trial.ts";
 
 /** The most alternatives that clients may ask for. */
 const [, alternatives] = bounds.topLogprobs;
@@ -34,19 +34,14 @@ export const biasedTokens = [1400, 1700] as const;
 
 /** The token with the greatest bias is all that is answered, and another token is different. */
 export const logitBias: Attempt = async (trial) => {
-  const plain = await say(trial);
+  const ask = (logitBias: Record<number, number>) => say(trial, "Name three colours.", { logitBias }, 4);
+  const plain = await ask({});
   const texts: string[] = [];
-  for (const token of biasedTokens) texts.push(await say(trial, { [token]: 100 }));
+  for (const token of biasedTokens) texts.push(await ask({ [token]: 100 }));
   if (texts.every((text) => text === plain)) return refuted("a bias changed nothing");
   if (new Set([plain, ...texts]).size < 3) return refuted("biases on different tokens did the same");
   return shown;
 };
-
-async function say(trial: Trial, bias: Record<number, number> = {}): Promise<string> {
-  const question = { messages: says("Name three colours."), sampling: { logitBias: bias } };
-  const { text, reasoning } = await trial.peek(question, 4);
-  return reasoning + text;
-}
 
 /** The first attempt may meet a cache, which shifts the last digits. */
 const attempts = 2;
@@ -68,8 +63,16 @@ async function differs(trial: Trial, known: string): Promise<boolean> {
   return false;
 }
 
-async function draw(trial: Trial, value: bigint): Promise<string> {
-  const sampling = { temperature: 1.2, seed: value };
-  const { text, reasoning } = await trial.peek({ messages: says("Tell me a short story."), sampling }, 16);
+const draw = (trial: Trial, seed: bigint): Promise<string> =>
+  say(trial, "Tell me a short story.", { temperature: 1.2, seed }, 16);
+
+/** The first tokens of an answer, reasoning included. */
+async function say(
+  trial: Trial,
+  question: string,
+  sampling: NonNullable<Question["sampling"]>,
+  maxTokens: number,
+): Promise<string> {
+  const { text, reasoning } = await trial.peek({ messages: says(question), sampling }, maxTokens);
   return reasoning + text;
 }
