@@ -2,38 +2,32 @@ import { z } from "zod";
 import { isJsonObject, parseJson } from "../../../../core/json.ts";
 import { common, type EngineSettings } from "../engine-settings.ts";
 
-const rate = z
-  .number()
-  .min(0)
-  .max(1)
-  .default(1)
-  .describe("Fraction of generations that it strikes, by the engine's seeded randomness.");
+/** Share of the generations that a fault strikes, by the engine's seeded randomness. */
+const rate = z.number().min(0).max(1).default(1);
 
-const afterTokens = z
-  .int()
-  .min(0)
-  .default(0)
-  .describe(
-    "Strikes once the answer has this many tokens; 0 is before the first. Answers continued from there are spared, so that a fault in a request strikes once.",
-  );
+/**
+ * The fault strikes once the answer has this many tokens; 0 is before the first. Answers continued from there are spared,
+ * so that a fault in a request strikes once.
+ */
+const afterTokens = z.int().min(0).default(0);
 
-/** A failure on purpose. */
+/**
+ * A failure on purpose:
+ *
+ *     refuse  throws `saturated` before `started`
+ *     fail    throws `engine_failed`
+ *     hang    falls silent until aborted; the process stays alive
+ *     stall   gives signs of life and nothing else, until aborted
+ *     die     ends the process at once
+ *     slow    takes `factor` times as long for everything
+ */
 export const faultSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("refuse"), rate }).describe("Throws `saturated` before `started`."),
-  z.strictObject({ kind: z.literal("fail"), afterTokens, rate }).describe("Throws `engine_failed`."),
-  z
-    .strictObject({ kind: z.literal("hang"), afterTokens, rate })
-    .describe("Falls silent until aborted; the process stays alive."),
-  z
-    .strictObject({ kind: z.literal("stall"), afterTokens, rate })
-    .describe("Gives signs of life and nothing else, until aborted."),
-  z.strictObject({ kind: z.literal("die"), afterTokens, rate }).describe("Ends the process at once."),
-  z
-    .strictObject({ kind: z.literal("slow"), factor: z.number().min(1).max(10_000), rate })
-    .describe("Takes `factor` times as long for everything."),
+  z.strictObject({ kind: z.literal("refuse"), rate }),
+  z.strictObject({ kind: z.enum(["fail", "hang", "stall", "die"]), afterTokens, rate }),
+  z.strictObject({ kind: z.literal("slow"), factor: z.number().min(1).max(10_000), rate }),
 ]);
 
-/** A failure on purpose. */
+/** See `faultSchema`. */
 export type Fault = z.infer<typeof faultSchema>;
 
 export const syntheticSettings = {
@@ -95,18 +89,14 @@ const modelOptions = {
   arrivals: arrivals.schema,
   answerTokens: answerTokens.schema,
   contextLength: contextSize.schema,
-  thoughtTokens: z
-    .int()
-    .min(0)
-    .max(1_000_000)
-    .describe(
-      "Tokens of reasoning before an answer; none for a request that wants none, or has a raw prompt.",
-    ),
-  vision: z.boolean().describe("Whether it takes images; each counts as one token."),
-  resume: z
-    .enum(["none", "tokens"])
-    .describe("Whether it continues answers that another node has started, or claims that it cannot."),
-  faults: z.array(faultSchema).describe("Failures on purpose, for every generation."),
+  /** Tokens of reasoning before an answer; none for a request that wants none, or has a raw prompt. */
+  thoughtTokens: z.int().min(0).max(1_000_000),
+  /** Whether it takes images; each counts as one token. */
+  vision: z.boolean(),
+  /** Whether it continues answers that another node has started, or claims that it cannot. */
+  resume: z.enum(["none", "tokens"]),
+  /** For every generation. */
+  faults: z.array(faultSchema),
 };
 
 /** What a model does. */
@@ -129,11 +119,10 @@ export type ModelOptions = z.infer<typeof modelOptionsSchema>;
 export const syntheticOptionsSchema = z.strictObject({
   ...modelOptionsSchema.shape,
   model: syntheticSettings.model.schema.default("synthetic"),
-  models: z
-    .record(z.string().min(1), z.strictObject(modelOptions).partial())
-    .default({})
-    .describe("More models by name, each with its differences from the first."),
-  randomSeed: z.int().default(1).describe("Seeds which generations faults strike, and random arrivals."),
+  /** More models by name, each with its differences from the first. */
+  models: z.record(z.string().min(1), z.strictObject(modelOptions).partial()).default({}),
+  /** Decides which generations faults strike, and random arrivals. */
+  randomSeed: z.int().default(1),
 });
 
 export type SyntheticOptions = z.infer<typeof syntheticOptionsSchema>;

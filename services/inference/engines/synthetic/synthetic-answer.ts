@@ -49,7 +49,8 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
   #dueIndex: number;
   #nextDueAt: number;
   #signDue = false;
-  #reader: Reader | undefined;
+  /** Settles the read that waits. */
+  #reader: Omit<PromiseWithResolvers<IteratorResult<GenerationEvent, undefined>>, "promise"> | undefined;
   dueAt = 0;
 
   constructor(options: SyntheticAnswerOptions) {
@@ -169,8 +170,3 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
 }
 
 const done = { value: undefined, done: true } as const;
-
-interface Reader {
-  resolve(result: IteratorResult<GenerationEvent, undefined>): void;
-  reject(error: unknown): void;
-}
