@@ -89,14 +89,11 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       onLoaded: (failures) =>
         say(
           toJoinScreen({
+            ...membership,
+            ...offer,
             version,
-            searched: offer.searched,
-            starter: offer.starter,
             sources: toSourceFacts(engines).filter(({ models }) => models.length > 0),
             leftOut: [...failures.map(({ message }) => message), ...offer.leftOut],
-            nodeId: id,
-            registry: registryAddress,
-            routers: routerAddresses,
             advertise,
           }),
         ),
