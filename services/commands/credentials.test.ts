@@ -82,7 +82,8 @@ describe("credentials", () => {
   test("are found in the folder by what a process does", () => {
     for (const role of ["registry", "router", "translator", "admin", "client"] as const)
       expect(openCredentials({ ...none, tls: made }, [role])).toBeDefined();
-    expect(openAuthority(join(made, "node-ca.pem"), join(made, "node-ca.key"))).toBeDefined();
+    const authority = { certificate: join(made, "node-ca.pem"), privateKey: join(made, "node-ca.key") };
+    expect(openAuthority(authority)).toBeDefined();
   });
 
   test("are none in a mesh in plain text", () => {
@@ -107,7 +108,7 @@ describe("credentials", () => {
     ],
     [
       "an authority that is none",
-      () => openAuthority(join(made, "router.pem"), join(made, "router.key")),
+      () => openAuthority({ certificate: join(made, "router.pem"), privateKey: join(made, "router.key") }),
       /router\.pem is not a CA certificate, so it cannot issue others/,
     ],
   ])("name %s as what is wrong", (_, attempt, message) => {

@@ -28,10 +28,7 @@ export const tlsFiles = {
   keyOf: (role: Role): string => `${role}.key`,
 };
 
-/**
- * The credentials that the settings name for a process with one of `roles`; undefined in plain text. Throws a fault that
- * names the file and what to do.
- */
+/** The credentials of the settings, for a process with one of `roles`; undefined in plain text. Throws what to fix. */
 export function openCredentials(values: TlsValues, roles: readonly Role[]): LiveCredentials | undefined {
   const files = toFiles(values, roles);
   return files === undefined ? undefined : new LiveCredentials(read(files, roles, systemClock));
@@ -52,11 +49,11 @@ export function followFiles(
 /** The same for a certificate with its key, from any issuer; `replace` gets each new one. */
 export function followKeyed(
   keyed: KeyedCertificate,
-  { certificate, privateKey }: KeyedNames,
+  files: KeyedNames,
   replace: (fresh: KeyedCertificate) => void,
   options: FollowOptions,
 ): Part {
-  const readAgain = () => openKeyed(certificate, privateKey, { clock: options.clock });
+  const readAgain = () => openKeyed(files, options.clock);
   return follow("certificates for HTTPS", keyed, readAgain, replace, options);
 }
 
@@ -68,10 +65,7 @@ interface FollowOptions {
 /** The period of reading, in milliseconds: new certificates need no restart. */
 const rereadMs = 60_000;
 
-/**
- * Reads a value again and again, and passes it to `replace` when it has changed. A fault of either is logged once, and
- * the former value stays in use.
- */
+/** Passes a value to `replace` when it has changed. A fault is logged once, and the former value stays in use. */
 function follow<T>(
   name: string,
   initial: T,
@@ -102,22 +96,20 @@ function follow<T>(
 const rereadFault = (name: string, fault: string): string =>
   `${name} cannot be reloaded, so the previous ones stay in use: ${fault.replace(/\.$/, "")}. Once the files are fixed, they are loaded within a minute without a restart.`;
 
-/** The authority for nodes' certificates. */
-export const openAuthority = (certificateFile: string, keyFile: string): KeyedCertificate =>
-  openKeyed(certificateFile, keyFile, { check: checkAuthority });
-
 /** A certificate with its key, from any issuer, checked by `check`. */
 export function openKeyed(
-  certificateFile: string,
-  keyFile: string,
-  { check = checkKeyed, clock = systemClock }: { readonly check?: CheckKeyed; readonly clock?: Clock } = {},
+  files: KeyedNames,
+  clock: Clock = systemClock,
+  check: (keyed: KeyedCertificate, names: KeyedNames, wallTime: number) => unknown = checkKeyed,
 ): KeyedCertificate {
-  const keyed = { certificate: readText(certificateFile), privateKey: readText(keyFile) };
-  asFault(() => check(keyed, { certificate: certificateFile, privateKey: keyFile }, clock.wallTime()));
+  const keyed = { certificate: readText(files.certificate), privateKey: readText(files.privateKey) };
+  asFault(() => check(keyed, files, clock.wallTime()));
   return keyed;
 }
 
-type CheckKeyed = (keyed: KeyedCertificate, names: KeyedNames, wallTime: number) => unknown;
+/** The authority for nodes' certificates. */
+export const openAuthority = (files: KeyedNames): KeyedCertificate =>
+  openKeyed(files, systemClock, checkAuthority);
 
 function toFiles(values: TlsValues, roles: readonly Role[]): PartNames | undefined {
   const { tls, tlsCert, tlsKey, tlsCa } = values;

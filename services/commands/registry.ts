@@ -55,14 +55,14 @@ async function openIdentities(
   if (credentials === undefined) return undefined;
   const { data, tls, identityHours } = values;
   const inFolder = (name: string) => (tls === undefined ? undefined : join(tls, name));
-  const nodeCaCert = values.nodeCaCert ?? inFolder(tlsFiles.nodeAuthority);
-  const nodeCaKey = values.nodeCaKey ?? inFolder(tlsFiles.nodeAuthorityKey);
+  const certificate = values.nodeCaCert ?? inFolder(tlsFiles.nodeAuthority);
+  const privateKey = values.nodeCaKey ?? inFolder(tlsFiles.nodeAuthorityKey);
   return {
     store: await openFileStore(join(data, "registry", "identities.json"), systemClock),
     credentials,
     termMs: identityHours * 3_600_000,
-    ...(nodeCaCert === undefined || nodeCaKey === undefined
+    ...(certificate === undefined || privateKey === undefined
       ? {}
-      : { authority: openAuthority(nodeCaCert, nodeCaKey) }),
+      : { authority: openAuthority({ certificate, privateKey }) }),
   };
 }

@@ -12,10 +12,7 @@ import type { TlsValues } from "./settings/tls.ts";
 export interface Security {
   /** Undefined in plain text. */
   readonly credentials: LiveCredentials | undefined;
-  /**
-   * Connects to HOST:PORT, over TLS only if the peer is `expect`. `roams`: this machine may get another address
-   * (`GrpcTransportOptions`).
-   */
+  /** Connects over TLS only if the peer is `expect`. `roams`: this machine may get another address. */
   connect(address: string, expect: Identity, options?: { readonly roams?: boolean }): GrpcTransport;
 }
 

@@ -24,7 +24,7 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
     });
     const { listen, userId, bodyLimitBytes, stallTimeoutMs } = values;
     const tlsFiles = toHttpTlsFiles(values);
-    const tls = tlsFiles && openKeyed(tlsFiles.certificate, tlsFiles.privateKey);
+    const tls = tlsFiles && openKeyed(tlsFiles);
     const keys = values.apiKeys.map((text) => toApiKey(text, userId));
     const service = await createTranslator({
       routers,

@@ -64,7 +64,7 @@ beforeEach(async () => {
   await write(first);
   const gate = Promise.withResolvers<void>();
   goOn = gate.resolve;
-  const tls = openKeyed(files.certificate, files.privateKey);
+  const tls = openKeyed(files);
   translator = await serveTranslator(
     async function* () {
       yield startedEvent();

@@ -102,14 +102,10 @@ function nameSource(values: EngineValues): Source {
 async function search(values: OfferValues, around: SearchOptions): Promise<Offer> {
   const [found, files] = await Promise.all([
     findServers(around),
-    values.models === undefined ? undefined : searchFolder(values.models, values, around),
+    values.models === undefined ? noFolder : searchFolder(values.models, values, around),
   ]);
-  const wanted = new Set(values.only);
-  const has = [
-    ...found.servers.flatMap(({ models }) => models.map(({ name }) => name)),
-    ...(files?.names ?? []),
-  ];
-  for (const name of wanted)
+  const has = [...found.servers.flatMap(({ models }) => models.map(({ name }) => name)), ...files.names];
+  for (const name of values.only)
     if (!has.some((one) => isSame(one, name))) throw serverFaults.noSuchModel(name, has);
 
   const sources: Source[] = [];
@@ -119,15 +115,15 @@ async function search(values: OfferValues, around: SearchOptions): Promise<Offer
     const only = mine.map(({ name }) => name);
     if (server.models.length === 0)
       leftOut.push(hints.emptyServer(serverKinds[server.kind].name, server.url, server.kind));
-    else if (wanted.size === 0 || only.length > 0) sources.push(toSource(server, values, only));
+    else if (values.only.length === 0 || only.length > 0) sources.push(toSource(server, values, only));
   }
   leftOut.push(
     ...found.silent.map(hints.silent),
     ...found.meshes.map(hints.mesh),
     ...found.locked.map(hints.locked),
-    ...(files?.leftOut ?? []),
+    ...files.leftOut,
   );
-  sources.push(...(files?.sources ?? []));
+  sources.push(...files.sources);
   if (sources.length > 0) return offerOf(sources, true, leftOut);
   const { embeddedFault = embeddedEngineFault() } = around;
   if (embeddedFault !== undefined)
@@ -160,6 +156,8 @@ interface FolderOffer {
   /** Of all files, also those left out. */
   readonly names: readonly string[];
 }
+
+const noFolder: FolderOffer = { sources: [], leftOut: [], names: [] };
 
 async function searchFolder(
   folder: string,

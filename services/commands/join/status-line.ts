@@ -8,10 +8,7 @@ export interface StatusTerminal {
   readonly columns: number | undefined;
 }
 
-/**
- * A line at the bottom of a terminal that is replaced in place. Everything else that is written to the terminal must go
- * through `above`, or the two garble each other.
- */
+/** A line at the bottom of a terminal, replaced in place; everything else must be written through `above`. */
 export class StatusLine {
   readonly #terminal: StatusTerminal;
   #shown = "";
@@ -67,10 +64,7 @@ export type ShowProgress = (what: string, share: number) => void;
 /** Shorter waits are not logged, in milliseconds. */
 const worthMs = 1000;
 
-/**
- * Shows progress as a bar in the status line, or as a log line for each tenth. Of several things the bar shows the one
- * that moved last.
- */
+/** Shows the progress of what moved last as a bar in the status line, or as a log line for each tenth. */
 export function createProgress({
   line,
   log,

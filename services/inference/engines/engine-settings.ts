@@ -1,10 +1,7 @@
 import { z } from "zod";
 import type { Setting } from "../../../core/config/settings.ts";
 
-/**
- * One setting of an engine, read by the command line, configuration files and `createEngine`. `schema` is that of a
- * given value; left out, the engine chooses.
- */
+/** One setting of an engine. `schema` is that of a given value; left out, the engine chooses. */
 type EngineSetting = Pick<Setting, "schema" | "placeholder" | "help" | "secret">;
 
 export type EngineSettings = Readonly<Record<string, EngineSetting>>;

@@ -98,10 +98,7 @@ export class AnswerCheck {
     return event;
   }
 
-  /**
-   * Calls come in order, numbered without gaps; the first piece of each carries id and name, and may have been sent
-   * before the point from which this answer continues.
-   */
+  /** Calls are numbered without gaps; the first piece of each, with id and name, may come from another node. */
   #acceptToolCall(piece: ToolCallDelta): void {
     this.#units += piece.argumentsJson.length;
     this.#toolCalls ??= piece.id === "" ? piece.index + 1 : piece.index;

@@ -47,10 +47,7 @@ interface Entry {
   readonly slots: Slots;
 }
 
-/**
- * Engines behind one `generate` that keeps the promises of `core/generate.ts`, so that they may be as naive as
- * `docs/engine-contract.md` says.
- */
+/** Engines behind one `generate` that keeps the promises of `core/generate.ts`, however naive they are. */
 export class GuardedEngines implements LoadSource {
   readonly #options: GuardOptions;
   readonly #host: AnswerHost;

@@ -54,10 +54,7 @@ export class Slots {
     return this.#resumed.size + this.#queue.size;
   }
 
-  /**
-   * Takes a ticket, which runs at once or calls `onRunning` on its turn; `isResumed`: for an answer that another node
-   * has started. Throws `saturated` when the queue is full.
-   */
+  /** A ticket, which runs at once or calls `onRunning` on its turn. Throws `saturated` when the queue is full. */
   take(onRunning: () => void, isResumed = false): SlotTicket {
     const queue = isResumed ? this.#resumed : this.#queue;
     const limit = this.#options.queueLimit * (isResumed ? continuedShare : 1);

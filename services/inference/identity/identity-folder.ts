@@ -28,10 +28,7 @@ export interface KeptIdentity {
   readonly authority: X509Certificate;
 }
 
-/**
- * The folder with a node's key, its certificate, the authorities that it trusts and the mesh's addresses, all
- * readable only by their owner. Faults say which file cannot be used, why, and what to do.
- */
+/** The folder with what only its owner may read: key, certificate, trusted authorities and the mesh config. */
 export class IdentityFolder {
   readonly path: string;
   readonly #files: PartNames;
@@ -47,10 +44,7 @@ export class IdentityFolder {
     this.#config = join(this.path, "mesh.json");
   }
 
-  /**
-   * The identity; undefined when there is none. Throws a `CredentialsFault` when it is invalid or expired, and a
-   * `UserFault` when a file cannot be used.
-   */
+  /** Undefined when there is none. Throws a `CredentialsFault` when it is invalid, a `UserFault` for a bad file. */
   async read(wallTime: number): Promise<KeptIdentity | undefined> {
     const certificate = await readText(this.#files.certificate);
     if (certificate === undefined) return undefined;

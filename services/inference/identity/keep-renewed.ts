@@ -28,10 +28,7 @@ const answerLimitMs = 10_000;
 /** Waits between attempts. */
 const retry = { firstMs: 10_000, limitMs: 60 * 60_000 } as const;
 
-/**
- * Renews a node's certificate after half its life, until the signal aborts or the registry says that the node was
- * revoked. Failed renewals are retried.
- */
+/** Renews a node's certificate after half its life, until the signal aborts or the registry has revoked the node. */
 export async function keepRenewed(options: RenewalOptions, signal: AbortSignal): Promise<void> {
   const { credentials, folder, registry, clock, random, log } = options;
   const client = createClient(IdentityService, registry);

@@ -82,10 +82,7 @@ function toWish(engineName: string, catalogue: Catalogue, as: ReadonlyMap<string
 /** The stronger claim first, ties in alphabetical order. */
 const compare = (a: Wish, b: Wish): number => b.rank - a.rank || (a.engineName < b.engineName ? -1 : 1);
 
-/**
- * Bits per weight by the name of a model: `q4_K_M` is 4, `bf16` 16, a name without any 0. Good enough to prefer one
- * of two variants.
- */
+/** Bits per weight by a name, good enough to prefer one of two: `q4_K_M` is 4, `bf16` 16, a name without any 0. */
 export function toBits(engineName: string): number {
   for (const [pattern, bits] of patterns) {
     const found = pattern.exec(engineName);

@@ -11,10 +11,7 @@ export interface Peer {
   readonly name: string;
 }
 
-/**
- * Waits between attempts. With the limit of one attempt (`core/rpc/connection.ts`) they bound how soon a node is back
- * after its link.
- */
+/** Waits between attempts: with the limit of one attempt they bound how soon a node is back after its link. */
 const reconnect = { firstMs: 250, limitMs: 2000 } as const;
 /** The same after a version mismatch, which only an update can end. */
 const reconnectMismatch = { firstMs: 60_000, limitMs: 60_000 } as const;
@@ -46,10 +43,7 @@ export class Outage {
     this.#mismatchBackoff = new Backoff({ ...reconnectMismatch, random: options.random });
   }
 
-  /**
-   * Logs the first failed attempt of an outage, and each kind of version mismatch once. Returns how long to wait, in
-   * milliseconds.
-   */
+  /** Logs the first failure of an outage, and each version mismatch once. Returns the wait, in milliseconds. */
   fail(error: MeshError): number {
     const { log, away, refuses, mismatch, onMismatch } = this.#options;
     const isMismatch = error.code === protocolCode;

@@ -13,10 +13,7 @@ export interface Sleep {
 
 /** How often the clocks are compared, in milliseconds. */
 const periodMs = 1000;
-/**
- * What counts as a sleep, in milliseconds. Routers give up on nodes that are silent for longer than `silenceMs`, so
- * what was open is lost.
- */
+/** What counts as a sleep, in milliseconds: what was open is lost, since routers give up after `silenceMs`. */
 export const shortestSleepMs = 2000;
 
 /**

@@ -7,10 +7,7 @@ import {
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Finding, Findings, ProbeName } from "./trial.ts";
 
-/**
- * A model with the claimed capabilities that were shown. Undefined when it is useless: it refuses plain questions and
- * raw prompts, and embeds no text.
- */
+/** A model with the claims that were shown; undefined when it refuses questions and raw prompts, and embeds nothing. */
 export function reduce(served: ServedModel, findings: Findings): ServedModel | undefined {
   if (isUseless(findings)) return undefined;
   const capabilities = { ...(served.capabilities ?? create(CapabilitiesSchema)) };
@@ -27,10 +24,7 @@ const isUseless = (findings: Findings): boolean =>
     (name) => (findings.get(name)?.outcome ?? "refuted") === "refuted",
   );
 
-/**
- * Logs in one line what a model was shown to do, what not and why, and what is undecided after a round of
- * `durationMs`.
- */
+/** Logs in one line what a model was shown to do, what not and why, and what is undecided after a round. */
 export function logFindings(log: Log, served: ServedModel, findings: Findings, durationMs: number): void {
   const { model, engine } = served;
   const { shown = [], refuted, undecided } = Object.groupBy(findings, ([, { outcome }]) => outcome);

@@ -98,10 +98,7 @@ export async function probeModel(
 /** Ways to show that a model works, the usual one first: some have no chat template, and some only embed. */
 const signs: readonly ProbeName[] = ["answer", "raw_prompt", "embeddings"];
 
-/**
- * The first probe that shows that the model works; undefined when it refuses all of them. Throws when none shows it
- * and one failed otherwise.
- */
+/** The first probe that shows that the model works; undefined when all are refused. Throws when one fails otherwise. */
 async function findSignOfLife(
   trial: Trial,
   findings: Map<ProbeName, Finding>,

@@ -9,10 +9,7 @@ import { FinishReason, GenerationSchema, Role } from "../../../gen/cxmpute/gener
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type Transcript, transcribe } from "../transcript.ts";
 
-/**
- * What is probed: the registry's `Capabilities` by field name, that the model answers at all, and that it refuses
- * what exceeds its context.
- */
+/** Capabilities by name, that the model answers at all, and that it refuses what exceeds its context. */
 export type ProbeName = CapabilityName | "seed" | "resume" | "answer" | "context_length";
 
 /** The result of probing one claim. */

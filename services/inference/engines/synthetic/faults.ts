@@ -14,10 +14,7 @@ export interface FaultPlan {
 
 export type TimedFault = Extract<Fault, { afterTokens: number }>;
 
-/**
- * Selects the faults of an answer from the engine's and the request's, by rate. Of several at tokens, the
- * earliest applies. `tokensBefore`: tokens that another node has delivered.
- */
+/** An answer's faults, by rate; of several at tokens the earliest. `tokensBefore`: delivered by another node. */
 export function planFaults(
   faults: readonly Fault[],
   generation: Generation,

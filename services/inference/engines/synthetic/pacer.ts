@@ -8,10 +8,7 @@ export interface Paced {
   onDue(now: number): void;
 }
 
-/**
- * Schedules many callbacks on one timer: a hashed wheel of one-millisecond slots. A timer per token would
- * cost more than the token. Callbacks are not cancelled: they ignore late calls.
- */
+/** Many callbacks on one timer, because a timer per token would cost more than the token: a wheel of 1 ms slots. */
 export class Pacer {
   readonly #clock: Clock;
   readonly #wheel: Paced[][] = Array.from({ length: wheelSlots }, () => []);

@@ -71,10 +71,7 @@ export function positionAfter(
 const idAt = (key: number, thoughtTokens: number, index: number): number =>
   tokenAt(key, index, index === 0 || index === thoughtTokens);
 
-/**
- * The plan up to the first complete stop sequence outside reasoning; of several complete at once, the one
- * that starts first.
- */
+/** The plan up to the first complete stop sequence outside reasoning; of several, the one that starts first. */
 function planStop(plan: Plan, stop: readonly string[]): Plan | undefined {
   const stops = stop.filter((text) => text !== "");
   const longest = Math.max(0, ...stops.map((text) => text.length));

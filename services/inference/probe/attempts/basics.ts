@@ -33,10 +33,7 @@ const lengthTolerance = 0.01;
 
 const beginning = "Once upon a time";
 
-/**
- * A text is continued without a template: it takes fewer tokens than the same text as a message. Token ids count one
- * each, or are refused by name.
- */
+/** A text takes fewer tokens than the same text as a message. Token ids count one each, or are refused by name. */
 export const rawPrompt: Attempt = async (trial, findings) => {
   const raw = await trial.peek({ rawPrompt: { prompt: { case: "text", value: beginning } } }, 4);
   if (raw.text === "") return refuted("nothing followed a raw prompt");
@@ -64,10 +61,7 @@ async function countTokens(trial: Trial): Promise<number | undefined> {
 /** The longest context that is probed, in tokens: with a false claim the engine works through all of it. */
 export const triedTokens = 8192;
 
-/**
- * A prompt that exceeds the context is refused as such. No capability depends on it: an engine that silently
- * truncates is still useful, but its provider should know.
- */
+/** A prompt that exceeds the context is refused as such. No capability depends on it, but a provider should know. */
 export const contextLength: Attempt = async (trial) => {
   const tokens = trial.served.contextLength;
   try {

@@ -5,10 +5,7 @@ import { type Attempt, type Finding, type Question, refuted, says, shownIf, type
 const question = { messages: says("Tell me a short story.") };
 const wholeTokens = 24;
 
-/**
- * How much of the rest has to agree when continuing from text, in characters: a cut between tokens may change what
- * comes later.
- */
+/** Characters that have to agree when continuing from text: a cut between tokens may change what comes later. */
 const sameCharacters = 8;
 
 /** An answer that was cut is continued, from its tokens exactly or from its text, and not started again. */
