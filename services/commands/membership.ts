@@ -50,26 +50,24 @@ export async function openMembership(
   values: MembershipValues,
   context: MembershipContext,
 ): Promise<Membership> {
-  const { nodeId, registry = defaultRegistry } = values;
-  const routers = values.routers.length > 0 ? values.routers : [defaultRouter];
+  const { nodeId } = values;
+  const routers = values.routers.length > 0 ? values.routers : undefined;
+  const mesh = { registry: values.registry ?? defaultRegistry, routers: routers ?? [defaultRouter] };
   const token = readToken(values.token);
-  if (values.tlsCert !== undefined) return withOwnCertificate(values, registry, routers, context);
+  if (values.tlsCert !== undefined) return withOwnCertificate(values, mesh, context);
 
   const folder = new IdentityFolder(values.data);
   const kept = await readKept(folder, token !== undefined);
   if (kept === undefined && token === undefined) {
-    if (await speaksTls(registry, context.signal, probeLimitMs)) throw needsToken(registry);
+    if (await speaksTls(mesh.registry, context.signal, probeLimitMs)) throw needsToken(mesh.registry);
     const security = withCredentials(undefined);
-    return { nodeId: nodeId ?? context.createNodeId(), registry, routers, security, note: undefined };
+    return { ...mesh, nodeId: nodeId ?? context.createNodeId(), security, note: undefined };
   }
   const former = await folder.readConfig();
   const config: MeshConfig = {
     nodeId: kept?.nodeId ?? nodeId ?? former?.nodeId ?? context.createNodeId(),
     registry: values.registry ?? token?.registry ?? former?.registry ?? defaultRegistry,
-    routers:
-      values.routers.length > 0
-        ? [...values.routers]
-        : [...(token?.routers ?? former?.routers ?? [defaultRouter])],
+    routers: [...(routers ?? token?.routers ?? former?.routers ?? [defaultRouter])],
   };
   if (kept !== undefined) {
     demandSameName(kept, nodeId, folder);
@@ -100,8 +98,7 @@ export const needsToken = (registry: string): UserFault =>
 
 function withOwnCertificate(
   values: MembershipValues,
-  registry: string,
-  routers: readonly string[],
+  mesh: Pick<Membership, "registry" | "routers">,
   context: MembershipContext,
 ): Membership {
   if (values.token !== undefined)
@@ -116,7 +113,7 @@ function withOwnCertificate(
     throw new UserFault(
       `--node-id: the certificate in ${values.tlsCert} is for node ${id}; leave --node-id out.`,
     );
-  return { nodeId: id, registry, routers, security, note: undefined };
+  return { ...mesh, nodeId: id, security, note: undefined };
 }
 
 /** The membership of a node with an identity, which it renews from now on. */
