@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "../../../core/clock.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
-import type { Counters } from "../../inference/guard/guard-engines.ts";
+import type { Counters } from "../../inference/guard/guarded-engines.ts";
 import type { InferenceNode } from "../../inference/index.ts";
 import type { StatusLine } from "./status-line.ts";
 import type { Totals } from "./totals.ts";

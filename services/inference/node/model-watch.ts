@@ -2,8 +2,8 @@ import { type Clock, sleep } from "../../../core/clock.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { GuardedEngines } from "../guard/guard-engines.ts";
 import type { AnswerRecord } from "../guard/guarded-answer.ts";
+import type { GuardedEngines } from "../guard/guarded-engines.ts";
 
 /** How often the engines are asked what they serve, in milliseconds. */
 const modelPollMs = 10_000;

@@ -1,8 +1,8 @@
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { GuardedEngines } from "../../../services/inference/guard/guard-engines.ts";
 import type { AnswerRecord } from "../../../services/inference/guard/guarded-answer.ts";
+import { GuardedEngines } from "../../../services/inference/guard/guarded-engines.ts";
 import { FakeClock } from "../core/fake-clock.ts";
 import { FakeEngine, generationOf } from "./fake-engine.ts";
 

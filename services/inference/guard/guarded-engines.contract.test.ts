@@ -5,7 +5,7 @@ import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_p
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
 import { syntheticOptionsSchema } from "../engines/synthetic/options.ts";
 import { createSyntheticEngine } from "../engines/synthetic/synthetic-engine.ts";
-import { GuardedEngines } from "./guard-engines.ts";
+import { GuardedEngines } from "./guarded-engines.ts";
 
 // What the contract asks of an engine still holds behind the guard.
 describeEngine("synthetic, behind the guard", {

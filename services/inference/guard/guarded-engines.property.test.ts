@@ -10,8 +10,8 @@ import {
   servedModel,
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
-import { GuardedEngines } from "./guard-engines.ts";
 import type { AnswerRecord } from "./guarded-answer.ts";
+import { GuardedEngines } from "./guarded-engines.ts";
 
 const slots = 3;
 const queueLimit = 4;
