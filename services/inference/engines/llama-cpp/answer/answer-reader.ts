@@ -1,7 +1,7 @@
 import { findFirst, partialMatchLength } from "../../text/partial-match.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
+import { OpenCall } from "../tool-calls/open-call.ts";
 import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
-import { OpenCall } from "./open-call.ts";
 import { type Piece, running } from "./pieces.ts";
 import { ReasoningReader, type ReasoningStart } from "./reasoning-reader.ts";
 
@@ -175,8 +175,8 @@ export class AnswerReader {
   #openCall(opener: string): void {
     this.#flushStops();
     this.#justOpened = opener !== "";
-    const reader = this.#options.toolCallFormat!.createReader();
-    this.#call = new OpenCall(this.#at, opener, reader, this.#options.trusted);
+    const { toolCallFormat, trusted } = this.#options;
+    this.#call = new OpenCall(this.#at, opener, toolCallFormat!.parse, trusted);
     this.#settle(opener.length);
   }
 

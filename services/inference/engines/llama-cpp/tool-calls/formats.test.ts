@@ -4,6 +4,7 @@ import { seeded } from "../../../../../test/support/inference/llama-cpp/engines.
 import { GrammarBuilder, schemaExpression } from "../../gbnf/index.ts";
 import { AnswerReader } from "../answer/answer-reader.ts";
 import { detectToolCallFormat, hermes, llama3, mistralList, mistralNamed } from "./formats.ts";
+import { OpenCall } from "./open-call.ts";
 import type { ToolRule } from "./tool-call-format.ts";
 
 const schemas = {
@@ -59,10 +60,10 @@ describe.each([hermes, llama3, mistralList, mistralNamed])("$name", (format) => 
     const source = grammar.build(format.afterOpener(grammar, toolRules(grammar), 2));
     const sampler = new GrammarSampler(source, seeded(5));
     for (let index = 0; index < 100; index++) {
-      const reader = format.createReader();
+      const call = new OpenCall(0, "", format.parse, false);
       const text = sampler.draw();
-      expect(reader.read(text)).toBe(text.length);
-      expect(reader.state).toBe("done");
+      expect(call.read(text)).toBe(text.length);
+      expect(call.state).toBe("done");
     }
   });
 });

@@ -1,6 +1,5 @@
 import { anyOf, type GrammarBuilder, jsonLiteral, literal } from "../../gbnf/index.ts";
-import { JsonCallsReader } from "./json-calls-reader.ts";
-import { NamedCallReader } from "./named-call-reader.ts";
+import { callList, callObject, namedCall } from "./call-parsers.ts";
 import type { ToolCallFormat, ToolRule } from "./tool-call-format.ts";
 
 /** The tool-call format that a chat template teaches; undefined when it is unknown. */
@@ -22,7 +21,7 @@ export const hermes: ToolCallFormat = {
   openers: ["<tool_call>"],
   bare: false,
   tags: ["<tool_call>", "</tool_call>"],
-  createReader: () => new JsonCallsReader({ list: false, close: "</tool_call>" }),
+  parse: callObject("</tool_call>"),
   calls(grammar, tools, max) {
     const call = grammar.rule(`"<tool_call>" ${this.afterOpener(grammar, tools, 1)}`);
     return separated(grammar, call, `"\\n"?`, max);
@@ -40,7 +39,7 @@ export const llama3: ToolCallFormat = {
   openers: ["<|python_tag|>"],
   bare: true,
   tags: ["<|python_tag|>"],
-  createReader: () => new JsonCallsReader({ list: false, close: "" }),
+  parse: callObject(""),
   calls: (grammar, tools) => callObjectRule(grammar, tools, "parameters"),
   afterOpener: (grammar, tools) => callObjectRule(grammar, tools, "parameters"),
 };
@@ -51,7 +50,7 @@ export const mistralList: ToolCallFormat = {
   openers: ["[TOOL_CALLS]"],
   bare: false,
   tags: ["[TOOL_CALLS]"],
-  createReader: () => new JsonCallsReader({ list: true, close: "" }),
+  parse: callList,
   calls(grammar, tools, max) {
     return `"[TOOL_CALLS]" ${this.afterOpener(grammar, tools, max)}`;
   },
@@ -67,7 +66,7 @@ export const mistralNamed: ToolCallFormat = {
   openers: ["[TOOL_CALLS]"],
   bare: false,
   tags: ["[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"],
-  createReader: () => new NamedCallReader(),
+  parse: namedCall,
   calls(grammar, tools, max) {
     const call = grammar.rule(`"[TOOL_CALLS]" ${this.afterOpener(grammar, tools, 1)}`);
     return separated(grammar, call, "", max);
