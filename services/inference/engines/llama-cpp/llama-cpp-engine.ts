@@ -1,10 +1,7 @@
-import { basename, extname } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { type Clock, systemClock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../../core/generate.ts";
 import { type LinkedController, linkSignal } from "../../../../core/streams/link-signal.ts";
-import { type Log, silentLog } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   Capabilities_Resume,
@@ -14,25 +11,7 @@ import {
 import type { Engine } from "../../engine.ts";
 import { embed } from "./embed.ts";
 import { generate } from "./generate.ts";
-import { type LoadedModel, loadModel } from "./load-model.ts";
-
-/** What to serve, and how. */
-export interface LlamaCppOptions {
-  /** A GGUF file. */
-  readonly modelPath: string;
-  /** Name to serve under; default: the file name without its extension. */
-  readonly modelName?: string;
-  /** Concurrent generations; default: up to 8, as memory allows. */
-  readonly slots?: number;
-  /** Tokens of one generation, prompt and answer together; default: the trained length, up to 4096. */
-  readonly contextSize?: number;
-  /** Compute threads; default 1. More than idle cores slow it down. */
-  readonly threads?: number;
-  readonly clock?: Clock;
-  readonly log?: Log;
-  /** Called with the progress of loading, in [0, 1], and what is being loaded. */
-  readonly onProgress?: ((what: string, share: number) => void) | undefined;
-}
+import { type LlamaCppOptions, type LoadedModel, loadModel, stemOf } from "./load-model.ts";
 
 /** An engine that runs llama.cpp in this process, on the CPU. Loads in its first `models` call. */
 export function createLlamaCppEngine(options: LlamaCppOptions): Engine {
@@ -50,8 +29,17 @@ class LlamaCppEngine implements Engine {
   }
 
   async models(signal: AbortSignal): Promise<ServedModel[]> {
-    this.#model ??= await this.#load(signal);
-    return [toServedModel(this.#options, this.#model)];
+    this.#closing.signal.throwIfAborted();
+    const scope = this.#link(signal);
+    try {
+      if (this.#model === undefined) {
+        this.#loading = loadModel(this.#options, scope.signal);
+        this.#model = await this.#loading;
+      }
+      return [toServedModel(this.#options, this.#model)];
+    } finally {
+      scope.unlink();
+    }
   }
 
   readonly generate: Generate = (generation, signal) => this.#generate(generation, signal);
@@ -63,44 +51,6 @@ class LlamaCppEngine implements Engine {
     this.#model = undefined;
     await model?.pool.idle();
     await model?.native.close();
-  }
-
-  async #load(signal: AbortSignal): Promise<LoadedModel> {
-    this.#closing.signal.throwIfAborted();
-    const scope = this.#link(signal);
-    try {
-      const {
-        modelPath,
-        slots,
-        contextSize,
-        threads = 1,
-        clock = systemClock,
-        log = silentLog,
-        onProgress,
-      } = this.#options;
-      const onLoadProgress = (share: number) => onProgress?.(`loading ${stemOf(modelPath)}`, share);
-      this.#loading = loadModel(
-        { path: modelPath, slots, contextSize, threads, clock, log, onLoadProgress },
-        scope.signal,
-      );
-      const startedAt = clock.now();
-      this.#model = await this.#loading;
-      const { native, contextLength, fingerprint, toolCallFormat } = this.#model;
-      log.info(
-        {
-          path: modelPath,
-          slots: native.context.sequences.length,
-          context_length: contextLength,
-          fingerprint,
-          tool_calls: toolCallFormat?.name ?? "none",
-          duration_ms: Math.round(clock.now() - startedAt),
-        },
-        "model loaded",
-      );
-      return this.#model;
-    } finally {
-      scope.unlink();
-    }
   }
 
   async *#generate(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
@@ -158,5 +108,3 @@ function toServedModel(
     },
   });
 }
-
-const stemOf = (path: string): string => basename(path, extname(path));

@@ -1,15 +1,12 @@
 import { basename, extname } from "node:path";
-import type { Clock } from "../../../../core/clock.ts";
-import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import type { Log } from "../../../../core/telemetry/log.ts";
+import { type Clock, systemClock } from "../../../../core/clock.ts";
+import { type Log, silentLog } from "../../../../core/telemetry/log.ts";
 import { reasoningTags } from "./answer/reasoning-reader.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkShape } from "./gguf/check.ts";
-import { GgufError } from "./gguf/header.ts";
-import { Metadata } from "./gguf/metadata.ts";
-import { type ModelFile, openModelFile } from "./gguf/model-file.ts";
+import { loadFault, type ModelFile, openModelFile } from "./gguf/model-file.ts";
 import { gainsFromEven } from "./native/batcher.ts";
-import { type ContextRequest, type MemoryNeed, memoryNeed, planContext } from "./native/memory-plan.ts";
+import { type MemoryNeed, memoryNeed, planContext } from "./native/memory-plan.ts";
 import { NativeModel } from "./native/native-model.ts";
 import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
@@ -38,35 +35,64 @@ export interface LoadedModel {
   readonly clock: Clock;
 }
 
-/** What to load, and how. */
-export interface LoadOptions extends ContextRequest {
-  readonly path: string;
-  readonly threads: number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly onLoadProgress?: (share: number) => void;
+/** What to serve, and how. */
+export interface LlamaCppOptions {
+  /** A GGUF file. */
+  readonly modelPath: string;
+  /** Name to serve under; default: the file name without its extension. */
+  readonly modelName?: string;
+  /** Concurrent generations; default: up to 8, as memory allows. */
+  readonly slots?: number;
+  /** Tokens of one generation, prompt and answer together; default: the trained length, up to 4096. */
+  readonly contextSize?: number;
+  /** Compute threads; default 1. More than idle cores slow it down. */
+  readonly threads?: number;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Called with the progress of loading, in [0, 1], and what is being loaded. */
+  readonly onProgress?: ((what: string, share: number) => void) | undefined;
 }
 
 /**
  * Loads a model. All that the file reveals is checked before native code sees it, because a fault there may
  * end the process. Throws `invalid_request` that says what to do.
  */
-export async function loadModel(options: LoadOptions, signal: AbortSignal): Promise<LoadedModel> {
-  const { path, threads, clock, log, onLoadProgress } = options;
+export async function loadModel(options: LlamaCppOptions, signal: AbortSignal): Promise<LoadedModel> {
+  const { modelPath: path, threads = 1, clock = systemClock, log = silentLog, onProgress } = options;
+  const startedAt = clock.now();
   const build = findAddon();
   const file = await openModelFile(path, signal);
-  const described = describeFile(file);
-  const plan = planContext(described.metadata, file.sizeBytes, process.availableMemory(), options);
+  const { vocabulary, template } = describeFile(file);
+  const { metadata, tensors } = file.header;
+  const plan = planContext(metadata, file.sizeBytes, process.availableMemory(), options);
   const fingerprint = await fingerprintOf(file, build.name, signal);
-  const even = gainsFromEven(file.header.tensors.map(({ type }) => type));
-  const { metadata, vocabulary, template } = described;
   const native = await NativeModel.load(
-    { path, metadata, threads, even, log, onLoadProgress, ...plan },
+    {
+      ...plan,
+      path,
+      metadata,
+      threads,
+      even: gainsFromEven(tensors.map(({ type }) => type)),
+      log,
+      onLoadProgress: (share) => onProgress?.(`loading ${stemOf(path)}`, share),
+    },
     signal,
   );
   const toolCallFormat = template.showsTools ? detectToolCallFormat(template.source) : undefined;
   const tags = [...(toolCallFormat?.tags ?? []), ...Object.values(reasoningTags)];
-  showTags(vocabulary, tags);
+  // Control tokens get a text, because the reader of answers looks for it.
+  for (const tag of tags) vocabulary.show(vocabulary.special(tag));
+  log.info(
+    {
+      path,
+      slots: plan.slots,
+      context_length: plan.contextSize,
+      fingerprint,
+      tool_calls: toolCallFormat?.name ?? "none",
+      duration_ms: Math.round(clock.now() - startedAt),
+    },
+    "model loaded",
+  );
   return {
     native,
     pool: new SequencePool(native.context.sequences),
@@ -83,64 +109,50 @@ export async function loadModel(options: LoadOptions, signal: AbortSignal): Prom
   };
 }
 
-function describeFile(file: ModelFile): {
-  metadata: Metadata;
-  vocabulary: Vocabulary;
-  template: ChatTemplate;
-} {
+/** Checks the model's shape, and reads what answers need. */
+function describeFile({ path, header }: ModelFile): { vocabulary: Vocabulary; template: ChatTemplate } {
   try {
-    const metadata = new Metadata(file.header);
-    checkShape(file.header, metadata);
+    checkShape(header);
+    const { metadata } = header;
     const vocabulary = new Vocabulary(metadata);
     const piece = (key: string) =>
       vocabulary.pieces[metadata.number(`tokenizer.ggml.${key}_token_id`) ?? -1] ?? "";
     const template = new ChatTemplate(metadata, { bos_token: piece("bos"), eos_token: piece("eos") });
-    return { metadata, vocabulary, template };
+    return { vocabulary, template };
   } catch (error) {
-    if (!(error instanceof GgufError)) throw error;
-    throw new MeshError("invalid_request", `${file.path} cannot be loaded: the file ${error.message}.`, {
-      cause: error,
-    });
+    throw loadFault(path, error);
   }
 }
 
-/** Gives tags that are control tokens a text, because the reader of answers looks for it. */
-function showTags(vocabulary: Vocabulary, tags: readonly string[]): void {
-  for (const tag of tags) {
-    const token = vocabulary.special(tag);
-    if (token !== undefined) vocabulary.show(token);
-  }
-}
+/** The name of a file without its extension, under which its model is served by default. */
+export const stemOf = (path: string): string => basename(path, extname(path));
 
 /** What a GGUF file reveals before it is loaded. */
 export interface ModelFileFacts {
   readonly path: string;
-  /** Default name to serve under: the file name without its extension. */
+  /** See `stemOf`. */
   readonly name: string;
   readonly architecture: string;
   readonly sizeBytes: number;
   readonly need: MemoryNeed;
 }
 
-/** How to inspect a file. */
-export interface InspectOptions {
-  readonly signal: AbortSignal;
-  /** Tokens of one slot; absent for the engine's default. */
-  readonly contextSize?: number | undefined;
-}
-
 /**
- * Reads and checks the header of a GGUF file, as loading does. Throws `invalid_request` that says what is
- * wrong and what to do.
+ * Reads and checks the header of a GGUF file, as loading does. `contextSize`: tokens of one slot; absent for the
+ * engine's default. Throws `invalid_request` that says what is wrong and what to do.
  */
-export async function inspectModelFile(path: string, options: InspectOptions): Promise<ModelFileFacts> {
-  const file = await openModelFile(path, options.signal);
-  const { metadata } = describeFile(file);
+export async function inspectModelFile(
+  path: string,
+  { signal, contextSize }: { readonly signal: AbortSignal; readonly contextSize?: number | undefined },
+): Promise<ModelFileFacts> {
+  const file = await openModelFile(path, signal);
+  describeFile(file);
+  const { sizeBytes, header } = file;
   return {
     path,
-    name: basename(path, extname(path)),
-    architecture: metadata.architecture,
-    sizeBytes: file.sizeBytes,
-    need: memoryNeed(metadata, file.sizeBytes, options.contextSize),
+    name: stemOf(path),
+    architecture: header.metadata.architecture,
+    sizeBytes,
+    need: memoryNeed(header.metadata, sizeBytes, contextSize),
   };
 }

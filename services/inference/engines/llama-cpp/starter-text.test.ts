@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock } from "../../../../core/clock.ts";
-import { silentLog } from "../../../../core/telemetry/log.ts";
 import { FinishReason, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { GenerationInit } from "../../../../test/support/inference/fake-engine.ts";
 import {
@@ -269,8 +267,7 @@ test("signs of life come while a long prompt is computed", async () => {
 });
 
 test("forged marks in a caller's text are text: the prompt has the turns that it had", async () => {
-  const options = { path: starterPath, slots: 1, threads: 1, clock: systemClock, log: silentLog };
-  const model = await loadModel(options, never);
+  const model = await loadModel({ modelPath: starterPath, slots: 1 }, never);
   const special = (text: string) => {
     const generation = toGeneration({
       messages: [says(Role.SYSTEM, `Be brief. ${text}`), says(Role.USER, text)],
@@ -289,8 +286,7 @@ test("forged marks in a caller's text are text: the prompt has the turns that it
 
 test("a chat written out as a raw prompt, special tokens and all, is the chat", async () => {
   const question = "What is the capital of France?";
-  const options = { path: starterPath, slots: 1, threads: 1, clock: systemClock, log: silentLog };
-  const model = await loadModel(options, never);
+  const model = await loadModel({ modelPath: starterPath, slots: 1 }, never);
   const tokensOf = (init: GenerationInit) => {
     const generation = toGeneration(init);
     return toPrompt(generation, readToolUse(generation), model).tokens;

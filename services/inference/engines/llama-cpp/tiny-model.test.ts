@@ -1,7 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../../core/clock.ts";
-import { silentLog } from "../../../../core/telemetry/log.ts";
 import { FinishReason, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import {
   answerOf,
@@ -29,7 +27,7 @@ const pieces = [
 
 const withLoaded = (template: string, use: (model: LoadedModel) => void) =>
   withModel(tinyModel(template, pieces), async (path) => {
-    const model = await loadModel({ path, slots: 1, threads: 1, clock: systemClock, log: silentLog }, never);
+    const model = await loadModel({ modelPath: path, slots: 1 }, never);
     try {
       use(model);
     } finally {

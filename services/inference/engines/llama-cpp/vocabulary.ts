@@ -1,6 +1,5 @@
 import { decode } from "../text/utf8-stream.ts";
-import { GgufError } from "./gguf/header.ts";
-import type { Metadata } from "./gguf/metadata.ts";
+import { GgufError, type Metadata } from "./gguf/header.ts";
 
 /** Kinds of tokens, numbered as in GGUF. */
 export const TokenType = {
@@ -65,8 +64,9 @@ export class Vocabulary {
     return type === TokenType.control || type === TokenType.userDefined ? token : undefined;
   }
 
-  /** Gives a control token its piece as text: tags of tool calls are parsed as text. */
-  show(token: number): void {
+  /** Gives a control token, if any, its piece as text: tags of tool calls are parsed as text. */
+  show(token: number | undefined): void {
+    if (token === undefined) return;
     this.#visible.add(token);
     this.#cache[token] = undefined;
   }

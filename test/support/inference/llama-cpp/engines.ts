@@ -9,7 +9,6 @@ import {
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../../../../services/inference/engine.ts";
-import { Metadata } from "../../../../services/inference/engines/llama-cpp/gguf/metadata.ts";
 import { openModelFile } from "../../../../services/inference/engines/llama-cpp/gguf/model-file.ts";
 import { Vocabulary } from "../../../../services/inference/engines/llama-cpp/vocabulary.ts";
 import { type Transcript, transcribe } from "../../../../services/inference/transcript.ts";
@@ -22,7 +21,7 @@ export const starterPath = fileURLToPath(new URL("../../../../models/starter.ggu
 /** The vocabulary of the starter model. */
 export async function starterVocabulary(): Promise<Vocabulary> {
   const { header } = await openModelFile(starterPath, never);
-  return new Vocabulary(new Metadata(header));
+  return new Vocabulary(header.metadata);
 }
 
 /** A signal that never aborts. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Metadata } from "../gguf/metadata.ts";
+import { Metadata } from "../gguf/header.ts";
 import { hermes } from "../tool-calls/formats.ts";
 import { Vocabulary } from "../vocabulary.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";
@@ -11,13 +11,13 @@ import { TokenBuffer } from "./token-buffer.ts";
 function vocabularyOf(pieces: readonly string[]): Vocabulary {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).padStart(2, "0")}>`);
   return new Vocabulary(
-    new Metadata({
-      metadata: new Map<string, string | string[] | number[]>([
+    new Metadata(
+      new Map<string, string | string[] | number[]>([
         ["tokenizer.ggml.model", "gpt2"],
         ["tokenizer.ggml.tokens", [...pieces, ...bytes]],
         ["tokenizer.ggml.token_type", [...pieces.map(() => 4), ...bytes.map(() => 6)]],
       ]),
-    }),
+    ),
   );
 }
 
@@ -81,13 +81,13 @@ function deltasOf(
 
 test("the space before the first word is dropped in an answer, and kept where it goes on in a text", () => {
   const sentencePiece = new Vocabulary(
-    new Metadata({
-      metadata: new Map<string, string | string[] | number[]>([
+    new Metadata(
+      new Map<string, string | string[] | number[]>([
         ["tokenizer.ggml.model", "llama"],
         ["tokenizer.ggml.tokens", ["▁Paris", "▁is"]],
         ["tokenizer.ggml.token_type", [1, 1]],
       ]),
-    }),
+    ),
   );
   const textOf = (continuesText: boolean) => {
     const reader = new AnswerReader(options);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { starterVocabulary } from "../../../../../test/support/inference/llama-cpp/engines.ts";
-import { Metadata } from "../gguf/metadata.ts";
+import { Metadata } from "../gguf/header.ts";
 import { Vocabulary } from "../vocabulary.ts";
 import { TokenHealing } from "./token-healing.ts";
 
@@ -23,13 +23,13 @@ const sentencePieces = (): Vocabulary => {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).padStart(2, "0")}>`);
   const types = [...pieces.map((piece) => (piece === "<mark>" ? 4 : 1)), ...bytes.map(() => 6)];
   return new Vocabulary(
-    new Metadata({
-      metadata: new Map<string, string | string[] | number[]>([
+    new Metadata(
+      new Map<string, string | string[] | number[]>([
         ["tokenizer.ggml.model", "llama"],
         ["tokenizer.ggml.tokens", [...pieces, ...bytes]],
         ["tokenizer.ggml.token_type", types],
       ]),
-    }),
+    ),
   );
 };
 

@@ -1,5 +1,4 @@
-import { GgufError, type GgufHeader, type TensorInfo, ValueType } from "./header.ts";
-import type { Metadata } from "./metadata.ts";
+import { GgufError, type GgufHeader, type Metadata, type TensorInfo } from "./header.ts";
 
 /**
  * Throws `GgufError` when tensors lie outside the file or have impossible shapes or types, which must not
@@ -59,7 +58,8 @@ const tensorTypes = new Map(
  * Throws `GgufError` when sizes in the metadata are impossible, inconsistent or do not match the tensors.
  * Native code trusts many of them, and aborts the process on others.
  */
-export function checkShape(header: GgufHeader, metadata: Metadata): void {
+export function checkShape(header: GgufHeader): void {
+  const { metadata } = header;
   // Models without attention have none of these sizes, all others have all.
   const hasAttention = !/mamba|rwkv/.test(metadata.architecture);
   for (const [key, most, needed] of sizeLimits) {
@@ -84,7 +84,7 @@ export function checkShape(header: GgufHeader, metadata: Metadata): void {
     );
   checkExperts(metadata);
   checkScaling(metadata);
-  checkTokens(header, metadata);
+  checkTokens(header);
 }
 
 function checkExperts(metadata: Metadata): void {
@@ -100,8 +100,8 @@ function checkScaling(metadata: Metadata): void {
     throw new GgufError("has a way to scale positions that the embedded engine does not know");
 }
 
-function checkTokens(header: GgufHeader, metadata: Metadata): void {
-  const embedding = header.tensors.find(({ name }) => name === "token_embd.weight");
+function checkTokens({ metadata, tensors }: GgufHeader): void {
+  const embedding = tensors.find(({ name }) => name === "token_embd.weight");
   const length = metadata.shape("embedding_length");
   const tokens = metadata.texts("tokenizer.ggml.tokens");
   if (embedding === undefined || length === undefined || tokens === undefined)
@@ -142,13 +142,13 @@ const sizeLimits: readonly (readonly [key: string, most: number, needed: boolean
   ["expert_used_count", 512, false],
 ];
 
-const valueTypes: readonly [string, readonly number[]][] = [
-  ["general.alignment", [ValueType.uint32]],
-  ["split.no", [ValueType.uint16]],
-  ["split.count", [ValueType.uint16]],
-  ["split.tensors.count", [ValueType.int32]],
-  ["tokenizer.ggml.tokens", [ValueType.text]],
-  ["tokenizer.ggml.merges", [ValueType.text]],
-  ["tokenizer.ggml.scores", [ValueType.float32]],
-  ["tokenizer.ggml.token_type", [ValueType.int32, ValueType.uint32]],
+const valueTypes: readonly [key: string, types: readonly string[]][] = [
+  ["general.alignment", ["uint32"]],
+  ["split.no", ["uint16"]],
+  ["split.count", ["uint16"]],
+  ["split.tensors.count", ["int32"]],
+  ["tokenizer.ggml.tokens", ["string"]],
+  ["tokenizer.ggml.merges", ["string"]],
+  ["tokenizer.ggml.scores", ["float32"]],
+  ["tokenizer.ggml.token_type", ["int32", "uint32"]],
 ];

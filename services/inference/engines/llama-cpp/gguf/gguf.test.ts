@@ -8,7 +8,6 @@ import {
 } from "../../../../../test/support/inference/llama-cpp/write-gguf.ts";
 import { checkShape } from "./check.ts";
 import { GgufError, parseHeader } from "./header.ts";
-import { Metadata } from "./metadata.ts";
 import { openModelFile } from "./model-file.ts";
 
 const good = tinyModel("{{ messages[0].content }}", []);
@@ -23,21 +22,20 @@ const modelWith = (changes: Readonly<Record<string, Entry | undefined>>): GgufCo
 });
 
 const check = (content: GgufContent) => {
-  const header = parseHeader(writeGguf(content));
-  checkShape(header, new Metadata(header));
+  checkShape(parseHeader(writeGguf(content)));
 };
 
 test("a whole file is opened, and its header says what is in it", async () => {
   const file = await withFile(bytes, (path) => openModelFile(path, never));
   expect(file.sizeBytes).toBe(bytes.length);
-  const metadata = new Metadata(file.header);
+  const { metadata } = file.header;
   expect([
     metadata.architecture,
     metadata.shape("block_count"),
     metadata.flag("tokenizer.ggml.add_bos_token"),
   ]).toEqual(["llama", 1, true]);
   expect(file.header.tensors.map(({ name }) => name)).toEqual(good.tensors.map(({ name }) => name));
-  checkShape(file.header, metadata);
+  checkShape(file.header);
 });
 
 describe("what is no whole GGUF file is refused, saying why and what to do", () => {
@@ -102,8 +100,7 @@ test("a header with wrong bytes is read or refused, never anything else", () => 
     for (let change = 0; change < 3; change++)
       damaged[Math.floor(random() * headerBytes)] = [0, 1, 127, 128, 255][Math.floor(random() * 5)]!;
     try {
-      const header = parseHeader(damaged);
-      checkShape(header, new Metadata(header));
+      checkShape(parseHeader(damaged));
     } catch (error) {
       expect(["GgufError", "NeedsMoreBytes"]).toContain((error as Error).name);
     }

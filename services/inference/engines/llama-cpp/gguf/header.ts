@@ -11,28 +11,11 @@ export interface TensorInfo {
   readonly offset: number;
 }
 
-/** GGUF's value types. */
-export const ValueType = {
-  uint8: 0,
-  int8: 1,
-  uint16: 2,
-  int16: 3,
-  uint32: 4,
-  int32: 5,
-  float32: 6,
-  flag: 7,
-  text: 8,
-  list: 9,
-  uint64: 10,
-  int64: 11,
-  float64: 12,
-} as const;
-
 /** The header of a GGUF file. */
 export interface GgufHeader {
-  readonly metadata: ReadonlyMap<string, MetadataValue>;
-  /** Types of the metadata; for lists, of their items. */
-  readonly types: ReadonlyMap<string, number>;
+  readonly metadata: Metadata;
+  /** Types of the metadata as GGUF names them; for lists, of their items. */
+  readonly types: ReadonlyMap<string, string>;
   readonly tensors: readonly TensorInfo[];
   readonly headerBytes: number;
   /** Start of the tensor data, in bytes. */
@@ -47,13 +30,19 @@ export interface GgufHeader {
  */
 export function parseHeader(bytes: Uint8Array): GgufHeader {
   const reader = new ByteReader(bytes);
-  readMagic(reader);
+  if (reader.uint32() !== 0x46554747)
+    throw new GgufError("is not a GGUF model (it does not begin with `GGUF`)");
+  const version = reader.uint32();
+  if (version !== 2 && version !== 3)
+    throw new GgufError(`is a GGUF of version ${version}; versions 2 and 3 are known`);
   const tensorCount = reader.size("tensors", tensorsLimit);
   const { metadata, types } = readMetadata(reader, reader.size("metadata entries", entriesLimit));
   const tensors = Array.from({ length: tensorCount }, () => readTensor(reader));
-  const alignment = readAlignment(metadata);
+  const alignment = metadata.get("general.alignment") ?? 32;
+  if (typeof alignment !== "number" || alignment <= 0 || (alignment & (alignment - 1)) !== 0)
+    throw new GgufError("is damaged: its alignment is not a power of two");
   return {
-    metadata,
+    metadata: new Metadata(metadata),
     types,
     tensors,
     headerBytes: reader.position,
@@ -62,60 +51,46 @@ export function parseHeader(bytes: Uint8Array): GgufHeader {
   };
 }
 
-function readMagic(reader: ByteReader): void {
-  const magic = reader.uint32();
-  if (magic !== 0x46554747) throw new GgufError("is not a GGUF model (it does not begin with `GGUF`)");
-  const version = reader.uint32();
-  if (version !== 2 && version !== 3)
-    throw new GgufError(`is a GGUF of version ${version}; versions 2 and 3 are known`);
-}
-
-function readMetadata(reader: ByteReader, count: number): Pick<GgufHeader, "metadata" | "types"> {
+function readMetadata(reader: ByteReader, count: number) {
   const metadata = new Map<string, MetadataValue>();
-  const types = new Map<string, number>();
+  const types = new Map<string, string>();
   for (let index = 0; index < count; index++) {
     const key = reader.text();
     if (metadata.has(key)) throw new GgufError("is damaged: a metadata entry is there twice");
-    const type = reader.uint32();
-    if (type !== ValueType.list) metadata.set(key, readValue(reader, type));
-    else {
-      const itemType = reader.uint32();
-      types.set(key, itemType);
-      metadata.set(key, readList(reader, itemType));
-    }
-    if (!types.has(key)) types.set(key, type);
+    const number = reader.uint32();
+    const isList = number === listType;
+    const type = valueTypes[isList ? reader.uint32() : number];
+    if (type === undefined)
+      throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
+    const length = isList ? reader.size("values in a list", valuesLimit) : 1;
+    const values: MetadataValue[] = [];
+    while (values.length < length) values.push(type.read(reader));
+    types.set(key, type.name);
+    metadata.set(key, isList ? values : values[0]!);
   }
   return { metadata, types };
 }
 
-function readList(reader: ByteReader, itemType: number): MetadataValue[] {
-  const length = reader.size("values in a list", valuesLimit);
-  const values: MetadataValue[] = [];
-  for (let index = 0; index < length; index++) values.push(readValue(reader, itemType));
-  return values;
-}
+const listType = 9;
 
-function readValue(reader: ByteReader, type: number): MetadataValue {
-  const read = valueReaders[type];
-  if (read === undefined)
-    throw new GgufError("is damaged: a metadata entry has a type that GGUF does not know");
-  return read(reader);
-}
-
-const valueReaders: Readonly<Record<number, (reader: ByteReader) => MetadataValue>> = {
-  [ValueType.uint8]: (reader) => reader.uint8(),
-  [ValueType.int8]: (reader) => reader.int8(),
-  [ValueType.uint16]: (reader) => reader.uint16(),
-  [ValueType.int16]: (reader) => reader.int16(),
-  [ValueType.uint32]: (reader) => reader.uint32(),
-  [ValueType.int32]: (reader) => reader.int32(),
-  [ValueType.float32]: (reader) => reader.float32(),
-  [ValueType.flag]: (reader) => reader.uint8() !== 0,
-  [ValueType.text]: (reader) => reader.text(),
-  [ValueType.uint64]: (reader) => toNumber(reader.uint64()),
-  [ValueType.int64]: (reader) => toNumber(reader.int64()),
-  [ValueType.float64]: (reader) => reader.float64(),
+/** By number. A list (9) names the type of its items, which are no lists. */
+const valueTypes: Readonly<Record<number, { name: string; read: (reader: ByteReader) => MetadataValue }>> = {
+  0: { name: "uint8", read: ({ bytes, take }) => bytes.readUInt8(take(1)) },
+  1: { name: "int8", read: ({ bytes, take }) => bytes.readInt8(take(1)) },
+  2: { name: "uint16", read: ({ bytes, take }) => bytes.readUInt16LE(take(2)) },
+  3: { name: "int16", read: ({ bytes, take }) => bytes.readInt16LE(take(2)) },
+  4: { name: "uint32", read: (reader) => reader.uint32() },
+  5: { name: "int32", read: ({ bytes, take }) => bytes.readInt32LE(take(4)) },
+  6: { name: "float32", read: ({ bytes, take }) => bytes.readFloatLE(take(4)) },
+  7: { name: "bool", read: ({ bytes, take }) => bytes.readUInt8(take(1)) !== 0 },
+  8: { name: "string", read: (reader) => reader.text() },
+  10: { name: "uint64", read: (reader) => toNumber(reader.uint64()) },
+  11: { name: "int64", read: ({ bytes, take }) => toNumber(bytes.readBigInt64LE(take(8))) },
+  12: { name: "float64", read: ({ bytes, take }) => bytes.readDoubleLE(take(8)) },
 };
+
+const toNumber = (value: bigint): number | bigint =>
+  Number.isSafeInteger(Number(value)) ? Number(value) : value;
 
 function readTensor(reader: ByteReader): TensorInfo {
   const name = reader.text();
@@ -124,18 +99,6 @@ function readTensor(reader: ByteReader): TensorInfo {
   const dimensions = Array.from({ length: axes }, () => Number(reader.uint64()));
   return { name, dimensions, type: reader.uint32(), offset: Number(reader.uint64()) };
 }
-
-function readAlignment(metadata: ReadonlyMap<string, MetadataValue>): number {
-  const alignment = metadata.get("general.alignment") ?? 32;
-  const isPowerOfTwo = typeof alignment === "number" && alignment > 0 && (alignment & (alignment - 1)) === 0;
-  if (!isPowerOfTwo) throw new GgufError("is damaged: its alignment is not a power of two");
-  return alignment;
-}
-
-const toNumber = (value: bigint): number | bigint =>
-  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
-    ? Number(value)
-    : value;
 
 /** Far above real models; they catch damaged sizes. */
 const tensorsLimit = 100_000;
@@ -149,32 +112,25 @@ export class NeedsMoreBytes extends Error {
 
 /** Reads little-endian values. Throws `NeedsMoreBytes` at the end. */
 class ByteReader {
-  readonly #bytes: Buffer;
-  #position = 0;
+  readonly bytes: Buffer;
+  position = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  get position(): number {
-    return this.#position;
+  uint32(): number {
+    return this.bytes.readUInt32LE(this.take(4));
   }
 
-  uint8 = (): number => this.#bytes.readUInt8(this.#take(1));
-  int8 = (): number => this.#bytes.readInt8(this.#take(1));
-  uint16 = (): number => this.#bytes.readUInt16LE(this.#take(2));
-  int16 = (): number => this.#bytes.readInt16LE(this.#take(2));
-  uint32 = (): number => this.#bytes.readUInt32LE(this.#take(4));
-  int32 = (): number => this.#bytes.readInt32LE(this.#take(4));
-  float32 = (): number => this.#bytes.readFloatLE(this.#take(4));
-  float64 = (): number => this.#bytes.readDoubleLE(this.#take(8));
-  uint64 = (): bigint => this.#bytes.readBigUInt64LE(this.#take(8));
-  int64 = (): bigint => this.#bytes.readBigInt64LE(this.#take(8));
+  uint64(): bigint {
+    return this.bytes.readBigUInt64LE(this.take(8));
+  }
 
   text(): string {
     const length = this.size("characters in a text", textLimitBytes);
-    const from = this.#take(length);
-    return this.#bytes.toString("utf8", from, from + length);
+    const from = this.take(length);
+    return this.bytes.toString("utf8", from, from + length);
   }
 
   /** A count, which must be plausible. */
@@ -184,12 +140,13 @@ class ByteReader {
     return Number(count);
   }
 
-  #take(length: number): number {
-    const from = this.#position;
-    if (from + length > this.#bytes.length) throw new NeedsMoreBytes();
-    this.#position = from + length;
+  /** The position of the next bytes, which are then read. */
+  readonly take = (length: number): number => {
+    const from = this.position;
+    if (from + length > this.bytes.length) throw new NeedsMoreBytes();
+    this.position = from + length;
     return from;
-  }
+  };
 }
 
 const textLimitBytes = 64 * 1024 * 1024;
@@ -198,3 +155,59 @@ const textLimitBytes = 64 * 1024 * 1024;
 export class GgufError extends Error {
   override readonly name = "GgufError";
 }
+
+/** Typed access to metadata. Throws `GgufError` when a value has the wrong type. */
+export class Metadata {
+  readonly #values: ReadonlyMap<string, MetadataValue>;
+
+  constructor(values: ReadonlyMap<string, MetadataValue>) {
+    this.#values = values;
+  }
+
+  /** The model's family, such as `llama` or `qwen2`; prefix of the keys for its shape. */
+  get architecture(): string {
+    const architecture = this.text("general.architecture");
+    if (architecture === undefined) throw new GgufError("does not say which architecture its model has");
+    return architecture;
+  }
+
+  text(key: string): string | undefined {
+    return this.#typed(key, "text", (value) => typeof value === "string");
+  }
+
+  flag(key: string): boolean | undefined {
+    return this.#typed(key, "flag", (value) => typeof value === "boolean");
+  }
+
+  number(key: string): number | undefined {
+    return this.#typed(key, "number", (value) => typeof value === "number");
+  }
+
+  texts(key: string): readonly string[] | undefined {
+    return this.#typed(key, "list of texts", (value) => isListOf(value, "string"));
+  }
+
+  numbers(key: string): readonly number[] | undefined {
+    return this.#typed(key, "list of numbers", (value) => isListOf(value, "number"));
+  }
+
+  /** A number of the model's shape, such as `block_count`; the largest where layers differ. */
+  shape(key: string): number | undefined {
+    const name = `${this.architecture}.${key}`;
+    const value = this.#values.get(name);
+    return Array.isArray(value) ? Math.max(...(this.numbers(name) ?? [])) : this.number(name);
+  }
+
+  #typed<T extends MetadataValue>(
+    key: string,
+    type: string,
+    is: (value: MetadataValue) => boolean,
+  ): T | undefined {
+    const value = this.#values.get(key);
+    if (value !== undefined && !is(value)) throw new GgufError(`is damaged: \`${key}\` is no ${type}`);
+    return value as T | undefined;
+  }
+}
+
+const isListOf = (value: MetadataValue, type: string): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === type);

@@ -24,14 +24,19 @@ export async function openModelFile(path: string, signal: AbortSignal): Promise<
     checkTensors(header, stats.size);
     return { path, sizeBytes: stats.size, header };
   } catch (error) {
-    if (!(error instanceof GgufError)) throw error;
-    throw new MeshError("invalid_request", `${path} cannot be loaded: the file ${error.message}.`, {
-      cause: error,
-    });
+    throw loadFault(path, error);
   } finally {
     await file.close();
   }
 }
+
+/** A `GgufError` as an `invalid_request` that names the file; any other error as it is. */
+export const loadFault = (path: string, error: unknown): unknown =>
+  error instanceof GgufError
+    ? new MeshError("invalid_request", `${path} cannot be loaded: the file ${error.message}.`, {
+        cause: error,
+      })
+    : error;
 
 async function openForReading(path: string): Promise<FileHandle> {
   try {

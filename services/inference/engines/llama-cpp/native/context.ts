@@ -14,37 +14,34 @@ export interface ContextOptions {
   readonly embeddings: boolean;
 }
 
-/** A llama.cpp context: sequences of one model, computed in shared batches. */
-export class Context {
+/** A llama.cpp context: sequences of one model, computed in shared batches. Dispose of it only while idle. */
+export interface Context {
   readonly native: AddonContext;
   readonly sequences: readonly Sequence[];
+}
 
-  /** Allocates a context. Rejects on failure, most likely for lack of memory. */
-  static async open(addon: Addon, model: AddonModel, options: ContextOptions): Promise<Context> {
-    const { sequences, contextSize, embeddings } = options;
-    const batchTokens = Math.max(sequences, embeddings ? Math.min(contextSize, mostTokens) : mostTokens);
-    const native = new addon.AddonContext(model, {
-      contextSize: sequences * Math.ceil(contextSize / cellBlock) * cellBlock,
-      batchSize: batchTokens + paddingTokens(sequences),
-      sequences,
-      threads: options.threads,
-      // Off for exact answers; embeddings are computed one at a time.
-      flashAttention: embeddings ? "auto" : false,
-      embeddings,
-    });
-    if (!(await native.init())) throw new Error("llama.cpp could not make the context");
-    return new Context(native, new Batcher(native, { batchTokens, even: options.even }), sequences);
-  }
-
-  private constructor(native: AddonContext, batcher: Batcher, sequences: number) {
-    this.native = native;
-    this.sequences = Array.from({ length: sequences }, (_, id) => new Sequence(id, native, batcher));
-  }
-
-  /** Frees the memory. Call it only while idle. */
-  close(): Promise<void> {
-    return this.native.dispose();
-  }
+/** Allocates a context. Rejects on failure, most likely for lack of memory. */
+export async function openContext(
+  addon: Addon,
+  model: AddonModel,
+  { sequences, contextSize, threads, even, embeddings }: ContextOptions,
+): Promise<Context> {
+  const batchTokens = Math.max(sequences, embeddings ? Math.min(contextSize, mostTokens) : mostTokens);
+  const native = new addon.AddonContext(model, {
+    contextSize: sequences * Math.ceil(contextSize / cellBlock) * cellBlock,
+    batchSize: batchTokens + paddingTokens(sequences),
+    sequences,
+    threads,
+    // Off for exact answers; embeddings are computed one at a time.
+    flashAttention: embeddings ? "auto" : false,
+    embeddings,
+  });
+  if (!(await native.init())) throw new Error("llama.cpp could not make the context");
+  const batcher = new Batcher(native, { batchTokens, even });
+  return {
+    native,
+    sequences: Array.from({ length: sequences }, (_, id) => new Sequence(id, native, batcher)),
+  };
 }
 
 /** Tokens per batch: enough to amortize each pass over the weights, few enough to be quick. */

@@ -41,7 +41,7 @@ export class Embedder {
   async close(): Promise<void> {
     await this.#work;
     const context = await this.#context?.catch(() => undefined);
-    await context?.close();
+    await context?.native.dispose();
   }
 
   async #compute(tokens: readonly number[]): Promise<Embedding> {

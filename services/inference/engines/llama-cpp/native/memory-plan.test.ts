@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { Metadata } from "../gguf/metadata.ts";
+import { Metadata } from "../gguf/header.ts";
 import { planContext } from "./memory-plan.ts";
 
 const gib = 1024 ** 3;
 /** Shaped like Llama 3.1 8B: 128 KiB of keys and values per token. */
-const large = new Metadata({
-  metadata: new Map<string, string | number>([
+const large = new Metadata(
+  new Map<string, string | number>([
     ["general.architecture", "llama"],
     ["llama.context_length", 131_072],
     ["llama.block_count", 32],
@@ -13,7 +13,7 @@ const large = new Metadata({
     ["llama.attention.head_count", 32],
     ["llama.attention.head_count_kv", 8],
   ]),
-});
+);
 
 test.each([
   { availableGib: 64, wish: {}, plan: { slots: 8, contextSize: 4096 }, because: "there is room for all" },

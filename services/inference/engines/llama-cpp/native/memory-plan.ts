@@ -1,5 +1,5 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import type { Metadata } from "../gguf/metadata.ts";
+import type { Metadata } from "../gguf/header.ts";
 
 /** Dimensions of the context. */
 export interface ContextPlan {

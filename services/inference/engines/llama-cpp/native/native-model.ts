@@ -1,8 +1,8 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
-import type { Metadata } from "../gguf/metadata.ts";
+import type { Metadata } from "../gguf/header.ts";
 import { type Addon, type AddonModel, type AddonSampler, loadAddon } from "./addon.ts";
-import { Context } from "./context.ts";
+import { type Context, openContext } from "./context.ts";
 import { Embedder } from "./embedder.ts";
 import { Grammars } from "./grammars.ts";
 import type { ContextPlan } from "./memory-plan.ts";
@@ -41,7 +41,7 @@ export class NativeModel {
     this.begin = bos >= 0 && model.shouldPrependBosToken() ? bos : undefined;
     const after = bos >= 0 && eos >= 0 && model.shouldAppendEosToken() ? eos : undefined;
     const vectors = { sequences: 1, contextSize, threads, even: false, embeddings: true };
-    this.embedder = new Embedder(() => Context.open(addon, model, vectors), { before: this.begin, after });
+    this.embedder = new Embedder(() => openContext(addon, model, vectors), { before: this.begin, after });
   }
 
   /** Loads a model. Throws `invalid_request` that says what to do when that fails. */
@@ -50,7 +50,7 @@ export class NativeModel {
     const addon = await loadAddon(options.log);
     const model = await loadInTurn(addon, options, signal);
     try {
-      const context = await Context.open(addon, model, {
+      const context = await openContext(addon, model, {
         sequences: slots,
         contextSize,
         threads,
@@ -60,7 +60,7 @@ export class NativeModel {
         throw contextFault(options, error);
       });
       const native = new NativeModel(addon, model, context, options);
-      if (signal.aborted) await context.close();
+      if (signal.aborted) await context.native.dispose();
       signal.throwIfAborted();
       return native;
     } catch (error) {
@@ -82,7 +82,7 @@ export class NativeModel {
   /** Frees the memory. Call it only while idle. */
   async close(): Promise<void> {
     await this.embedder.close();
-    await this.context.close();
+    await this.context.native.dispose();
     await this.model.dispose();
   }
 }

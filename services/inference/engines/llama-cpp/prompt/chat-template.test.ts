@@ -1,17 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { GgufError } from "../gguf/header.ts";
-import { Metadata } from "../gguf/metadata.ts";
+import { GgufError, Metadata } from "../gguf/header.ts";
 import { ChatTemplate } from "./chat-template.ts";
 import type { Turn } from "./turns.ts";
 
 const templateOf = (source: string | undefined, withTools?: string) =>
   new ChatTemplate(
-    new Metadata({
-      metadata: new Map([
+    new Metadata(
+      new Map([
         ...(source === undefined ? [] : [["tokenizer.chat_template", source] as const]),
         ...(withTools === undefined ? [] : [["tokenizer.chat_template.tool_use", withTools] as const]),
       ]),
-    }),
+    ),
     { bos_token: "<s>", eos_token: "</s>" },
   );
 

@@ -1,6 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import { GgufError } from "../gguf/header.ts";
-import type { Metadata } from "../gguf/metadata.ts";
+import { GgufError, type Metadata } from "../gguf/header.ts";
 import { arrangements } from "./arrangements.ts";
 import { callMethodsFirst } from "./method-calls.ts";
 import type { Turn, TurnTool } from "./turns.ts";
