@@ -3,6 +3,7 @@ import type { AddonContext, AddonSampler, LogitsFilter } from "./native/addon.ts
 import type { GrammarState } from "./native/grammars.ts";
 import type { NativeModel } from "./native/native-model.ts";
 import type { Sequence } from "./native/sequence.ts";
+import type { PreparedGeneration } from "./prepare.ts";
 import type { TokenRule } from "./sampling.ts";
 
 /** A sampled token. */
@@ -12,27 +13,23 @@ export interface DrawnToken {
   readonly likelihood: TokenLikelihood | undefined;
 }
 
-/** How to sample the tokens of a generation. */
-export interface TokenSourceOptions {
-  readonly sequence: Sequence;
-  readonly rule: TokenRule;
-  /** Alternatives per token; undefined for no likelihoods. */
-  readonly alternatives: number | undefined;
-}
-
 /** Samples the tokens of one generation, one native step each. */
 export class TokenSource {
-  readonly #options: TokenSourceOptions;
+  readonly #sequence: Sequence;
+  readonly #rule: TokenRule;
+  readonly #alternatives: number | undefined;
   readonly #context: AddonContext;
   readonly #sampler: AddonSampler;
   /** Greedy and unconstrained, to read the model's own logits. */
   readonly #bare: AddonSampler | undefined;
 
-  constructor(model: NativeModel, options: TokenSourceOptions) {
-    this.#options = options;
+  constructor(model: NativeModel, sequence: Sequence, { rule, alternatives }: PreparedGeneration) {
+    this.#sequence = sequence;
+    this.#rule = rule;
+    this.#alternatives = alternatives;
     this.#context = model.context.native;
     this.#sampler = model.createSampler();
-    if (options.alternatives === undefined) return;
+    if (alternatives === undefined) return;
     this.#bare = model.createSampler();
     this.#bare.applyConfig({ temperature: 0 });
   }
@@ -47,12 +44,11 @@ export class TokenSource {
     grammar: GrammarState | undefined,
     excluded: readonly number[],
   ): Promise<DrawnToken> {
-    const { sequence, rule } = this.#options;
     this.#sampler.applyConfig({
-      ...rule.at(tokens, excluded),
+      ...this.#rule.at(tokens, excluded),
       ...(grammar === undefined ? {} : { grammarEvaluationState: grammar.native }),
     });
-    return sequence.evaluate([latest], (place) => this.#draw(place));
+    return this.#sequence.evaluate([latest], (place) => this.#draw(place));
   }
 
   /** Frees native memory. Call it only while idle. */
@@ -68,14 +64,13 @@ export class TokenSource {
   }
 
   async #likelihood(place: number, token: number): Promise<TokenLikelihood | undefined> {
-    if (this.#bare === undefined) return undefined;
-    const best = Math.max(1, this.#options.alternatives!);
-    const filter: LogitsFilter = [[token], false, false, false, best];
+    if (this.#bare === undefined || this.#alternatives === undefined) return undefined;
+    const filter: LogitsFilter = [[token], false, false, false, Math.max(1, this.#alternatives)];
     const sample = await this.#context.sampleToken(place, this.#bare, false, false, filter, true);
     const [, , , logits, weight] = sample;
     // The best come first, then the sampled one; `weight` is relative to the very best.
     const scale = logits[1]! + Math.log(weight);
-    const known = Math.min(this.#options.alternatives!, logits.length / 2 - 1);
+    const known = Math.min(this.#alternatives, logits.length / 2 - 1);
     const top = Array.from({ length: known }, (_, index) => ({
       token: logits[2 * index]!,
       logprob: logits[2 * index + 1]! - scale,

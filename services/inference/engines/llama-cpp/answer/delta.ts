@@ -1,4 +1,5 @@
 import type {
+  Delta,
   GenerationEvent,
   TokenChoice,
   TokenLogprob,
@@ -41,19 +42,20 @@ const choice = (bytes: Uint8Array, logprob: number): TokenChoice => ({
   logprob,
 });
 
-/** The content of a delta. */
-export interface DeltaParts {
-  text: string;
-  reasoning: string;
-  readonly toolCalls: ToolCallDelta[];
-  readonly tokenIds: number[];
-  readonly logprobs: TokenLogprob[];
-}
+/** A delta of these tokens. A literal, because one is made per token. */
+export const createDelta = (tokenIds: number[]): Delta => ({
+  $typeName: "cxmpute.generation.v1.Delta",
+  text: "",
+  reasoning: "",
+  toolCalls: [],
+  tokenIds,
+  logprobs: [],
+});
 
-/** A delta event. A literal, because one is made per token. */
-export const deltaEvent = (parts: DeltaParts): GenerationEvent => ({
+/** The event of a delta. */
+export const deltaEvent = (value: Delta): GenerationEvent => ({
   $typeName: "cxmpute.generation.v1.GenerationEvent",
-  event: { case: "delta", value: { $typeName: "cxmpute.generation.v1.Delta", ...parts } },
+  event: { case: "delta", value },
 });
 
 /** A fragment of a tool call. Only the first of an index has id and name. */

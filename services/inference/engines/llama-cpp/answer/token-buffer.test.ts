@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Delta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Metadata } from "../gguf/header.ts";
 import { hermes } from "../tool-calls/formats.ts";
 import { Vocabulary } from "../vocabulary.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";
-import type { DeltaParts } from "./delta.ts";
 import { TokenBuffer } from "./token-buffer.ts";
 
 /** A vocabulary of these pieces as GPT-2 writes them, followed by one token for each byte. */
@@ -67,7 +67,7 @@ function deltasOf(
   const { reader, buffer } = bufferOf(init);
   for (const token of resumed) buffer.push(token);
   buffer.skip();
-  const deltas: DeltaParts[] = [];
+  const deltas: Delta[] = [];
   for (const token of tokens) {
     if (reader.over !== undefined) break;
     buffer.push(token, { logprob: -1, top: [] });
@@ -189,7 +189,7 @@ test("an answer that is continued from any delta comes out whole: nothing lost, 
 });
 
 /** What a caller makes of deltas. */
-function join(deltas: readonly DeltaParts[]) {
+function join(deltas: readonly Delta[]) {
   const calls: string[] = [];
   for (const { index, name, argumentsJson } of deltas.flatMap(({ toolCalls }) => toolCalls))
     calls[index] = (calls[index] ?? "") + name + argumentsJson;

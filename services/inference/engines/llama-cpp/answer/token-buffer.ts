@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import type { Delta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Utf8Stream } from "../../text/utf8-stream.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { AnswerReader } from "./answer-reader.ts";
-import { type DeltaParts, type TokenLikelihood, toLogprob, toolCallDelta } from "./delta.ts";
+import { createDelta, type TokenLikelihood, toLogprob, toolCallDelta } from "./delta.ts";
 import type { Piece } from "./pieces.ts";
 
 /**
@@ -74,27 +75,21 @@ export class TokenBuffer {
   }
 
   /** What may be emitted now; undefined when everything is held back. */
-  take(): DeltaParts | undefined {
+  take(): Delta | undefined {
     this.#pieces.push(...this.#reader.take());
     const settledTo = Math.min(this.#reader.settledTo, this.#length);
     let count = 0;
     while (count < this.#waiting.length && this.#waiting[count]!.to <= settledTo) count++;
     if (count === 0) return undefined;
     const released = this.#waiting.splice(0, count);
-    const parts: DeltaParts = {
-      text: "",
-      reasoning: "",
-      toolCalls: [],
-      tokenIds: released.map(({ token }) => token),
-      logprobs: [],
-    };
-    const shown = this.#show(released.at(-1)!.to, parts);
-    this.#addLogprobs(released, shown, parts);
-    return parts;
+    const delta = createDelta(released.map(({ token }) => token));
+    const shown = this.#show(released.at(-1)!.to, delta);
+    this.#addLogprobs(released, shown, delta);
+    return delta;
   }
 
   /** Moves the pieces up to an offset into a delta. Returns the ranges of its text. */
-  #show(end: number, parts: DeltaParts): Range[] {
+  #show(end: number, delta: Delta): Range[] {
     const shown: Range[] = [];
     let piece = this.#pieces[0];
     while (piece !== undefined && ("from" in piece ? piece.from < end : piece.to <= end)) {
@@ -104,7 +99,7 @@ export class TokenBuffer {
         piece = { ...piece, text: piece.text.slice(0, end - piece.from), to: end };
       }
       if (piece.kind === "call") this.#callIndex++;
-      if (piece.to > this.#deliveredTo) this.#showPiece(this.#undelivered(piece), parts, shown);
+      if (piece.to > this.#deliveredTo) this.#showPiece(this.#undelivered(piece), delta, shown);
       piece = this.#pieces[0];
     }
     return shown;
@@ -115,27 +110,27 @@ export class TokenBuffer {
     return { ...piece, from: this.#deliveredTo, text: piece.text.slice(this.#deliveredTo - piece.from) };
   }
 
-  #showPiece(piece: Piece, parts: DeltaParts, shown: Range[]): void {
+  #showPiece(piece: Piece, delta: Delta, shown: Range[]): void {
     switch (piece.kind) {
       case "text":
-        parts.text += piece.text;
+        delta.text += piece.text;
         shown.push(piece);
         return;
       case "reasoning":
-        parts.reasoning += piece.text;
+        delta.reasoning += piece.text;
         return;
       case "call":
-        parts.toolCalls.push(toolCallDelta(this.#callIndex, this.#callId(), piece.name, ""));
+        delta.toolCalls.push(toolCallDelta(this.#callIndex, this.#callId(), piece.name, ""));
         return;
       default: {
-        const last = parts.toolCalls.at(-1);
+        const last = delta.toolCalls.at(-1);
         if (last?.index === this.#callIndex) last.argumentsJson += piece.text;
-        else parts.toolCalls.push(toolCallDelta(this.#callIndex, "", "", piece.text));
+        else delta.toolCalls.push(toolCallDelta(this.#callIndex, "", "", piece.text));
       }
     }
   }
 
-  #addLogprobs(released: readonly WaitingToken[], shown: readonly Range[], parts: DeltaParts): void {
+  #addLogprobs(released: readonly WaitingToken[], shown: readonly Range[], delta: Delta): void {
     for (const { token, bytes, from, to, likelihood } of released) {
       if (likelihood === undefined || bytes.length === 0) continue;
       const visible = shown.find((range) => range.from < to && range.to > from);
@@ -143,7 +138,7 @@ export class TokenBuffer {
       const [first, last] = [Math.max(from, visible.from), Math.min(to, visible.to)];
       const isWhole = first === from && last === to;
       const text = isWhole ? undefined : new Utf8Stream().push(bytes).slice(first - from, last - from);
-      parts.logprobs.push(toLogprob(token, bytes, likelihood, this.#vocabulary, text));
+      delta.logprobs.push(toLogprob(token, bytes, likelihood, this.#vocabulary, text));
     }
   }
 

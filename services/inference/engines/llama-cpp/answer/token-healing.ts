@@ -14,10 +14,13 @@ export class TokenHealing {
   /** What is still to be regenerated, in UTF-8. */
   #left: Uint8Array;
 
-  constructor(word: Uint8Array, { vocabulary, tokenizer }: HealingParts) {
+  constructor(
+    word: Uint8Array,
+    model: { readonly vocabulary: Vocabulary; readonly tokenizer: Pick<Tokenizer, "isSpecial"> },
+  ) {
     this.#left = word;
-    this.#vocabulary = vocabulary;
-    this.#tokenizer = tokenizer;
+    this.#vocabulary = model.vocabulary;
+    this.#tokenizer = model.tokenizer;
   }
 
   /** False once the word is complete. */
@@ -41,9 +44,4 @@ export class TokenHealing {
     this.#left = this.#left.subarray(count);
     return count;
   }
-}
-
-interface HealingParts {
-  readonly vocabulary: Vocabulary;
-  readonly tokenizer: Pick<Tokenizer, "isSpecial">;
 }

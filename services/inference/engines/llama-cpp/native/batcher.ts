@@ -29,11 +29,10 @@ export class Batcher {
   readonly #context: AddonContext;
   readonly #options: BatcherOptions;
   #waiting: Work[] = [];
-  #changes: (() => void)[] = [];
   #running = false;
-  #computing = false;
+  #computing: Promise<void> | undefined;
 
-  /** The context needs room for `paddingTokens` more per batch, and no other user. */
+  /** The context needs room for one more token per sequence and batch, and no other user. */
   constructor(context: AddonContext, options: BatcherOptions) {
     this.#context = context;
     this.#options = options;
@@ -54,28 +53,18 @@ export class Batcher {
   }
 
   /** Modifies the context between batches: at once, or after the running one. */
-  change(work: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const attempt = () => {
-        try {
-          resolve(work());
-        } catch (error) {
-          reject(error);
-        }
-      };
-      if (this.#computing) this.#changes.push(attempt);
-      else attempt();
-    });
+  async change(work: () => void): Promise<void> {
+    if (this.#computing !== undefined) await this.#computing;
+    work();
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     do {
       await nextTurn();
-      this.#computing = true;
-      await this.#compute(this.#share());
-      this.#computing = false;
-      for (const change of this.#changes.splice(0)) change();
+      this.#computing = this.#compute(this.#share());
+      await this.#computing;
+      this.#computing = undefined;
     } while (this.#waiting.length > 0);
     this.#running = false;
   }
@@ -142,9 +131,6 @@ export class Batcher {
 /** Whether even batches matter for these weight types (numbered as in ggml). */
 export const gainsFromEven = (weightTypes: readonly number[]): boolean =>
   weightTypes.every((type) => type === ggmlF32 || type === ggmlF16);
-
-/** Maximum padding of a batch. */
-export const paddingTokens = (sequences: number): number => sequences;
 
 const ggmlF32 = 0;
 const ggmlF16 = 1;

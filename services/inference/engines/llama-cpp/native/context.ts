@@ -1,5 +1,5 @@
 import type { Addon, AddonContext, AddonModel } from "./addon.ts";
-import { Batcher, paddingTokens } from "./batcher.ts";
+import { Batcher } from "./batcher.ts";
 import { Sequence } from "./sequence.ts";
 
 /** Parameters of a context. */
@@ -29,7 +29,8 @@ export async function openContext(
   const batchTokens = Math.max(sequences, embeddings ? Math.min(contextSize, mostTokens) : mostTokens);
   const native = new addon.AddonContext(model, {
     contextSize: sequences * Math.ceil(contextSize / cellBlock) * cellBlock,
-    batchSize: batchTokens + paddingTokens(sequences),
+    // With padding.
+    batchSize: batchTokens + sequences,
     sequences,
     threads,
     // Off for exact answers; embeddings are computed one at a time.
