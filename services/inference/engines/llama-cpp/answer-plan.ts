@@ -3,7 +3,7 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
 import { parseCallerJson } from "../text/caller-json.ts";
 import { type CallableTool, schemaFault, type ToolUse } from "../tools/tool-use.ts";
-import type { ReasoningStart } from "./answer/reasoning-reader.ts";
+import type { ReasoningStart } from "./answer/pieces.ts";
 import type { ToolCallFormat, ToolRule } from "./tool-calls/tool-call-format.ts";
 
 /** Grammars that constrain an answer, in GBNF. */

@@ -1,7 +1,7 @@
 import { basename, extname } from "node:path";
 import { type Clock, systemClock } from "../../../../core/clock.ts";
 import { type Log, silentLog } from "../../../../core/telemetry/log.ts";
-import { reasoningTags } from "./answer/reasoning-reader.ts";
+import { reasoningTags } from "./answer/pieces.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkShape } from "./gguf/check.ts";
 import { loadFault, type ModelFile, openModelFile } from "./gguf/model-file.ts";

@@ -2,8 +2,7 @@ import { findFirst, partialMatchLength } from "../../text/partial-match.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
 import { OpenCall } from "../tool-calls/open-call.ts";
 import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
-import { type Piece, running } from "./pieces.ts";
-import { ReasoningReader, type ReasoningStart } from "./reasoning-reader.ts";
+import { type Piece, type ReasoningStart, reasoningTags, running } from "./pieces.ts";
 
 /** How to read an answer. */
 export interface AnswerReaderOptions {
@@ -30,32 +29,36 @@ export interface AnswerReaderOptions {
  *                    ▲                 │
  *                    └──── invalid ────┘
  *
- * A call that a grammar constrains is streamed (`trustCall`). Any other is held back until it is complete and valid,
- * and emitted as text when it is invalid.
+ * The parser is a coroutine: each `yield` waits for more text. A call that a grammar constrains is streamed
+ * (`trustCall`). Any other is held back until it is complete and valid, and emitted as text when it is invalid.
  */
 export class AnswerReader {
   readonly #options: AnswerReaderOptions;
-  readonly #reasoning: ReasoningReader;
-  #stops: StopFilter;
+  readonly #openers: readonly string[];
+  readonly #parsing: Parsing<void>;
+  readonly #stops: StopFilter;
   #pieces: Piece[] = [];
   /** Unsettled input, and its offset. */
   #text = "";
   #at = 0;
+  /** True when no more input follows. */
+  #ended = false;
+  #thinking = false;
+  /** True behind the reasoning, if any. */
+  #inAnswer = false;
   /** Offset of the text that the stop filter holds back. */
   #heldAt = 0;
   #call: OpenCall | undefined;
-  #bareAllowed: boolean;
   #over: "stop" | "calls" | undefined;
   #completeCalls = 0;
   #justOpened = false;
-  /** True after a call, whose trailing white space belongs to it. */
-  #inMargin = false;
 
   constructor(options: AnswerReaderOptions) {
     this.#options = options;
-    this.#reasoning = new ReasoningReader(options.thinking);
+    this.#openers = options.toolCallFormat?.openers ?? [];
     this.#stops = new StopFilter(options.stops);
-    this.#bareAllowed = options.toolCallFormat?.bare === true && options.continuesText !== true;
+    this.#parsing = this.#parse();
+    this.#parsing.next();
   }
 
   /** Why the answer is over; undefined while it is not. */
@@ -69,7 +72,7 @@ export class AnswerReader {
   }
 
   get thinking(): boolean {
-    return this.#reasoning.thinking;
+    return this.#thinking;
   }
 
   get completeCalls(): number {
@@ -90,15 +93,15 @@ export class AnswerReader {
   get settledTo(): number {
     if (this.#over !== undefined) return Number.POSITIVE_INFINITY;
     const call = this.#call;
-    if (call !== undefined) return call.trusted && (call.named || this.#options.forced) ? this.#at : call.at;
-    return this.#reasoning.over ? this.#heldAt : this.#at;
+    if (call !== undefined) return this.#isStreamed(call) ? this.#at : call.at;
+    return this.#inAnswer ? this.#heldAt : this.#at;
   }
 
   /** Takes more text. */
   push(text: string): void {
     this.#justOpened = false;
     this.#text += text;
-    this.#read();
+    if (text !== "") this.#parsing.next();
   }
 
   /** From here on a grammar constrains the open call. */
@@ -110,14 +113,8 @@ export class AnswerReader {
 
   /** Ends the input and emits what was held back. */
   end(): void {
-    if (this.#over !== undefined) return;
-    if (!this.#reasoning.over) {
-      this.#reasoning.end(this.#text, this.#at, this.#pieces);
-      this.#settle(this.#text.length);
-    }
-    while (this.#call !== undefined) this.#endCall(this.#call);
-    this.#pushText(this.#text.length);
-    this.#flushStops();
+    this.#ended = true;
+    this.#parsing.next();
   }
 
   /** The pieces found since the last call. */
@@ -125,87 +122,112 @@ export class AnswerReader {
     return this.#pieces.splice(0);
   }
 
-  #read(): void {
-    if (!this.#reasoning.over) {
-      this.#settle(this.#reasoning.read(this.#text, this.#at, this.#pieces));
-      if (!this.#reasoning.over) return;
-      this.#heldAt = this.#at;
-    }
-    while (this.#text !== "" && this.#over === undefined)
-      if (!(this.#call === undefined ? this.#readText() : this.#readCall(this.#call))) return;
-  }
-
-  #readText(): boolean {
-    const openers = this.#options.toolCallFormat?.openers ?? [];
-    if (this.#inMargin && !this.#leaveMargin()) return false;
-    if (this.#bareAllowed) {
-      const bare = this.#readBare();
-      if (bare !== "no") return bare === "call";
-    }
-    const opener = findFirst(this.#text, openers);
-    if (opener === undefined) {
-      this.#pushText(this.#text.length - partialMatchLength(this.#text, openers));
-      return false;
-    }
-    this.#pushText(opener.index);
-    if (this.#over !== undefined) return false;
-    this.#openCall(opener.needle);
-    return true;
-  }
-
-  #leaveMargin(): boolean {
-    const margin = this.#text.length - this.#text.trimStart().length;
-    this.#settle(margin);
+  *#parse(): Parsing<void> {
+    yield* this.#parseReasoning();
+    this.#inAnswer = true;
     this.#heldAt = this.#at;
-    this.#inMargin = this.#text === "";
-    return !this.#inMargin;
+    let opener = (yield* this.#parseBrace()) ?? (yield* this.#parseText());
+    while (opener !== undefined) {
+      yield* this.#parseCall(opener);
+      opener = yield* this.#parseText();
+    }
+    if (this.#over === undefined) this.#flushStops();
+  }
+
+  /** Reasoning at the beginning of an answer, with the tags and the white space around them, which is not shown. */
+  *#parseReasoning(): Parsing<void> {
+    const { begin, end } = reasoningTags;
+    if (this.#options.thinking === "never") return;
+    if (this.#options.thinking === "possible") {
+      while (!this.#text.trimStart().startsWith(begin)) {
+        if (this.#ended || !begin.startsWith(this.#text.trimStart())) return;
+        yield;
+      }
+      this.#settle(this.#text.indexOf(begin) + begin.length);
+    }
+    this.#thinking = true;
+    yield* this.#skipSpace();
+    while (!this.#text.includes(end)) {
+      const heldBack = this.#ended ? 0 : partialMatchLength(this.#text, [end]);
+      this.#pushReasoning(this.#text.length - heldBack);
+      if (this.#ended) return this.#settle(this.#text.length);
+      yield;
+    }
+    this.#pushReasoning(this.#text.indexOf(end));
+    this.#settle(this.#text.indexOf(end) + end.length);
+    this.#thinking = false;
+    yield* this.#skipSpace();
+  }
+
+  #pushReasoning(count: number): void {
+    const reasoning = this.#text.slice(0, count).trimEnd();
+    if (reasoning !== "") this.#pieces.push(running("reasoning", this.#at, reasoning));
+    this.#settle(reasoning.length);
+  }
+
+  *#skipSpace(): Parsing<void> {
+    for (;;) {
+      this.#settle(this.#text.length - this.#text.trimStart().length);
+      this.#heldAt = this.#at;
+      if (this.#text !== "" || this.#ended) return;
+      yield;
+    }
   }
 
   /** A brace that follows nothing but space starts a call without an opener. */
-  #readBare(): "call" | "no" | "more" {
+  *#parseBrace(): Parsing<string | undefined> {
+    const { toolCallFormat, continuesText } = this.#options;
+    if (toolCallFormat?.bare !== true || continuesText === true) return undefined;
+    while (this.#text.trimStart() === "" && !this.#ended) yield;
     const trimmed = this.#text.trimStart();
-    if (trimmed === "") return "more";
-    this.#bareAllowed = false;
-    if (!trimmed.startsWith("{")) return "no";
+    if (!trimmed.startsWith("{")) return undefined;
     this.#pushText(this.#text.length - trimmed.length);
-    this.#openCall("");
-    return "call";
+    return this.#over === undefined ? "" : undefined;
   }
 
-  #openCall(opener: string): void {
+  /** Text up to the opener of a call, which is returned; undefined when the answer is over. */
+  *#parseText(): Parsing<string | undefined> {
+    while (this.#over === undefined) {
+      const opener = findFirst(this.#text, this.#openers);
+      if (opener !== undefined) {
+        this.#pushText(opener.index);
+        return this.#over === undefined ? opener.needle : undefined;
+      }
+      const heldBack = this.#ended ? 0 : partialMatchLength(this.#text, this.#openers);
+      this.#pushText(this.#text.length - heldBack);
+      if (this.#ended) return undefined;
+      if (this.#over === undefined) yield;
+    }
+    return undefined;
+  }
+
+  *#parseCall(opener: string): Parsing<void> {
     this.#flushStops();
     this.#justOpened = opener !== "";
-    const { toolCallFormat, trusted } = this.#options;
-    this.#call = new OpenCall(this.#at, opener, toolCallFormat!.parse, trusted);
+    const { toolCallFormat, trusted, callable, maxCalls } = this.#options;
+    const call = new OpenCall(this.#at, opener, toolCallFormat!.parse, trusted);
+    this.#call = call;
     this.#settle(opener.length);
-  }
-
-  #readCall(call: OpenCall): boolean {
-    this.#settle(call.read(this.#text));
-    if (call.trusted) this.#handOut(call);
-    if (call.state === "done") this.#closeCall(call);
-    else if (call.state === "broken") this.#dropCall(call);
-    else return false;
-    return true;
-  }
-
-  #endCall(call: OpenCall): void {
-    if (call.state === "complete") this.#closeCall(call);
-    else if (call.trusted && (call.named || this.#options.forced)) this.#leaveCall();
-    else this.#dropCall(call);
-    this.#read();
-  }
-
-  #closeCall(call: OpenCall): void {
-    if (!call.trusted && !call.isValid(this.#options.callable)) {
-      this.#dropCall(call);
-      return;
+    for (;;) {
+      this.#settle(call.read(this.#text));
+      if (call.trusted) this.#handOut(call);
+      if (call.state === "done" || call.state === "broken" || this.#ended) break;
+      yield;
     }
-    this.#handOut(call);
-    this.#leaveCall();
-    this.#bareAllowed = false;
-    this.#inMargin = true;
-    if (this.#completeCalls >= this.#options.maxCalls) this.#over = "calls";
+    const isWhole = call.state === "done" || call.state === "complete";
+    if (isWhole && (call.trusted || call.isValid(callable))) {
+      this.#handOut(call);
+      this.#leaveCall();
+      if (this.#completeCalls >= maxCalls) this.#over = "calls";
+      // White space after a call belongs to it.
+      else yield* this.#skipSpace();
+    } else if (call.state === "reading" && this.#isStreamed(call)) this.#leaveCall();
+    else this.#dropCall(call);
+  }
+
+  /** Whether its parts are emitted as they come, and are no text whatever follows. */
+  #isStreamed({ trusted, named }: OpenCall): boolean {
+    return trusted && (named || this.#options.forced);
   }
 
   /** The call is invalid: its opener is text, and what follows is parsed again. */
@@ -253,3 +275,6 @@ export class AnswerReader {
     this.#text = this.#text.slice(count);
   }
 }
+
+/** Waits for more input at each `yield`. */
+type Parsing<T> = Generator<undefined, T, void>;

@@ -15,6 +15,15 @@ export type Piece =
   /** Arguments of the latest call that the model wrote in another form; cannot be split. */
   | { readonly kind: "decoded"; readonly text: string; readonly to: number };
 
+/** The tags around reasoning of Qwen, DeepSeek and their successors. */
+export const reasoningTags = { begin: "<think>", end: "</think>" } as const;
+
+/**
+ * Whether an answer starts with reasoning: never, if the model opens it, or the prompt has opened it
+ * already.
+ */
+export type ReasoningStart = "never" | "possible" | "opened";
+
 /** A piece of running text. */
 export const running = (kind: "text" | "reasoning" | "arguments", from: number, text: string): Piece => ({
   kind,

@@ -2,7 +2,7 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 import type { CallableTool, ToolUse } from "../../tools/tool-use.ts";
-import { reasoningTags } from "../answer/reasoning-reader.ts";
+import { reasoningTags } from "../answer/pieces.ts";
 import type { LoadedModel } from "../load-model.ts";
 import { partialTextOf } from "./partial-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
