@@ -8,10 +8,7 @@ export interface Lookup {
   pattern(source: string): { test(text: string): boolean };
 }
 
-/**
- * Whether a schema allows a value; checks the values of `enum` and `const` against the keywords beside them.
- * Formats are ignored. Circular references allow nothing.
- */
+/** Whether a schema allows a value of its `enum` or `const`. Ignores formats; circular references allow nothing. */
 export function allows(schema: unknown, value: unknown, lookup: Lookup, depth = 0): boolean {
   if (typeof schema === "boolean") return schema;
   if (!isObject(schema) || depth > depthLimit) return false;

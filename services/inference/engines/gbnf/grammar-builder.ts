@@ -1,9 +1,6 @@
 import { SchemaError } from "./schema.ts";
 
-/**
- * A grammar under construction in GBNF, llama.cpp's form of BNF. Equal rules are kept once. The result is a
- * grammar that llama.cpp accepts and compiles in milliseconds.
- */
+/** A grammar in GBNF, llama.cpp's form of BNF, under construction. Equal rules are kept once. */
 export class GrammarBuilder {
   readonly #rules = new Map<string, string>();
   readonly #names = new Map<string, string>();
@@ -45,10 +42,7 @@ export class GrammarBuilder {
     this.#checkSize();
   }
 
-  /**
-   * The rule `min` to `max` times; without `max`, any number. llama.cpp expands each single repetition, so
-   * large numbers are built of blocks.
-   */
+  /** The rule `min` to `max` times. llama.cpp expands each single repetition, so large numbers are built of blocks. */
   repeat(rule: string, min: number, max?: number): string {
     if (min > repeatLimit) throw new SchemaError("", "asks for more repetitions than can be enforced");
     if (max === undefined || max > repeatLimit) {
@@ -125,10 +119,7 @@ const repeatedLimit = 16_384;
 const rulesLimit = 8192;
 const lengthLimit = 256 * 1024;
 
-/**
- * JSON in GBNF, slightly narrower than the standard, so that any parser reads it: white space is bounded,
- * numbers are finite, and escapes never form half a surrogate pair.
- */
+/** JSON, slightly narrower than the standard: bounded white space, finite numbers, no half surrogate pairs. */
 const jsonRules = {
   ws: { body: `(" " | "\\n" [ \\t]{0,20})?`, needs: [] },
   string: { body: `"\\"" char* "\\""`, needs: ["char"] },

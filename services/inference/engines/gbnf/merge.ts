@@ -1,9 +1,6 @@
 import { isObject, type SchemaObject } from "./schema.ts";
 
-/**
- * A schema that allows what both allow, as far as keywords can express it; undefined when they contradict
- * each other.
- */
+/** A schema that allows what both allow, as far as keywords can express it; undefined when they contradict. */
 export function mergeSchemas(first: SchemaObject, second: SchemaObject): SchemaObject | undefined {
   const merged: Record<string, unknown> = { ...first };
   for (const [keyword, value] of Object.entries(second)) {

@@ -15,10 +15,7 @@ export function integerExpression(bounds: NumberBounds): string | undefined {
   return options.length === 0 ? undefined : anyOf(options);
 }
 
-/**
- * An expression for integers and decimal fractions within bounds; undefined when there are none. Some
- * numbers are out of reach (exponents, trailing zeros), but every match is within the bounds.
- */
+/** An expression for integers and decimal fractions within bounds, without exponents; undefined when there are none. */
 export function numberExpression(bounds: NumberBounds): string | undefined {
   const integers = integerExpression(bounds);
   const options = [

@@ -3,8 +3,7 @@ import { type Compilation, list, map, SchemaError, type SchemaObject } from "./s
 
 /**
  * An expression for objects: the properties in the order of the schema, optional ones left out at will, then
- * additional ones. Unless the schema mentions additional properties there are none, since nothing is known
- * about them.
+ * additional ones if the schema mentions them.
  */
 export function objectExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
   compilation.unenforced(schema, path, unenforcedKeywords);
@@ -29,8 +28,8 @@ export function objectExpression(compilation: Compilation, schema: SchemaObject,
 }
 
 /**
- * Rules for the members from each one on: `after` when others came before, `first` when none did, so that
- * commas stand exactly between members. Linear in the number of properties.
+ * Rules for the members from each one on: `after` when others came before, `first` when none did, so that commas stand
+ * exactly between members. Linear in the number of properties.
  */
 function memberChain(
   { grammar }: Compilation,

@@ -102,7 +102,12 @@ class SchemaCompiler implements Compilation {
   #number(type: "integer" | "number", schema: SchemaObject, path: string): string {
     if (!(type === "integer" && schema.multipleOf === 1)) this.unenforced(schema, path, ["multipleOf"]);
     const names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] as const;
-    const bounds = Object.fromEntries(names.map((name) => [name, bound(schema, name, path)]));
+    const bounds = Object.fromEntries(
+      names.map((name) => [
+        name,
+        number(schema, (schema[name] === true && draft4Bounds[name]) || name, path),
+      ]),
+    );
     if (names.every((name) => bounds[name] === undefined)) return this.grammar.json(type);
     const expression = type === "integer" ? integerExpression(bounds) : numberExpression(bounds);
     if (expression === undefined) throw new SchemaError(path, "has bounds that no number meets");
@@ -165,8 +170,7 @@ class SchemaCompiler implements Compilation {
   #resolved(schema: SchemaObject, path: string): SchemaObject {
     const { $ref, ...rest } = schema;
     if ($ref === undefined) return schema;
-    const target = this.#find($ref, path);
-    return { allOf: [rest, target] };
+    return { allOf: [rest, this.#find($ref, path)] };
   }
 
   #reference(schema: SchemaObject, path: string): string {
@@ -216,15 +220,10 @@ class SchemaCompiler implements Compilation {
 }
 
 /** In draft 4, `exclusiveMinimum: true` makes `minimum` itself exclusive. */
-function bound(schema: SchemaObject, keyword: string, path: string): number | undefined {
-  const draft4: Readonly<Record<string, string>> = {
-    exclusiveMinimum: "minimum",
-    exclusiveMaximum: "maximum",
-  };
-  return schema[keyword] === true && draft4[keyword] !== undefined
-    ? number(schema, draft4[keyword], path)
-    : number(schema, keyword, path);
-}
+const draft4Bounds: Readonly<Record<string, string>> = {
+  exclusiveMinimum: "minimum",
+  exclusiveMaximum: "maximum",
+};
 
 function compilePattern(source: string, path: string): ReturnType<typeof linearPattern> {
   try {

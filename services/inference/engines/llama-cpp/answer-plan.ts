@@ -4,7 +4,7 @@ import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "
 import { parseCallerJson } from "../text/caller-json.ts";
 import { type CallableTool, schemaFault, type ToolUse } from "../tools/tool-use.ts";
 import type { ReasoningStart } from "./answer/pieces.ts";
-import type { ToolCallFormat, ToolRule } from "./tool-calls/tool-call-format.ts";
+import type { ToolCallFormat, ToolRule } from "./tool-calls/formats.ts";
 
 /** Grammars that constrain an answer, in GBNF. */
 export interface AnswerPlan {
@@ -24,12 +24,13 @@ export function planAnswer(
   toolCallFormat: ToolCallFormat | undefined,
   thinking: ReasoningStart,
 ): AnswerPlan {
-  const calls = tools.mode === "none" ? undefined : { tools, toolCallFormat: needed(toolCallFormat) };
+  const calls = tools.mode === "none" ? undefined : needed(toolCallFormat);
   const isFree = generation.outputFormat?.format.case === undefined && tools.mode !== "required";
-  if (isFree) return { answer: undefined, call: calls && callGrammar(calls) };
+  if (isFree) return { answer: undefined, call: calls && callGrammar(calls, tools) };
   try {
     const grammar = new GrammarBuilder();
-    const forms = calls === undefined ? [] : [callForm(grammar, calls)];
+    const forms: string[] = [];
+    if (calls !== undefined) forms.push(calls.calls(grammar, toolRules(grammar, tools), tools.maxCalls));
     if (tools.mode !== "required") forms.push(jsonForm(grammar, generation));
     return { answer: grammar.build(withReasoning(grammar, anyOf(forms), thinking)), call: undefined };
   } catch (error) {
@@ -37,11 +38,6 @@ export function planAnswer(
       throw tooLarge(calls === undefined ? "response_format" : "tools", error);
     throw error;
   }
-}
-
-interface Calls {
-  readonly tools: ToolUse;
-  readonly toolCallFormat: ToolCallFormat;
 }
 
 /** Reasoning is free, except for `</` that does not end it. */
@@ -66,19 +62,14 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
   }
 }
 
-const callForm = (grammar: GrammarBuilder, { tools, toolCallFormat }: Calls): string =>
-  toolCallFormat.calls(grammar, toolRules(grammar, tools.callable), tools.maxCalls);
-
 /**
  * The grammar of optional calls; undefined when a schema cannot be enforced and no tool is strict: calls are
  * then taken as the model writes them.
  */
-function callGrammar({ tools, toolCallFormat }: Calls): string | undefined {
+function callGrammar(format: ToolCallFormat, tools: ToolUse): string | undefined {
   const grammar = new GrammarBuilder();
   try {
-    return grammar.build(
-      toolCallFormat.afterOpener(grammar, toolRules(grammar, tools.callable), tools.maxCalls),
-    );
+    return grammar.build(format.afterOpener(grammar, toolRules(grammar, tools), tools.maxCalls));
   } catch (error) {
     if (!(error instanceof SchemaError || error instanceof MeshError)) throw error;
     if (!tools.callable.some(({ strict }) => strict)) return undefined;
@@ -86,8 +77,8 @@ function callGrammar({ tools, toolCallFormat }: Calls): string | undefined {
   }
 }
 
-const toolRules = (grammar: GrammarBuilder, tools: readonly CallableTool[]): ToolRule[] =>
-  tools.map((tool) => ({ name: tool.name, argumentsRule: argumentsRule(grammar, tool) }));
+const toolRules = (grammar: GrammarBuilder, { callable }: ToolUse): ToolRule[] =>
+  callable.map((tool) => ({ name: tool.name, argumentsRule: argumentsRule(grammar, tool) }));
 
 function argumentsRule(grammar: GrammarBuilder, tool: CallableTool): string {
   try {
@@ -115,8 +106,6 @@ function needed(toolCallFormat: ToolCallFormat | undefined): ToolCallFormat {
   throw new MeshError(
     "invalid_request",
     "This model cannot call tools. Leave 'tools' out or choose another model.",
-    {
-      param: "tools",
-    },
+    { param: "tools" },
   );
 }

@@ -3,9 +3,8 @@ import { open } from "node:fs/promises";
 import type { ModelFile } from "./gguf/model-file.ts";
 
 /**
- * Equal on engines that continue each other's answers exactly: same model file, llama.cpp build and
- * processor architecture. Large files are sampled, because hashing all of one takes minutes: the header,
- * which lists every tensor, and blocks spread over the data identify it.
+ * Equal on engines that continue each other's answers exactly: same model file, llama.cpp build and processor
+ * architecture. Large files are sampled, because hashing all of one takes minutes.
  */
 export async function fingerprintOf(file: ModelFile, build: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256").update(`${build}\n${process.arch}\n${file.sizeBytes}\n`);

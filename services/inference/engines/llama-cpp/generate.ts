@@ -6,8 +6,7 @@ import {
   type GenerationEvent,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { AnswerReader } from "./answer/answer-reader.ts";
-import { deltaEvent, type TokenLikelihood } from "./answer/delta.ts";
-import { TokenBuffer } from "./answer/token-buffer.ts";
+import { deltaEvent, TokenBuffer, type TokenLikelihood } from "./answer/token-buffer.ts";
 import { TokenHealing } from "./answer/token-healing.ts";
 import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
@@ -22,7 +21,7 @@ import { TokenSource } from "./token-source.ts";
  *     prepare ──▶ take a sequence ──▶ started ──▶ prefill ──▶ a token, a token, … ──▶ finished
  *
  * The sequence is released at once however the generation ends, on abort even while nothing reads the events; a native
- * step that is still running then ends in the background.
+ * step that still runs ends in the background.
  */
 export async function* generate(
   generation: Generation,
@@ -119,10 +118,7 @@ class Run {
     this.#buffer.skip();
   }
 
-  /**
-   * Computes the prompt in chunks of one native step each, so an abort need not wait for all of it. Chunks adapt to
-   * what the machine computes in a fifth of a second.
-   */
+  /** Computes the prompt in chunks of about `chunkMs` each, because a native step cannot be aborted. */
   async *#prefill(): AsyncGenerator<GenerationEvent> {
     const { prompt, resumed } = this.#prepared;
     const { sequence } = this.#held;
@@ -168,9 +164,7 @@ class Run {
     if (rest !== undefined) yield deltaEvent(rest);
   }
 
-  /**
-   * Records a token that the grammar, if any, has accepted, and switches grammars where calls open or end.
-   */
+  /** Records a token that the grammar, if any, has accepted, and switches grammars where calls open or end. */
   #accept(token: number, likelihood?: TokenLikelihood): void {
     this.#past.push(token);
     const skippedBytes = this.#healing.take(token);
@@ -198,10 +192,10 @@ class Run {
       cachedTokens: this.#cachedTokens,
       reasoningTokens: this.#buffer.reasoningTokens,
     };
-    return finishedEvent(this.#reason(), usage, this.#reader.stop);
+    return finishedEvent(this.#finishReason(), usage, this.#reader.stop);
   }
 
-  #reason(): FinishReason {
+  #finishReason(): FinishReason {
     const isCut = this.#reader.over === undefined && this.#buffer.tokens.length >= this.#prepared.maxTokens;
     if (isCut) return FinishReason.LENGTH;
     return this.#reader.completeCalls > 0 ? FinishReason.TOOL_CALLS : FinishReason.STOP;

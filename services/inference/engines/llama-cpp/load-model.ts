@@ -12,8 +12,7 @@ import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
 import { ChatTemplate } from "./prompt/chat-template.ts";
 import { Tokenizer } from "./prompt/tokenizer.ts";
-import { detectToolCallFormat } from "./tool-calls/formats.ts";
-import type { ToolCallFormat } from "./tool-calls/tool-call-format.ts";
+import { detectToolCallFormat, type ToolCallFormat } from "./tool-calls/formats.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** A model that is ready to answer. */
@@ -54,8 +53,8 @@ export interface LlamaCppOptions {
 }
 
 /**
- * Loads a model. All that the file reveals is checked before native code sees it, because a fault there may
- * end the process. Throws `invalid_request` that says what to do.
+ * Loads a model. The file is checked before native code sees it, because a fault there may end the process. Throws
+ * `invalid_request` that says what to do.
  */
 export async function loadModel(options: LlamaCppOptions, signal: AbortSignal): Promise<LoadedModel> {
   const { modelPath: path, threads = 1, clock = systemClock, log = silentLog, onProgress } = options;
@@ -137,10 +136,7 @@ export interface ModelFileFacts {
   readonly need: MemoryNeed;
 }
 
-/**
- * Reads and checks the header of a GGUF file, as loading does. `contextSize`: tokens of one slot; absent for the
- * engine's default. Throws `invalid_request` that says what is wrong and what to do.
- */
+/** Reads and checks the header of a GGUF file, as loading does. `contextSize`: tokens of one slot. */
 export async function inspectModelFile(
   path: string,
   { signal, contextSize }: { readonly signal: AbortSignal; readonly contextSize?: number | undefined },

@@ -86,10 +86,7 @@ function checkResumed(generation: Generation, { vocabulary, tokenizer }: LoadedM
   return tokens;
 }
 
-/**
- * Tokens that would break the format: control tokens, which have no text but may satisfy a grammar; and
- * openers, where calls are forbidden.
- */
+/** Tokens that would break the format: textless ones, which may satisfy a grammar, and openers of forbidden calls. */
 function bannedTokens(plan: AnswerPlan, tools: ToolUse, model: LoadedModel): number[] {
   const { tokenizer, vocabulary, toolCallFormat } = model;
   const isHeld = plan.answer !== undefined || plan.call !== undefined;

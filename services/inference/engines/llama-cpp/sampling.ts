@@ -4,18 +4,15 @@ import type { Generation, Sampling } from "../../../../gen/cxmpute/generation/v1
 import type { SamplerConfig } from "./native/addon.ts";
 
 /**
- * Deterministic sampling: the next token depends on the tokens so far, their number and these options alone.
- * So another engine can continue an answer, and neighbours do not change it.
+ * Deterministic sampling: the next token depends on the tokens so far and the options alone. So another engine can
+ * continue an answer, and neighbours do not change it.
  */
 export interface TokenRule {
   /** How to sample the token after these; never one of `excluded`. */
   at(tokens: readonly number[], excluded?: readonly number[]): SamplerConfig;
 }
 
-/**
- * The rule of a generation. Tokens in `banned` are never drawn. Throws `invalid_request` for options out of
- * range and for unknown tokens.
- */
+/** The rule of a generation, which never draws `banned` tokens. Throws `invalid_request` for options out of range. */
 export function toTokenRule(
   generation: Generation,
   vocabularySize: number,

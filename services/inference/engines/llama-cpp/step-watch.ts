@@ -8,8 +8,8 @@ import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/gene
 export const heartbeat = Symbol("heartbeat");
 
 /**
- * Waits for the native steps of a generation, with a timeout, prompt aborts and heartbeats. Native steps
- * cannot be cancelled: an abandoned one keeps running as `unsettled`.
+ * Waits for the native steps of a generation, with a timeout, prompt aborts and heartbeats. Native steps cannot be
+ * cancelled: an abandoned one keeps running as `unsettled`.
  */
 export class StepWatch {
   readonly #signal: AbortSignal;
@@ -62,10 +62,7 @@ export class StepWatch {
     return step;
   }
 
-  /**
-   * Resolves with the step's result, or with `heartbeat` when one is due: then call again with the same
-   * step. Rejects on abort, and with `engine_failed` on timeout.
-   */
+  /** Resolves with the step's result, or with `heartbeat` when one is due. Rejects on abort and timeout. */
   wait<T>(step: Promise<T>): Promise<T | typeof heartbeat> {
     if (this.#signal.aborted) return Promise.reject(this.#signal.reason);
     return new Promise<T | typeof heartbeat>((resolve, reject) => {

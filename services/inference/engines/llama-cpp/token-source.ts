@@ -1,4 +1,4 @@
-import type { TokenLikelihood } from "./answer/delta.ts";
+import type { TokenLikelihood } from "./answer/token-buffer.ts";
 import type { AddonContext, AddonSampler, LogitsFilter } from "./native/addon.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { NativeModel } from "./native/native-model.ts";
@@ -34,10 +34,7 @@ export class TokenSource {
     this.#bare.applyConfig({ temperature: 0 });
   }
 
-  /**
-   * Computes `latest` and samples the token after `tokens`: within the grammar, if any, and none of
-   * `excluded`.
-   */
+  /** Computes `latest` and samples the token after `tokens`: within the grammar, if any, and none of `excluded`. */
   async next(
     latest: number,
     tokens: readonly number[],

@@ -12,8 +12,8 @@ export const TokenType = {
 } as const;
 
 /**
- * A model's tokens and their exact bytes. A token may be a fraction of a character, which llama.cpp's
- * detokenizer turns into U+FFFD; so the bytes come from the file, and `Utf8Stream` makes text of them.
+ * A model's tokens and their exact bytes, from the file: a token may be a fraction of a character, which llama.cpp's
+ * detokenizer turns into U+FFFD.
  */
 export class Vocabulary {
   /** Tokens as they are in the file. */
@@ -42,17 +42,14 @@ export class Vocabulary {
     this.leadingSpace = kind === "llama" && metadata.flag("tokenizer.ggml.add_space_prefix") !== false;
   }
 
-  /** Number of tokens; ids start at 0. */
   get size(): number {
     return this.pieces.length;
   }
 
-  /** One of `TokenType`. */
   typeOf(token: number): number {
     return this.#types[token] ?? TokenType.normal;
   }
 
-  /** All tokens of a type. */
   ofType(type: number): number[] {
     return this.#types.flatMap((other, token) => (other === type ? [token] : []));
   }
@@ -78,8 +75,8 @@ export class Vocabulary {
   }
 
   /**
-   * Whether a token's text is a prefix of these bytes, or the other way round; false for control tokens.
-   * Called for a whole vocabulary, so it compares pieces and caches nothing.
+   * Whether a token's text is a prefix of these bytes, or the other way round; false for control tokens. Called for a
+   * whole vocabulary, so it compares pieces and caches nothing.
    */
   agreesWith(bytes: Uint8Array): (token: number) => boolean {
     const text = decode(bytes);

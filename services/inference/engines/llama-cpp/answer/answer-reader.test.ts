@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hermes, llama3, mistralList, mistralNamed } from "../tool-calls/formats.ts";
-import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
+import { hermes, llama3, mistralList, mistralNamed, type ToolCallFormat } from "../tool-calls/formats.ts";
 import { AnswerReader, type AnswerReaderOptions } from "./answer-reader.ts";
 
 const plain: AnswerReaderOptions = {

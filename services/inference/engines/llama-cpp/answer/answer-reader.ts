@@ -1,7 +1,7 @@
 import { findFirst, partialMatchLength } from "../../text/partial-match.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
+import type { ToolCallFormat } from "../tool-calls/formats.ts";
 import { OpenCall } from "../tool-calls/open-call.ts";
-import type { ToolCallFormat } from "../tool-calls/tool-call-format.ts";
 import { type Piece, type ReasoningStart, reasoningTags, running } from "./pieces.ts";
 
 /** How to read an answer. */
@@ -97,7 +97,6 @@ export class AnswerReader {
     return this.#inAnswer ? this.#heldAt : this.#at;
   }
 
-  /** Takes more text. */
   push(text: string): void {
     this.#justOpened = false;
     this.#text += text;
@@ -117,7 +116,7 @@ export class AnswerReader {
     this.#parsing.next();
   }
 
-  /** The pieces found since the last call. */
+  /** The pieces found since the last `take`. */
   take(): Piece[] {
     return this.#pieces.splice(0);
   }

@@ -18,10 +18,7 @@ export type Piece =
 /** The tags around reasoning of Qwen, DeepSeek and their successors. */
 export const reasoningTags = { begin: "<think>", end: "</think>" } as const;
 
-/**
- * Whether an answer starts with reasoning: never, if the model opens it, or the prompt has opened it
- * already.
- */
+/** Whether an answer starts with reasoning: never, if the model opens it, or as the prompt has opened it. */
 export type ReasoningStart = "never" | "possible" | "opened";
 
 /** A piece of running text. */

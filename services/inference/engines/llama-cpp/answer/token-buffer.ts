@@ -1,10 +1,22 @@
 import { createHash } from "node:crypto";
-import type { Delta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Utf8Stream } from "../../text/utf8-stream.ts";
+import type {
+  Delta,
+  GenerationEvent,
+  TokenChoice,
+  TokenLogprob,
+  ToolCallDelta,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { decode, Utf8Stream } from "../../text/utf8-stream.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { AnswerReader } from "./answer-reader.ts";
-import { createDelta, type TokenLikelihood, toLogprob, toolCallDelta } from "./delta.ts";
 import type { Piece } from "./pieces.ts";
+
+/** The probability of a token under the model itself, before samplers and grammars. */
+export interface TokenLikelihood {
+  readonly logprob: number;
+  /** The likeliest tokens at its position, best first. */
+  readonly top: readonly { readonly token: number; readonly logprob: number }[];
+}
 
 /**
  * Keeps tokens, text and pieces of one answer together, and decides what may be emitted.
@@ -166,3 +178,52 @@ interface WaitingToken extends Range {
   readonly bytes: Uint8Array;
   readonly likelihood: TokenLikelihood | undefined;
 }
+
+/** The event of a delta. */
+export const deltaEvent = (value: Delta): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: { case: "delta", value },
+});
+
+/** A delta of these tokens. A literal, because one is made per token. */
+const createDelta = (tokenIds: number[]): Delta => ({
+  $typeName: "cxmpute.generation.v1.Delta",
+  text: "",
+  reasoning: "",
+  toolCalls: [],
+  tokenIds,
+  logprobs: [],
+});
+
+/** A fragment of a tool call. Only the first of an index has id and name. */
+const toolCallDelta = (index: number, id: string, name: string, argumentsJson: string): ToolCallDelta => ({
+  $typeName: "cxmpute.generation.v1.ToolCallDelta",
+  index,
+  id,
+  name,
+  argumentsJson,
+});
+
+/** A token with its log probability. `shown`: the part of its text that belongs to the answer, unless that is all. */
+function toLogprob(
+  token: number,
+  bytes: Uint8Array,
+  { logprob, top }: TokenLikelihood,
+  vocabulary: Vocabulary,
+  shown?: string,
+): TokenLogprob {
+  return {
+    $typeName: "cxmpute.generation.v1.TokenLogprob",
+    token: shown === undefined ? choice(bytes, logprob) : choice(Buffer.from(shown), logprob),
+    top: top.map((other) =>
+      choice(other.token === token ? bytes : vocabulary.bytesOf(other.token), other.logprob),
+    ),
+  };
+}
+
+const choice = (bytes: Uint8Array, logprob: number): TokenChoice => ({
+  $typeName: "cxmpute.generation.v1.TokenChoice",
+  text: decode(bytes),
+  bytes,
+  logprob,
+});

@@ -2,11 +2,9 @@ import type { Tokenizer } from "../prompt/tokenizer.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 
 /**
- * Token healing: the model regenerates the last word of the text that its answer continues. Cut text is
- * tokenized differently than it was generated, such as ` strea` of ` streaming`, and models continue badly
- * from tokens that they would not have chosen. So the last word is dropped from the prompt and drawn again,
- * constrained to its bytes: tokens that are a prefix of the rest, and a last one that completes or extends
- * it.
+ * Token healing: the model regenerates the last word of the text that its answer continues. Cut text is tokenized
+ * differently, such as ` strea` of ` streaming`, and models continue badly from tokens that they would not have chosen.
+ * So the last word is drawn again, constrained to its bytes; the last of its tokens may extend it.
  */
 export class TokenHealing {
   readonly #vocabulary: Vocabulary;
@@ -23,12 +21,11 @@ export class TokenHealing {
     this.#tokenizer = model.tokenizer;
   }
 
-  /** False once the word is complete. */
   get isOpen(): boolean {
     return this.#left.length > 0;
   }
 
-  /** Tokens that must not be next; none once the word is complete. */
+  /** Tokens that must not be next. */
   excluded(): number[] {
     const excluded: number[] = [];
     if (!this.isOpen) return excluded;

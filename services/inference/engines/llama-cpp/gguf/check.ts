@@ -1,9 +1,6 @@
 import { GgufError, type GgufHeader, type Metadata, type TensorInfo } from "./header.ts";
 
-/**
- * Throws `GgufError` when tensors lie outside the file or have impossible shapes or types, which must not
- * reach native code.
- */
+/** Throws `GgufError` when tensors lie outside the file or have impossible shapes or types. */
 export function checkTensors(header: GgufHeader, fileBytes: number): void {
   if (header.tensors.length === 0) throw new GgufError("holds no model: it has no tensors");
   const names = new Set(header.tensors.map(({ name }) => name));
@@ -55,8 +52,8 @@ const tensorTypes = new Map(
 );
 
 /**
- * Throws `GgufError` when sizes in the metadata are impossible, inconsistent or do not match the tensors.
- * Native code trusts many of them, and aborts the process on others.
+ * Throws `GgufError` when sizes in the metadata are impossible or do not match the tensors. Native code trusts many of
+ * them, and aborts the process on others.
  */
 export function checkShape(header: GgufHeader): void {
   const { metadata } = header;
@@ -125,10 +122,7 @@ function checkTokens({ metadata, tensors }: GgufHeader): void {
 const impossible = ({ architecture }: Metadata, key: string): GgufError =>
   new GgufError(`is damaged: \`${architecture}.${key}\` is missing, or cannot be`);
 
-/**
- * By the key after the architecture: the maximum, and whether native code requires it. 512 is llama.cpp's
- * limit for layers and experts.
- */
+/** By the key after the architecture. 512 is llama.cpp's limit for layers and experts. */
 const sizeLimits: readonly (readonly [key: string, most: number, needed: boolean])[] = [
   ["block_count", 512, true],
   ["context_length", 2 ** 26, true],

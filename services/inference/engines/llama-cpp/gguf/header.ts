@@ -24,10 +24,7 @@ export interface GgufHeader {
   readonly alignment: number;
 }
 
-/**
- * Parses the header of a GGUF file (version 2 or 3) from its first bytes. Throws `GgufError` for other
- * files, and `NeedsMoreBytes` when the header is longer than the bytes given.
- */
+/** Parses the header of a GGUF file from its first bytes. Throws `GgufError`, and `NeedsMoreBytes` at their end. */
 export function parseHeader(bytes: Uint8Array): GgufHeader {
   const reader = new ByteReader(bytes);
   if (reader.uint32() !== 0x46554747)

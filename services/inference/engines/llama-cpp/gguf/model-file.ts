@@ -10,10 +10,7 @@ export interface ModelFile {
   readonly header: GgufHeader;
 }
 
-/**
- * Reads and checks a GGUF file, so that native code never sees a broken one. Throws `invalid_request` that
- * says what is wrong and what to do.
- */
+/** Reads and checks a GGUF file. Throws `invalid_request` that says what is wrong and what to do. */
 export async function openModelFile(path: string, signal: AbortSignal): Promise<ModelFile> {
   const file = await openForReading(path);
   try {

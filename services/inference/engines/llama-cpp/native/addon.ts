@@ -6,8 +6,7 @@ import { findAddon } from "./platform.ts";
 
 /**
  * The part of node-llama-cpp's addon that the engine uses: thin bindings to llama.cpp. The types follow its
- * `AddonTypes.d.ts`; its packages are pinned to exact versions, because any release may change them
- * (docs/decisions/0012).
+ * `AddonTypes.d.ts`; any release may change them, so versions are pinned (docs/decisions/0012).
  */
 export interface Addon {
   readonly AddonModel: new (path: string, options: AddonModelOptions) => AddonModel;
@@ -77,10 +76,7 @@ export interface AddonContext {
   init(): Promise<boolean>;
   dispose(): Promise<void>;
   initBatch(tokens: number): void;
-  /**
-   * Adds tokens of a sequence from position `first` on. Returns the batch indices of the logits asked for by
-   * `outputs`.
-   */
+  /** Adds tokens of a sequence from position `first` on. Returns the batch indices of the logits of `outputs`. */
   addToBatch(sequence: number, first: number, tokens: Uint32Array, outputs: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
   /** Samples a token from the logits at a batch index; -1 when there is none. Calls may run concurrently. */
@@ -112,7 +108,6 @@ export interface AddonGrammar {
   isTextCompatible(text: string): boolean;
 }
 
-/** Opaque. */
 export type AddonGrammarState = object;
 
 export interface AddonSampler {
@@ -140,9 +135,8 @@ export interface SamplerConfig {
 }
 
 /**
- * The addon, loaded once per process and never unloaded; without a model it takes next to no memory.
- * llama.cpp's errors go to the log of the engine that loaded last. Throws `invalid_request` that says what
- * to do when the addon does not load.
+ * The addon, loaded once per process and never unloaded. llama.cpp's errors go to the log of the engine that loaded
+ * last. Throws `invalid_request` that says what to do when the addon does not load.
  */
 export async function loadAddon(log: Log): Promise<Addon> {
   logOfLatest = log;
@@ -162,10 +156,7 @@ export async function loadAddon(log: Log): Promise<Addon> {
 let loading: Promise<Addon> | undefined;
 let logOfLatest: Log;
 
-/**
- * Safe to load in this process: a binary that does not fit the system fails to link, which throws, and
- * llama.cpp loads only backends that the processor supports.
- */
+/** Safe in this process: a binary that does not fit fails to link, and unsupported backends are not loaded. */
 async function open(path: string): Promise<Addon> {
   const addon = createRequire(import.meta.url)(path) as Addon;
   addon.setLogger((_level, message) => logOfLatest.debug({ message: message.trim() }, "llama.cpp"));
@@ -176,8 +167,7 @@ async function open(path: string): Promise<Addon> {
     addon.loadBackends();
     if (addon.getGpuType() === undefined) addon.loadBackends(dirname(path));
   };
-  // Backends are global to the process, so threads must not load them concurrently. Node has locks since
-  // 24.5.
+  // Backends are global to the process, so threads must not load them concurrently. Node has locks since 24.5.
   const { locks } = navigator as Partial<Navigator>;
   await (locks === undefined ? load() : locks.request("llama.cpp backends", load));
   await addon.init();

@@ -17,13 +17,11 @@ export interface BatcherOptions {
  * **Order.** llama.cpp computes sequences together only in ascending order; in any other, it reads the weights again
  * for each.
  *
- * **Even batches** make results bit-identical whatever else is computed. llama.cpp multiplies 16-bit and 32-bit
- * floats with one kernel for a single row and another for more, and the two round differently. Unpadded, logits of
- * the starter model vary by up to 0.2 with the batch, which sometimes changes the sampled token. So each piece of work
- * is padded with one token to an even number (which stays even however llama.cpp splits the batch), removed
- * afterwards. With `flashAttention: false`, logits are then the same alone, beside others, in chunks of any size, and
- * continued elsewhere (compared over prompts of 100 and 900 tokens on an AMD EPYC). The second row costs little where
- * each step reads all weights anyway.
+ * **Even batches** make results bit-identical whatever else is computed. llama.cpp multiplies floats with one kernel
+ * for a single row and another for more, and the two round differently: unpadded, logits of the starter model vary by
+ * up to 0.2. So each piece of work is padded with one token to an even number, however llama.cpp splits the batch.
+ * With `flashAttention: false`, logits are then the same alone, beside others, in chunks of any size, and continued
+ * elsewhere (compared over prompts of 100 and 900 tokens on an AMD EPYC).
  */
 export class Batcher {
   readonly #context: AddonContext;
@@ -39,9 +37,8 @@ export class Batcher {
   }
 
   /**
-   * Computes tokens of a sequence from position `first` on; one call per sequence at a time. `read` gets the
-   * batch index of the last token's logits while they are valid. Rejects when either fails; the sequence may
-   * then hold some of the tokens.
+   * Computes tokens of a sequence from position `first` on; one call per sequence at a time. `read` gets the batch
+   * index of the last token's logits while they are valid. On failure the sequence may hold some of the tokens.
    */
   compute(sequence: number, first: number, tokens: Uint32Array): Promise<void>;
   compute<T>(sequence: number, first: number, tokens: Uint32Array, read: Read<T>): Promise<T>;
@@ -77,8 +74,7 @@ export class Batcher {
       .map((work, index): Piece => {
         const tokens = work.tokens.subarray(0, Math.floor(room / (shortestFirst.length - index)));
         room -= tokens.length;
-        const isLast = tokens.length === work.tokens.length;
-        return { work, tokens, isRead: isLast && work.read !== undefined, isLast };
+        return { work, tokens, isLast: tokens.length === work.tokens.length };
       })
       .sort((a, b) => a.work.sequence - b.work.sequence);
   }
@@ -108,8 +104,9 @@ export class Batcher {
     context.initBatch(
       pieces.reduce((sum, { tokens }, index) => sum + tokens.length + Number(padded[index]), 0),
     );
-    for (const [index, { work, tokens, isRead }] of pieces.entries()) {
+    for (const [index, { work, tokens, isLast }] of pieces.entries()) {
       const last = tokens.length - 1;
+      const isRead = isLast && work.read !== undefined;
       const all = padded[index] ? Uint32Array.of(...tokens, tokens[last]!) : tokens;
       // Padding is an output, too: the last layers compute only those.
       const outputs = Uint32Array.from(isRead ? (padded[index] ? [last, last + 1] : [last]) : []);
@@ -153,8 +150,6 @@ interface Piece {
   readonly tokens: Uint32Array;
   /** Whether it completes the work. */
   readonly isLast: boolean;
-  /** Whether its last token needs logits. */
-  readonly isRead: boolean;
 }
 
 /** Reads the logits before the next batch overwrites them. Never rejects. */

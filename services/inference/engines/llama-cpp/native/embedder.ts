@@ -1,6 +1,5 @@
 import type { Context } from "./context.ts";
 
-/** The embedding of an input. */
 export interface Embedding {
   /** A unit vector, or all zeros. */
   readonly values: number[];
@@ -14,10 +13,7 @@ export interface Around {
   readonly after: number | undefined;
 }
 
-/**
- * Computes embeddings one at a time, in a context of its own. It is created on first use, because it takes
- * memory and few models are asked for embeddings.
- */
+/** Computes embeddings one at a time, in a context of its own, which takes memory and so is created on first use. */
 export class Embedder {
   readonly #open: () => Promise<Context>;
   readonly #around: Around;

@@ -19,7 +19,6 @@ export class GrammarState {
     return true;
   }
 
-  /** An independent copy. */
   clone(): GrammarState {
     return new GrammarState(this.#addon, new this.#addon.AddonGrammarEvaluationState(this.native));
   }

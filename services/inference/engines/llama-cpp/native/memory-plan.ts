@@ -1,21 +1,17 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Metadata } from "../gguf/header.ts";
 
-/** Dimensions of the context. */
+/** Dimensions of a context. */
 export interface ContextPlan {
-  /** Concurrent generations. */
   readonly slots: number;
-  /** Tokens per generation, prompt and answer together. */
+  /** Tokens per slot, prompt and answer together. */
   readonly contextSize: number;
 }
 
 /** Requested dimensions; absent ones default to what is sensible and fits. */
 export type ContextRequest = { readonly [Key in keyof ContextPlan]?: ContextPlan[Key] | undefined };
 
-/**
- * Chooses dimensions that fit into memory together with the model. Requests are met or refused, never
- * reduced silently. Throws `invalid_request` when memory does not suffice.
- */
+/** Chooses dimensions that fit into memory with the model. Throws `invalid_request` when the request does not. */
 export function planContext(
   metadata: Metadata,
   modelBytes: number,
@@ -36,7 +32,6 @@ export function planContext(
 /** Memory for serving a model, in bytes. */
 export interface MemoryNeed {
   readonly contextSize: number;
-  /** Per slot of `contextSize` tokens. */
   readonly slotBytes: number;
   /** The model, and buffers for the computation. */
   readonly fixedBytes: number;
@@ -63,7 +58,6 @@ function cacheBytesPerToken(metadata: Metadata): number {
   return (metadata.shape("block_count") ?? 0) * cachedHeads * (keyLength + valueLength) * 2;
 }
 
-/** Formats bytes. */
 export const inGiB = (bytes: number): string =>
   `${(bytes / 1024 ** 3).toFixed(bytes < 1024 ** 3 ? 3 : 1)} GiB`;
 

@@ -74,7 +74,7 @@ export class NativeModel {
     return this.#ends.includes(token) || this.model.isEogToken(token);
   }
 
-  /** A sampler for one generation. Dispose of it only while idle. */
+  /** Dispose of it only while idle. */
   createSampler(): AddonSampler {
     return new this.#addon.AddonSampler(this.model);
   }
@@ -126,8 +126,8 @@ async function loadWeights(
 }
 
 /**
- * Whether a model can remove just its last token, as padding requires. Recurrent models cannot, nor those
- * with a sliding window, where a new token evicts an old one.
+ * Whether a model can remove just its last token, as padding requires. Recurrent models cannot, nor those with a
+ * sliding window, where a new token evicts an old one.
  */
 function canForgetLast(addon: Addon, metadata: Metadata): boolean {
   const { architecture } = metadata;

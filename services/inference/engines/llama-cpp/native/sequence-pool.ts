@@ -7,39 +7,24 @@ export interface HeldSequence {
   readonly sequence: Sequence;
   /** Resolves when the previous holder's work has ended. */
   readonly settled: Promise<void>;
-  /**
-   * Releases the sequence at once; idempotent. `work`: what is still running, which the next holder waits
-   * for. `broken`: the state is unreliable.
-   */
+  /** Idempotent. `work`: what still runs, which the next holder waits for. `broken`: the state is unreliable. */
   release(work?: Promise<unknown>, broken?: boolean): void;
 }
 
-/**
- * The sequences of a context. They keep what they have computed, so prompts with a common beginning reuse
- * it.
- */
+/** The sequences of a context. They keep what they have computed, so prompts with a common beginning reuse it. */
 export class SequencePool {
   readonly #slots: Slot[];
   #turn = 0;
 
   constructor(sequences: readonly Sequence[]) {
-    this.#slots = sequences.map((sequence) => ({
-      sequence,
-      held: false,
-      settled: Promise.resolve(),
-      working: false,
-      lastTurn: 0,
-    }));
+    this.#slots = sequences.map((sequence) => ({ sequence, held: false, lastTurn: 0 }));
   }
 
   get free(): number {
     return this.#slots.filter(({ held }) => !held).length;
   }
 
-  /**
-   * Takes the free sequence with the longest common prefix; of equal ones, the least recently used. Throws
-   * `saturated` when none is free.
-   */
+  /** Takes the free sequence with the longest common prefix, then the least recently used. Throws `saturated`. */
   take(tokens: readonly number[]): HeldSequence {
     const slot = this.#best(tokens);
     if (slot === undefined)
@@ -51,7 +36,7 @@ export class SequencePool {
     let released = false;
     return {
       sequence: slot.sequence,
-      settled: slot.settled,
+      settled: slot.settling ?? Promise.resolve(),
       release: (work, broken = false) => {
         if (released) return;
         released = true;
@@ -61,7 +46,7 @@ export class SequencePool {
   }
 
   async idle(): Promise<void> {
-    await Promise.all(this.#slots.map(({ settled }) => settled));
+    await Promise.all(this.#slots.map(({ settling }) => settling));
   }
 
   #best(tokens: readonly number[]): Slot | undefined {
@@ -70,7 +55,7 @@ export class SequencePool {
     for (const slot of this.#slots) {
       if (slot.held) continue;
       // Those still working for their last holder come last.
-      const shared = slot.working ? -0.5 : slot.sequence.sharedLength(tokens);
+      const shared = slot.settling !== undefined ? -0.5 : slot.sequence.sharedLength(tokens);
       if (shared > bestShared || (shared === bestShared && slot.lastTurn < best!.lastTurn)) {
         best = slot;
         bestShared = shared;
@@ -82,27 +67,26 @@ export class SequencePool {
   #release(slot: Slot, work: Promise<unknown> | undefined, broken: boolean): void {
     slot.held = false;
     if (work === undefined && !broken) return;
-    slot.working = true;
-    const settling = settle(slot, work, broken).finally(() => {
-      if (slot.settled === settling) slot.working = false;
+    const settling = settle(slot.sequence, work, broken).then(() => {
+      if (slot.settling === settling) slot.settling = undefined;
     });
-    slot.settled = settling;
+    slot.settling = settling;
   }
 }
 
 interface Slot {
   readonly sequence: Sequence;
   held: boolean;
-  settled: Promise<void>;
-  working: boolean;
   lastTurn: number;
+  /** The work of its last holder, while it runs. */
+  settling?: Promise<void> | undefined;
 }
 
-async function settle(slot: Slot, work: Promise<unknown> | undefined, broken: boolean): Promise<void> {
+async function settle(sequence: Sequence, work?: Promise<unknown>, broken = false): Promise<void> {
   let failed = broken;
   await work?.catch(() => {
     failed = true;
   });
   // A failed computation leaves unknown state.
-  if (failed) await slot.sequence.clear();
+  if (failed) await sequence.clear();
 }

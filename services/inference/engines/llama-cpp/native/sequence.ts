@@ -8,7 +8,6 @@ export class Sequence {
   readonly #batcher: Batcher;
   readonly #held: number[] = [];
 
-  /** `id`: its index in the context. */
   constructor(id: number, context: AddonContext, batcher: Batcher) {
     this.#id = id;
     this.#context = context;
@@ -26,8 +25,8 @@ export class Sequence {
   }
 
   /**
-   * Removes what differs from these tokens; everything, where llama.cpp cannot remove a part: in recurrent
-   * models, and where a sliding window has dropped what came before.
+   * Removes what differs from these tokens; everything, where llama.cpp cannot remove a part: in recurrent models, and
+   * where a sliding window has dropped what came before.
    */
   async keep(tokens: readonly number[]): Promise<void> {
     const shared = this.sharedLength(tokens);

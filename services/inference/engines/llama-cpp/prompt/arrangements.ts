@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Turn } from "./turns.ts";
 
-/**
- * Ways to present a conversation to a template, the most faithful first. Many templates reject orders of
- * roles that they were not trained on; then the next arrangement is tried.
- */
+/** Ways to present a conversation, the most faithful first. Many templates reject unfamiliar orders of roles. */
 export const arrangements: readonly ((turns: readonly Turn[]) => Turn[])[] = [
   (turns) => [...turns],
   (turns) => alternate(systemFirst(turns)),

@@ -1,10 +1,9 @@
 import type { Template } from "@huggingface/jinja";
 
 /**
- * Makes `value.items()` and the like in a parsed template call the method even if the value has such a key.
- * Python, for which templates are written, prefers methods, but this engine prefers keys, so a function with
- * a parameter called `items` would break every template that lists parameters. Filters ignore keys, so each
- * call becomes one. Modifies the tree.
+ * Makes `value.items()` and the like in a parsed template call the method, as in Python, even if the value has such a
+ * key: otherwise a function with a parameter called `items` would break every template that lists parameters. Filters
+ * ignore keys, so each call becomes one. Modifies the tree.
  */
 export function callMethodsFirst(program: Template["parsed"]): void {
   const left: unknown[] = [program];

@@ -14,10 +14,7 @@ export interface PartialText {
 export const partialTextOf = ({ resume }: Generation): string =>
   resume === undefined || resume.tokenIds.length > 0 ? "" : resume.text;
 
-/**
- * Tokenizes a text that follows the tokens of the prompt, and drops its last word where possible. `constrained`: a
- * grammar constrains it, and allows no leading space.
- */
+/** Tokenizes a text after the prompt, and drops its last word where possible. `constrained`: by a grammar. */
 export function toPartialText(
   text: string,
   asked: readonly number[],

@@ -41,17 +41,15 @@ export function toPrompt(
       { param: "messages" },
     );
   }
-  const opened = rendered.trimEnd();
-  if (!opened.endsWith(reasoningTags.begin))
-    return { tokens: tokenizer.encode(rendered, mask), inReasoning: false };
-  if (partialTextOf(generation) === "")
-    return { tokens: tokenizer.encode(rendered, mask), inReasoning: true };
+  const inReasoning = rendered.trimEnd().endsWith(reasoningTags.begin);
+  if (!inReasoning || partialTextOf(generation) === "")
+    return { tokens: tokenizer.encode(rendered, mask), inReasoning };
   // As templates render an answer without reasoning.
-  const closed = `${opened}\n\n${reasoningTags.end}\n\n`;
+  const closed = `${rendered.trimEnd()}\n\n${reasoningTags.end}\n\n`;
   return { tokens: tokenizer.encode(closed, mask), inReasoning: false };
 }
 
-/** Special tokens spelled out are meant: the author of a raw prompt writes the template, too. */
+/** Special tokens spelled out are meant: a raw prompt contains its own template. */
 function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
   if (prompt.case === "text") return tokenizer.encode(prompt.value, tokenizer.createMask());
   const ids = prompt.value?.ids ?? [];
@@ -69,27 +67,21 @@ const toTurnTool = ({ name, description, parameters }: CallableTool): TurnTool =
   function: { name, description, parameters: parameters ?? { type: "object", properties: {} } },
 });
 
-/**
- * Variables of a generation for the template: for reasoning, as common templates name them, then the
- * caller's own. Throws `invalid_request` when those are not a JSON object.
- */
+/** Variables of the template: for reasoning, as common templates name them, then the caller's own. */
 export function templateVariables({
   reasoning,
   chatTemplateKwargsJson,
 }: Generation): Record<string, unknown> {
   const { effort = "", enabled } = reasoning ?? {};
+  const own = chatTemplateKwargsJson === "" ? {} : parseCallerObject(chatTemplateKwargsJson);
+  if (own === undefined)
+    throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
+      param: "chat_template_kwargs",
+    });
   const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");
   return {
     ...(thinks === undefined ? {} : { enable_thinking: thinks, thinking: thinks }),
     ...(effort === "" ? {} : { reasoning_effort: effort }),
-    ...(chatTemplateKwargsJson === "" ? {} : parseVariables(chatTemplateKwargsJson)),
+    ...own,
   };
-}
-
-function parseVariables(json: string): Record<string, unknown> {
-  const variables = parseCallerObject(json);
-  if (variables !== undefined) return variables;
-  throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
-    param: "chat_template_kwargs",
-  });
 }

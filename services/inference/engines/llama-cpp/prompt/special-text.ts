@@ -1,7 +1,6 @@
 /**
- * Keeps callers' text apart from special tokens. Templates write special tokens as text, such as
- * `<|im_end|>`, which a caller could forge. So everything in callers' text that looks like one is masked
- * before rendering, and what looks like one afterwards is the template's.
+ * Keeps callers' text apart from special tokens. Templates write them as text, such as `<|im_end|>`, which a caller
+ * could forge. So what looks like one in callers' text is masked before rendering; afterwards, only the template's do.
  */
 export class SpecialText {
   readonly #ids: ReadonlyMap<string, number>;
@@ -14,7 +13,7 @@ export class SpecialText {
     this.#pattern = new RegExp(alternatives.join("|"), "g");
   }
 
-  /** A new mask; use one per rendering. */
+  /** Use one per rendering. */
   createMask(): Mask {
     return new Mask(this.#pattern);
   }
@@ -57,10 +56,7 @@ export class Mask {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.hide(key), this.hide(item)]));
   }
 
-  /**
-   * The original text, split in the middle of each look-alike: tokenizers recognize some special tokens
-   * wherever they are whole.
-   */
+  /** The original text, split inside each look-alike, because tokenizers recognize some wherever they are whole. */
   reveal(text: string): string[] {
     const pieces: string[] = [""];
     let from = 0;

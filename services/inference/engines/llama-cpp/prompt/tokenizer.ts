@@ -63,7 +63,6 @@ export class Tokenizer {
     return text === "" ? [] : Array.from(this.#native.model.tokenize(text, false));
   }
 
-  /** Whether the token exists. */
   knows(id: number): boolean {
     return id < this.#vocabulary.size;
   }
@@ -87,10 +86,7 @@ export class Tokenizer {
 /** Merges with no other character, so it does not affect the tokens after it. */
 const joint = "\u0001";
 
-/**
- * All control tokens, and the user-defined ones among the marks. Other user-defined tokens, such as runs of
- * spaces, are plain text.
- */
+/** All control tokens, and the user-defined ones among the marks. Others, such as runs of spaces, are plain text. */
 function specialPieces(vocabulary: Vocabulary, marks: string): Map<string, number> {
   const pieces = new Map<string, number>();
   for (const token of vocabulary.ofType(TokenType.userDefined)) {

@@ -73,12 +73,9 @@ const toText = (message: Message, index: number): string =>
     .join("");
 
 /** Templates serialize arguments themselves; invalid JSON they get as text. */
-function toToolCall({ id, name, argumentsJson }: Message["toolCalls"][number]): TurnToolCall {
-  return { id, type: "function", function: { name, arguments: toArguments(argumentsJson) } };
-}
-
-function toArguments(text: string): unknown {
-  return text.trim() === "" ? {} : (parseCallerObject(text) ?? text);
+function toToolCall({ id, name, argumentsJson: json }: Message["toolCalls"][number]): TurnToolCall {
+  const parsed = json.trim() === "" ? {} : (parseCallerObject(json) ?? json);
+  return { id, type: "function", function: { name, arguments: parsed } };
 }
 
 const roles: Readonly<Record<Role, Turn["role"] | undefined>> = {

@@ -3,9 +3,8 @@ import { GrammarSampler } from "../../../../../test/support/inference/grammar-sa
 import { seeded } from "../../../../../test/support/inference/llama-cpp/engines.ts";
 import { GrammarBuilder, schemaExpression } from "../../gbnf/index.ts";
 import { AnswerReader } from "../answer/answer-reader.ts";
-import { detectToolCallFormat, hermes, llama3, mistralList, mistralNamed } from "./formats.ts";
+import { detectToolCallFormat, hermes, llama3, mistralList, mistralNamed, type ToolRule } from "./formats.ts";
 import { OpenCall } from "./open-call.ts";
-import type { ToolRule } from "./tool-call-format.ts";
 
 const schemas = {
   get_weather: {

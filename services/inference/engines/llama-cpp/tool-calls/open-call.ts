@@ -26,7 +26,8 @@ export class OpenCall {
   named = false;
   /** Offset after the latest character. */
   to: number;
-  #text = "";
+  /** What follows the opener. */
+  text = "";
   #pieces: (Piece | { readonly kind: "end" })[] = [];
   readonly #parsing: Parsing<void>;
 
@@ -37,11 +38,6 @@ export class OpenCall {
     this.to = at + opener.length;
     this.#parsing = parse(this);
     this.#parsing.next();
-  }
-
-  /** What follows the opener. */
-  get text(): string {
-    return this.#text;
   }
 
   /** Takes more text and returns how many of its characters belong to the calls. */
@@ -59,7 +55,7 @@ export class OpenCall {
       if (!(error instanceof NotACall)) throw error;
       this.state = "broken";
     }
-    this.#text += text.slice(0, count);
+    this.text += text.slice(0, count);
     return count;
   }
 
