@@ -245,9 +245,11 @@ export class AnswerReader {
   }
 
   #handOut(call: OpenCall): void {
-    const { pieces, completed } = call.take(this.#options.maxCalls - this.#completeCalls);
-    this.#pieces.push(...pieces);
-    this.#completeCalls += completed;
+    for (const piece of call.take()) {
+      if (this.#completeCalls >= this.#options.maxCalls) break;
+      if (piece.kind === "end") this.#completeCalls++;
+      else this.#pieces.push(piece);
+    }
   }
 
   /** Settles characters as text of the answer. */

@@ -41,19 +41,15 @@ export class Embedder {
   }
 
   async #compute(tokens: readonly number[]): Promise<Embedding> {
-    this.#context ??= this.#open();
-    let context: Context;
-    try {
-      context = await this.#context;
-    } catch (error) {
+    this.#context ??= this.#open().catch((error) => {
       // Memory may be available next time.
       this.#context = undefined;
       throw error;
-    }
+    });
+    const { native, sequences } = await this.#context;
     const input = this.#surround(tokens);
-    const [sequence] = context.sequences;
-    await sequence!.clear();
-    const vector = await sequence!.evaluate(input, () => context.native.getEmbedding(input.length));
+    await sequences[0]!.clear();
+    const vector = await sequences[0]!.evaluate(input, () => native.getEmbedding(input.length));
     return { values: toUnit(vector), tokens: input.length };
   }
 

@@ -14,6 +14,9 @@ export function check(condition: boolean): asserts condition {
 
 class NotACall extends Error {}
 
+/** A piece of a call, or its end. */
+type CallPiece = Piece | { readonly kind: "end" };
+
 /** One or more calls that were opened and are being parsed as they are generated. */
 export class OpenCall {
   /** Offset of its opener. */
@@ -28,7 +31,7 @@ export class OpenCall {
   to: number;
   /** What follows the opener. */
   text = "";
-  #pieces: (Piece | { readonly kind: "end" })[] = [];
+  #pieces: CallPiece[] = [];
   readonly #parsing: Parsing<void>;
 
   constructor(at: number, opener: string, parse: CallParser, trusted: boolean) {
@@ -59,8 +62,7 @@ export class OpenCall {
     return count;
   }
 
-  /** Records a piece, or the end of a call. */
-  emit(piece: Piece | { readonly kind: "end" }): void {
+  emit(piece: CallPiece): void {
     this.named ||= piece.kind === "call";
     this.#pieces.push(piece);
   }
@@ -83,15 +85,8 @@ export class OpenCall {
     return calls.every(({ name, json }) => callable.has(name) && isJsonObject(parseJson(json)));
   }
 
-  /** The pieces found since the last call, and how many calls they complete; at most `maxCalls`. */
-  take(maxCalls: number): { pieces: Piece[]; completed: number } {
-    const pieces: Piece[] = [];
-    let completed = 0;
-    for (const piece of this.#pieces.splice(0)) {
-      if (completed >= maxCalls) break;
-      if (piece.kind === "end") completed++;
-      else pieces.push(piece);
-    }
-    return { pieces, completed };
+  /** The pieces found since the last `take`. */
+  take(): CallPiece[] {
+    return this.#pieces.splice(0);
   }
 }
