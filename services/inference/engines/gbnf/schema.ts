@@ -26,6 +26,7 @@ export class SchemaError extends Error {
   }
 }
 
+/** Whether a value is a JSON object. */
 export const isObject = (value: unknown): value is SchemaObject => isJsonObject(value);
 
 /** Reads a keyword's value; undefined when absent. `fault` completes the sentence "the schema …". */

@@ -24,18 +24,18 @@ export function planAnswer(
   toolCallFormat: ToolCallFormat | undefined,
   thinking: ReasoningStart,
 ): AnswerPlan {
-  const calls = tools.mode === "none" ? undefined : needed(toolCallFormat);
+  const format = tools.mode === "none" ? undefined : needed(toolCallFormat);
   const isFree = generation.outputFormat?.format.case === undefined && tools.mode !== "required";
-  if (isFree) return { answer: undefined, call: calls && callGrammar(calls, tools) };
+  if (isFree) return { answer: undefined, call: format && callGrammar(format, tools) };
   try {
     const grammar = new GrammarBuilder();
     const forms: string[] = [];
-    if (calls !== undefined) forms.push(calls.calls(grammar, toolRules(grammar, tools), tools.maxCalls));
+    if (format !== undefined) forms.push(format.calls(grammar, toolRules(grammar, tools), tools.maxCalls));
     if (tools.mode !== "required") forms.push(jsonForm(grammar, generation));
     return { answer: grammar.build(withReasoning(grammar, anyOf(forms), thinking)), call: undefined };
   } catch (error) {
     if (error instanceof SchemaError)
-      throw tooLarge(calls === undefined ? "response_format" : "tools", error);
+      throw tooLarge(format === undefined ? "response_format" : "tools", error);
     throw error;
   }
 }

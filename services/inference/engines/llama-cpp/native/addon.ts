@@ -108,6 +108,7 @@ export interface AddonGrammar {
   isTextCompatible(text: string): boolean;
 }
 
+/** Opaque. */
 export type AddonGrammarState = object;
 
 export interface AddonSampler {

@@ -1,5 +1,6 @@
 import type { Context } from "./context.ts";
 
+/** The embedding of an input. */
 export interface Embedding {
   /** A unit vector, or all zeros. */
   readonly values: number[];

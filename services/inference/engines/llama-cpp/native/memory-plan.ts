@@ -58,6 +58,7 @@ function cacheBytesPerToken(metadata: Metadata): number {
   return (metadata.shape("block_count") ?? 0) * cachedHeads * (keyLength + valueLength) * 2;
 }
 
+/** Bytes as a caller reads them. */
 export const inGiB = (bytes: number): string =>
   `${(bytes / 1024 ** 3).toFixed(bytes < 1024 ** 3 ? 3 : 1)} GiB`;
 
