@@ -142,7 +142,7 @@ class Run {
 
   async *#answer(): AsyncGenerator<GenerationEvent> {
     const { prompt, resumed } = this.#prepared;
-    const { native, tokenizer } = this.#model;
+    const { native } = this.#model;
     this.#signal.throwIfAborted();
     const source = new TokenSource(native, this.#held.sequence, this.#prepared);
     this.#source = source;
@@ -150,7 +150,7 @@ class Run {
     while (!this.#isOver()) {
       const excluded = this.#healing.excluded();
       const drawn = yield* this.#watch.run(() => source.next(latest, this.#past, this.#grammar, excluded));
-      if (tokenizer.isEnd(drawn.token)) break;
+      if (native.isEnd(drawn.token)) break;
       latest = drawn.token;
       this.#accept(latest, drawn.likelihood);
       if (this.#isOver()) break;

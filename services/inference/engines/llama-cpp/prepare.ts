@@ -4,9 +4,9 @@ import { readToolUse, type ToolUse } from "../tools/tool-use.ts";
 import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
 import type { LoadedModel } from "./load-model.ts";
-import { type PartialText, partialTextOf, toPartialText } from "./prompt/partial-text.ts";
-import { toPrompt } from "./prompt/prompt.ts";
+import { type PartialText, partialTextOf, toPartialText, toPrompt } from "./prompt/prompt.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";
+import { TokenType } from "./vocabulary.ts";
 
 /** A generation after its checks. */
 export interface PreparedGeneration {
@@ -79,20 +79,19 @@ function checkLength(promptTokens: number, contextLength: number, param: "messag
     );
 }
 
-function checkResumed(generation: Generation, { vocabulary, tokenizer }: LoadedModel): readonly number[] {
+function checkResumed(generation: Generation, { vocabulary, native }: LoadedModel): readonly number[] {
   const tokens = generation.resume?.tokenIds ?? [];
-  if (tokens.some((token) => token >= vocabulary.size || tokenizer.isEnd(token)))
+  if (tokens.some((token) => token >= vocabulary.size || native.isEnd(token)))
     throw new MeshError("engine_failed", "The answer to continue does not consist of this model's tokens.");
   return tokens;
 }
 
 /** Tokens that would break the format: textless ones, which may satisfy a grammar, and openers of forbidden calls. */
 function bannedTokens(plan: AnswerPlan, tools: ToolUse, model: LoadedModel): number[] {
-  const { tokenizer, vocabulary, toolCallFormat } = model;
+  const { native, vocabulary, toolCallFormat } = model;
   const isHeld = plan.answer !== undefined || plan.call !== undefined;
-  const controls = isHeld
-    ? tokenizer.controlTokens().filter((token) => vocabulary.bytesOf(token).length === 0)
-    : [];
+  const controls = isHeld ? vocabulary.ofType(TokenType.control) : [];
+  const textless = controls.filter((token) => vocabulary.bytesOf(token).length === 0 && !native.isEnd(token));
   const openers = tools.forbidden ? (toolCallFormat?.openers ?? []) : [];
-  return [...controls, ...openers.flatMap((opener) => vocabulary.special(opener) ?? [])];
+  return [...textless, ...openers.flatMap((opener) => vocabulary.special(opener) ?? [])];
 }

@@ -12,7 +12,7 @@ import { tinyModel } from "../../../../test/support/inference/llama-cpp/tiny-mod
 import type { Engine } from "../../engine.ts";
 import { createLlamaCppEngine } from "./index.ts";
 import { type LoadedModel, loadModel } from "./load-model.ts";
-import { toPartialText } from "./prompt/partial-text.ts";
+import { toPartialText } from "./prompt/prompt.ts";
 import { TokenType } from "./vocabulary.ts";
 
 const inst = `{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else m.content + eos_token }}{% endfor %}`;

@@ -71,16 +71,6 @@ export class Tokenizer {
   isSpecial(token: number): boolean {
     return this.#specialIds.has(token);
   }
-
-  /** Whether a token ends the model's turn. */
-  isEnd(token: number): boolean {
-    return this.#native.isEnd(token);
-  }
-
-  /** Control tokens other than those that end the turn. */
-  controlTokens(): number[] {
-    return this.#vocabulary.ofType(TokenType.control).filter((token) => !this.isEnd(token));
-  }
 }
 
 /** Merges with no other character, so it does not affect the tokens after it. */
