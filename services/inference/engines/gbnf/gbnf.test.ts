@@ -159,6 +159,16 @@ describe("what a grammar lets through is valid and llama.cpp reads it the same w
   });
 });
 
+test("every short fraction between two bounds is let through, and none beyond them", () => {
+  const matches = matcher(
+    jsonSchemaGrammar({ type: "number", minimum: 2.141, maximum: 2.26 }, { strict: true }),
+  );
+  const within = ["2.1411", "2.15", "2.199", "2.2", "2.205", "2.25", "2.259"];
+  const beyond = ["2.14", "2.1409", "2.261", "2.3", "2.07", "1.2", "3.15"];
+  expect(within.filter((text) => !matches(text))).toEqual([]);
+  expect(beyond.filter(matches)).toEqual([]);
+});
+
 /** With the `u` flag where a pattern allows it. */
 function withFlag(pattern: string): RegExp {
   try {

@@ -94,28 +94,16 @@ function fractions(whole: bigint, low: string, high?: string): string[] {
 }
 
 /** Digits f, the last not 0, with 0.low < 0.f < 0.high, where low < high; without `high`, below 1. */
-function fractionsBetween(low: string, high: string | undefined): string[] {
-  const options: string[] = [];
-  const length = Math.max(low.length, high?.length ?? 0);
-  const lowDigits = low.padEnd(length, "0");
-  const highDigits = high?.padEnd(length, "0");
-  let shared = 0;
-  while (highDigits !== undefined && lowDigits[shared] === highDigits[shared]) shared++;
-  const push = (prefix: string, from: number, to: number) => {
-    if (from > to) return;
-    const head = prefix === "" ? "" : `"${prefix}" `;
-    options.push(`${head}${digit(from, to)} (${anyFraction})?`);
-  };
-  const pushLast = (prefix: string, from: number, to: number) => push(prefix, Math.max(from, 1), to);
-  // Above `low`, digit by digit; at the first digit that differs, below `high`.
-  for (let index = shared; index < length; index++) {
-    const top = index === shared && highDigits !== undefined ? Number(highDigits[index]) - 1 : 9;
-    pushLast(lowDigits.slice(0, index), Number(lowDigits[index]) + 1, top);
-  }
-  options.push(`"${lowDigits}" ${anyFraction}`.replace('"" ', ""));
-  // Below `high`, beyond the first digit that differs.
-  for (let index = shared + 1; highDigits !== undefined && index < length; index++)
-    pushLast(highDigits.slice(0, index), 0, Number(highDigits[index]) - 1);
+function fractionsBetween(low: string, high?: string): string[] {
+  if (low === "" && high === undefined) return [anyFraction];
+  const from = Number(low[0] ?? 0);
+  const to = high === undefined ? 10 : Number(high[0]);
+  const starting = (first: number, ...rest: Parameters<typeof fractionsBetween>) =>
+    fractionsBetween(...rest).map((digits) => `"${first}" ${digits}`);
+  if (from === to) return starting(from, low.slice(1), high?.slice(1));
+  const options = starting(from, low.slice(1));
+  if (from + 1 < to) options.push(`${digit(from + 1, to - 1)} (${anyFraction})?`);
+  if (high !== undefined && high.length > 1) options.push(`"${to}"`, ...starting(to, "", high.slice(1)));
   return options;
 }
 
