@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
-import { linkSignal } from "../../../../core/streams/link-signal.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
@@ -15,7 +14,6 @@ import type { OpenAiOptions } from "./options.ts";
 import { readForced } from "./request/forms.ts";
 import { readPartialAnswer } from "./request/partial-answer.ts";
 import { UpstreamClient } from "./upstream/client.ts";
-import { OptionalMembers } from "./upstream/optional-members.ts";
 
 export interface OpenAiSurroundings {
   readonly clock: Clock;
@@ -32,7 +30,7 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
   const lister = new ModelLister(client, options, clock, log);
   const lifetime = new AbortController();
   const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
-  const optional = new OptionalMembers();
+  const refused = new Set<string>();
   const unforced = new Set<string>();
   let known = new Map<string, ServedModel>();
   let traits = traitsOf("openai");
@@ -52,20 +50,10 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
     const served = known.get(generation.model);
     if (served === undefined)
       throw new MeshError("engine_failed", `The engine does not serve \`${generation.model}\` any more.`);
-    const scope = linkSignal(lifetime.signal);
-    const abort = () => scope.abort(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    try {
-      scope.signal.throwIfAborted();
-      const server = { client, traits, optional, unforced, isAlive, clock };
-      const partial = readPartialAnswer(generation, traits);
-      const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
-      yield* answer({ server, generation, served, partial, forced, signal: scope.signal });
-    } finally {
-      signal.removeEventListener("abort", abort);
-      scope.unlink();
-    }
+    const server = { client, traits, refused, unforced, isAlive, clock, lifetime: lifetime.signal };
+    const partial = readPartialAnswer(generation, traits);
+    const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
+    yield* answer({ server, generation, served, partial, forced, signal });
   }
 
   return {

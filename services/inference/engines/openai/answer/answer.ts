@@ -1,3 +1,4 @@
+import type { Clock } from "../../../../../core/clock.ts";
 import {
   embeddedEvent,
   finishedEvent,
@@ -10,8 +11,8 @@ import {
   type GenerationEvent,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { StallDetector } from "../../upstream/stall-detector.ts";
-import { engineFailed, fetchEmbeddings, type Job, openStream, toError } from "../connection.ts";
-import { RequestFailure } from "../upstream/client.ts";
+import { engineFailed, fetchEmbeddings, openStream, toError, toRefusal } from "../connection.ts";
+import type { Job } from "../job.ts";
 import { readEventFault } from "../upstream/fault.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { readEmbeddings } from "./embeddings.ts";
@@ -22,18 +23,19 @@ export const beginLimitMs = 240_000;
 /** The same between two tokens: unlike Ollama, these servers stream tool calls. */
 export const stallLimitMs = 30_000;
 /** How long usage may follow the finish reason, in milliseconds. */
-const lastWordMs = 2000;
+const lastEventsMs = 2000;
 
 /**
  * Answers one generation. Unless the answer was complete, its request is aborted at the end, so that the server
  * stops.
  */
 export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
-  const { clock, isAlive } = asked.server;
-  const scope = linkSignal(asked.signal);
+  const { clock, isAlive, lifetime } = asked.server;
+  const scope = linkSignal(asked.signal, lifetime);
   const job = { ...asked, signal: scope.signal };
   const end = { isWhole: false };
   try {
+    job.signal.throwIfAborted();
     yield startedEvent("", job.served.fingerprint);
     const detector = new StallDetector({
       clock,
@@ -75,16 +77,15 @@ async function* answerText(job: Job, detector: StallDetector, end: End): AsyncGe
   const stream = new SseReader(yield* detector.over(openStream(job)), client.address.base);
   detector.moved();
   const reader = new ChunkReader(job);
-  const after = clock.after.bind(clock);
   while (!reader.isOver) {
     const events = yield* detector.over(
-      reader.isClosing ? lastWord(stream, after) : stream.next().catch(failWith(job)),
+      reader.isClosing ? lastEvents(stream, clock) : nextEvents(stream, job),
     );
     detector.moved();
     for (const event of toEvents(events, reader, job)) {
       if (event.event.case === "finished" && !reader.isCut) {
         end.isWhole = true;
-        void stream.finish(after);
+        void stream.finish(clock);
       }
       detector.shown(event.event.case === "delta");
       yield event;
@@ -108,29 +109,25 @@ function* toEvents(
     if (event.kind === "done") yield* reader.end(true);
     else {
       const fault = readEventFault(event.value, event.isError);
-      if (fault !== undefined) throw toError(new RequestFailure(fault), job);
+      if (fault !== undefined) throw toRefusal(fault, job);
       yield* reader.push(event.value);
     }
   }
 }
 
+const nextEvents = (stream: SseReader, job: Job) =>
+  stream.next().catch((error: unknown) => {
+    job.signal.throwIfAborted();
+    throw toError(error, job);
+  });
+
 /** What follows the finish reason, within a time limit; errors are ignored. */
-async function lastWord(
-  stream: SseReader,
-  after: (delayMs: number, callback: () => void) => { cancel(): void },
-): Promise<readonly SseEvent[] | undefined> {
+async function lastEvents(stream: SseReader, clock: Clock): Promise<readonly SseEvent[] | undefined> {
   const late = Promise.withResolvers<undefined>();
-  const timer = after(lastWordMs, () => late.resolve(undefined));
+  const timer = clock.after(lastEventsMs, () => late.resolve(undefined));
   try {
     return await Promise.race([stream.next().catch(() => undefined), late.promise]);
   } finally {
     timer.cancel();
   }
 }
-
-const failWith =
-  (job: Job) =>
-  (error: unknown): never => {
-    job.signal.throwIfAborted();
-    throw toError(error, job);
-  };

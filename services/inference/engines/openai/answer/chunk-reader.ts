@@ -13,7 +13,7 @@ import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
 import type { ForcedCallReader } from "../../upstream/forced-call.ts";
 import { members } from "../../upstream/json.ts";
-import type { Job } from "../connection.ts";
+import type { Job } from "../job.ts";
 import { callableTools } from "../request/forms.ts";
 import { CallAssembler } from "./call-assembler.ts";
 import { type Chunk, readChunk } from "./chunk.ts";

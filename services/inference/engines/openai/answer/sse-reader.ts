@@ -1,5 +1,6 @@
 import { createParser } from "eventsource-parser";
-import { connectionFailure, RequestFailure } from "../upstream/client.ts";
+import type { Clock } from "../../../../../core/clock.ts";
+import { ConnectionFailure, connectionFailure } from "../upstream/client.ts";
 
 /** One event of a stream: its JSON, or `[DONE]`. */
 export type SseEvent =
@@ -35,7 +36,7 @@ export class SseReader {
     this.#base = base;
   }
 
-  /** The events in the next piece of the body, if any; undefined at its end. Throws `RequestFailure`. */
+  /** The events in the next piece of the body, if any; undefined at its end. Throws `ConnectionFailure`. */
   async next(): Promise<readonly SseEvent[] | undefined> {
     let piece: { readonly done: boolean; readonly value?: Uint8Array | undefined };
     try {
@@ -48,29 +49,24 @@ export class SseReader {
       piece.done ? `${this.#decoder.decode()}\n\n` : this.#decoder.decode(piece.value, { stream: true }),
     );
     if (this.#broken !== undefined)
-      throw new RequestFailure({
-        broke: false,
-        words: `The server at ${this.#base} sent ${this.#broken} in an event stream.`,
-      });
+      throw new ConnectionFailure(
+        `The server at ${this.#base} sent ${this.#broken} in an event stream.`,
+        false,
+      );
     const events = this.#events;
     this.#events = [];
     return piece.done && events.length === 0 ? undefined : events;
   }
 
   /** Reads the rest of a complete answer for up to a second, so that its connection can be reused. Never rejects. */
-  async finish(after: (delayMs: number, callback: () => void) => { cancel(): void }): Promise<void> {
-    const timer = after(restMs, () => void this.giveUp());
+  async finish(clock: Clock): Promise<void> {
+    const timer = clock.after(restMs, () => void this.#reader.cancel().catch(() => {}));
     try {
       while (!(await this.#reader.read()).done);
     } catch {
     } finally {
       timer.cancel();
     }
-  }
-
-  /** Closes the connection. Never rejects. */
-  async giveUp(): Promise<void> {
-    await this.#reader.cancel().catch(() => {});
   }
 
   #take(event: string | undefined, data: string): void {

@@ -39,7 +39,7 @@ export class ModelLister {
   readonly #clock: Clock;
   readonly #log: Log;
   /** The last report. */
-  #said = "";
+  #reported = "";
   #found = false;
   /** The server's kind, once it has answered all questions. */
   #kind: ServerKind | undefined;
@@ -54,18 +54,10 @@ export class ModelLister {
   /** What the server serves now. Throws `MeshError` that says what is wrong and what to do. */
   async list(signal: AbortSignal): Promise<Listed> {
     const server = await this.#ask(signal);
-    const chosen = this.#choose(server);
+    const chosen = this.#choose(server.models);
     this.#found = true;
     const models = chosen.map((model) => toServed(model, server, this.#options));
-    const guessed =
-      this.#options.contextSize === undefined
-        ? chosen.filter(({ contextLength }) => contextLength === undefined)
-        : [];
-    this.#report(
-      server,
-      models,
-      guessed.map(({ name }) => name),
-    );
+    this.#report(server, chosen, models);
     const unloaded = chosen.filter(({ loaded }) => loaded === false);
     return { kind: server.kind, models, unloaded: new Set(unloaded.map(({ name }) => name)) };
   }
@@ -94,12 +86,11 @@ export class ModelLister {
   #toFailure(list: Answer | Silence): MeshError {
     const { base } = this.#client.address;
     this.#kind = undefined;
-    if (!isAnswer(list))
-      return list.fault.isLate
-        ? failed(
-            `The server at ${base} did not list its models within ${answerLimitMs / 1000} s. Check whether it is still loading, or overloaded.`,
-          )
-        : failed(connectionFailure(list.cause, base).message, list.cause);
+    if (!isAnswer(list) && list.fault.isLate)
+      return failed(
+        `The server at ${base} did not list its models within ${answerLimitMs / 1000} s. Check whether it is still loading, or overloaded.`,
+      );
+    if (!isAnswer(list)) return failed(connectionFailure(list.cause, base).message, list.cause);
     const { status, headers, text, json } = list;
     const fault =
       status === 200
@@ -114,9 +105,8 @@ export class ModelLister {
   }
 
   /** The models that the provider names, otherwise all that are loaded. */
-  #choose(server: ServerFacts): ServerFacts["models"] {
+  #choose(models: readonly ModelFacts[]): readonly ModelFacts[] {
     const { base } = this.#client.address;
-    const { models } = server;
     if (models.length === 0)
       throw failed(
         `The server at ${base} serves no model. Load one into it, and it is found within seconds.`,
@@ -139,32 +129,29 @@ export class ModelLister {
     return chosen;
   }
 
-  #report(server: ServerFacts, served: readonly ServedModel[], guessed: readonly string[]): void {
-    const said = JSON.stringify([server.kind, served]);
-    if (said === this.#said) return;
-    this.#said = said;
-    const { base } = this.#client.address;
+  #report({ kind, version }: ServerFacts, chosen: readonly ModelFacts[], served: ServedModel[]): void {
+    const report = JSON.stringify([kind, served]);
+    if (report === this.#reported) return;
+    this.#reported = report;
+    const { base: url } = this.#client.address;
+    const models = served.map(({ model, slots, contextLength: context_length }) => ({
+      model,
+      slots,
+      context_length,
+    }));
     this.#log.info(
-      {
-        server: server.kind,
-        server_version: server.version || undefined,
-        url: base,
-        models: served.map(({ model, slots, contextLength }) => ({
-          model,
-          slots,
-          context_length: contextLength,
-        })),
-      },
-      `serving ${served.length} models of ${serverKinds[server.kind].name}`,
+      { server: kind, server_version: version || undefined, url, models },
+      `serving ${served.length} models of ${serverKinds[kind].name}`,
     );
-    if (server.kind === "ollama")
+    if (kind === "ollama")
       this.#log.warn(
-        { url: base },
+        { url },
         "this is Ollama: its OpenAI endpoints ignore forced tool calls; the engine `ollama` speaks its own protocol",
       );
-    if (guessed.length > 0)
+    const guessed = chosen.filter(({ contextLength }) => contextLength === undefined);
+    if (guessed.length > 0 && this.#options.contextSize === undefined)
       this.#log.warn(
-        { url: base, models: guessed },
+        { url, models: guessed.map(({ name }) => name) },
         `the server does not report the context length of its models: assuming ${unknownContextLength} tokens; set it with --context-size`,
       );
   }
@@ -174,7 +161,7 @@ const failed = (message: string, cause?: unknown): MeshError =>
   new MeshError("engine_failed", message, { cause });
 
 /** The first few names, quoted. */
-function namesOf(models: ServerFacts["models"]): string {
+function namesOf(models: readonly ModelFacts[]): string {
   const shown = models.slice(0, mostNames).map(({ name }) => quote(name));
   const more = models.length - shown.length;
   return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");

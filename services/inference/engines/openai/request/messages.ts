@@ -8,12 +8,10 @@ import {
 import type { JsonObject } from "./json.ts";
 
 /**
- * The turns in OpenAI's form. Content is a plain string unless there is an image: many chat templates read nothing
+ * A turn in OpenAI's form. Content is a plain string unless there is an image: many chat templates read nothing
  * else. Reasoning goes back as `reasoning_content`, which llama-server, SGLang and vLLM pass to the template.
  */
-export const toMessages = (messages: readonly Message[]): JsonObject[] => messages.map(toMessage);
-
-function toMessage(message: Message, index: number): JsonObject {
+export function toMessage(message: Message, index: number): JsonObject {
   const role = roles[message.role];
   if (role === undefined)
     throw new MeshError("invalid_request", `Message ${index} has no role.`, {

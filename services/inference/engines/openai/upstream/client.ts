@@ -5,22 +5,26 @@ import { cannotUse, fetchOrRetry, readConnectionFault } from "../../../servers/c
 import { boundedText } from "../../upstream/bounded-body.ts";
 import { readHttpFault, type UpstreamFault } from "./fault.ts";
 
-/** A failed connection, or an unusable answer. */
-interface Unusable {
-  /** Whether it broke after it was established. */
-  readonly broke: boolean;
-  /** For the provider: what is wrong, where, and what to do. */
-  readonly words: string;
+/** A request that the server refused. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly fault: UpstreamFault;
+
+  constructor(fault: UpstreamFault) {
+    super(fault.message);
+    this.fault = fault;
+  }
 }
 
-/** A request that the server refused, or whose connection failed. */
-export class RequestFailure extends Error {
-  override readonly name = "RequestFailure";
-  readonly fault: UpstreamFault | Unusable;
+/** A failed connection, or an unusable answer. The message tells the provider what is wrong, where, and what to do. */
+export class ConnectionFailure extends Error {
+  override readonly name = "ConnectionFailure";
+  /** Whether it broke after it was established. */
+  readonly broke: boolean;
 
-  constructor(fault: UpstreamFault | Unusable, options?: ErrorOptions) {
-    super("words" in fault ? fault.words : fault.message, options);
-    this.fault = fault;
+  constructor(message: string, broke: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.broke = broke;
   }
 }
 
@@ -49,46 +53,40 @@ export class UpstreamClient {
     return response.status < 500;
   }
 
-  /** The response to a POST of JSON, if its status is 200; throws `RequestFailure`. */
-  post(
+  /** The response to a POST of JSON, if its status is 200; throws `Refusal` or `ConnectionFailure`. */
+  async post(
     path: string,
     body: string,
     given: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Response> {
+    const { base } = this.address;
     const headers = { ...this.#headers, ...given, "content-type": "application/json" };
-    return this.#send(`${this.address.base}${path}`, { method: "POST", headers, body, signal });
+    const init = { method: "POST", headers, body, signal };
+    const response = await fetchOrRetry(`${base}${path}`, init).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw connectionFailure(error, base);
+    });
+    if (response.status === 200) return response;
+    const text = await this.readText(response, faultLimitBytes);
+    throw new Refusal(readHttpFault(response.status, response.headers, text, this.#clock.wallTime()));
   }
 
-  /** The text of a body up to a limit; throws `RequestFailure`. */
+  /** The text of a body up to a limit; throws `ConnectionFailure`. */
   async readText(response: Response, limitBytes = bodyLimitBytes): Promise<string> {
     try {
       return await boundedText(response.body, limitBytes);
     } catch (error) {
-      throw this.#failed(error);
+      throw connectionFailure(error, this.address.base);
     }
-  }
-
-  async #send(url: string, init: RequestInit): Promise<Response> {
-    const response = await fetchOrRetry(url, init).catch((error: unknown) => {
-      init.signal?.throwIfAborted();
-      throw this.#failed(error);
-    });
-    if (response.status === 200) return response;
-    const text = await this.readText(response, faultLimitBytes);
-    throw new RequestFailure(readHttpFault(response.status, response.headers, text, this.#clock.wallTime()));
-  }
-
-  #failed(error: unknown): RequestFailure {
-    return connectionFailure(error, this.address.base);
   }
 }
 
 /** An error of `fetch`, or of reading a body, as a failed request to `base`. */
-export function connectionFailure(error: unknown, base: string): RequestFailure {
+export function connectionFailure(error: unknown, base: string): ConnectionFailure {
   const fault = readConnectionFault(error);
-  const words = cannotUse(base, fault).replace(/^c/, "C");
-  return new RequestFailure({ broke: fault.broke, words }, { cause: error });
+  const message = cannotUse(base, fault).replace(/^c/, "C");
+  return new ConnectionFailure(message, fault.broke, { cause: error });
 }
 
 /** The kind of a body, for messages. */

@@ -1,4 +1,5 @@
 import { isJsonObject, parseJson } from "../../../../../core/json.ts";
+import { count, type Members, members, text } from "../../upstream/json.ts";
 import { upstreamText } from "../../upstream/upstream-text.ts";
 
 /** An upstream's failure, normalized. */
@@ -21,8 +22,9 @@ export interface UpstreamFault {
 /** Reads a failed response. `now` is the wall time. */
 export function readHttpFault(status: number, headers: Headers, text: string, now: number): UpstreamFault {
   const body = parseJson(text);
+  const isWebPage = /^\s*</.test(text);
   return {
-    ...readBody(body === undefined && !/^\s*</.test(text) ? text : body),
+    ...readBody(body === undefined && !isWebPage ? text : body),
     status,
     retryAfterMs: readRetryAfter(headers, now),
   };
@@ -33,46 +35,44 @@ export function readHttpFault(status: number, headers: Headers, text: string, no
  * `{"object": "error", …}`, or an `event: error`. `"error": null` is none.
  */
 export function readEventFault(value: unknown, isErrorEvent: boolean): UpstreamFault | undefined {
-  const object = asObject(value);
-  const failed =
-    isErrorEvent || object?.object === "error" || (object?.error !== undefined && object.error !== null);
-  if (!failed) return undefined;
+  const body = members(value);
+  if (!isErrorEvent && body.object !== "error" && (body.error ?? undefined) === undefined) return undefined;
   const fault = readBody(value);
-  return { ...fault, status: statusOf(fault, object) };
+  return { ...fault, status: statusOf(fault, body), retryAfterMs: undefined };
 }
 
-function readBody(body: unknown): Omit<UpstreamFault, "retryAfterMs"> & { readonly retryAfterMs: undefined } {
-  const outer = asObject(body) ?? {};
-  const inner = asObject(outer.error) ?? outer;
-  const rawMessage = messageOf(inner, outer, body);
+function readBody(body: unknown): Omit<UpstreamFault, "status" | "retryAfterMs"> {
+  const outer = members(body);
+  const inner = isJsonObject(outer.error) ? outer.error : outer;
+  const said = messageOf(inner, outer, body);
   return {
-    status: 0,
-    message: upstreamText(rawMessage),
+    message: upstreamText(said),
     type: word(inner.type ?? outer.error_type),
     code: word(inner.code),
-    param: readParam(inner.param, rawMessage),
-    retryAfterMs: undefined,
-    ...readLengths(inner, rawMessage),
+    param: readParam(inner.param, said),
+    // From llama-server's members, or the messages of vLLM, SGLang, OpenAI and TGI.
+    promptTokens: tokens(inner.n_prompt_tokens) ?? firstNumber(said, promptPatterns),
+    contextTokens: tokens(inner.n_ctx) ?? firstNumber(said, contextPatterns),
   };
 }
 
-function messageOf(inner: Json, outer: Json, body: unknown): string {
+function messageOf(inner: Members, outer: Members, body: unknown): string {
   for (const said of [inner.message, outer.error, outer.message, outer.detail])
     if (typeof said === "string") return said;
   // FastAPI's list of faults.
-  if (Array.isArray(outer.detail))
-    return outer.detail
-      .map((item) => {
-        const { loc, msg } = asObject(item) ?? {};
-        return `${Array.isArray(loc) ? `'${loc.filter((step) => step !== "body").join(".")}': ` : ""}${String(msg ?? "")}`;
-      })
-      .join("; ");
-  return typeof body === "string" ? body : "";
+  if (Array.isArray(outer.detail)) return outer.detail.map(detailOf).join("; ");
+  return text(body);
+}
+
+function detailOf(item: unknown): string {
+  const { loc, msg } = members(item);
+  const path = Array.isArray(loc) ? `'${loc.filter((step) => step !== "body").join(".")}': ` : "";
+  return `${path}${String(msg ?? "")}`;
 }
 
 /** The equivalent status of a failure within a stream. */
-function statusOf({ type, code, message }: UpstreamFault, object: Json | undefined): number {
-  const number = Number(asObject(object?.error)?.code ?? object?.code ?? code);
+function statusOf({ type, code, message }: ReturnType<typeof readBody>, body: Members): number {
+  const number = Number(members(body.error).code ?? body.code ?? code);
   if (Number.isInteger(number) && number >= 400 && number < 600) return number;
   const said = `${type} ${code}`.toLowerCase();
   if (/rate_?limit|overload|unavailable|capacity/.test(said)) return 429;
@@ -102,14 +102,6 @@ const parameters = new Set(
   ).split(" "),
 );
 
-/** From llama-server's members, or the messages of vLLM, SGLang, OpenAI and TGI. */
-function readLengths(inner: Json, message: string): Pick<UpstreamFault, "promptTokens" | "contextTokens"> {
-  return {
-    promptTokens: count(inner.n_prompt_tokens) ?? firstNumber(message, promptPatterns),
-    contextTokens: count(inner.n_ctx) ?? firstNumber(message, contextPatterns),
-  };
-}
-
 const promptPatterns = [
   /resulted in (\d+) tokens/i,
   /\((\d+) in the (?:messages|prompt)/i,
@@ -129,7 +121,7 @@ const contextPatterns = [
 ];
 
 const firstNumber = (text: string, patterns: readonly RegExp[]): number | undefined =>
-  count(patterns.map((pattern) => pattern.exec(text)?.[1]).find((digits) => digits !== undefined));
+  tokens(patterns.map((pattern) => pattern.exec(text)?.[1]).find((digits) => digits !== undefined));
 
 /** In milliseconds, from the headers that OpenAI's clients read. */
 function readRetryAfter(headers: Headers, now: number): number | undefined {
@@ -144,14 +136,8 @@ function readRetryAfter(headers: Headers, now: number): number | undefined {
 /** The longest wait that an upstream may ask for. */
 const longestRetryAfterMs = 60_000;
 
-type Json = Readonly<Record<string, unknown>>;
-
-const asObject = (value: unknown): Json | undefined => (isJsonObject(value) ? (value as Json) : undefined);
-
 const word = (value: unknown): string =>
   typeof value === "string" || typeof value === "number" ? String(value).slice(0, 60) : "";
 
-function count(value: unknown): number | undefined {
-  const number = Number(value ?? Number.NaN);
-  return Number.isSafeInteger(number) && number > 0 && number < 2 ** 32 ? number : undefined;
-}
+/** A positive number of tokens, also in words. */
+const tokens = (value: unknown): number | undefined => count(Number(value ?? Number.NaN)) || undefined;

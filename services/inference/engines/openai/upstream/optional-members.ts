@@ -1,3 +1,4 @@
+import { members } from "../../upstream/json.ts";
 import type { JsonObject } from "../request/json.ts";
 import type { UpstreamFault } from "./fault.ts";
 
@@ -5,7 +6,7 @@ interface OptionalMember {
   readonly name: string;
   /** Only while this equivalent member stays. */
   readonly unless?: string;
-  /** It may be the value that is refused, so other requests try again. */
+  /** The value may be refused, so other requests try again. */
   readonly byValue?: true;
   /** Only when the server does not know it. */
   readonly ifUnknown?: true;
@@ -35,50 +36,25 @@ const optional: readonly OptionalMember[] = [
   { name: "repetition_penalty", unless: "repeat_penalty" },
 ];
 
-/** Remembers which optional members a server refuses, so that each costs one request. */
-export class OptionalMembers {
-  readonly #refused = new Set<string>();
-
-  /** `essential` members stay in the request in any case. */
-  begin(essential: readonly string[] = []): RequestMembers {
-    return new RequestMembers(this.#refused, new Set(essential));
-  }
-}
-
-/** The members that one request omits. */
-class RequestMembers {
-  readonly #remembered: Set<string>;
-  readonly #essential: ReadonlySet<string>;
-  readonly #refused = new Set<string>();
-
-  constructor(remembered: Set<string>, essential: ReadonlySet<string>) {
-    this.#remembered = remembered;
-    this.#essential = essential;
-  }
-
-  fit(body: JsonObject): JsonObject {
-    const names = new Set([...this.#remembered, ...this.#refused]);
-    return names.size === 0 ? body : (without(body, names) as JsonObject);
-  }
-
-  /** Notes an optional member of the body that the fault names. True: the request is worth another try. */
-  learn(fault: UpstreamFault, body: JsonObject): boolean {
-    if (fault.status !== 400 && fault.status !== 422) return false;
-    const [found] = optional
-      .filter(
-        ({ name, unless, ifUnknown }) =>
-          !this.#essential.has(name) &&
-          (ifUnknown === undefined || unknownWords.test(fault.message)) &&
-          (unless === undefined || body[unless] !== undefined) &&
-          holds(body, name),
-      )
-      .map((member) => ({ ...member, place: placeOf(member.name, fault) }))
-      .filter(({ place }) => place < nowhere)
-      .sort((one, other) => one.place - other.place);
-    if (found === undefined) return false;
-    (found.byValue ? this.#refused : this.#remembered).add(found.name);
-    return true;
-  }
+/** The optional member of a body that a fault names, if any; never an `essential` one. */
+export function findRefused(
+  fault: UpstreamFault,
+  body: JsonObject,
+  essential: readonly string[],
+): OptionalMember | undefined {
+  if (fault.status !== 400 && fault.status !== 422) return undefined;
+  const [found] = optional
+    .filter(
+      ({ name, unless, ifUnknown }) =>
+        !essential.includes(name) &&
+        (ifUnknown === undefined || unknownWords.test(fault.message)) &&
+        (unless === undefined || body[unless] !== undefined) &&
+        holds(body, name),
+    )
+    .map((member) => ({ member, place: placeOf(member.name, fault) }))
+    .filter(({ place }) => place < nowhere)
+    .sort((one, other) => one.place - other.place);
+  return found?.member;
 }
 
 /**
@@ -98,17 +74,18 @@ const unknownWords =
 const nowhere = Number.POSITIVE_INFINITY;
 
 function holds(value: unknown, name: string): boolean {
-  if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.some((item) => holds(item, name));
-  const members = value as Record<string, unknown>;
-  return (
-    members[name] !== undefined ||
-    deepMembers.some((member) => members[member] !== undefined && holds(members[member], name))
-  );
+  const object = members(value);
+  const isDeeper = (member: string) => object[member] !== undefined && holds(object[member], name);
+  return object[name] !== undefined || deepMembers.some(isDeeper);
 }
 
 /** Where optional members occur below the top. */
 const deepMembers = ["stream_options", "messages"];
+
+/** A body without these members. */
+export const withoutMembers = (body: JsonObject, names: ReadonlySet<string>): JsonObject =>
+  names.size === 0 ? body : (without(body, names) as JsonObject);
 
 function without(value: unknown, names: ReadonlySet<string>): unknown {
   if (Array.isArray(value)) return value.map((item) => without(item, names));

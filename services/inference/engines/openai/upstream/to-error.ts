@@ -27,7 +27,7 @@ export function toGenerationError(fault: UpstreamFault, request: FailedRequest):
   const { model, base } = request;
   const { status, message } = fault;
   if (fault.code === loopCode)
-    return new MeshError("engine_failed", loopMessage, { code: loopCode, cause: ringFault(base) });
+    return new MeshError("engine_failed", loopMessage, { code: loopCode, cause: loopFault(base) });
   if (isTooLong(fault)) return tooLong(fault, request);
   if (isCallersFault(fault)) {
     const options: MeshErrorOptions = {};
@@ -58,21 +58,17 @@ const ofProvider: readonly { readonly statuses: (status: number) => boolean; rea
 ];
 
 /** For the provider, when its server turns out to lead back to this mesh. */
-function ringFault(base: string): Error {
-  const error = new Error(
+const loopFault = (base: string): Error =>
+  upstreamError(
     `The mesh at ${base} sent a request back that had looped between meshes. Join with an address that does not lead back to the mesh that this node is in, or with --only for the models that the other mesh has itself.`,
   );
-  error.name = "UpstreamError";
-  return error;
-}
 
 /** For the provider: what failed, where, and what to do. */
-export function providerFault({ status, message }: UpstreamFault, base: string): Error {
-  const words = message === "" ? "" : ` It said: ${message}`;
-  const error = new Error(`${adviceFor(status, base)}${words}`);
-  error.name = "UpstreamError";
-  return error;
-}
+export const providerFault = ({ status, message }: UpstreamFault, base: string): Error =>
+  upstreamError(`${adviceFor(status, base)}${message === "" ? "" : ` It said: ${message}`}`);
+
+const upstreamError = (message: string): Error =>
+  Object.assign(new Error(message), { name: "UpstreamError" });
 
 function adviceFor(status: number, base: string): string {
   if (status === 401 || status === 403)
