@@ -4,20 +4,19 @@ import { linkSignal } from "./link-signal.ts";
 import { orAborted } from "./or-aborted.ts";
 
 /**
- * Runs `attempt` under a signal that follows `outer` and aborts with `deadline` after `limitMs`. Rejects at once
- * when that signal aborts, even when the attempt is slow to notice.
+ * Runs `attempt` under a signal that follows `outer` and aborts after `limitMs`, by default with `deadline`. Rejects at
+ * once when that signal aborts, even when the attempt is slow to notice.
  */
 export async function within<T>(
   clock: Clock,
   limitMs: number,
   outer: AbortSignal,
   attempt: (signal: AbortSignal) => Promise<T>,
+  toReason: () => Error = () => new MeshError("deadline", `There was no answer within ${limitMs} ms.`),
 ): Promise<T> {
   outer.throwIfAborted();
   const scope = linkSignal(outer);
-  const timer = clock.after(limitMs, () =>
-    scope.abort(new MeshError("deadline", `There was no answer within ${limitMs} ms.`)),
-  );
+  const timer = clock.after(limitMs, () => scope.abort(toReason()));
   try {
     return await orAborted(attempt(scope.signal), scope.signal);
   } finally {

@@ -142,7 +142,7 @@ async function pull(
     const part = digest.replace(/^sha256:/, "").slice(0, 8);
     onProgress(`downloading ${model} ${part}`, completedBytes / totalBytes);
   };
-  await pullOllamaModel(url, model, onPart, signal);
+  await pullOllamaModel({ url }, model, onPart, signal);
   log.info({ model }, "model downloaded");
 }
 

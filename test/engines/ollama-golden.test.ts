@@ -5,8 +5,11 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { silentLog } from "../../core/telemetry/log.ts";
 import { GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { createOllamaEngine, type OllamaOptions } from "../../services/inference/engines/ollama/index.ts";
-import { pullFrom } from "../../services/inference/engines/ollama/pull.ts";
+import {
+  createOllamaEngine,
+  type OllamaOptions,
+  pullOllamaModel,
+} from "../../services/inference/engines/ollama/index.ts";
 import { formatGolden, type GoldenFile, parseGolden } from "../support/inference/ollama/golden-file.ts";
 import { fetchInPieces, type Ground, startReplay } from "../support/inference/ollama/replay-server.ts";
 import { tellEvent, tellFailure, tellModel } from "../support/inference/ollama/tell.ts";
@@ -51,7 +54,7 @@ async function play(file: GoldenFile, bytes: number): Promise<GoldenFile> {
     const [kind] = file.call.split("@");
     if (kind === "pull") {
       const asked = JSON.parse(file.asked) as string;
-      await pullFrom(
+      await pullOllamaModel(
         { url: server.url, ...surroundings },
         asked,
         (progress) => told.push(JSON.stringify(progress)),

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { parseJson } from "../../../core/json.ts";
-import { linkSignal } from "../../../core/streams/link-signal.ts";
+import { within } from "../../../core/streams/within.ts";
 import { boundedText } from "../engines/upstream/bounded-body.ts";
 import { type ConnectionFault, fetchOrRetry, readConnectionFault, TooLate } from "./connection-fault.ts";
 
@@ -34,13 +34,13 @@ export const answerLimitMs = 10_000;
 const bodyLimitBytes = 4 * 1024 * 1024;
 
 /** Gets a URL. Rejects only when the signal aborts. */
-export async function ask(url: string, { signal, apiKey, clock }: AskOptions): Promise<Answer | Silence> {
-  signal.throwIfAborted();
-  const scope = linkSignal(signal);
-  const timer = (clock ?? systemClock).after(answerLimitMs, () => scope.abort(new TooLate()));
+export async function ask(
+  url: string,
+  { signal, apiKey, clock = systemClock }: AskOptions,
+): Promise<Answer | Silence> {
   const headers: Record<string, string> = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
-  try {
-    const response = await fetchOrRetry(url, { headers, signal: scope.signal });
+  const get = async (scope: AbortSignal): Promise<Answer> => {
+    const response = await fetchOrRetry(url, { headers, signal: scope });
     const text = await boundedText(response.body, bodyLimitBytes);
     return {
       status: response.status,
@@ -49,13 +49,12 @@ export async function ask(url: string, { signal, apiKey, clock }: AskOptions): P
       text,
       json: parseJson(text),
     };
+  };
+  try {
+    return await within(clock, answerLimitMs, signal, get, () => new TooLate());
   } catch (cause) {
     signal.throwIfAborted();
     return { fault: readConnectionFault(cause), cause };
-  } finally {
-    timer.cancel();
-    scope.unlink();
-    scope.abort();
   }
 }
 

@@ -1,12 +1,13 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { startedEvent } from "../../../../core/generation/events.ts";
-import { linkSignal } from "../../../../core/streams/link-signal.ts";
+import { within } from "../../../../core/streams/within.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { chatLineSchema, generateLineSchema } from "./api.ts";
+import { embeddingEvents } from "../upstream/embeddings.ts";
+import { answerLineSchema, embedSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { type Asked, failed } from "./failures.ts";
-import { type AnswerLine, LineReader, toAnswerLine } from "./line-reader.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { LineReader, toAnswerLine } from "./line-reader.ts";
+import { type Prepared, prepare, rawText } from "./prepare.ts";
 import type { KnownModel } from "./served-model.ts";
 
 export interface AnswerOptions {
@@ -23,19 +24,15 @@ export async function* answer(
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
   const prepared = prepare(generation, known, keepAlive);
-  const { reading } = prepared;
-  const asked: Asked = {
-    who: client.who,
-    model: known.served.engineName,
-    contextLength: known.served.contextLength,
-    param: prepared.param,
-    formParam: prepared.formParam,
-    continues: generation.resume !== undefined,
-  };
-  yield startedEvent("", known.served.fingerprint);
+  const { path, request, reading, param, formParam } = prepared;
+  const { engineName: model, contextLength, fingerprint } = known.served;
+  const continues = generation.resume !== undefined;
+  const asked: Asked = { who: client.who, model, contextLength, param, formParam, continues };
+  yield startedEvent("", fingerprint);
   const reader = new LineReader(reading);
   let ended: "stop" | "length" | undefined;
-  for await (const line of linesOf(client, prepared, asked, signal)) {
+  for await (const written of client.lines(path, answerLineSchema, signal, request, asked)) {
+    const line = toAnswerLine(written, reading.topLogprobs);
     if (reader.isBeyondLimit(line)) ended = "length";
     else yield reader.take(line);
     if (line.done) {
@@ -48,21 +45,10 @@ export async function* answer(
   // Leaving the loop has aborted the request.
   if (ended === undefined)
     throw failed(`${client.who} broke off an answer of \`${known.served.model}\` before its end.`);
-  yield* reader.finish(ended, await countPrompt(client, clock, prepared, asked, signal));
-}
-
-async function* linesOf(
-  client: OllamaClient,
-  prepared: Prepared,
-  asked: Asked,
-  signal: AbortSignal,
-): AsyncGenerator<AnswerLine> {
-  const { path, request, reading } = prepared;
-  const lines =
-    path === "/api/chat"
-      ? client.lines(path, chatLineSchema, signal, request, asked)
-      : client.lines(path, generateLineSchema, signal, request, asked);
-  for await (const line of lines) yield toAnswerLine(line, reading.topLogprobs);
+  const count = (scope: AbortSignal) => countPrompt(client, prepared, asked, scope);
+  const counted = await within(clock, countTimeoutMs, signal, count).catch(() => undefined);
+  signal.throwIfAborted();
+  yield* reader.finish(ended, counted ?? roughTokens(prepared));
 }
 
 /**
@@ -71,35 +57,52 @@ async function* linesOf(
  */
 async function countPrompt(
   client: OllamaClient,
-  clock: Clock,
-  prepared: Prepared,
+  { path, request }: Prepared,
   asked: Asked,
   signal: AbortSignal,
-): Promise<number> {
-  const scope = linkSignal(signal);
-  const timer = clock.after(countTimeoutMs, () => scope.abort());
-  const options = { ...prepared.request.options, num_predict: 1 };
-  const again = { ...prepared, request: { ...prepared.request, options } } as Prepared;
-  try {
-    for await (const { done, promptTokens } of linesOf(client, again, asked, scope.signal))
-      if (done) return promptTokens ?? roughTokens(prepared);
-  } catch {
-    signal.throwIfAborted();
-  } finally {
-    timer.cancel();
-    scope.unlink();
-  }
-  return roughTokens(prepared);
+): Promise<number | undefined> {
+  const body = { ...request, options: { ...request.options, num_predict: 1 } };
+  for await (const line of client.lines(path, answerLineSchema, signal, body, asked))
+    if (line.done) return line.prompt_eval_count ?? undefined;
+  return undefined;
 }
 
 const countTimeoutMs = 5000;
 
 /** Estimates the tokens of a prompt: English has four characters to a token. */
-function roughTokens({ path, request }: Prepared): number {
+function roughTokens({ request }: Prepared): number {
   const units =
-    path === "/api/generate"
+    "prompt" in request
       ? request.prompt.length
       : request.messages.reduce((sum, { content }) => sum + content.length, 0) +
         JSON.stringify(request.tools ?? []).length;
   return Math.max(1, Math.ceil(units / 4));
+}
+
+/** Embeds all texts in one request. */
+export async function* embed(
+  { embedding }: Generation,
+  { served }: KnownModel,
+  { client, keepAlive }: AnswerOptions,
+  signal: AbortSignal,
+): AsyncGenerator<GenerationEvent> {
+  const input = (embedding?.inputs ?? []).map(({ prompt }) => rawText(prompt, "input"));
+  yield startedEvent("", served.fingerprint);
+  const { engineName: model, contextLength } = served;
+  const { who } = client;
+  const body = {
+    model,
+    input,
+    truncate: false,
+    options: { num_ctx: contextLength },
+    keep_alive: keepAlive,
+  };
+  const asked = { who, model, contextLength, param: "input" };
+  const { embeddings, prompt_eval_count } = await client.once("/api/embed", embedSchema, signal, body, asked);
+  if (embeddings.length !== input.length)
+    throw failed(
+      `${who} gave ${embeddings.length} vectors of \`${served.model}\` for ${input.length} inputs.`,
+    );
+  const estimate = Math.max(input.length, Math.ceil(input.join("").length / 4));
+  yield* embeddingEvents(embeddings, prompt_eval_count ?? estimate);
 }

@@ -71,24 +71,19 @@ const tokenSchema = z.object({
 });
 const logprobSchema = tokenSchema.extend({ top_logprobs: z.array(tokenSchema).nullish() });
 
-const ending = {
+/** One line of `POST /api/chat`, or of `POST /api/generate`, which has no `message`. */
+export const answerLineSchema = z.object({
+  message: z
+    .object({ content: text, thinking: text, tool_calls: z.array(toolCallSchema).nullish() })
+    .nullish(),
+  response: text,
+  thinking: text,
+  logprobs: z.array(logprobSchema).nullish(),
   done: z.boolean(),
   done_reason: text,
   prompt_eval_count: count,
   eval_count: count,
-  logprobs: z.array(logprobSchema).nullish(),
-};
-
-/** One line of `POST /api/chat`. */
-export const chatLineSchema = z.object({
-  ...ending,
-  message: z
-    .object({ content: text, thinking: text, tool_calls: z.array(toolCallSchema).nullish() })
-    .nullish(),
 });
-
-/** One line of `POST /api/generate`. */
-export const generateLineSchema = z.object({ ...ending, response: text, thinking: text });
 
 /** `POST /api/embed`. */
 export const embedSchema = z.object({

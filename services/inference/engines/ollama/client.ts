@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { Clock } from "../../../../core/clock.ts";
 import { parseJson } from "../../../../core/json.ts";
-import { linkSignal } from "../../../../core/streams/link-signal.ts";
+import { within } from "../../../../core/streams/within.ts";
 import { readConnectionFault } from "../../servers/connection-fault.ts";
 import { Utf8Stream } from "../text/utf8-stream.ts";
 import { boundedText } from "../upstream/bounded-body.ts";
+import { members } from "../upstream/json.ts";
 import { versionSchema } from "./api.ts";
 import { type Asked, failed, toFailure } from "./failures.ts";
 
@@ -42,25 +43,12 @@ export class OllamaClient {
   }
 
   /** A quick request: GET without a body, POST with one; `model` is for errors. */
-  async ask<T>(
-    path: string,
-    schema: z.ZodType<T>,
-    signal: AbortSignal,
-    body?: object,
-    model?: string,
-  ): Promise<T> {
-    const scope = linkSignal(signal);
-    const late = failed(`${this.who} does not answer: no answer in ${answerTimeoutMs / 1000} s.`);
-    const timer = this.#clock.after(answerTimeoutMs, () => scope.abort(late));
-    try {
-      return await this.once(path, schema, scope.signal, body, {
-        who: this.who,
-        ...(model === undefined ? {} : { model }),
-      });
-    } finally {
-      timer.cancel();
-      scope.unlink();
-    }
+  ask<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal, body?: object, model = ""): Promise<T> {
+    const asked = { who: this.who, model };
+    const once = (scope: AbortSignal) => this.once(path, schema, scope, body, asked);
+    return within(this.#clock, answerTimeoutMs, signal, once, () =>
+      failed(`${this.who} does not answer: no answer in ${answerTimeoutMs / 1000} s.`),
+    );
   }
 
   async answers(signal: AbortSignal): Promise<boolean> {
@@ -78,9 +66,7 @@ export class OllamaClient {
   ): Promise<T> {
     const response = await this.#send(path, signal, body, asked);
     const text = await this.#reading(signal, () => boundedText(response.body, answerLimitBytes));
-    const error = errorIn(text);
-    if (error !== undefined) throw toFailure(0, error, asked);
-    return this.#parse(text, schema);
+    return this.#parse(text, schema, asked);
   }
 
   /**
@@ -100,9 +86,7 @@ export class OllamaClient {
       for (;;) {
         const { value, done } = await this.#reading(signal, () => lines.next());
         if (done) return;
-        const error = errorIn(value);
-        if (error !== undefined) throw toFailure(0, error, asked);
-        yield this.#parse(value, schema);
+        yield this.#parse(value, schema, asked);
       }
     } finally {
       await lines.return(undefined);
@@ -110,18 +94,16 @@ export class OllamaClient {
   }
 
   async #send(path: string, signal: AbortSignal, body: object | undefined, asked: Asked): Promise<Response> {
-    const response = await this.#reaching(signal, () =>
-      this.#fetch(`${this.url}${path}`, {
-        signal,
-        redirect: "error",
-        ...(body === undefined
-          ? {}
-          : {
-              method: "POST",
-              headers: { "content-type": "application/json" },
-              body: JSON.stringify(body),
-            }),
-      }),
+    const headers = { "content-type": "application/json" };
+    const post = body && { method: "POST", headers, body: JSON.stringify(body) };
+    const response = await this.#fetch(`${this.url}${path}`, { signal, redirect: "error", ...post }).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        throw failed(
+          `${this.who} does not answer: ${readConnectionFault(error).why}. Start it with \`ollama serve\`, or say where it is with --url.`,
+          error,
+        );
+      },
     );
     const type = response.headers.get("content-type") ?? "";
     const isJson = /^application\/(?:x-ndjson|json)\b/i.test(type);
@@ -132,18 +114,6 @@ export class OllamaClient {
         `${this.who} answers with ${type === "" ? "no content type" : type.split(";")[0]} (status ${response.status}) instead of Ollama's JSON. Is it Ollama? Check the URL, and what stands between.`,
       );
     throw toFailure(response.status, text, asked);
-  }
-
-  async #reaching<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      signal.throwIfAborted();
-      throw failed(
-        `${this.who} does not answer: ${readConnectionFault(error).why}. Start it with \`ollama serve\`, or say where it is with --url.`,
-        error,
-      );
-    }
   }
 
   async #reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -157,7 +127,9 @@ export class OllamaClient {
     }
   }
 
-  #parse<T>(text: string, schema: z.ZodType<T>): T {
+  #parse<T>(text: string, schema: z.ZodType<T>, asked: Asked): T {
+    const error = errorIn(text);
+    if (error !== undefined) throw toFailure(0, error, asked);
     const parsed = schema.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
     throw failed(`${this.who} answered in a form that is not Ollama's.`, parsed.error);
@@ -168,9 +140,7 @@ export class OllamaClient {
 function errorIn(line: string): string | undefined {
   // Parses only the few lines that may hold the key.
   if (!line.includes('"error"')) return undefined;
-  const parsed = parseJson(line);
-  const error =
-    typeof parsed === "object" && parsed !== null ? (parsed as { error?: unknown }).error : undefined;
+  const { error } = members(parseJson(line));
   if (error === undefined || error === null) return undefined;
   return typeof error === "string" ? error : JSON.stringify({ error });
 }

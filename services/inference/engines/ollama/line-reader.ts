@@ -5,15 +5,16 @@ import {
   type Delta,
   FinishReason,
   type GenerationEvent,
-  type TokenLogprob,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
 import { StopFilter } from "../text/stop-filter.ts";
 import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
+import type { Matches } from "../upstream/held-schema.ts";
 import { readTokenLogprob } from "../upstream/logprobs.ts";
 import { newCallId, toolCallDelta } from "../upstream/tool-call-delta.ts";
-import type { chatLineSchema, generateLineSchema, OllamaToolCall } from "./api.ts";
+import type { answerLineSchema, OllamaToolCall } from "./api.ts";
 
+/** How to read the answer to a request. */
 export interface ReadingPlan {
   readonly model: string;
   /** White space before this answer that the model may repeat. */
@@ -24,27 +25,11 @@ export interface ReadingPlan {
   readonly topLogprobs: number;
   /** Further calls are dropped. */
   readonly maxCalls: number;
-  /**
-   * Checks a call that the model chose to make: throws `engine_failed` when the function may not be called, or strict
-   * arguments do not match.
-   */
-  readonly checkCall?: (name: string, argumentsJson: string) => void;
+  /** The functions that may be called; where arguments must match, with their check. */
+  readonly callable: ReadonlyMap<string, Matches | undefined>;
   readonly forced?: ForcedCall;
-  /** Whether a text, or the arguments of the named call, have the required form. */
-  readonly matches?: (name: string, text: string) => boolean;
-}
-
-/** One line of `/api/chat` or `/api/generate`. */
-export interface AnswerLine {
-  readonly text: string;
-  readonly thinking: string;
-  readonly toolCalls: readonly OllamaToolCall[];
-  readonly logprobs: TokenLogprob[];
-  readonly done: boolean;
-  /** With `done`: `stop` or `length`; missing from some builds. */
-  readonly doneReason: string;
-  readonly promptTokens: number | undefined;
-  readonly completionTokens: number | undefined;
+  /** The check of a text that must have a form. */
+  readonly matches?: Matches | undefined;
 }
 
 export class LineReader {
@@ -138,17 +123,23 @@ export class LineReader {
   }
 
   #checkForm(): void {
-    const { matches } = this.#plan;
-    const isCall = this.#callIds.size > 0 && this.#forced === undefined;
-    if (matches === undefined || isCall || matches(this.#forced?.name ?? "", this.#formed)) return;
-    throw this.#failed("did not keep to the form that was asked for");
+    const { callable, matches } = this.#plan;
+    const isKept =
+      this.#forced === undefined
+        ? this.#callIds.size > 0 || (matches?.(this.#formed) ?? true)
+        : callable.get(this.#forced.name ?? "")?.(this.#formed);
+    if (isKept !== true) throw this.#failed("did not keep to the form that was asked for");
   }
 
   #addCall(delta: Delta, { id, function: { name, arguments: given } }: OllamaToolCall): void {
-    if (this.#callIds.size >= this.#plan.maxCalls) return;
-    const argumentsJson = JSON.stringify(given ?? {});
-    this.#plan.checkCall?.(name, argumentsJson);
+    const { callable, maxCalls } = this.#plan;
     const index = this.#callIds.size;
+    if (index >= maxCalls) return;
+    const argumentsJson = JSON.stringify(given ?? {});
+    if (!callable.has(name))
+      throw this.#failed("called a function that it may not call here, or that does not exist");
+    if (callable.get(name)?.(argumentsJson) === false)
+      throw this.#failed(`called \`${name}\` with arguments that do not match its strict schema`);
     delta.toolCalls.push(toolCallDelta(index, this.#newId(id ?? ""), name, argumentsJson));
   }
 
@@ -175,23 +166,17 @@ export class LineReader {
 const showsSomething = ({ text, thinking, toolCalls }: AnswerLine): boolean =>
   text !== "" || thinking !== "" || toolCalls.length > 0;
 
-/** Normalizes a line of either endpoint. */
-export function toAnswerLine(
-  line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>,
-  topLogprobs: number,
-): AnswerLine {
-  const said = "response" in line ? { ...line, content: line.response } : messageOf(line);
-  return {
-    text: said.content ?? "",
-    thinking: said.thinking ?? "",
-    toolCalls: "tool_calls" in said ? (said.tool_calls ?? []) : [],
-    logprobs: (line.logprobs ?? []).map((logprob) => readTokenLogprob(logprob, topLogprobs)),
-    done: line.done,
-    doneReason: line.done_reason ?? "",
-    promptTokens: line.prompt_eval_count ?? undefined,
-    completionTokens: line.eval_count ?? undefined,
-  };
-}
+/** A line of either endpoint, normalized. */
+export const toAnswerLine = (line: z.infer<typeof answerLineSchema>, topLogprobs: number) => ({
+  text: line.message?.content ?? line.response ?? "",
+  thinking: line.message?.thinking ?? line.thinking ?? "",
+  toolCalls: line.message?.tool_calls ?? [],
+  logprobs: (line.logprobs ?? []).map((logprob) => readTokenLogprob(logprob, topLogprobs)),
+  done: line.done,
+  /** With `done`: `stop` or `length`; missing from some builds. */
+  doneReason: line.done_reason ?? "",
+  promptTokens: line.prompt_eval_count ?? undefined,
+  completionTokens: line.eval_count ?? undefined,
+});
 
-const messageOf = (line: z.infer<typeof chatLineSchema> | z.infer<typeof generateLineSchema>) =>
-  "message" in line && line.message ? line.message : { content: "", thinking: "" };
+type AnswerLine = ReturnType<typeof toAnswerLine>;

@@ -99,7 +99,7 @@ describe("with a model behind it", () => {
 
   test("models are pulled with progress", async () => {
     const statuses: string[] = [];
-    await pullOllamaModel(server.url, "starter", ({ status }) => statuses.push(status), never);
+    await pullOllamaModel({ url: server.url }, "starter", ({ status }) => statuses.push(status), never);
     expect(statuses.at(0)).toBe("pulling manifest");
     expect(statuses.at(-1)).toBe("success");
   });

@@ -3,11 +3,10 @@ import { scoped } from "../../../../core/streams/scoped.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../../engine.ts";
-import { HealthCheck } from "../upstream/health-check.ts";
+import { createHealthCheck } from "../upstream/health-check.ts";
 import { withSignsOfLife } from "../upstream/stall-detector.ts";
-import { answer } from "./answer.ts";
+import { answer, embed } from "./answer.ts";
 import { OllamaClient } from "./client.ts";
-import { embed } from "./embed.ts";
 import { failed } from "./failures.ts";
 import { ModelList } from "./model-list.ts";
 import { type OllamaOptions, ollamaOptionsSchema } from "./options.ts";
@@ -37,17 +36,14 @@ export function createOllamaEngine(
   // Errors of answers go to callers, so they must not hold addresses.
   const client = new OllamaClient({ ...reached, who: "This node's Ollama" });
   const lifetime = new AbortController();
-  const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
+  const isAlive = createHealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
 
   async function* begin(generation: Generation, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     lifetime.signal.throwIfAborted();
     const known = list.find(generation.model);
     if (known === undefined) throw failed(`${client.who} does not serve \`${generation.model}\` any more.`);
-    const events =
-      generation.embedding === undefined
-        ? answer(generation, known, { client, clock, keepAlive }, signal)
-        : embed(generation, known, client, keepAlive, signal);
-    yield* withSignsOfLife(events, {
+    const respond = generation.embedding === undefined ? answer : embed;
+    yield* withSignsOfLife(respond(generation, known, { client, clock, keepAlive }, signal), {
       clock,
       isAlive,
       beginLimitMs,

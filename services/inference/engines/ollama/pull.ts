@@ -16,21 +16,13 @@ export interface PullProgress {
 }
 
 /** Makes Ollama pull a model, continuing an aborted pull. Throws `MeshError`, saying what to do. */
-export const pullOllamaModel = (
-  url: string,
-  name: string,
-  onProgress: (progress: PullProgress) => void,
-  signal: AbortSignal,
-): Promise<void> => pullFrom({ url, clock: systemClock }, name, onProgress, signal);
-
-/** The same with options for the client. */
-export async function pullFrom(
-  options: OllamaClientOptions,
+export async function pullOllamaModel(
+  options: Omit<OllamaClientOptions, "clock">,
   name: string,
   onProgress: (progress: PullProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const client = new OllamaClient(options);
+  const client = new OllamaClient({ clock: systemClock, ...options });
   let status = "";
   try {
     const asked = { who: client.who, model: name };

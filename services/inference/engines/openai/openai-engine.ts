@@ -7,7 +7,7 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import type { Engine } from "../../engine.ts";
 import { parseAddress } from "../../servers/address.ts";
 import { traitsOf } from "../../servers/kinds.ts";
-import { HealthCheck } from "../upstream/health-check.ts";
+import { createHealthCheck } from "../upstream/health-check.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
@@ -29,7 +29,7 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);
   const lister = new ModelLister(client, options, clock, log);
   const lifetime = new AbortController();
-  const { isAlive } = new HealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
+  const isAlive = createHealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
   const refused = new Set<string>();
   const unforced = new Set<string>();
   let known = new Map<string, ServedModel>();

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
-import { HealthCheck } from "./health-check.ts";
+import { createHealthCheck } from "./health-check.ts";
 
 const { signal } = new AbortController();
 
 test("all who ask at the same time share one question, and its answer for a while", async () => {
   const clock = new FakeClock();
   let asked = 0;
-  const { isAlive } = new HealthCheck(async () => ++asked > 0, clock, signal);
+  const isAlive = createHealthCheck(async () => ++asked > 0, clock, signal);
   expect(await Promise.all([isAlive(), isAlive(), isAlive()])).toEqual([true, true, true]);
   expect([await isAlive(), asked]).toEqual([true, 1]);
   await clock.advance(300);
@@ -16,7 +16,7 @@ test("all who ask at the same time share one question, and its answer for a whil
 
 test("a question that fails is a no, and is asked anew at once", async () => {
   let asked = 0;
-  const { isAlive } = new HealthCheck(
+  const isAlive = createHealthCheck(
     async () => {
       if (++asked === 1) throw new Error("gone");
       return true;
@@ -29,7 +29,7 @@ test("a question that fails is a no, and is asked anew at once", async () => {
 
 test("a server that does not answer in time is given up", async () => {
   const clock = new FakeClock();
-  const { isAlive } = new HealthCheck(
+  const isAlive = createHealthCheck(
     (scope) => new Promise((_, reject) => scope.addEventListener("abort", () => reject(scope.reason))),
     clock,
     signal,

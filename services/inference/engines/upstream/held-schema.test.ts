@@ -91,11 +91,11 @@ describe("an answer that is held to a schema", () => {
   });
 
   test("is JSON at least", () => {
-    expect([
-      holdTo({}, true).matches("{"),
-      holdTo({}, false).matches("{"),
-      holdTo({}, false).matches("{}"),
-    ]).toEqual([false, false, true]);
+    expect([holdTo({}, true)("{"), holdTo({}, false)("{"), holdTo({}, false)("{}")]).toEqual([
+      false,
+      false,
+      true,
+    ]);
   });
 });
 

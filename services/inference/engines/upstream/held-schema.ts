@@ -3,19 +3,17 @@ import { parseJson } from "../../../../core/json.ts";
 import { isObject, jsonSchemaGrammar, SchemaError } from "../gbnf/index.ts";
 import { linearPattern } from "../text/linear-pattern.ts";
 
-/** A schema that answers must match. */
-export interface HeldSchema {
-  /** Whether a finished text is JSON and, if strict, matches. */
-  matches(text: string): boolean;
-}
+/** Whether a finished text has the required form. */
+export type Matches = (text: string) => boolean;
 
 /**
- * Upstreams enforce most of a schema and silently skip the rest, so a strict schema is checked twice: before, that we
- * support all of it, and at the end, that the answer matches. Throws `SchemaError`.
+ * The check of answers that are held to a schema. Upstreams enforce most of a schema and silently skip the rest, so a
+ * strict one is checked twice: here, that we support all of it, and at the end, that the answer matches; of others only
+ * that they are JSON. Throws `SchemaError`.
  */
-export function holdTo(schema: unknown, strict: boolean): HeldSchema {
+export function holdTo(schema: unknown, strict: boolean): Matches {
   jsonSchemaGrammar(schema, { strict });
-  return strict ? { matches: toMatcher(schema) } : { matches: (text) => parseJson(text) !== undefined };
+  return strict ? toMatcher(schema) : (text) => parseJson(text) !== undefined;
 }
 
 /**
@@ -24,7 +22,7 @@ export function holdTo(schema: unknown, strict: boolean): HeldSchema {
  * each is compiled on its own and not kept, external references are not loaded, and patterns run in an engine that
  * does not backtrack.
  */
-export function toMatcher(schema: unknown): (text: string) => boolean {
+export function toMatcher(schema: unknown): Matches {
   try {
     const validate = new Ajv2020(options).compile(toCurrentDraft(schema) as object);
     return (text) => {

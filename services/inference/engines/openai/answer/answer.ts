@@ -1,15 +1,8 @@
 import type { Clock } from "../../../../../core/clock.ts";
-import {
-  embeddedEvent,
-  finishedEvent,
-  heartbeatEvent,
-  startedEvent,
-} from "../../../../../core/generation/events.ts";
+import { heartbeatEvent, startedEvent } from "../../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../../core/streams/link-signal.ts";
-import {
-  FinishReason,
-  type GenerationEvent,
-} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationEvent } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { embeddingEvents } from "../../upstream/embeddings.ts";
 import { StallDetector } from "../../upstream/stall-detector.ts";
 import { engineFailed, fetchEmbeddings, openStream, toError, toRefusal } from "../connection.ts";
 import type { Job } from "../job.ts";
@@ -63,13 +56,7 @@ async function* answerInputs(job: Job, detector: StallDetector, end: End): Async
   const read = readEmbeddings(yield* detector.over(fetchEmbeddings(job)), inputs);
   if (read === undefined) throw engineFailed(job, `did not send one vector for each of ${inputs} inputs`);
   end.isWhole = true;
-  for (const [index, values] of read.vectors.entries()) yield embeddedEvent(index, values);
-  yield finishedEvent(FinishReason.STOP, {
-    promptTokens: read.promptTokens ?? inputs,
-    completionTokens: 0,
-    cachedTokens: 0,
-    reasoningTokens: 0,
-  });
+  yield* embeddingEvents(read.vectors, read.promptTokens ?? inputs);
 }
 
 async function* answerText(job: Job, detector: StallDetector, end: End): AsyncGenerator<GenerationEvent> {

@@ -1,17 +1,13 @@
 import { count, list, members } from "../../upstream/json.ts";
-import { toUnitVector } from "../../upstream/unit-vector.ts";
 
-/** Vectors of length 1, in the order of the inputs. */
+/** Vectors in the order of the inputs. */
 export interface Embeddings {
   readonly vectors: readonly number[][];
   /** Undefined when the server does not report it. */
   readonly promptTokens: number | undefined;
 }
 
-/**
- * Reads the answer of `/embeddings`, normalized to length 1; undefined unless it has one vector of the same size for
- * each input.
- */
+/** Reads the answer of `/embeddings`; undefined unless it has one vector of the same size for each input. */
 export function readEmbeddings(value: unknown, inputs: number): Embeddings | undefined {
   const { data, usage } = members(value);
   const vectors: number[][] = [];
@@ -24,9 +20,7 @@ export function readEmbeddings(value: unknown, inputs: number): Embeddings | und
   const size = vectors[0]?.length;
   const isComplete =
     vectors.length === inputs && Array.from(vectors).every((vector) => vector?.length === size);
-  return isComplete
-    ? { vectors: vectors.map(toUnitVector), promptTokens: count(members(usage).prompt_tokens) }
-    : undefined;
+  return isComplete ? { vectors, promptTokens: count(members(usage).prompt_tokens) } : undefined;
 }
 
 /** A list of numbers, or 32-bit floats in base64. */
