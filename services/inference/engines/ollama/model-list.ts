@@ -1,6 +1,7 @@
 import { toMeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../core/telemetry/log.ts";
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { quoted } from "../upstream/upstream-text.ts";
 import { psSchema, showSchema, type Tag, tagsSchema, versionSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { failed } from "./failures.ts";
@@ -15,20 +16,23 @@ interface ModelListOptions {
   readonly log: Log;
 }
 
+/** A model, or why it is not served. */
+interface Described {
+  readonly model: KnownModel | string;
+  /** Whether it could not be described, so that it is tried again: it may be in the middle of a pull. */
+  readonly isBroken: boolean;
+}
+
 /**
  * The models of Ollama as this node serves them. Each is described once per digest, so a refresh costs three small
  * requests while nothing changes.
  */
 export class ModelList {
   readonly #options: ModelListOptions;
-  /** By name and digest: a model, or why it is not served. */
-  #described = new Map<string, KnownModel | string>();
-  /** Keys of models that could not be described. */
-  readonly #broken = new Set<string>();
-  #known = new Map<string, KnownModel>();
-  /** Contexts of loaded models by digest, since a file may have several names. */
-  #loaded = new Map<string, number | undefined>();
-  #digests = new Map<string, string>();
+  /** By name and digest. */
+  #described = new Map<string, Described>();
+  #served = new Map<string, KnownModel>();
+  #loaded: ReadonlySet<string> = new Set();
   #version: string | undefined;
 
   constructor(options: ModelListOptions) {
@@ -36,30 +40,36 @@ export class ModelList {
   }
 
   find(name: string): KnownModel | undefined {
-    return this.#known.get(name);
+    return this.#served.get(name);
   }
 
   isLoaded(name: string): boolean {
-    const digest = this.#digests.get(name);
-    return digest !== undefined && this.#loaded.has(digest);
+    return this.#loaded.has(name);
   }
 
   /** Throws `engine_failed`, saying what to do, when there is nothing to serve. */
   async refresh(signal: AbortSignal): Promise<ServedModel[]> {
-    const { client } = this.#options;
+    const { client, log } = this.#options;
     const version = await this.#readVersion(signal);
-    const { models } = await client.ask("/api/tags", tagsSchema, signal);
-    const wanted = this.#choose(models ?? []);
+    const tags = this.#choose((await client.ask("/api/tags", tagsSchema, signal)).models ?? []);
     const running = (await client.ask("/api/ps", psSchema, signal)).models ?? [];
-    this.#loaded = new Map(
-      running.map(({ digest, context_length }) => [digest, context_length ?? undefined]),
-    );
-    this.#digests = new Map(wanted.map(({ name, digest }) => [name, digest]));
+    // By digest, since a file may have several names.
+    const contexts = new Map(running.map((one) => [one.digest, one.context_length ?? undefined]));
+    this.#loaded = new Set(tags.filter(({ digest }) => contexts.has(digest)).map(({ name }) => name));
     // Another version may behave differently.
     if (version !== this.#version) this.#described.clear();
     this.#version = version;
-    await this.#describe(wanted, version, signal);
-    return this.#serve(wanted);
+    const described = new Map<string, Described>();
+    for (const tag of tags) {
+      const known = this.#described.get(keyOf(tag));
+      const isSettled = known !== undefined && !known.isBroken;
+      const now = isSettled ? known : await this.#describe(tag, version, contexts.get(tag.digest), signal);
+      described.set(keyOf(tag), now);
+      if (typeof now.model === "string" && now.model !== known?.model)
+        log.info({ model: tag.name, reason: now.model }, "model of Ollama not served");
+    }
+    this.#described = described;
+    return this.#serve(tags);
   }
 
   async #readVersion(signal: AbortSignal): Promise<string> {
@@ -87,55 +97,39 @@ export class ModelList {
     return sorted.filter((tag) => only.some((name) => isNamed(tag.name, name)));
   }
 
-  async #describe(tags: readonly Tag[], version: string, signal: AbortSignal): Promise<void> {
-    const described = new Map<string, KnownModel | string>();
-    for (const tag of tags) {
-      const known = this.#described.get(keyOf(tag));
-      // Retried: it may be in the middle of a pull.
-      const isSettled = known !== undefined && !this.#broken.has(keyOf(tag));
-      described.set(keyOf(tag), isSettled ? known : await this.#describeOne(tag, version, signal));
-      const now = described.get(keyOf(tag));
-      if (typeof now === "string" && now !== known)
-        this.#options.log.info({ model: tag.name, reason: now }, "model of Ollama not served");
-    }
-    this.#described = described;
-  }
-
-  async #describeOne(tag: Tag, version: string, signal: AbortSignal): Promise<KnownModel | string> {
+  async #describe(
+    tag: Tag,
+    version: string,
+    loadedContext: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Described> {
     const { client, slots, contextSize } = this.#options;
-    this.#broken.delete(keyOf(tag));
-    if (tag.remote_host) return inTheCloud;
+    if (tag.remote_host) return { model: inTheCloud, isBroken: false };
     try {
-      const body = { model: tag.name };
-      const show = await client.ask("/api/show", showSchema, signal, body, tag.name);
-      const loaded = this.#loaded.get(tag.digest);
-      return describeModel({ tag, show, version, slots, contextSize, loaded });
+      const show = await client.ask("/api/show", showSchema, signal, { model: tag.name }, tag.name);
+      const model = describeModel({ tag, show, version, slots, contextSize, loadedContext });
+      return { model, isBroken: false };
     } catch (error) {
       signal.throwIfAborted();
-      this.#broken.add(keyOf(tag));
-      return toMeshError(error).message;
+      return { model: toMeshError(error).message, isBroken: true };
     }
   }
 
   #serve(tags: readonly Tag[]): ServedModel[] {
-    const known = [...this.#described.values()].filter((model) => typeof model !== "string");
+    const models = [...this.#described.values()].map(({ model }) => model);
+    const known = models.filter((model) => typeof model !== "string");
     if (known.length === 0)
       throw failed(
         `${this.#options.client.who} has no model that can be served: ${tags
-          .map((tag) => `\`${tag.name}\`: ${this.#described.get(keyOf(tag))}`)
+          .map(({ name }, index) => `\`${name}\`: ${models[index]}`)
           .join("; ")}. Pull one that answers: \`ollama pull llama3.2\`.`,
       );
-    this.#known = new Map(known.map((model) => [model.served.model, model]));
+    this.#served = new Map(known.map((model) => [model.served.model, model]));
     return known.map(({ served }) => served);
   }
 }
 
 const keyOf = ({ name, digest }: Tag): string => `${name} ${digest}`;
-
-const quoted = (names: readonly string[]): string => {
-  const shown = names.slice(0, 20).map((name) => `\`${name}\``);
-  return names.length > 20 ? `${shown.join(", ")} and ${names.length - 20} more` : shown.join(", ");
-};
 
 /**
  * Whether two names mean the same model. Ollama shows names without defaults and accepts them with

@@ -1,5 +1,5 @@
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { foldSeed } from "../upstream/seed.ts";
+import { toCommonSampling } from "../upstream/sampling.ts";
 import type { ChatRequest } from "./api.ts";
 import { invalid } from "./failures.ts";
 import { parseObject } from "./messages.ts";
@@ -16,22 +16,11 @@ export function toOllamaOptions(
   { served, version }: KnownModel,
 ): Record<string, number> {
   refusePassedOver(sampling, version);
-  const drawn = {
-    temperature: sampling?.temperature,
-    top_p: sampling?.topP,
-    top_k: sampling?.topK,
-    min_p: sampling?.minP,
-    frequency_penalty: sampling?.frequencyPenalty,
-    presence_penalty: sampling?.presencePenalty,
-    repeat_penalty: sampling?.repetitionPenalty,
-    seed: sampling?.seed === undefined ? undefined : foldSeed(sampling.seed),
-  };
+  const wanted = Object.entries(sampling === undefined ? {} : toCommonSampling(sampling));
   return {
     num_ctx: served.contextLength,
     num_predict: limits?.maxTokens ?? -1,
-    ...Object.fromEntries(
-      Object.entries(drawn).filter((entry): entry is [string, number] => entry[1] !== undefined),
-    ),
+    ...Object.fromEntries(wanted.filter((entry): entry is [string, number] => entry[1] !== undefined)),
   };
 }
 

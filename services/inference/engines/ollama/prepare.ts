@@ -1,9 +1,8 @@
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../gbnf/index.ts";
 import { type CallableTool, readToolUse, schemaFault } from "../tools/tool-use.ts";
-import { argumentsSchema, forceCall } from "../upstream/forced-call.ts";
+import { argumentsSchema, forceCall, withoutRootReferences } from "../upstream/forced-call.ts";
 import { holdTo, type Matches } from "../upstream/held-schema.ts";
-import { withoutRootReferences } from "../upstream/references.ts";
 import { withOpenTurn } from "../upstream/turns.ts";
 import type { ChatRequest, GenerateRequest } from "./api.ts";
 import { invalid } from "./failures.ts";

@@ -28,7 +28,7 @@ export interface ModelFacts {
   /** Tokens of context, as the provider wants it. */
   readonly contextSize: number | undefined;
   /** Tokens of context that Ollama has it loaded with now; undefined when it is not loaded. */
-  readonly loaded: number | undefined;
+  readonly loadedContext: number | undefined;
 }
 
 /** This node would sell what others compute. */
@@ -37,40 +37,40 @@ export const inTheCloud = "it runs in Ollama's cloud, not on this machine";
 /** Describes a model, or says why it is not served. */
 export function describeModel(facts: ModelFacts): KnownModel | string {
   const { tag, show, version, slots } = facts;
-  const can = new Set(show.capabilities ?? []);
   if (show.remote_host) return inTheCloud;
+  const can = new Set(show.capabilities ?? []);
+  const family = show.details?.family ?? "";
   const completes = can.has("completion");
   const embeds = can.has("embedding");
   if (!completes && !embeds)
     return `it neither answers nor embeds (Ollama says: ${[...can].join(", ") || "nothing"})`;
-  const served = create(ServedModelSchema, {
-    model: tag.name,
-    engineName: tag.name,
-    engine: "ollama",
-    contextLength: contextSizeOf(facts),
-    slots: completes && !oneAtATime.has(show.details?.family ?? "") ? slots : 1,
-    fingerprint: fingerprintOf(version, tag.digest),
-    capabilities: {
-      tools: completes && can.has("tools"),
-      // Forced by a schema of the arguments (`forced-call.ts`).
-      forcedToolChoice: completes && can.has("tools"),
-      jsonObject: completes,
-      jsonSchema: completes,
-      logprobs: completes && isAtLeast(version, firstWithLogprobs),
-      seed: completes,
-      vision: completes && can.has("vision"),
-      rawPrompt: completes,
-      embeddings: embeds,
-      resume: completes && continuesFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
-    },
-  });
-  const thinks = can.has("thinking");
-  const isHarmony = harmonyFamilies.has(show.details?.family ?? "");
+  const tools = completes && can.has("tools");
+  const isHarmony = harmonyFamilies.has(family);
   return {
-    served,
-    thinks,
+    served: create(ServedModelSchema, {
+      model: tag.name,
+      engineName: tag.name,
+      engine: "ollama",
+      contextLength: contextSizeOf(facts),
+      slots: completes && !oneAtATime.has(family) ? slots : 1,
+      fingerprint: fingerprintOf(version, tag.digest),
+      capabilities: {
+        tools,
+        // Forced by a schema of the arguments (`forced-call.ts`).
+        forcedToolChoice: tools,
+        jsonObject: completes,
+        jsonSchema: completes,
+        logprobs: completes && isAtLeast(version, firstWithLogprobs),
+        seed: completes,
+        vision: completes && can.has("vision"),
+        rawPrompt: completes,
+        embeddings: embeds,
+        resume: completes && continuesFromText(show) ? Capabilities_Resume.TEXT : Capabilities_Resume.NONE,
+      },
+    }),
+    thinks: can.has("thinking"),
     takesLevels: isHarmony || isAtLeast(version, firstWithThinkingLevels),
-    alwaysThinks: thinks && isHarmony,
+    alwaysThinks: can.has("thinking") && isHarmony,
     version,
   };
 }
@@ -108,8 +108,8 @@ const defaultContextSize = 8192;
  * else 8192; never more than it was trained for. It is decided once and always sent, because Ollama reports its own
  * choice only for loaded models, and reloads a model for every other value.
  */
-function contextSizeOf({ show, contextSize, loaded }: ModelFacts): number {
-  const wished = contextSize ?? parameterOf(show, "num_ctx") ?? loaded ?? defaultContextSize;
+function contextSizeOf({ show, contextSize, loadedContext }: ModelFacts): number {
+  const wished = contextSize ?? contextInFile(show) ?? loadedContext ?? defaultContextSize;
   return Math.min(wished, trainedContextOf(show) ?? wished);
 }
 
@@ -119,11 +119,10 @@ function trainedContextOf({ model_info, details }: Show): number | undefined {
   return typeof reported === "number" && reported > 0 ? reported : undefined;
 }
 
-/** A number in the model file, from lines such as `num_ctx                        4096`. */
-function parameterOf({ parameters }: Show, name: string): number | undefined {
-  const line = parameters?.split("\n").find((line) => line.split(/\s+/)[0] === name);
-  const value = Number(line?.split(/\s+/)[1]);
-  return Number.isInteger(value) && value > 0 ? value : undefined;
+/** The context in the model file, from a line such as `num_ctx                        4096`. */
+function contextInFile({ parameters }: Show): number | undefined {
+  const value = /^num_ctx\s+(\d+)\s*$/m.exec(parameters ?? "")?.[1];
+  return Number(value ?? 0) || undefined;
 }
 
 /**

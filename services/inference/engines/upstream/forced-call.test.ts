@@ -2,7 +2,7 @@ import { Ajv } from "ajv";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { CallableTool } from "../tools/tool-use.ts";
-import { forceCall } from "./forced-call.ts";
+import { forceCall, withoutRootReferences } from "./forced-call.ts";
 
 const tool = (name: string, parameters: unknown): CallableTool => ({
   name,
@@ -65,4 +65,17 @@ test("a call of one function is its arguments and nothing else", () => {
   expect(reading.name).toBe("grow");
   expect(reading.push('{"leaf":')).toEqual({ name: "grow", argumentsJson: '{"leaf":' });
   expect(reading.push('"a"}')).toEqual({ name: "", argumentsJson: '"a"}' });
+});
+
+test("a schema that refers to itself as a whole says the same without doing so", () => {
+  const told = withoutRootReferences(tree);
+  expect(JSON.stringify(told)).not.toContain('"#"');
+  const [before, after] = [tree, told as object].map((schema) => new Ajv({ strict: false }).compile(schema));
+  for (const value of [{ leaf: "a" }, { leaf: "a", next: { leaf: "b" } }, { leaf: "c" }, { next: {} }, 1])
+    expect(after!(value)).toBe(before!(value));
+});
+
+test("any other schema stays as it is", () => {
+  const schema = { type: "object", properties: { leaf: { $ref: "#/$defs/leaf" } }, $defs: tree.$defs };
+  expect(withoutRootReferences(schema)).toBe(schema);
 });

@@ -1,4 +1,5 @@
 import { parseJson } from "../../../../core/json.ts";
+import { members } from "./json.ts";
 
 /** The most characters of an upstream's message that are passed on. */
 const textLimit = 300;
@@ -53,10 +54,14 @@ export function unwrap(said: string): string {
 
 function messageIn(text: string): string | undefined {
   const parsed = parseJson(text);
-  const error = read(parsed, "error") ?? parsed;
-  const message = typeof error === "string" ? error : (read(error, "message") ?? read(error, "detail"));
+  const error = members(parsed).error ?? parsed;
+  const message = typeof error === "string" ? error : (members(error).message ?? members(error).detail);
   return typeof message === "string" ? message : undefined;
 }
 
-const read = (value: unknown, key: string): unknown =>
-  typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+/** The first few names of models, quoted, for a message. */
+export function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, 20).map((name) => `\`${name.replace(/[\p{Cc}`]/gu, "").slice(0, 200)}\``);
+  const more = names.length - shown.length;
+  return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

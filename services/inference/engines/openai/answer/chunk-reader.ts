@@ -1,9 +1,8 @@
-import { MeshError } from "../../../../../core/errors/mesh-error.ts";
+import type { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import { finishedEvent } from "../../../../../core/generation/events.ts";
 import { parseJson } from "../../../../../core/json.ts";
 import {
   FinishReason,
-  type Generation,
   type GenerationEvent,
   type TokenLogprob,
   type ToolCallDelta,
@@ -13,6 +12,7 @@ import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
 import type { ForcedCallReader } from "../../upstream/forced-call.ts";
 import { members } from "../../upstream/json.ts";
+import { engineFailed } from "../connection.ts";
 import type { Job } from "../job.ts";
 import { callableTools } from "../request/forms.ts";
 import { CallAssembler } from "./call-assembler.ts";
@@ -30,10 +30,9 @@ import { UsageCounter } from "./usage-counter.ts";
  * an end like any other.
  */
 export class ChunkReader {
-  readonly #generation: Generation;
+  readonly #job: Job;
   readonly #overlap: OverlapTrimmer;
   readonly #forced: ForcedCallReader | undefined;
-  readonly #unforced: Set<string>;
   readonly #stops: StopFilter;
   readonly #calls: CallAssembler;
   readonly #usage: UsageCounter;
@@ -45,14 +44,9 @@ export class ChunkReader {
   #reason: FinishReason | undefined;
   #isOver = false;
 
-  constructor({
-    generation,
-    partial,
-    forced,
-    server,
-  }: Pick<Job, "generation" | "partial" | "forced" | "server">) {
-    this.#unforced = server.unforced;
-    this.#generation = generation;
+  constructor(job: Job) {
+    const { generation, partial, forced } = job;
+    this.#job = job;
     this.#overlap = new OverlapTrimmer(partial?.again ?? "", partial?.sent);
     this.#forced = forced?.reader();
     this.#stops = new StopFilter(generation.limits?.stop ?? []);
@@ -78,11 +72,7 @@ export class ChunkReader {
 
   /** The events of a chunk. Throws `engine_failed`. */
   push(value: unknown): GenerationEvent[] {
-    const read = readChunk(value);
-    const text = this.#overlap.push(read.text);
-    // Repeated tokens were reported before.
-    const fresh = { ...read, text, logprobs: text === "" && read.text !== "" ? [] : read.logprobs };
-    const chunk = this.#forced === undefined ? fresh : toForcedChunk(fresh, this.#forced);
+    const chunk = this.#fresh(readChunk(value));
     this.#usage.push(chunk);
     if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
     const events = this.#readDelta(chunk);
@@ -98,6 +88,16 @@ export class ChunkReader {
     return this.#end(this.#reason ?? FinishReason.STOP);
   }
 
+  /** The chunk without what the caller already has; of a forced call, its text is the call. */
+  #fresh(chunk: Chunk): Chunk {
+    const text = this.#overlap.push(chunk.text);
+    const logprobs = text === "" && chunk.text !== "" ? [] : chunk.logprobs;
+    if (this.#forced === undefined) return { ...chunk, text, logprobs };
+    const piece = this.#forced.push(text);
+    const calls = piece === undefined ? [] : [{ index: 0, id: "", ...piece }];
+    return { ...chunk, text: "", calls, logprobs };
+  }
+
   #readDelta(chunk: Chunk): GenerationEvent[] {
     const toolCalls = this.#calls.push(chunk.calls);
     if (toolCalls.some(({ name }) => name !== "" && !this.#callable.has(name)))
@@ -105,10 +105,12 @@ export class ChunkReader {
     let text = this.#stops.push(this.#text.push(chunk.text));
     // Stop texts do not span calls.
     if (toolCalls.length > 0 && !this.#stops.hit) text += this.#stops.flush();
-    if (this.#generation.outputFormat !== undefined) this.#written += text;
-    const top = this.#generation.logprobs?.top;
+    const { outputFormat, logprobs: wanted } = this.#job.generation;
+    if (outputFormat !== undefined) this.#written += text;
     const logprobs =
-      top === undefined ? [] : chunk.logprobs.map((entry) => ({ ...entry, top: entry.top.slice(0, top) }));
+      wanted === undefined
+        ? []
+        : chunk.logprobs.map((entry) => ({ ...entry, top: entry.top.slice(0, wanted.top) }));
     const reasoning = this.#reasoning.push(chunk.reasoning);
     return toDelta(text, reasoning, this.#stops.hit ? [] : toolCalls, logprobs);
   }
@@ -123,31 +125,28 @@ export class ChunkReader {
   #finish(given: FinishReason): GenerationEvent {
     this.#isOver = true;
     const isOwnEnd = given === FinishReason.STOP || given === FinishReason.TOOL_CALLS;
-    const reason = isOwnEnd ? this.#ownEnd() : given;
     if (isOwnEnd && !this.#stops.hit) this.#checkForm();
+    // Servers send `stop` after calls, or `tool_calls` without one.
+    const hasCalls = this.#calls.opened.length > 0 && !this.#stops.hit;
+    const ownReason = hasCalls ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+    const reason = isOwnEnd ? ownReason : given;
     return finishedEvent(reason, this.#usage.usage(reason), this.#stops.met);
   }
 
   /** A complete answer has the requested form, or is a failure. */
   #checkForm(): void {
+    const { generation, server } = this.#job;
     const calls = this.#calls.opened;
-    const isForced = this.#generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
-    if (isForced && this.#callable.size > 0 && calls.length === 0) {
-      this.#unforced.add(this.#generation.model);
+    const isRequired = generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
+    if (isRequired && this.#callable.size > 0 && calls.length === 0) {
+      server.unforced.add(generation.model);
       throw this.#failed("answered without the call that it was required to make");
     }
-    if (
-      this.#forced !== undefined &&
-      calls.some(({ argumentsJson }) => parseJson(argumentsJson) === undefined)
-    )
+    const isBroken = calls.some(({ argumentsJson }) => parseJson(argumentsJson) === undefined);
+    if (this.#forced !== undefined && isBroken)
       throw this.#failed("made a call whose arguments are not JSON");
-    const fault = formFault(this.#generation, this.#written, calls);
+    const fault = formFault(generation, this.#written, calls);
     if (fault !== undefined) throw this.#failed(fault);
-  }
-
-  /** Servers send `stop` after calls, or `tool_calls` without one. */
-  #ownEnd(): FinishReason {
-    return this.#calls.opened.length > 0 && !this.#stops.hit ? FinishReason.TOOL_CALLS : FinishReason.STOP;
   }
 
   #readReason(written: string): FinishReason {
@@ -157,7 +156,7 @@ export class ChunkReader {
   }
 
   #failed(what: string): MeshError {
-    return new MeshError("engine_failed", `The engine of \`${this.#generation.model}\` ${what}.`);
+    return engineFailed(this.#job, what);
   }
 }
 
@@ -186,12 +185,6 @@ function toDelta(
 }
 
 const emptyDelta = { $typeName: "cxmpute.generation.v1.Delta" } as const;
-
-/** Replaces a chunk's text by the piece of the call in it. */
-function toForcedChunk(chunk: Chunk, reader: ForcedCallReader): Chunk {
-  const piece = reader.push(chunk.text);
-  return { ...chunk, text: "", calls: piece === undefined ? [] : [{ index: 0, id: "", ...piece }] };
-}
 
 /** Holds back half a surrogate pair until its other half arrives. */
 class WholeCharacters {

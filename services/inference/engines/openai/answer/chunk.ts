@@ -39,32 +39,27 @@ export function readChunk(value: unknown): Chunk {
   };
 }
 
+/** Text, or the text of a list of parts. */
 const contentOf = (content: unknown): string =>
-  typeof content === "string"
-    ? content
-    : list(content)
-        .map((part) => text(members(part).text))
-        .join("");
+  text(content) ||
+  list(content)
+    .map((part) => text(members(part).text))
+    .join("");
 
 function readCall(value: unknown): WrittenCall {
   const call = members(value);
   const { name, arguments: written } = members(call.function);
+  // Some servers send the object instead of its text.
+  const argumentsJson =
+    typeof written === "object" && written !== null ? JSON.stringify(written) : text(written);
   return {
     index: typeof call.index === "number" ? call.index : undefined,
     id: text(call.id),
     name: text(name),
-    argumentsJson: argumentsOf(written),
+    argumentsJson,
   };
 }
 
 /** OpenAI's form before tools. */
 const legacyCall = (value: unknown): WrittenCall[] =>
   value === undefined || value === null ? [] : [readCall({ index: 0, function: value })];
-
-/** Some servers send the object instead of its text. */
-const argumentsOf = (written: unknown): string =>
-  typeof written === "string"
-    ? written
-    : typeof written === "object" && written !== null
-      ? JSON.stringify(written)
-      : "";

@@ -1,5 +1,5 @@
 import { parseJson } from "../../../../../core/json.ts";
-import type { Generation, Tool } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Generation } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../../gbnf/index.ts";
 import { toMatcher } from "../../upstream/held-schema.ts";
 
@@ -20,26 +20,23 @@ export function formFault(
 ): string | undefined {
   for (const { name, argumentsJson } of calls) {
     const tool = tools.find((known) => known.name === name);
-    if (tool?.strict === true && !keepsTo(parametersOf(tool), argumentsJson))
+    if (tool?.strict === true && !keepsTo(tool.parametersJson || anyObject, argumentsJson))
       return `called \`${name}\` with arguments that do not match its strict schema`;
   }
   // Only answers without calls have a form.
   if (calls.length > 0 || outputFormat?.format.case === undefined) return undefined;
   if (parseJson(text) === undefined) return "answered with text that is not the JSON that it was asked for";
   const { format } = outputFormat;
-  return format.case === "jsonSchema" &&
-    format.value.strict &&
-    !keepsTo(parseJson(format.value.schemaJson), text)
+  return format.case === "jsonSchema" && format.value.strict && !keepsTo(format.value.schemaJson, text)
     ? "answered with JSON that does not match the schema that it was held to"
     : undefined;
 }
 
-const parametersOf = ({ parametersJson }: Tool): unknown =>
-  parametersJson === "" ? { type: "object" } : parseJson(parametersJson);
+const anyObject = '{"type":"object"}';
 
-function keepsTo(schema: unknown, text: string): boolean {
+function keepsTo(schemaJson: string, text: string): boolean {
   try {
-    return toMatcher(schema)(text);
+    return toMatcher(parseJson(schemaJson))(text);
   } catch (error) {
     if (error instanceof SchemaError) return true;
     throw error;

@@ -19,6 +19,7 @@ import {
   type ServerFacts,
   signPaths,
 } from "../../../servers/recognise.ts";
+import { quoted } from "../../upstream/upstream-text.ts";
 import type { OpenAiOptions } from "../options.ts";
 import { connectionFailure, describeBody, type UpstreamClient } from "../upstream/client.ts";
 import { readEventFault, readHttpFault } from "../upstream/fault.ts";
@@ -107,7 +108,8 @@ export class ModelLister {
   /** The models that the provider names, otherwise all that are loaded. */
   #choose(models: readonly ModelFacts[]): readonly ModelFacts[] {
     const { base } = this.#client.address;
-    if (models.length === 0)
+    const names = models.map(({ name }) => name);
+    if (names.length === 0)
       throw failed(
         `The server at ${base} serves no model. Load one into it, and it is found within seconds.`,
       );
@@ -116,16 +118,14 @@ export class ModelLister {
       const ready = models.filter(({ loaded }) => loaded !== false);
       if (ready.length > 0) return ready;
       throw failed(
-        `The server at ${base} has no model loaded. Load one into it, or name one to serve with --only: ${namesOf(models)}.`,
+        `The server at ${base} has no model loaded. Load one into it, or name one to serve with --only: ${quoted(names)}.`,
       );
     }
-    const missing = only.filter((name) => !models.some((model) => model.name === name));
+    const missing = only.filter((name) => !names.includes(name));
     const chosen = models.filter(({ name }) => only.includes(name));
     // At first a missing model is a misspelt name; later it may just be unloaded.
     if (missing.length > 0 && (!this.#found || chosen.length === 0))
-      throw failed(
-        `The server at ${base} does not serve ${missing.map(quote).join(", ")}. It serves: ${namesOf(models)}.`,
-      );
+      throw failed(`The server at ${base} does not serve ${quoted(missing)}. It serves: ${quoted(names)}.`);
     return chosen;
   }
 
@@ -159,17 +159,6 @@ export class ModelLister {
 
 const failed = (message: string, cause?: unknown): MeshError =>
   new MeshError("engine_failed", message, { cause });
-
-/** The first few names, quoted. */
-function namesOf(models: readonly ModelFacts[]): string {
-  const shown = models.slice(0, mostNames).map(({ name }) => quote(name));
-  const more = models.length - shown.length;
-  return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
-}
-
-const mostNames = 20;
-
-const quote = (name: string): string => `\`${name.replace(/[\p{Cc}`]/gu, "").slice(0, 200)}\``;
 
 /** The assumed context length, in tokens. */
 const unknownContextLength = 4096;

@@ -3,7 +3,7 @@ import type {
   LogprobsRequest,
   Sampling,
 } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { foldSeed } from "../../upstream/seed.ts";
+import { toCommonSampling } from "../../upstream/sampling.ts";
 import type { JsonObject } from "./json.ts";
 
 /**
@@ -12,18 +12,12 @@ import type { JsonObject } from "./json.ts";
  */
 export function toSampling(sampling: Sampling | undefined): JsonObject {
   if (sampling === undefined) return {};
-  const { topK, seed, logitBias, repetitionPenalty } = sampling;
+  const { topK, logitBias, repetitionPenalty } = sampling;
   return {
-    temperature: sampling.temperature,
-    top_p: sampling.topP,
+    ...toCommonSampling(sampling),
     // -1 disables it everywhere; older vLLM and SGLang refuse 0.
     top_k: topK === 0 ? -1 : topK,
-    min_p: sampling.minP,
-    frequency_penalty: sampling.frequencyPenalty,
-    presence_penalty: sampling.presencePenalty,
     repetition_penalty: repetitionPenalty,
-    repeat_penalty: repetitionPenalty,
-    seed: seed === undefined ? undefined : foldSeed(seed),
     logit_bias: Object.keys(logitBias).length === 0 ? undefined : logitBias,
   };
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { foldSeed } from "./seed.ts";
+import { foldSeed } from "./sampling.ts";
 
 test("a seed of 31 bits stays as it is", () => {
   fc.assert(
