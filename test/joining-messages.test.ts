@@ -16,7 +16,7 @@ import { withCatalogueNames } from "../services/inference/naming/with-catalogue-
 import { nodeMessages } from "../services/inference/node/messages.ts";
 import { logFindings } from "../services/inference/probe/findings.ts";
 import { readConnectionFault } from "../services/inference/servers/connection-fault.ts";
-import { serverFaults } from "../services/inference/servers/server-faults.ts";
+import { serverFaults } from "../services/inference/servers/inspect-server.ts";
 import { identityMessages } from "./support/identity-messages.ts";
 import { type Script, scripts, startScripted } from "./support/inference/discover.ts";
 import { FakeEngine, servedModel } from "./support/inference/fake-engine.ts";

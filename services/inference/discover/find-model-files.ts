@@ -20,15 +20,10 @@ interface FolderOptions {
 
 /** Nested folders that are searched: LM Studio keeps files three deep. */
 const depthLimit = 4;
-/** Files that are looked at. */
 const fileLimit = 100;
-/** Folder entries that are read. */
 const entryLimit = 20_000;
 
-/**
- * Finds GGUF files in a folder and those below it, and reads their headers. Links to files are followed, links to
- * folders are not. Throws a fault when the folder cannot be read.
- */
+/** Reads the headers of GGUF files in a folder and below. Throws a fault when the folder cannot be read. */
 export async function findModelFiles(folder: string, options: FolderOptions): Promise<FolderSearch> {
   const { paths, cut } = await listFiles(folder, options.signal);
   const models: ModelFileFacts[] = [];
@@ -73,14 +68,14 @@ const leadsToFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-export function folderFault(folder: string, code: string): UserFault {
-  const why =
-    code === "ENOENT"
-      ? "there is no such folder"
-      : code === "ENOTDIR"
-        ? "it is not a folder. To serve one file, use --model FILE"
-        : code === "EACCES" || code === "EPERM"
-          ? "this user may not read it"
-          : `it cannot be read (${code})`;
-  return new UserFault(`cannot look for models in ${folder}: ${why}.`);
-}
+export const folderFault = (folder: string, code: string): UserFault =>
+  new UserFault(
+    `cannot look for models in ${folder}: ${folderFaults[code] ?? `it cannot be read (${code})`}.`,
+  );
+
+const folderFaults: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such folder",
+  ENOTDIR: "it is not a folder. To serve one file, use --model FILE",
+  EACCES: "this user may not read it",
+  EPERM: "this user may not read it",
+};

@@ -18,7 +18,6 @@ interface SearchOptions {
   /** For `OLLAMA_HOST`. */
   readonly environment: Environment;
   readonly clock?: Clock | undefined;
-  /** Default: `usualPlaces`. */
   readonly places?: readonly string[] | undefined;
 }
 

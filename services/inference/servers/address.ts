@@ -7,10 +7,7 @@ export interface Address {
   readonly root: string;
 }
 
-/**
- * Parses a server's address as people write it: adds `/v1` if there is no path, and removes an endpoint's path.
- * Throws `invalid_request`.
- */
+/** Parses an address as people write it; `/v1` and an endpoint's path are optional. Throws `invalid_request`. */
 export function parseAddress(text: string): Address {
   const withScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.parse(withScheme);

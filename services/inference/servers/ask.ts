@@ -8,11 +8,9 @@ import { type ConnectionFault, fetchOrRetry, readConnectionFault, TooLate } from
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** See `mediaTypeOf`. */
   readonly mediaType: string;
   /** The body, up to 4 MiB of it. */
   readonly text: string;
-  /** The body, when it is JSON. */
   readonly json: unknown;
 }
 
@@ -23,14 +21,12 @@ export interface Silence {
 
 export interface AskOptions {
   readonly signal: AbortSignal;
-  /** Sent as `Authorization: Bearer`. */
   readonly apiKey?: string | undefined;
   readonly clock?: Clock | undefined;
 }
 
 /** How long a server may take to answer, in milliseconds: one that computes or loads takes seconds. */
 export const answerLimitMs = 10_000;
-/** The most of a body that is read, in bytes. */
 const bodyLimitBytes = 4 * 1024 * 1024;
 
 /** Gets a URL. Rejects only when the signal aborts. */

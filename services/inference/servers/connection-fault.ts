@@ -15,10 +15,7 @@ export class TooLate extends Error {
   readonly code = "TIMEOUT";
 }
 
-/**
- * Reads an error of `fetch`, or of reading a body. `fetch` hides the reason in causes, several of them where a name
- * has two addresses.
- */
+/** Reads an error of `fetch` or of reading a body; the reason may be deep in its causes. */
 export function readConnectionFault(thrown: unknown): ConnectionFault {
   const codes = codesOf(thrown);
   const row = rows.find(({ when }) => codes.some((code) => when.test(code)));
@@ -126,9 +123,7 @@ function codesOf(error: unknown, depth = 0): string[] {
   const { code, name, message, cause, errors } = error as Readonly<Record<string, unknown>>;
   const parts = [cause, ...(Array.isArray(errors) ? errors : [])];
   // The HTTP parser and undici's refused ports have no code.
-  const own = [code, name, message].filter(
-    (word) =>
-      typeof word === "string" && (word === code || word === "HTTPParserError" || word === "bad port"),
-  ) as string[];
+  const words = [name, message].filter((word) => word === "HTTPParserError" || word === "bad port");
+  const own = [code, ...words].filter((word) => typeof word === "string");
   return [...own, ...parts.flatMap((part) => codesOf(part, depth + 1))];
 }

@@ -11,7 +11,6 @@ interface Shown {
   readonly json: (path: string) => unknown;
   /** Whether the list of models, or a header, names this program. */
   readonly isListed: boolean;
-  /** Whether there is any list of models. */
   readonly hasList: boolean;
 }
 
@@ -60,7 +59,6 @@ export interface ServerTraits {
   readonly continuing: Continuing;
 }
 
-/** How a server continues the assistant's turn at the end of a chat. */
 interface Continuing {
   /** Members that request it. */
   readonly members: Members;
@@ -79,7 +77,6 @@ const finalMessage = { continue_final_message: true, add_generation_prompt: fals
 /** Continues unasked, or never. */
 const unasked = { members: {}, mustBeAsked: false, trims: false, takesGrammar: false };
 
-/** Defaults. */
 const commonTraits: ServerTraits = {
   defaultSlots: 4,
   clampsMaxTokens: false,

@@ -5,7 +5,6 @@ import { type ModelFacts, mergeFacts, readModelList } from "./model-facts.ts";
 /** A server's report about itself. */
 export interface ServerFacts {
   readonly kind: ServerKind;
-  /** Our engine for it. */
   readonly engine: "ollama" | "openai";
   /** Empty when it is not reported. */
   readonly version: string;

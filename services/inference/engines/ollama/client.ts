@@ -24,10 +24,7 @@ const answerTimeoutMs = 10_000;
 const answerLimitBytes = 256 * 1024 * 1024;
 const errorLimitBytes = 64 * 1024;
 
-/**
- * HTTP to one Ollama. It throws `MeshError` or the signal's reason, leaves no body unread, and aborts requests at
- * once, which makes Ollama stop computing.
- */
+/** HTTP to one Ollama. Throws `MeshError` or the signal's reason; leaves no body unread. */
 export class OllamaClient {
   /** Without a slash at the end. */
   readonly url: string;
@@ -69,10 +66,7 @@ export class OllamaClient {
     return this.#parse(text, schema, asked);
   }
 
-  /**
-   * The lines of an answer as they arrive; fails at an `error` line or an invalid one. The caller detects a missing
-   * last line.
-   */
+  /** The lines of an answer as they arrive; the caller detects a missing last line. Throws `MeshError`. */
   async *lines<T>(
     path: string,
     schema: z.ZodType<T>,
@@ -136,7 +130,6 @@ export class OllamaClient {
   }
 }
 
-/** The error in an answer or a line, if any. */
 function errorIn(line: string): string | undefined {
   // Parses only the few lines that may hold the key.
   if (!line.includes('"error"')) return undefined;

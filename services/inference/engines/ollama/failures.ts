@@ -5,7 +5,6 @@ import { unwrap, upstreamText } from "../upstream/upstream-text.ts";
 export interface Asked {
   /** Ollama's name in errors: with its address for its provider, without for callers. */
   readonly who: string;
-  /** Ollama's name of the model, if any. */
   readonly model?: string;
   readonly contextLength?: number;
   /** The request parameter that carries the prompt: `messages`, `prompt` or `input`. */
@@ -16,16 +15,12 @@ export interface Asked {
   readonly continues?: boolean;
 }
 
-/** A class of failure and its error. */
 interface Rule {
   readonly when: (status: number, said: string) => boolean;
   readonly error: (asked: Required<Asked>, said: string) => MeshError;
 }
 
-/**
- * Ollama's messages; the first match counts. From server/routes.go, server/sched.go and llm/llama_server.go; runners'
- * messages come with any status, mid-stream with none.
- */
+/** Ollama's messages (server/routes.go, server/sched.go, llm/llama_server.go); the first match counts. */
 const rules: readonly Rule[] = [
   {
     when: (_, said) => contextOverflow.test(said),
@@ -118,10 +113,7 @@ const paramsOf: Readonly<Record<string, string>> = {
   vision: "messages",
 };
 
-/**
- * The error for a status and a message of Ollama's; 0 mid-answer. A request that another node has started to answer
- * is not at fault when this one refuses it.
- */
+/** The error for a status, or 0 mid-answer. Callers are not to blame for an answer that only continues here. */
 export function toFailure(status: number, body: string, asked: Asked): MeshError {
   const said = ollamaText(body).replace(/[\s.:-]+$/, "");
   const full: Required<Asked> = {
@@ -132,7 +124,11 @@ export function toFailure(status: number, body: string, asked: Asked): MeshError
     continues: false,
     ...asked,
   };
-  const error = toError(status, body, said, full);
+  const whole = unwrap(body);
+  const on = full.model === "" ? "" : ` on \`${full.model}\``;
+  const error =
+    rules.find(({ when }) => when(status, whole))?.error(full, said) ??
+    failed(`${full.who} failed${on}: ${said || `status ${status}`}.`, whole);
   if (!full.continues || error.kind !== "invalid_request") return error;
   return failed(
     `${full.who} cannot go on with an answer of \`${full.model}\` that another node has begun: ${error.message}`,
@@ -140,16 +136,8 @@ export function toFailure(status: number, body: string, asked: Asked): MeshError
   );
 }
 
-function toError(status: number, body: string, said: string, full: Required<Asked>): MeshError {
-  const whole = unwrap(body);
-  const rule = rules.find(({ when }) => when(status, whole));
-  if (rule !== undefined) return rule.error(full, said);
-  const what = said === "" ? `status ${status}` : said;
-  return failed(`${full.who} failed${full.model === "" ? "" : ` on \`${full.model}\``}: ${what}.`, whole);
-}
-
 /** A prompt that is too long, in OpenAI's words; only llama.cpp reports its length. */
-export function tooLong(contextLength: number, param: string, said = ""): MeshError {
+function tooLong(contextLength: number, param: string, said = ""): MeshError {
   const tokens = /request \((\d+) tokens\)/.exec(said)?.[1];
   const length = `This model's maximum context length is ${contextLength} tokens`;
   const fault =

@@ -21,7 +21,6 @@ export interface ReadingPlan {
   readonly spaceBefore: string;
   readonly stop: readonly string[];
   readonly maxTokens: number;
-  /** Alternatives per token. */
   readonly topLogprobs: number;
   /** Further calls are dropped. */
   readonly maxCalls: number;
@@ -38,7 +37,6 @@ export class LineReader {
   readonly #stops: StopFilter;
   readonly #forced: ForcedCallReader | undefined;
   readonly #callIds = new Set<string>();
-  /** All text that must have a form. */
   #formed = "";
   /** Non-empty lines, at most one per token. */
   #pieces = 0;
@@ -106,9 +104,7 @@ export class LineReader {
     );
   }
 
-  /**
-   * A count below the tokens shown is of the second of two answers, whose prompt includes the reasoning of the first.
-   */
+  /** A count below the tokens shown is of a second answer, whose prompt includes the reasoning of the first. */
   #promptTokens(counted: number): number {
     const isOfSecond = this.#counted !== undefined && this.#counted < this.#pieces;
     return isOfSecond ? Math.max(1, counted - this.#reasoningPieces) : counted;

@@ -1,13 +1,11 @@
 import { isJsonObject } from "../../../../core/json.ts";
 import { type Generation, type Message, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseCallerObject } from "../text/caller-json.ts";
 import type { CallableTool } from "../tools/tool-use.ts";
 import type { OllamaMessage } from "./api.ts";
 import { invalid } from "./failures.ts";
 
-/**
- * The conversation in Ollama's form: one text per turn, images beside it, arguments as objects. Throws
- * `invalid_request`, also for arguments that are no object.
- */
+/** The conversation in Ollama's form. Throws `invalid_request`, also for arguments that are no object. */
 export function toOllamaMessages({ messages }: Generation): OllamaMessage[] {
   const names = new Map(
     messages.flatMap(({ toolCalls }) => toolCalls.map(({ id, name }) => [id, name] as const)),
@@ -40,23 +38,13 @@ function toOllamaCall(
   message: number,
   index: number,
 ): NonNullable<OllamaMessage["tool_calls"]>[number] {
-  const parsed = argumentsJson.trim() === "" ? {} : parseObject(argumentsJson);
+  const parsed = argumentsJson.trim() === "" ? {} : parseCallerObject(argumentsJson);
   if (parsed === undefined)
     throw invalid(
       `messages[${message}].tool_calls[${index}].function.arguments`,
       `The arguments of the call to \`${name}\` are no JSON object, and this engine takes nothing else.`,
     );
   return { id, function: { index, name, arguments: parsed } };
-}
-
-/** The JSON object in a text; undefined for anything else. */
-export function parseObject(text: string): object | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return isJsonObject(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const roles: Readonly<Record<Role, OllamaMessage["role"] | undefined>> = {
@@ -67,10 +55,7 @@ const roles: Readonly<Record<Role, OllamaMessage["role"] | undefined>> = {
   [Role.TOOL]: "tool",
 };
 
-/**
- * A tool in Ollama's form, whose types refuse some of JSON schema: properties must be objects, so `true` becomes
- * `{}`, and parameters must exist.
- */
+/** A tool in Ollama's form, whose types refuse `true` as a property, and a tool without parameters. */
 export const toOllamaTool = ({ name, description, parameters }: CallableTool): object => ({
   type: "function",
   function: {
@@ -82,11 +67,11 @@ export const toOllamaTool = ({ name, description, parameters }: CallableTool): o
 
 function withObjectProperties(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withObjectProperties);
-  if (typeof schema !== "object" || schema === null) return schema;
+  if (!isJsonObject(schema)) return schema;
   return Object.fromEntries(
     Object.entries(schema).map(([key, value]) => [
       key,
-      key === "properties" && typeof value === "object" && value !== null
+      key === "properties" && isJsonObject(value)
         ? Object.fromEntries(
             Object.entries(value).map(([name, property]) => [name, asObject(withObjectProperties(property))]),
           )

@@ -23,10 +23,7 @@ interface Described {
   readonly isBroken: boolean;
 }
 
-/**
- * The models of Ollama as this node serves them. Each is described once per digest, so a refresh costs three small
- * requests while nothing changes.
- */
+/** The models of Ollama as this node serves them, each described once per digest. */
 export class ModelList {
   readonly #options: ModelListOptions;
   /** By name and digest. */

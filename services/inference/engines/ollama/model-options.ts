@@ -1,8 +1,8 @@
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseCallerObject } from "../text/caller-json.ts";
 import { toCommonSampling } from "../upstream/sampling.ts";
 import type { ChatRequest } from "./api.ts";
 import { invalid } from "./failures.ts";
-import { parseObject } from "./messages.ts";
 import type { KnownModel } from "./served-model.ts";
 import { firstWithMaxThinking, firstWithPenalties, isAtLeast } from "./version.ts";
 
@@ -69,7 +69,7 @@ const levels: Readonly<Record<string, "low" | "medium" | "high" | "max">> = {
 
 /** The template variables about reasoning, the only ones that Ollama accepts. */
 function templateWish(json: string): boolean | undefined {
-  const variables = Object.entries(json === "" ? {} : (parseObject(json) ?? {}));
+  const variables = Object.entries(json === "" ? {} : (parseCallerObject(json) ?? {}));
   let wish: boolean | undefined;
   for (const [name, value] of variables)
     if (thinkingVariables.has(name) && typeof value === "boolean") wish = value;

@@ -22,10 +22,7 @@ export interface OllamaSurroundings {
   readonly fetch?: typeof fetch;
 }
 
-/**
- * An engine on Ollama's own API, which reports more than its OpenAI layer. It always sends one `num_ctx` per model;
- * prompts that do not fit are errors, never truncated.
- */
+/** An engine on Ollama's own API. It sends one `num_ctx` per model; a prompt that does not fit is an error. */
 export function createOllamaEngine(
   given: OllamaOptions,
   { clock, log, fetch: own }: OllamaSurroundings,

@@ -18,7 +18,6 @@ export interface Prepared {
   readonly reading: ReadingPlan;
   /** The request parameter with the prompt. */
   readonly param: "messages" | "prompt";
-  /** The request parameter with the form of the answer. */
   readonly formParam: "response_format" | "tools";
 }
 

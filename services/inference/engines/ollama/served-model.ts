@@ -13,9 +13,7 @@ export interface KnownModel {
   readonly served: ServedModel;
   /** Whether it can reason; others refuse `think`. */
   readonly thinks: boolean;
-  /** Whether it accepts levels of reasoning. */
   readonly takesLevels: boolean;
-  /** Whether it always reasons. */
   readonly alwaysThinks: boolean;
   readonly version: string;
 }
@@ -148,10 +146,7 @@ const startingAgain = new Set([
   "poolside-v1",
 ]);
 
-/**
- * Whether the model continues the assistant's last turn, by the renderer in its model file; custom templates show
- * only when tried.
- */
+/** Whether the model continues the last turn, by its renderer; custom templates show only when tried. */
 export function continuesFromText({ modelfile }: Show): boolean {
   const renderer = /^RENDERER "?([^"\s]+)"?\s*$/m.exec(modelfile ?? "")?.[1];
   return renderer === undefined || !startingAgain.has(renderer);

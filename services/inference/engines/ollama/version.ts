@@ -1,7 +1,4 @@
-/**
- * The oldest supported version: earlier ones know neither `truncate` nor `shift` and silently truncate prompts
- * (ollama/ollama#12582).
- */
+/** The oldest supported version: earlier ones silently truncate prompts (ollama/ollama#12582). */
 export const oldestVersion = "0.12.6";
 
 /** The first version that reports log probabilities (ollama/ollama#12899). */
@@ -13,10 +10,7 @@ export const firstWithThinkingLevels = "0.17.7";
 /** The first version with the reasoning level `max`. */
 export const firstWithMaxThinking = "0.22.0";
 
-/**
- * The first version whose runners all apply penalties (ollama/ollama#16031); Ollama's own runner ignored them
- * (runner/ollamarunner/runner.go at v0.20.0).
- */
+/** The first version whose runners all apply penalties (ollama/ollama#16031). */
 export const firstWithPenalties = "0.30.0";
 
 /** Whether a version is at least another; no release (`0.0.0`, or none) counts as the newest. */

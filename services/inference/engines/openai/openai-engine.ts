@@ -32,11 +32,10 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
   const isAlive = createHealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
   const refused = new Set<string>();
   const unforced = new Set<string>();
+  const via = randomBytes(9).toString("base64url");
   let known = new Map<string, ServedModel>();
   let traits = traitsOf("openai");
   let unloaded: ReadonlySet<string> = new Set();
-
-  const via = randomBytes(9).toString("base64url");
 
   const learn = ({ kind, ...listed }: Listed): ServedModel[] => {
     const models = listed.models.map((served) => ({ ...served, via }));

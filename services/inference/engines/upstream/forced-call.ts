@@ -103,7 +103,6 @@ export class ForcedCallReader {
     this.#isFramed = name === undefined;
   }
 
-  /** Undefined until known. */
   get name(): string | undefined {
     return this.#name;
   }

@@ -48,10 +48,7 @@ const options = {
   code: { regExp: Object.assign(linearPattern, { code: "linearPattern" }) },
 } as const;
 
-/**
- * Converts older drafts to 2020-12 (`items` as a list, boolean `exclusiveMinimum`), without the validator's own
- * keywords.
- */
+/** Converts older drafts to 2020-12, without the validator's own keywords. */
 function toCurrentDraft(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
   const { $async, nullable, additionalItems, ...kept } = schema;
@@ -80,9 +77,7 @@ function inKeyword(keyword: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, schema]) => [name, toCurrentDraft(schema)]));
 }
 
-/** Keywords that hold values, not schemas. */
 const values = new Set(["const", "default", "enum", "examples", "required", "type", "dependentRequired"]);
-/** Keywords that hold schemas by name. */
 const maps = new Set([
   "properties",
   "patternProperties",

@@ -12,10 +12,7 @@ export const toCommonSampling = (sampling: Sampling) => ({
   seed: sampling.seed === undefined ? undefined : foldSeed(sampling.seed),
 });
 
-/**
- * Folds a 64-bit seed into [0, 2³¹), which every upstream accepts; smaller ones stay. llama.cpp has 32-bit seeds, of
- * which the largest mean "choose one".
- */
+/** Folds a seed into [0, 2³¹), which every upstream accepts: the largest ones of llama.cpp mean "choose one". */
 export function foldSeed(seed: bigint): number {
   if (seed >= 0n && seed < 2n ** 31n) return Number(seed);
   return Number(BigInt.asUintN(64, seed * goldenRatio) >> 33n);

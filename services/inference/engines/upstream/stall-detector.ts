@@ -14,16 +14,14 @@ interface StallDetectorOptions {
   readonly beginLimitMs: number;
   /** The same between two events. */
   readonly stallLimitMs: number;
-  /** The message after so many seconds of silence. */
   readonly stalled: (seconds: number) => string;
 }
 
 /**
- * Watches one answer and sends its signs of life. The mesh takes a generation from a node that shows none for 1.5 s,
- * and an engine must not show one without progress. Most servers send nothing while they load a model, read a prompt,
- * queue a request or hold back a tool call, so progress is anything that the server sends or, for a limited time,
- * that it answers a cheap request every 400 ms: a process that is gone, frozen or cut off does not, so its
- * generations fail over at once. Past the limit the answer has stalled and fails.
+ * Watches one answer and sends its signs of life, without which the mesh takes a generation from a node after 1.5 s.
+ * Most servers send nothing while they load a model, read a prompt, queue a request or hold back a tool call. So
+ * progress is anything that the server sends or, for a limited time, that it answers a cheap request: a process that is
+ * gone, frozen or cut off does not, and its generations fail over at once.
  */
 export class StallDetector {
   readonly #options: StallDetectorOptions;
@@ -53,9 +51,7 @@ export class StallDetector {
     return this.#movedAt - this.#shownAt >= heartbeatMs / 2;
   }
 
-  /**
-   * Waits for `work` with signs of life; throws `engine_failed` when it stalls. The reader's own time does not count.
-   */
+  /** Waits for `work` with signs of life; throws `engine_failed` when it stalls. */
   async *over<T>(work: Promise<T>): AsyncGenerator<GenerationEvent, T> {
     const { clock, isAlive, stalled } = this.#options;
     const since = clock.now();
@@ -65,7 +61,10 @@ export class StallDetector {
     };
     const done = work.then(settle, settle);
     for (;;) {
-      await this.#heartbeatOr(done);
+      const heartbeat = Promise.withResolvers<void>();
+      const timer = clock.after(heartbeatMs, heartbeat.resolve);
+      await Promise.race([done, heartbeat.promise]);
+      timer.cancel();
       if (settled) return await work;
       const silentMs = clock.now() - since;
       if (silentMs >= this.#limitMs)
@@ -74,13 +73,6 @@ export class StallDetector {
       this.shown(false);
       yield heartbeatEvent();
     }
-  }
-
-  async #heartbeatOr(done: Promise<void>): Promise<void> {
-    const heartbeat = Promise.withResolvers<void>();
-    const timer = this.#options.clock.after(heartbeatMs, heartbeat.resolve);
-    await Promise.race([done, heartbeat.promise]);
-    timer.cancel();
   }
 }
 

@@ -33,7 +33,6 @@ function isAt(domains: readonly string[], address: string): boolean {
   return url?.username === "" && domains.some((domain) => `.${url.hostname}`.endsWith(`.${domain}`));
 }
 
-/** What callers must not see, beside addresses. */
 const masks: readonly (readonly [RegExp, string])[] = [
   [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, anAddress],
   [/\bBearer\s+\S+|\b(?:sk|pk|hf|gsk|ghp|xai|key|api|token)[-_][\w-]{8,}/gi, "(a key)"],

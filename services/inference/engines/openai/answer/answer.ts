@@ -18,10 +18,7 @@ export const stallLimitMs = 30_000;
 /** How long usage may follow the finish reason, in milliseconds. */
 const lastEventsMs = 2000;
 
-/**
- * Answers one generation. Unless the answer was complete, its request is aborted at the end, so that the server
- * stops.
- */
+/** Answers one generation. The request of an incomplete answer is aborted at the end: the server stops. */
 export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
   const { clock, isAlive, lifetime } = asked.server;
   const scope = linkSignal(asked.signal, lifetime);

@@ -28,12 +28,10 @@ export class CallAssembler {
     this.#most = most;
   }
 
-  /** The calls that were sent, as far as known. */
   get opened(): readonly MadeCall[] {
     return this.#calls.filter(({ opened }) => opened);
   }
 
-  /** The normalized pieces. */
   push(written: readonly WrittenCall[]): ToolCallDelta[] {
     return written.flatMap((piece) => {
       const call = this.#callOf(piece);

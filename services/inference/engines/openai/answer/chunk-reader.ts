@@ -55,7 +55,6 @@ export class ChunkReader {
     this.#callable = new Set(callableTools(generation).map(({ name }) => name));
   }
 
-  /** True after `finished`. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -172,7 +171,6 @@ const reasons: Readonly<Record<string, FinishReason>> = {
   content_filter: FinishReason.CONTENT_FILTER,
 };
 
-/** One delta, or none if empty. */
 function toDelta(
   text: string,
   reasoning: string,

@@ -85,5 +85,4 @@ export class SseReader {
   }
 }
 
-/** Events without content. */
 const keepAlives = new Set(["ping", "keepalive", "keep-alive", "heartbeat"]);

@@ -6,7 +6,6 @@ import {
 import { count, type Members, members } from "../../upstream/json.ts";
 import type { Chunk } from "./chunk.ts";
 
-/** Counts as reported by the server. */
 interface Reported {
   readonly prompt: number | undefined;
   readonly completion: number | undefined;
@@ -78,7 +77,6 @@ function readTimings(chunk: Members): Reported | undefined {
   return { prompt: read + cached, completion, cached, reasoning: undefined };
 }
 
-/** Estimated bytes per token of a prompt. */
 const bytesPerToken = 4;
 
 function estimatePrompt({ messages, rawPrompt, tools, embedding, resume }: Generation): number {

@@ -39,7 +39,6 @@ export class ModelLister {
   readonly #options: OpenAiOptions;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** The last report. */
   #reported = "";
   #found = false;
   /** The server's kind, once it has answered all questions. */
@@ -177,10 +176,7 @@ function toServed(model: ModelFacts, server: ServerFacts, options: OpenAiOptions
   });
 }
 
-/**
- * All that the protocol can carry, except what the server denies; probes find the rest. It has no tokens to continue
- * from, so answers are continued from text.
- */
+/** All that the protocol can carry, except what the server denies; probes find the rest. */
 function toCapabilities({ vision, embeddings }: ModelFacts) {
   const answers = embeddings !== true;
   return {

@@ -1,6 +1,6 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import { isJsonObject, parseJson } from "../../../../../core/json.ts";
 import type { RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { parseCallerObject } from "../../text/caller-json.ts";
 import { withOpenTurn } from "../../upstream/turns.ts";
 import type { Job } from "../job.ts";
 import { toForcedMembers, toResponseFormat, toToolMembers } from "./forms.ts";
@@ -8,10 +8,7 @@ import type { JsonObject } from "./json.ts";
 import { toMessage } from "./messages.ts";
 import { toChatLogprobs, toCompletionLogprobs, toSampling, toThinking } from "./sampling.ts";
 
-/**
- * The body of `POST /chat/completions`. Stop texts are applied here instead: servers differ in reporting which one
- * was met, and some ignore them.
- */
+/** The body of `POST /chat/completions`. Stop texts are applied here: servers differ, or ignore them. */
 export function toChatBody(job: Job, maxTokens: number | undefined): JsonObject {
   const { generation, partial, forced, served, server } = job;
   return {
@@ -82,8 +79,8 @@ function roomBehind(prompt: string | readonly number[], contextLength: number): 
 
 function parseKwargs(json: string): JsonObject {
   if (json === "") return {};
-  const value = parseJson(json);
-  if (isJsonObject(value)) return value as JsonObject;
+  const value = parseCallerObject(json);
+  if (value !== undefined) return value as JsonObject;
   throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
     param: "chat_template_kwargs",
   });

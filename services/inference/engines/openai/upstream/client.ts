@@ -30,7 +30,6 @@ export class ConnectionFailure extends Error {
 
 /** The most of a body that is not a stream, in bytes: embeddings are large. */
 const bodyLimitBytes = 64 * 1024 * 1024;
-/** The same of an error's body. */
 const faultLimitBytes = 64 * 1024;
 
 /** Sends requests to one server; always reads or cancels bodies, so no connection leaks. */

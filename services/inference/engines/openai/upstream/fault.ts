@@ -133,7 +133,6 @@ function readRetryAfter(headers: Headers, now: number): number | undefined {
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(0, waitMs), longestRetryAfterMs);
 }
 
-/** The longest wait that an upstream may ask for. */
 const longestRetryAfterMs = 60_000;
 
 const word = (value: unknown): string =>

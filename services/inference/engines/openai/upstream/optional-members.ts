@@ -12,10 +12,7 @@ interface OptionalMember {
   readonly ifUnknown?: true;
 }
 
-/**
- * Members that strict servers may refuse and requests can omit: hints and aliases, nothing that changes an answer's
- * shape or meaning.
- */
+/** Hints and aliases that strict servers may refuse; without them an answer has the same shape and meaning. */
 const optional: readonly OptionalMember[] = [
   { name: "stream_options" },
   { name: "continuous_usage_stats" },
