@@ -94,19 +94,21 @@ export const embedSchema = z.object({
 /** One line of `POST /api/pull`. */
 export const pullLineSchema = z.object({ status: z.string(), digest: text, total: count, completed: count });
 
+interface OllamaCall {
+  readonly id: string;
+  readonly function: { readonly index: number; readonly name: string; readonly arguments: object };
+}
+
 /** One turn of `POST /api/chat`. */
 export interface OllamaMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;
-  readonly thinking?: string;
+  readonly thinking?: string | undefined;
   /** Base64. */
-  readonly images?: readonly string[];
-  readonly tool_calls?: readonly {
-    readonly id: string;
-    readonly function: { readonly index: number; readonly name: string; readonly arguments: object };
-  }[];
-  readonly tool_name?: string;
-  readonly tool_call_id?: string;
+  readonly images?: readonly string[] | undefined;
+  readonly tool_calls?: readonly OllamaCall[] | undefined;
+  readonly tool_name?: string | undefined;
+  readonly tool_call_id?: string | undefined;
 }
 
 interface GeneratingRequest {
@@ -117,17 +119,17 @@ interface GeneratingRequest {
   /** False: an answer ends with the context. By default Ollama drops the beginning. */
   readonly shift: false;
   readonly options: Readonly<Record<string, number>>;
-  readonly think?: boolean | "low" | "medium" | "high" | "max";
+  readonly think?: boolean | "low" | "medium" | "high" | "max" | undefined;
   readonly format?: unknown;
-  readonly logprobs?: boolean;
-  readonly top_logprobs?: number;
-  readonly keep_alive?: string | number;
+  readonly logprobs?: boolean | undefined;
+  readonly top_logprobs?: number | undefined;
+  readonly keep_alive?: string | number | undefined;
 }
 
 /** The body of `POST /api/chat`. */
 export interface ChatRequest extends GeneratingRequest {
   readonly messages: readonly OllamaMessage[];
-  readonly tools?: readonly object[];
+  readonly tools?: readonly object[] | undefined;
 }
 
 /** The body of `POST /api/generate`. */

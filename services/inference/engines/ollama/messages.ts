@@ -23,13 +23,13 @@ function toOllamaMessage(message: Message, index: number, names: ReadonlyMap<str
   return {
     role,
     content: message.parts.map(({ part }) => (part.case === "text" ? part.value : "")).join(""),
-    ...(message.reasoning === "" ? {} : { thinking: message.reasoning }),
-    ...(images.length === 0 ? {} : { images }),
-    ...(message.toolCalls.length === 0
-      ? {}
-      : { tool_calls: message.toolCalls.map((call, at) => toOllamaCall(call, index, at)) }),
-    ...(role === "tool" && toolName !== undefined ? { tool_name: toolName } : {}),
-    ...(role === "tool" && message.toolCallId !== "" ? { tool_call_id: message.toolCallId } : {}),
+    thinking: message.reasoning || undefined,
+    images: images.length === 0 ? undefined : images,
+    tool_calls:
+      message.toolCalls.length === 0
+        ? undefined
+        : message.toolCalls.map((call, at) => toOllamaCall(call, index, at)),
+    ...(role === "tool" && { tool_name: toolName, tool_call_id: message.toolCallId || undefined }),
   };
 }
 
@@ -60,7 +60,7 @@ export const toOllamaTool = ({ name, description, parameters }: CallableTool): o
   type: "function",
   function: {
     name,
-    ...(description === "" ? {} : { description }),
+    description: description || undefined,
     parameters: { type: "object", properties: {}, ...asObject(withObjectProperties(parameters)) },
   },
 });

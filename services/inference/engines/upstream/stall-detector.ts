@@ -36,10 +36,6 @@ export class StallDetector {
     this.#limitMs = options.beginLimitMs;
   }
 
-  moved(): void {
-    this.#movedAt = this.#options.clock.now();
-  }
-
   /** An event was sent; `hasStarted`: the answer has started. */
   shown(hasStarted: boolean): void {
     this.#shownAt = this.#options.clock.now();
@@ -65,7 +61,10 @@ export class StallDetector {
       const timer = clock.after(heartbeatMs, heartbeat.resolve);
       await Promise.race([done, heartbeat.promise]);
       timer.cancel();
-      if (settled) return await work;
+      if (settled) {
+        this.#movedAt = clock.now();
+        return await work;
+      }
       const silentMs = clock.now() - since;
       if (silentMs >= this.#limitMs)
         throw new MeshError("engine_failed", stalled(Math.round(silentMs / 1000)));

@@ -3,12 +3,13 @@ import { heartbeatEvent, startedEvent } from "../../../../../core/generation/eve
 import { linkSignal } from "../../../../../core/streams/link-signal.ts";
 import type { GenerationEvent } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { embeddingEvents } from "../../upstream/embeddings.ts";
+import { count, members } from "../../upstream/json.ts";
 import { StallDetector } from "../../upstream/stall-detector.ts";
 import { engineFailed, fetchEmbeddings, openStream, toError, toRefusal } from "../connection.ts";
 import type { Job } from "../job.ts";
 import { readEventFault } from "../upstream/fault.ts";
 import { ChunkReader } from "./chunk-reader.ts";
-import { readEmbeddings } from "./embeddings.ts";
+import { readVectors } from "./embeddings.ts";
 import { type SseEvent, SseReader } from "./sse-reader.ts";
 
 /** How long a server may be silent before the first token, in milliseconds. */
@@ -50,22 +51,21 @@ interface End {
 
 async function* answerInputs(job: Job, detector: StallDetector, end: End): AsyncGenerator<GenerationEvent> {
   const inputs = job.generation.embedding?.inputs.length ?? 0;
-  const read = readEmbeddings(yield* detector.over(fetchEmbeddings(job)), inputs);
-  if (read === undefined) throw engineFailed(job, `did not send one vector for each of ${inputs} inputs`);
+  const { data, usage } = members(yield* detector.over(fetchEmbeddings(job)));
+  const vectors = readVectors(data, inputs);
+  if (vectors === undefined) throw engineFailed(job, `did not send one vector for each of ${inputs} inputs`);
   end.isWhole = true;
-  yield* embeddingEvents(read.vectors, read.promptTokens ?? inputs);
+  yield* embeddingEvents(vectors, count(members(usage).prompt_tokens) ?? inputs);
 }
 
 async function* answerText(job: Job, detector: StallDetector, end: End): AsyncGenerator<GenerationEvent> {
   const { clock, client } = job.server;
   const stream = new SseReader(yield* detector.over(openStream(job)), client.address.base);
-  detector.moved();
   const reader = new ChunkReader(job);
   while (!reader.isOver) {
     const events = yield* detector.over(
       reader.isClosing ? lastEvents(stream, clock) : nextEvents(stream, job),
     );
-    detector.moved();
     for (const event of toEvents(events, reader, job)) {
       if (event.event.case === "finished" && !reader.isCut) {
         end.isWhole = true;

@@ -2,7 +2,12 @@ import { parseJson } from "../../../../../core/json.ts";
 import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { newCallId, toolCallDelta } from "../../upstream/tool-call-delta.ts";
 import type { WrittenCall } from "./chunk.ts";
-import type { MadeCall } from "./form-fault.ts";
+
+/** A call that the model made. */
+export interface MadeCall {
+  readonly name: string;
+  readonly argumentsJson: string;
+}
 
 interface Call {
   readonly number: number;

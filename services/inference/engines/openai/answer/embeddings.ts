@@ -1,26 +1,17 @@
-import { count, list, members } from "../../upstream/json.ts";
+import { list, members } from "../../upstream/json.ts";
 
-/** Vectors in the order of the inputs. */
-export interface Embeddings {
-  readonly vectors: readonly number[][];
-  /** Undefined when the server does not report it. */
-  readonly promptTokens: number | undefined;
-}
-
-/** Reads the answer of `/embeddings`; undefined unless it has one vector of the same size for each input. */
-export function readEmbeddings(value: unknown, inputs: number): Embeddings | undefined {
-  const { data, usage } = members(value);
-  const vectors: number[][] = [];
+/** The vectors under `data`, in the order of the inputs; undefined unless each input has one, all of the same size. */
+export function readVectors(data: unknown, inputs: number): number[][] | undefined {
+  const vectors: (number[] | undefined)[] = [];
   for (const [position, item] of list(data).entries()) {
     const { index, embedding } = members(item);
-    const numbers = toNumbers(embedding);
-    if (numbers === undefined) return undefined;
-    vectors[typeof index === "number" ? index : position] = numbers;
+    vectors[typeof index === "number" ? index : position] = toNumbers(embedding);
   }
-  const size = vectors[0]?.length;
-  const isComplete =
-    vectors.length === inputs && Array.from(vectors).every((vector) => vector?.length === size);
-  return isComplete ? { vectors, promptTokens: count(members(usage).prompt_tokens) } : undefined;
+  if (vectors.length !== inputs) return undefined;
+  const whole = Array.from(vectors).filter((vector) => vector !== undefined);
+  return whole.length === inputs && whole.every(({ length }) => length === whole[0]?.length)
+    ? whole
+    : undefined;
 }
 
 /** A list of numbers, or 32-bit floats in base64. */

@@ -1,16 +1,25 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import type { RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  type Generation,
+  type LogprobsRequest,
+  type Message,
+  type Part,
+  type RawPrompt,
+  Role,
+  type Sampling,
+  type ToolCall,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
+import { toCommonSampling } from "../../upstream/sampling.ts";
 import { withOpenTurn } from "../../upstream/turns.ts";
 import type { Job } from "../job.ts";
 import { toForcedMembers, toResponseFormat, toToolMembers } from "./forms.ts";
 import type { JsonObject } from "./json.ts";
-import { toMessage } from "./messages.ts";
-import { toChatLogprobs, toCompletionLogprobs, toSampling, toThinking } from "./sampling.ts";
 
 /** The body of `POST /chat/completions`. Stop texts are applied here: servers differ, or ignore them. */
 export function toChatBody(job: Job, maxTokens: number | undefined): JsonObject {
   const { generation, partial, forced, served, server } = job;
+  const { logprobs } = generation;
   return {
     model: served.engineName,
     messages: toTurns(job),
@@ -20,7 +29,7 @@ export function toChatBody(job: Job, maxTokens: number | undefined): JsonObject 
       ? { ...toToolMembers(generation), response_format: toResponseFormat(generation.outputFormat) }
       : toForcedMembers(forced)),
     ...toSampling(generation.sampling),
-    ...toChatLogprobs(generation.logprobs),
+    ...(logprobs && { logprobs: true, top_logprobs: leastAlternatives(logprobs) }),
     ...toThinking(generation, parseKwargs(generation.chatTemplateKwargsJson), partial !== undefined),
     // TGI, LM Studio and Ollama know only the older name, OpenAI's newer models only the other.
     max_completion_tokens: maxTokens,
@@ -46,7 +55,7 @@ export function toCompletionBody(job: Job, given: RawPrompt, maxTokens: number |
     prompt,
     grammar: partial?.grammar,
     ...toSampling(generation.sampling),
-    ...toCompletionLogprobs(generation.logprobs),
+    logprobs: generation.logprobs && leastAlternatives(generation.logprobs),
     // The default is 16, not the rest of the context.
     max_tokens:
       maxTokens ?? (server.traits.clampsMaxTokens ? contextLength : roomBehind(prompt, contextLength)),
@@ -84,4 +93,91 @@ function parseKwargs(json: string): JsonObject {
   throw new MeshError("invalid_request", "Invalid value for 'chat_template_kwargs': expected an object.", {
     param: "chat_template_kwargs",
   });
+}
+
+/**
+ * A turn in OpenAI's form. Content is a plain string unless there is an image: many chat templates read nothing
+ * else. Reasoning goes back as `reasoning_content`, which llama-server, SGLang and vLLM pass to the template.
+ */
+function toMessage(message: Message, index: number): JsonObject {
+  const role = roles[message.role];
+  if (role === undefined)
+    throw new MeshError("invalid_request", `Message ${index} has no role.`, {
+      param: `messages[${index}].role`,
+    });
+  const isOnlyCalls = message.parts.length === 0 && message.toolCalls.length > 0;
+  return {
+    role,
+    content: isOnlyCalls ? null : toContent(message.parts),
+    name: message.name || undefined,
+    reasoning_content: message.reasoning || undefined,
+    tool_calls: message.toolCalls.length === 0 ? undefined : message.toolCalls.map(toToolCall),
+    tool_call_id: role === "tool" ? message.toolCallId : undefined,
+  };
+}
+
+const toContent = (parts: readonly Part[]): string | JsonObject[] =>
+  parts.every(({ part }) => part.case === "text")
+    ? parts.map(({ part }) => part.value ?? "").join("")
+    : parts.flatMap(toContentPart);
+
+function toContentPart({ part }: Part): JsonObject[] {
+  if (part.case === "text") return [{ type: "text", text: part.value }];
+  if (part.case !== "image") return [];
+  const { data, mimeType, detail } = part.value;
+  const url = `data:${mimeType};base64,${Buffer.from(data).toString("base64")}`;
+  return [{ type: "image_url", image_url: { url, detail: detail || undefined } }];
+}
+
+/** Servers refuse empty arguments. */
+const toToolCall = ({ id, name, argumentsJson }: ToolCall): JsonObject => ({
+  id,
+  type: "function",
+  function: { name, arguments: argumentsJson.trim() === "" ? "{}" : argumentsJson },
+});
+
+const roles: Readonly<Record<Role, string | undefined>> = {
+  [Role.UNSPECIFIED]: undefined,
+  [Role.SYSTEM]: "system",
+  [Role.USER]: "user",
+  [Role.ASSISTANT]: "assistant",
+  [Role.TOOL]: "tool",
+};
+
+/**
+ * Sampling, with vendors' names beside OpenAI's: all read `top_k` and `min_p`; vLLM, SGLang and TGI
+ * `repetition_penalty`, llama-server and LM Studio `repeat_penalty`.
+ */
+function toSampling(sampling: Sampling | undefined): JsonObject {
+  if (sampling === undefined) return {};
+  const { topK, logitBias, repetitionPenalty } = sampling;
+  return {
+    ...toCommonSampling(sampling),
+    // -1 disables it everywhere; older vLLM and SGLang refuse 0.
+    top_k: topK === 0 ? -1 : topK,
+    repetition_penalty: repetitionPenalty,
+    logit_bias: Object.keys(logitBias).length === 0 ? undefined : logitBias,
+  };
+}
+
+/** At least one alternative, because llama-server sends nothing for 0. */
+const leastAlternatives = ({ top }: LogprobsRequest): number => Math.max(1, top);
+
+/**
+ * Reasoning, for OpenAI and in the variables of common chat templates, which the caller's `kwargs` (an object)
+ * override. A continued answer has its reasoning behind it: llama-server refuses to continue with reasoning, and
+ * SGLang would leave it open.
+ */
+function toThinking({ reasoning }: Generation, kwargs: JsonObject, isResumed: boolean): JsonObject {
+  if (isResumed) return { chat_template_kwargs: { ...kwargs, enable_thinking: false, thinking: false } };
+  const { effort = "", enabled } = reasoning ?? {};
+  const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");
+  const variables = {
+    ...(thinks === undefined ? {} : { enable_thinking: thinks, thinking: thinks }),
+    ...kwargs,
+  };
+  return {
+    reasoning_effort: effort || undefined,
+    chat_template_kwargs: Object.keys(variables).length === 0 ? undefined : variables,
+  };
 }
