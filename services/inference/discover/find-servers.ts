@@ -49,10 +49,7 @@ export async function findServers(options: SearchOptions): Promise<ServerSearch>
   };
 }
 
-/**
- * Reads `OLLAMA_HOST` in any of Ollama's forms: `host`, `:port`, `host:port`, with or without `http://`. An address
- * to listen on everywhere means this machine. Undefined when it is unset or invalid.
- */
+/** Reads `OLLAMA_HOST` in any of Ollama's forms; an address to listen on everywhere means this machine. */
 function ollamaUrl(environment: Environment): string | undefined {
   const text = environment.OLLAMA_HOST?.trim().replace(/^(["'])(.*)\1$/, "$2");
   if (text === undefined || text === "") return undefined;

@@ -56,6 +56,10 @@ export async function ask(
 
 export const isAnswer = (result: Answer | Silence): result is Answer => "status" in result;
 
+/** The JSON of an answer with status 200. */
+export const jsonOf = (result: Answer | Silence | undefined): unknown =>
+  result !== undefined && isAnswer(result) && result.status === 200 ? result.json : undefined;
+
 /** Without parameters, in lower case; empty when there is none. */
 export const mediaTypeOf = (headers: Headers): string =>
   (headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();

@@ -50,10 +50,7 @@ export interface ServerTraits {
   readonly extras: Members;
   /** Members of `stream_options` for token counts with each chunk. */
   readonly countsInOptions: Members;
-  /**
-   * Whether calls are forced by a schema from the start: where `tool_choice: "required"` allows text before the call,
-   * small models never reach it.
-   */
+  /** Whether a schema forces calls from the start: where text may come first, small models never reach the call. */
   readonly forcesBySchema: boolean;
   /** How it continues the assistant's turn at the end of a chat. */
   readonly continuing: Continuing;

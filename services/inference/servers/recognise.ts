@@ -1,4 +1,4 @@
-import { type Answer, type AskOptions, ask, isAnswer, type Silence } from "./ask.ts";
+import { type Answer, type AskOptions, ask, isAnswer, jsonOf, type Silence } from "./ask.ts";
 import { type ServerDescription, type ServerKind, serverKinds } from "./kinds.ts";
 import { type ModelFacts, mergeFacts, readModelList } from "./model-facts.ts";
 
@@ -46,14 +46,10 @@ const isListedAs = ({ owner, header }: ServerDescription, listed: string, { head
 
 /** Recognises a server by its answers; undefined when it serves no models. */
 export function recognise({ list, own }: Answers): ServerFacts | undefined {
-  const answer = isAnswer(list) && list.status === 200 ? list : undefined;
-  const listed = answer && readModelList(answer.json);
-  const json = (path: string): unknown => {
-    const one = own.get(path);
-    return one !== undefined && isAnswer(one) && one.status === 200 ? one.json : undefined;
-  };
+  const listed = readModelList(jsonOf(list));
+  const json = (path: string): unknown => jsonOf(own.get(path));
   for (const [kind, description] of descriptions) {
-    const isListed = listed !== undefined && isListedAs(description, listed.owner, answer!);
+    const isListed = listed !== undefined && isAnswer(list) && isListedAs(description, listed.owner, list);
     const reported = description.read({ json, isListed, hasList: listed !== undefined });
     if (reported === undefined) continue;
     const { engine = "openai", version = "", models = [], all } = reported;

@@ -29,10 +29,10 @@ export async function* answer(
   const continues = generation.resume !== undefined;
   const asked: Asked = { who: client.who, model, contextLength, param, formParam, continues };
   yield startedEvent("", fingerprint);
-  const reader = new LineReader(reading);
+  const reader = new LineReader(generation, reading);
   let ended: "stop" | "length" | undefined;
   for await (const written of client.lines(path, answerLineSchema, signal, request, asked)) {
-    const line = toAnswerLine(written, reading.topLogprobs);
+    const line = toAnswerLine(written, generation.logprobs?.top ?? 0);
     if (reader.isBeyondLimit(line)) ended = "length";
     else yield reader.take(line);
     if (line.done) {

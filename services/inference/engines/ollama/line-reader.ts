@@ -4,6 +4,7 @@ import { finishedEvent, textEvent } from "../../../../core/generation/events.ts"
 import {
   type Delta,
   FinishReason,
+  type Generation,
   type GenerationEvent,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
@@ -16,12 +17,8 @@ import type { answerLineSchema, OllamaToolCall } from "./api.ts";
 
 /** How to read the answer to a request. */
 export interface ReadingPlan {
-  readonly model: string;
   /** White space before this answer that the model may repeat. */
   readonly spaceBefore: string;
-  readonly stop: readonly string[];
-  readonly maxTokens: number;
-  readonly topLogprobs: number;
   /** Further calls are dropped. */
   readonly maxCalls: number;
   /** The functions that may be called; where arguments must match, with their check. */
@@ -33,6 +30,8 @@ export interface ReadingPlan {
 
 export class LineReader {
   readonly #plan: ReadingPlan;
+  readonly #model: string;
+  readonly #maxTokens: number;
   readonly #overlap: OverlapTrimmer;
   readonly #stops: StopFilter;
   readonly #forced: ForcedCallReader | undefined;
@@ -44,10 +43,12 @@ export class LineReader {
   /** Ollama's own count; undefined before the last line. */
   #counted: number | undefined;
 
-  constructor(plan: ReadingPlan) {
+  constructor({ model, limits }: Generation, plan: ReadingPlan) {
     this.#plan = plan;
+    this.#model = model;
+    this.#maxTokens = limits?.maxTokens ?? Number.POSITIVE_INFINITY;
     this.#overlap = new OverlapTrimmer(plan.spaceBefore);
-    this.#stops = new StopFilter(plan.stop);
+    this.#stops = new StopFilter(limits?.stop ?? []);
     this.#forced = plan.forced?.reader();
   }
 
@@ -57,12 +58,11 @@ export class LineReader {
   }
 
   /**
-   * Whether a line exceeds the limit, so that the answer ends before it. Ollama keeps to the limit except when a
-   * model reasons before a formatted answer: those are two answers to it, each up to the limit (server/routes.go,
-   * structuredOutputsState).
+   * Whether a line exceeds the limit, so that the answer ends before it. To Ollama, reasoning and the formatted answer
+   * after it are two answers, each up to the limit (server/routes.go, structuredOutputsState).
    */
   isBeyondLimit(line: AnswerLine): boolean {
-    return !line.done && showsSomething(line) && this.#pieces >= this.#plan.maxTokens;
+    return !line.done && showsSomething(line) && this.#pieces >= this.#maxTokens;
   }
 
   /** The event of a line; a sign of life when it is empty. */
@@ -89,7 +89,7 @@ export class LineReader {
     const rest = this.met === "" ? this.#stops.flush() : "";
     if (rest !== "") yield textEvent(rest, []);
     if (this.#plan.matches !== undefined) this.#formed += rest;
-    const completionTokens = Math.min(Math.max(this.#pieces, this.#counted ?? 0), this.#plan.maxTokens);
+    const completionTokens = Math.min(Math.max(this.#pieces, this.#counted ?? 0), this.#maxTokens);
     const reason = this.#reason(doneReason);
     if (reason !== FinishReason.LENGTH && this.met === "") this.#checkForm();
     yield finishedEvent(
@@ -155,7 +155,7 @@ export class LineReader {
   }
 
   #failed(what: string): MeshError {
-    return new MeshError("engine_failed", `\`${this.#plan.model}\` ${what}.`);
+    return new MeshError("engine_failed", `\`${this.#model}\` ${what}.`);
   }
 }
 

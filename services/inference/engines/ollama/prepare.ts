@@ -29,7 +29,7 @@ export function prepare(
   known: KnownModel,
   keepAlive: string | number | undefined,
 ): Prepared {
-  const { logprobs, limits } = generation;
+  const { logprobs } = generation;
   const partial = generation.resume?.text ?? "";
   const common = {
     model: known.served.engineName,
@@ -41,15 +41,7 @@ export function prepare(
     top_logprobs: logprobs?.top,
     keep_alive: keepAlive,
   } as const;
-  const reading: ReadingPlan = {
-    model: known.served.model,
-    spaceBefore: "",
-    stop: limits?.stop ?? [],
-    maxTokens: limits?.maxTokens ?? Number.POSITIVE_INFINITY,
-    topLogprobs: logprobs?.top ?? 0,
-    maxCalls: 0,
-    callable: new Map(),
-  };
+  const reading: ReadingPlan = { spaceBefore: "", maxCalls: 0, callable: new Map() };
   if (generation.rawPrompt !== undefined) {
     const prompt = rawText(generation.rawPrompt.prompt, "prompt") + partial;
     // Otherwise Ollama would look for reasoning in the text.

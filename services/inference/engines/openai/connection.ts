@@ -5,7 +5,7 @@ import type { Job } from "./job.ts";
 import { toChatBody, toCompletionBody, toEmbeddingBody } from "./request/body.ts";
 import { type JsonObject, toJson } from "./request/json.ts";
 import { ConnectionFailure, describeBody, Refusal } from "./upstream/client.ts";
-import { readEventFault, type UpstreamFault } from "./upstream/fault.ts";
+import { readEventFault } from "./upstream/fault.ts";
 import { findRefused, withoutMembers } from "./upstream/optional-members.ts";
 import { roomForAnswer, toGenerationError } from "./upstream/to-error.ts";
 
@@ -23,7 +23,7 @@ export async function openStream(job: Job): Promise<ReadableStream<Uint8Array>> 
   const fault = readEventFault(parseJson(text), false);
   throw fault === undefined
     ? engineFailed(job, `answered with ${describeBody(response.headers)} instead of an event stream`)
-    : toRefusal(fault, job);
+    : toGenerationError(fault, job);
 }
 
 const wrongBodyLimitBytes = 64 * 1024;
@@ -38,14 +38,11 @@ export async function fetchEmbeddings(job: Job): Promise<unknown> {
   if (value === undefined)
     throw engineFailed(job, `answered with ${describeBody(response.headers)} instead of JSON`);
   const fault = readEventFault(value, false);
-  if (fault !== undefined) throw toRefusal(fault, job);
+  if (fault !== undefined) throw toGenerationError(fault, job);
   return value;
 }
 
-/**
- * Sends a request until the server accepts it: without optional members that it refuses, and with a lower token limit
- * when prompt and limit together exceed the context, where the answer then ends.
- */
+/** Sends a request until the server accepts it: without members that it refuses, and within its context. */
 async function send(
   job: Job,
   path: string,
@@ -94,20 +91,9 @@ function essentialMembers({ generation, partial, server: { traits } }: Job): str
 /** Converts any failure of a request. */
 export function toError(error: unknown, job: Job): MeshError {
   if (error instanceof MeshError) return error;
-  if (error instanceof Refusal) return toRefusal(error.fault, job);
+  if (error instanceof Refusal) return toGenerationError(error.fault, job);
   if (!(error instanceof ConnectionFailure)) return engineFailed(job, "failed", error);
   return engineFailed(job, error.broke ? "broke the connection" : "cannot be reached", error);
-}
-
-/** Converts a failure that the server reports. */
-export function toRefusal(fault: UpstreamFault, { server, served, generation }: Job): MeshError {
-  const promptParam = generation.rawPrompt === undefined ? "messages" : "prompt";
-  return toGenerationError(fault, {
-    model: served.model,
-    base: server.client.address.base,
-    contextLength: served.contextLength,
-    lengthParam: generation.embedding === undefined ? promptParam : "input",
-  });
 }
 
 export const engineFailed = (job: Job, what: string, cause?: unknown): MeshError =>

@@ -20,19 +20,15 @@ export function readLogprobs(value: unknown): TokenLogprob[] {
 }
 
 /** One token as OpenAI and Ollama write it, with at most `top` alternatives, likeliest first. */
-export function readTokenLogprob(value: unknown, top = Number.POSITIVE_INFINITY): TokenLogprob {
-  const { token, bytes, logprob, top_logprobs } = members(value);
-  return {
-    $typeName: "cxmpute.generation.v1.TokenLogprob",
-    token: choiceOf(text(token), bytes, logprob),
-    top: list(top_logprobs)
-      .map((alternative) => {
-        const choice = members(alternative);
-        return choiceOf(text(choice.token), choice.bytes, choice.logprob);
-      })
-      .sort(bestFirst)
-      .slice(0, top),
-  };
+export const readTokenLogprob = (value: unknown, top = Number.POSITIVE_INFINITY): TokenLogprob => ({
+  $typeName: "cxmpute.generation.v1.TokenLogprob",
+  token: readChoice(value),
+  top: list(members(value).top_logprobs).map(readChoice).sort(bestFirst).slice(0, top),
+});
+
+function readChoice(value: unknown): TokenChoice {
+  const { token, bytes, logprob } = members(value);
+  return choiceOf(text(token), bytes, logprob);
 }
 
 const choiceOf = (token: string, bytes: unknown, logprob: unknown): TokenChoice => ({

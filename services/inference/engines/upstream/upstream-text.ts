@@ -4,11 +4,7 @@ import { members } from "./json.ts";
 /** The most characters of an upstream's message that are passed on. */
 const textLimit = 300;
 
-/**
- * An upstream's message, safe to quote to callers and logs: one line without control and bidirectional characters,
- * keys, addresses and paths, truncated, unwrapped from JSON. Addresses at `publicDomains`, such as an upstream's
- * documentation, stay.
- */
+/** An upstream's message, safe to quote: one short line without keys, paths and addresses outside `publicDomains`. */
 export function upstreamText(said: string, publicDomains: readonly string[] = []): string {
   const line = unwrap(said)
     .slice(0, 20 * textLimit)

@@ -5,9 +5,10 @@ import type { GenerationEvent } from "../../../../../gen/cxmpute/generation/v1/g
 import { embeddingEvents } from "../../upstream/embeddings.ts";
 import { count, members } from "../../upstream/json.ts";
 import { StallDetector } from "../../upstream/stall-detector.ts";
-import { engineFailed, fetchEmbeddings, openStream, toError, toRefusal } from "../connection.ts";
+import { engineFailed, fetchEmbeddings, openStream, toError } from "../connection.ts";
 import type { Job } from "../job.ts";
 import { readEventFault } from "../upstream/fault.ts";
+import { toGenerationError } from "../upstream/to-error.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { readVectors } from "./embeddings.ts";
 import { type SseEvent, SseReader } from "./sse-reader.ts";
@@ -93,7 +94,7 @@ function* toEvents(
     if (event.kind === "done") yield* reader.end(true);
     else {
       const fault = readEventFault(event.value, event.isError);
-      if (fault !== undefined) throw toRefusal(fault, job);
+      if (fault !== undefined) throw toGenerationError(fault, job);
       yield* reader.push(event.value);
     }
   }

@@ -8,7 +8,7 @@ import {
   type ServedModel,
   ServedModelSchema,
 } from "../../../../../gen/cxmpute/registry/v1/registry_pb.ts";
-import { type Answer, answerLimitMs, ask, isAnswer, type Silence } from "../../../servers/ask.ts";
+import { type Answer, answerLimitMs, ask, isAnswer, jsonOf, type Silence } from "../../../servers/ask.ts";
 import { type ServerKind, serverKinds, traitsOf } from "../../../servers/kinds.ts";
 import { type ModelFacts, readModelList } from "../../../servers/model-facts.ts";
 import {
@@ -67,8 +67,7 @@ export class ModelLister {
     const { base, root } = this.#client.address;
     const options = { signal, apiKey: this.#options.apiKey, clock: this.#clock };
     const list = await ask(`${base}/models`, options);
-    if (!isAnswer(list) || readModelList(list.json) === undefined || list.status !== 200)
-      throw this.#toFailure(list);
+    if (!isAnswer(list) || readModelList(jsonOf(list)) === undefined) throw this.#toFailure(list);
     const own = await askAll(root, this.#pathsFor(list), options);
     const server = recognise({ list, own })!;
     this.#kind = isLate({ list, own }) ? undefined : server.kind;

@@ -54,10 +54,7 @@ export function findRefused(
   return found?.member;
 }
 
-/**
- * The position of a member in a fault: first its parameter, then its words, which may name what to use instead. For a
- * limit, the words must object to its name, not its value.
- */
+/** Where a fault names a member, its parameter first; of a limit it must refuse the name, not the value. */
 function placeOf(name: string, { param, message }: UpstreamFault): number {
   if (name.startsWith("max_") && /too large|at least|greater|less than/i.test(message)) return nowhere;
   if (param === name || param?.endsWith(`.${name}`) === true) return -1;

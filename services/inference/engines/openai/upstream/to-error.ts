@@ -1,15 +1,7 @@
 import { MeshError, type MeshErrorOptions } from "../../../../../core/errors/mesh-error.ts";
 import { loopCode, loopMessage } from "../../../../../core/hops.ts";
+import type { Job } from "../job.ts";
 import type { UpstreamFault } from "./fault.ts";
-
-export interface FailedRequest {
-  readonly model: string;
-  /** The caller's parameter: `messages`, `prompt` or `input`. */
-  readonly lengthParam: string;
-  readonly contextLength: number;
-  /** The server's address, for its provider only. */
-  readonly base: string;
-}
 
 /**
  * A failure of the upstream as the mesh's own. The caller reads what concerns the caller; what only the provider
@@ -23,12 +15,13 @@ export interface FailedRequest {
  * | 408, 425, 429, 503, 529 | `saturated`, with its time |
  * | 3xx, 401, 403, 404, 405, 501, other 5xx | `engine_failed` |
  */
-export function toGenerationError(fault: UpstreamFault, request: FailedRequest): MeshError {
-  const { model, base } = request;
+export function toGenerationError(fault: UpstreamFault, job: Job): MeshError {
+  const { model } = job.served;
+  const { base } = job.server.client.address;
   const { status, message } = fault;
   if (fault.code === loopCode)
     return new MeshError("engine_failed", loopMessage, { code: loopCode, cause: loopFault(base) });
-  if (isTooLong(fault)) return tooLong(fault, request);
+  if (isTooLong(fault)) return tooLong(fault, job);
   if (isCallersFault(fault)) {
     const options: MeshErrorOptions = {};
     if (fault.param !== undefined) options.param = fault.param;
@@ -104,13 +97,15 @@ function isTooLong({ status, type, code, message, promptTokens, contextTokens }:
   );
 }
 
-function tooLong(fault: UpstreamFault, { lengthParam, contextLength }: FailedRequest): MeshError {
-  const { promptTokens, contextTokens = contextLength } = fault;
+function tooLong(fault: UpstreamFault, { generation, served }: Job): MeshError {
+  const { promptTokens, contextTokens = served.contextLength } = fault;
+  const promptParam = generation.rawPrompt === undefined ? "messages" : "prompt";
+  const param = generation.embedding === undefined ? promptParam : "input";
   const found = promptTokens === undefined ? "did not fit into it" : `resulted in ${promptTokens} tokens`;
   return new MeshError(
     "invalid_request",
-    `This model's maximum context length is ${contextTokens} tokens. However, your ${lengthParam} ${found}. Please reduce the length of the ${lengthParam}.`,
-    { code: "context_length_exceeded", param: lengthParam },
+    `This model's maximum context length is ${contextTokens} tokens. However, your ${param} ${found}. Please reduce the length of the ${param}.`,
+    { code: "context_length_exceeded", param },
   );
 }
 
