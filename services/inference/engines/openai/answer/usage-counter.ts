@@ -79,20 +79,17 @@ function readTimings(chunk: Members): Reported | undefined {
 
 const bytesPerToken = 4;
 
-function estimatePrompt({ messages, rawPrompt, tools, embedding, resume }: Generation): number {
-  const raw = [...(rawPrompt === undefined ? [] : [rawPrompt]), ...(embedding?.inputs ?? [])];
-  const tokens = raw.reduce(
-    (sum, { prompt }) => sum + (prompt.case === "tokens" ? prompt.value.ids.length : 0),
-    0,
-  );
+function estimatePrompt({ messages, rawPrompt, tools, resume }: Generation): number {
+  const raw = rawPrompt?.prompt;
+  const tokens = raw?.case === "tokens" ? raw.value.ids.length : 0;
   const texts = [
     resume?.text ?? "",
-    ...raw.map(({ prompt }) => (prompt.case === "text" ? prompt.value : "")),
-    ...messages.flatMap(({ parts, reasoning }) => [
+    raw?.case === "text" ? raw.value : "",
+    ...messages.flatMap(({ parts, reasoning, toolCalls }) => [
       reasoning,
       ...parts.map(({ part }) => (part.case === "text" ? part.value : "")),
+      ...toolCalls.map(({ name, argumentsJson }) => name + argumentsJson),
     ]),
-    ...messages.flatMap(({ toolCalls }) => toolCalls.map(({ name, argumentsJson }) => name + argumentsJson)),
     ...tools.map(({ name, description, parametersJson }) => name + description + parametersJson),
   ];
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
