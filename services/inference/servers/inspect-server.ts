@@ -70,9 +70,7 @@ export const serverFaults = {
   /** It refuses the key, or the lack of one. */
   key: (url: string, given: boolean) =>
     new UserFault(
-      given
-        ? `the server at ${url} refuses the key. Set CXMPUTE_ENGINE_KEY to the key that the server was started with.`
-        : `the server at ${url} asks for a key. Set CXMPUTE_ENGINE_KEY to the key that the server was started with.`,
+      `the server at ${url} ${given ? "refuses the key" : "asks for a key"}. Set CXMPUTE_ENGINE_KEY to the key that the server was started with.`,
     ),
 
   /** No model of that name. */
