@@ -1,9 +1,8 @@
 import type { ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Surface } from "../../core/telemetry/generation-record.ts";
-import type { GenerationOptions } from "./answers/options.ts";
+import type { GenerationOptions } from "./answers/generation-route.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
 import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
@@ -12,15 +11,11 @@ import { createChatRoute } from "./chat/route.ts";
 import { createCompletionsRoute } from "./completions/route.ts";
 import type { HttpTls, StoreLimits } from "./config.ts";
 import { createEmbeddingsRoute } from "./embeddings/route.ts";
-import { toErrorAnswer } from "./errors/envelope.ts";
-import { fromFastify } from "./errors/from-fastify.ts";
 import { unknownUrl } from "./errors/http-faults.ts";
-import { reportBug } from "./errors/report-bug.ts";
+import { answerClientError, createSendError } from "./errors/send-error.ts";
 import { registerHealth } from "./health.ts";
-import { answerClientError } from "./http/client-error.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
-import { decorateRequests, pathOf, processingMs } from "./http/request-context.ts";
-import { requestIdOf } from "./http/request-id.ts";
+import { decorateRequests, pathOf, processingMs, requestIdOf } from "./http/request-context.ts";
 import { addResource, registerAtMounts, takeJson } from "./http/resource.ts";
 import type { ListModels } from "./models/model-list.ts";
 import { registerModels } from "./models/routes.ts";
@@ -52,11 +47,11 @@ const maxParamLength = 512;
  * The HTTP surface. The stages of a request, and the status that each can fail with:
  *
  *     socket ─ 400 408 431 ─▶ route ─ 404 ─▶ key ─ 401 ─▶ method ─ 405 ─▶ encoding, type ─ 415 ─▶ size ─ 413
- *       ─▶ JSON, parameters ─ 400 ─▶ generation ─ 400 404 429 499 5xx ─▶ first delta ─ 200 ─▶ the end, or an error
- * event
+ *       ─▶ JSON, parameters ─ 400 ─▶ generation ─ 400 404 429 499 5xx ─▶ first delta ─ 200 ─▶ end, or error event
  */
 export function createApp(options: AppOptions): FastifyInstance {
-  const { bodyLimitBytes, isDraining, clock, log } = options;
+  const { bodyLimitBytes, isDraining, clock } = options;
+  const sendError = createSendError(options);
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
@@ -75,20 +70,11 @@ export function createApp(options: AppOptions): FastifyInstance {
   for (const event of ["connection", "secureConnection"])
     app.server.on(event, (socket: Socket) => socket.setMaxListeners(0));
 
-  const sendError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const error = fromFastify(thrown, request, bodyLimitBytes);
-    reportBug(log, error, request.id);
-    // Fastify would close the connection while the rejected body arrives, and the client would see a reset instead
-    // of the answer. Node reads such a body to its end, or to the request timeout, and drops it.
-    if (reply.hasHeader("connection")) reply.removeHeader("connection");
-    // Not set yet where Fastify fails before its hooks run.
-    reply.header("x-request-id", request.id);
-    sendAnswer(error, reply);
-  };
-
   decorateRequests(app);
   app.setErrorHandler(sendError);
-  app.setNotFoundHandler((request, reply) => sendAnswer(unknownUrl(request.method, pathOf(request)), reply));
+  app.setNotFoundHandler((request) => {
+    throw unknownUrl(request.method, pathOf(request));
+  });
   app.addHook("onRequest", (request, reply, next) => {
     request.receivedAt = clock.now();
     reply.header("x-request-id", request.id);
@@ -125,17 +111,8 @@ function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
   return { https } as unknown as { http: ServerOptions };
 }
 
-function sendAnswer(error: MeshError, reply: FastifyReply): void {
-  const { status, headers, body } = toErrorAnswer(error);
-  void reply
-    .code(status)
-    .headers({ ...headers, "content-type": "application/json; charset=utf-8" })
-    .send(body);
-}
-
 function registerOpenAiRoutes(scope: FastifyInstance, options: AppOptions): void {
-  const { authenticate } = options;
-  scope.addHook("onRequest", requireKey(authenticate));
+  scope.addHook("onRequest", requireKey(options.authenticate));
   takeJson(scope);
   addResource(scope, "/chat/completions", { POST: createChatRoute(onSurface("chat", options)) });
   addResource(scope, "/embeddings", { POST: createEmbeddingsRoute(onSurface("embeddings", options)) });

@@ -12,13 +12,12 @@ import { withoutReserved } from "../../core/generation/reserved-fields.ts";
 import { toConnectError } from "../../core/rpc/status.ts";
 import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
-import type { GenerationOptions } from "./answers/options.ts";
+import type { GenerationOptions } from "./answers/generation-route.ts";
 import { type AnswerReading, iterateAnswer } from "./answers/read-answer.ts";
 import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
-import { reportBug } from "./errors/report-bug.ts";
-import { type CallerFacts, callerFacts, toCaller } from "./http/caller.ts";
-import { newId } from "./http/request-id.ts";
+import { reportBug } from "./errors/send-error.ts";
+import { type CallerFacts, callerFacts, newId, toCaller } from "./http/request-context.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
 /** What the Connect surface needs. */

@@ -1,3 +1,4 @@
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Transport } from "@connectrpc/connect";
@@ -20,7 +21,7 @@ import {
   type TranslatorConfig,
 } from "./config.ts";
 import { registerConnect } from "./connect.ts";
-import { drain } from "./drain.ts";
+import { shuttingDown as shuttingDownError } from "./errors/http-faults.ts";
 import { whyNotReady } from "./health.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { SseStreams } from "./http/sse-streams.ts";
@@ -107,7 +108,10 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 
   const end = async (graceMs: number) => {
     draining = true;
-    await drain({ server: app.server, openRequests, shutdown, clock }, graceMs);
+    await drainServer(app.server, graceMs, clock, (reason) => {
+      openRequests.abortAll(reason);
+      shutdown.abort(reason);
+    });
     await app.close();
     for (const link of links) link.close(new MeshError("cancelled", shuttingDown));
   };
@@ -136,4 +140,40 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 function toHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+}
+
+/** How often idle connections are closed, in milliseconds. */
+const sweepMs = 50;
+/** Time for the last errors to be sent, in milliseconds. */
+const lastErrorsMs = 250;
+
+/**
+ * Stops accepting connections, lets open answers finish for up to `graceMs`, then fails them by `abortAll` and closes
+ * what is still connected. Resolves when no connection is left.
+ */
+async function drainServer(
+  server: Server,
+  graceMs: number,
+  clock: Clock,
+  abortAll: (reason: MeshError) => void,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // Connections that were busy at `close` stay open once they are idle.
+  const sweep = clock.every(sweepMs, () => server.closeIdleConnections());
+  const within = async (milliseconds: number): Promise<boolean> => {
+    const late = Promise.withResolvers<false>();
+    const timer = clock.after(milliseconds, () => late.resolve(false));
+    const isClosed = await Promise.race([closed.then(() => true), late.promise]);
+    timer.cancel();
+    return isClosed;
+  };
+  try {
+    if (await within(graceMs)) return;
+    abortAll(shuttingDownError());
+    if (await within(lastErrorsMs)) return;
+    server.closeAllConnections();
+    await closed;
+  } finally {
+    sweep.cancel();
+  }
 }

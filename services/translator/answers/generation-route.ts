@@ -1,16 +1,24 @@
+import type { OutgoingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import type { Caller, Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Generate } from "../../../core/generate.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type {
+  Caller,
+  Generation,
+  GenerationEvent,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { badJson } from "../errors/http-faults.ts";
-import { reportBug } from "../errors/report-bug.ts";
-import { callerOf } from "../http/caller.ts";
+import { reportBug } from "../errors/send-error.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import type { OpenRequest } from "../http/open-requests.ts";
-import type { RemoteImage } from "../images/remote-images.ts";
+import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
+import { callerOf, processingMs } from "../http/request-context.ts";
+import type { SseStream } from "../http/sse-stream.ts";
+import type { SseStreams } from "../http/sse-streams.ts";
+import type { FetchImages } from "../images/image-fetcher.ts";
+import type { RemoteImage } from "../images/parse-image.ts";
 import type { RequestRules } from "../requests/check-body.ts";
-import { type EventEncoder, LateStream, StreamWriter } from "./late-stream.ts";
-import type { GenerationOptions } from "./options.ts";
-import { type AnswerWriter, readAnswer } from "./read-answer.ts";
+import { type AnswerWriter, type EndOptions, readAnswer } from "./read-answer.ts";
 
 /** How a surface answers a request that it parses to `Parsed`. */
 export interface GenerationRoute<Parsed> {
@@ -138,5 +146,75 @@ async function read(
       }
       tried = others;
     }
+  }
+}
+
+/** What every route that generates answers works with. */
+export interface GenerationOptions extends EndOptions {
+  readonly generate: Generate;
+  readonly openRequests: OpenRequests;
+  readonly sseStreams: SseStreams;
+  /** Fetches images by URL; undefined: they are rejected. */
+  readonly fetchImages?: FetchImages | undefined;
+  /** Whether unknown parameters are rejected; default false. */
+  readonly strictKeys?: boolean | undefined;
+  /** Whether the server is draining, so that connections close after their answer. */
+  readonly isDraining: () => boolean;
+  readonly log: Log;
+}
+
+/** Encodes the events of one generation as text of a stream. */
+export interface EventEncoder {
+  /** Returns whole server-sent events; empty while there is nothing to show. */
+  encode(event: GenerationEvent): string;
+  /** Whether the last result of `encode` is known to be ASCII, so that its bytes need not be counted. */
+  readonly isAscii?: boolean;
+}
+
+/** A stream that opens, with status 200, at its first text, so that earlier failures have their own status. */
+export class LateStream {
+  readonly #options: GenerationOptions;
+  readonly #reply: FastifyReply;
+  #sse: SseStream | undefined;
+
+  constructor(options: GenerationOptions, reply: FastifyReply) {
+    this.#options = options;
+    this.#reply = reply;
+  }
+
+  get isOpen(): boolean {
+    return this.#sse !== undefined;
+  }
+
+  /** The stream. The first call opens it with the reply's headers. */
+  open(): SseStream {
+    if (this.#sse !== undefined) return this.#sse;
+    const { sseStreams, isDraining, clock } = this.#options;
+    const reply = this.#reply.hijack();
+    const headers = reply.getHeaders() as OutgoingHttpHeaders;
+    headers["openai-processing-ms"] = processingMs(reply.request, clock);
+    if (isDraining()) headers.connection = "close";
+    this.#sse = sseStreams.open(reply.raw, headers);
+    return this.#sse;
+  }
+}
+
+/** Writes one generation to the answer's shared stream. A token touches this, its encoder and the stream. */
+export class StreamWriter implements AnswerWriter {
+  readonly #encoder: EventEncoder;
+  readonly #late: LateStream;
+  #sse: SseStream | undefined;
+
+  constructor(encoder: EventEncoder, late: LateStream) {
+    this.#encoder = encoder;
+    this.#late = late;
+  }
+
+  accept(event: GenerationEvent): Promise<void> | undefined {
+    const events = this.#encoder.encode(event);
+    if (events === "") return undefined;
+    this.#sse ??= this.#late.open();
+    this.#sse.write(events, this.#encoder.isAscii);
+    return this.#sse.drained();
   }
 }

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { z } from "zod";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import {
   type Finished,
@@ -8,7 +9,6 @@ import {
   type Usage,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { toErrorBody } from "../errors/envelope.ts";
-import type { Described, finishReason, tokenLogprob, usage } from "./schema.ts";
 
 // Parts of OpenAI's answers that objects and streams share.
 
@@ -114,3 +114,90 @@ export function toLogprob(choice: TokenChoice | undefined) {
 
 /** Replaces minus infinity, which JSON cannot express; the same as in vLLM. */
 const lowestLogprob = -9999;
+
+// Shared schemas of OpenAI's answers. Types and the OpenAPI document derive from them; answers are validated
+// against them only in tests.
+
+/** A value of a schema, deeply read-only. */
+export type Described<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
+
+type DeepReadonly<T> = T extends readonly (infer Element)[]
+  ? readonly DeepReadonly<Element>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** A non-negative integer. */
+export const count = z.number().min(0).meta({ type: "integer" });
+
+/** A point in time. */
+export const unixSeconds = count.describe("Unix timestamp in seconds.");
+
+export const anyRecord = z.record(z.string(), z.unknown());
+
+/** The service tier of every answer. */
+export const tier = z.literal(serviceTier);
+
+/** Why an answer ended. */
+export const finishReason = z.enum(["stop", "length", "tool_calls", "function_call", "content_filter"]);
+
+/** Identifies an engine. */
+export const fingerprint = z
+  .string()
+  .nullable()
+  .describe(
+    "Identifies the engine and its configuration; equal for engines that give equal answers to equal seeds.",
+  );
+
+const logprob = z.object({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(z.number().min(0).max(255).meta({ type: "integer" })).nullable(),
+});
+
+/** The log probability of a token, and those of others in its place. */
+export const tokenLogprob = logprob.extend({ top_logprobs: z.array(logprob) });
+
+/** The token usage of a request; the prompt counts once for all answers. */
+export const usage = z.object({
+  prompt_tokens: count,
+  completion_tokens: count,
+  total_tokens: count,
+  prompt_tokens_details: z.object({ cached_tokens: count, audio_tokens: count }),
+  completion_tokens_details: z.object({
+    reasoning_tokens: count,
+    audio_tokens: count,
+    accepted_prediction_tokens: count,
+    rejected_prediction_tokens: count,
+  }),
+});
+
+/** The usage in chunks of a stream. */
+export const chunkUsage = usage
+  .nullable()
+  .optional()
+  .describe(
+    "Only with `stream_options.include_usage`: null, except in the last chunk, whose `choices` is empty.",
+  );
+
+/**
+ * Escapes text for a JSON string, without the quotes. Most tokens need no escape, so testing first costs a quarter of
+ * `JSON.stringify`. U+2028 and U+2029 are escaped because naive readers split lines there; lone surrogates are, so
+ * that the output is valid UTF-8.
+ */
+export function escapeJson(text: string): string {
+  if (!special.test(text)) return text;
+  const quoted = JSON.stringify(text);
+  return quoted.slice(1, -1).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what must be escaped.
+const special = /["\\\u0000-\u001f\u007f\u2028\u2029\ud800-\udfff]/;
+
+/** A JSON string with the same escapes. */
+export const quoteJson = (text: string): string => `"${escapeJson(text)}"`;
+
+/** Whether the text is as long in UTF-8 bytes as in UTF-16 units. */
+export const isAscii = (text: string): boolean => !beyondAscii.test(text);
+
+const beyondAscii = /[\u0080-\uffff]/;

@@ -1,11 +1,7 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
 import { internalMessage, MeshError } from "../../../core/errors/mesh-error.ts";
-import type { Log } from "../../../core/telemetry/log.ts";
-import { toErrorAnswer } from "../errors/envelope.ts";
-import { fromFastify } from "../errors/from-fastify.ts";
+import { type ErrorAnswer, toErrorAnswer } from "../errors/envelope.ts";
 import { list, quote } from "../errors/param-faults.ts";
-import { reportBug } from "../errors/report-bug.ts";
-import { type Dialect, maxShownKeyLength } from "../requests/describe-issue.ts";
+import { type Dialect, maxShownKeyLength } from "../requests/check-body.ts";
 
 /** An error of a parameter in Anthropic's form: a dotted path, a colon, a sentence. */
 export const fault = (path: string, message: string): MeshError =>
@@ -46,20 +42,16 @@ export const modelNotFound = (model: string): MeshError =>
 /** The code of a request for a stored conversation; the only code that clients act on. */
 export const threadUnsupported = "thread_unsupported_request";
 
-/** Sends an error in Anthropic's envelope. */
-export const createSendError =
-  ({ bodyLimitBytes, log }: { readonly bodyLimitBytes: number; readonly log: Log }) =>
-  (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const error = fromFastify(thrown, request, bodyLimitBytes);
-    reportBug(log, error, request.id);
-    const { status, headers } = toErrorAnswer(error);
-    // As in `app.ts`: keeps the connection open, so that the client can read the answer.
-    if (reply.hasHeader("connection")) reply.removeHeader("connection");
-    void reply
-      .code(statuses[status] ?? status)
-      .headers({ ...headers, "request-id": request.id, "content-type": "application/json; charset=utf-8" })
-      .send(toErrorEnvelope(error, request.id));
+/** The response to an error in Anthropic's envelope. */
+export function toAnthropicAnswer(error: MeshError, requestId: string): ErrorAnswer {
+  const { status, headers } = toErrorAnswer(error);
+  return {
+    // Anthropic's own for an overloaded service.
+    status: status === 503 ? 529 : status,
+    headers: { ...headers, "request-id": requestId },
+    body: toErrorEnvelope(error, requestId),
   };
+}
 
 /** Anthropic's envelope; also sent in streams that fail after status 200. */
 export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
@@ -74,9 +66,6 @@ export const toErrorEnvelope = (error: MeshError, requestId: string): string =>
     },
     request_id: requestId,
   });
-
-/** Anthropic's status for an overloaded service. */
-const statuses: Readonly<Record<number, number>> = { 503: 529 };
 
 const types: Readonly<Record<number, string>> = {
   401: "authentication_error",

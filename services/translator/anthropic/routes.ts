@@ -1,17 +1,15 @@
 import type { FastifyInstance } from "fastify";
-import { createGenerationRoute } from "../answers/generation-route.ts";
-import type { GenerationOptions } from "../answers/options.ts";
+import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import type { Authenticate } from "../auth/principal.ts";
 import { requireApiKey } from "../auth/require-key.ts";
-import { HttpError } from "../errors/http-error.ts";
-import { unknownUrl } from "../errors/http-faults.ts";
-import { pathOf } from "../http/request-context.ts";
-import { newId } from "../http/request-id.ts";
+import { HttpError, unknownUrl } from "../errors/http-faults.ts";
+import { createSendError } from "../errors/send-error.ts";
+import { newId, pathOf } from "../http/request-context.ts";
 import { addResource, methods, registerAtMounts, takeJson } from "../http/resource.ts";
 import { MessageCollector } from "./answer/collector.ts";
 import { MessageEncoder, toEvent } from "./answer/events.ts";
 import type { MessageHead } from "./answer/wire.ts";
-import { createSendError, modelNotFound, toErrorEnvelope } from "./errors.ts";
+import { modelNotFound, toAnthropicAnswer, toErrorEnvelope } from "./errors.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
 /** What Anthropic's routes need. */
@@ -23,7 +21,7 @@ export interface AnthropicOptions extends GenerationOptions {
 /** Registers Anthropic's routes at both mounts, behind a key. All of their errors use Anthropic's envelope. */
 export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
   registerAtMounts(app, (scope) => {
-    scope.setErrorHandler(createSendError(options));
+    scope.setErrorHandler(createSendError(options, toAnthropicAnswer));
     scope.addHook("onRequest", (request, reply, next) => {
       reply.header("request-id", request.id);
       next();

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
 import { type CatalogueEntry, capabilities } from "../../../core/catalogue/entry.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { count, type Described } from "../answers/schema.ts";
+import { count, type Described } from "../answers/wire.ts";
 import type { ListModels } from "../models/model-list.ts";
 
 /** Returns the catalogue, always the same one. Loaded on first use: that takes 0.1 s. */

@@ -1,9 +1,8 @@
 import { fanOut } from "../answers/fan-out.ts";
-import { createGenerationRoute } from "../answers/generation-route.ts";
-import type { GenerationOptions } from "../answers/options.ts";
+import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import { type AnswerHead, doneEvent, toErrorEvent } from "../answers/wire.ts";
 import { namingModel } from "../errors/param-faults.ts";
-import { newId } from "../http/request-id.ts";
+import { newId } from "../http/request-context.ts";
 import { ChunkEncoder, toUsageChunk } from "./answer/chunks.ts";
 import { ChoiceCollector, toCompletion } from "./answer/completion.ts";
 import { type ChatRequest, parseChatRequest } from "./request/index.ts";

@@ -1,11 +1,9 @@
 import { fanOut } from "../answers/fan-out.ts";
-import { createGenerationRoute } from "../answers/generation-route.ts";
-import type { GenerationOptions } from "../answers/options.ts";
+import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import { type AnswerHead, doneEvent, toErrorEvent } from "../answers/wire.ts";
 import { namingModel } from "../errors/param-faults.ts";
-import { newId } from "../http/request-id.ts";
-import { ChoiceCollector, toCompletion } from "./choice.ts";
-import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
+import { newId } from "../http/request-context.ts";
+import { ChoiceCollector, ChunkEncoder, toCompletion, toUsageChunk } from "./answer.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./request.ts";
 
 /**

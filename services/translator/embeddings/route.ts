@@ -1,11 +1,10 @@
 import { z } from "zod";
 import type { Embedded, GenerationEvent, Usage } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { createGenerationRoute } from "../answers/generation-route.ts";
-import type { GenerationOptions } from "../answers/options.ts";
+import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import type { AnswerWriter } from "../answers/read-answer.ts";
-import { count, type Described } from "../answers/schema.ts";
+import { count, type Described } from "../answers/wire.ts";
 import { namingModel, wrongValue } from "../errors/param-faults.ts";
-import { newId } from "../http/request-id.ts";
+import { newId } from "../http/request-context.ts";
 import { type EmbeddingsRequest, parseEmbeddingsRequest } from "./request.ts";
 
 /** `POST /embeddings`: texts as vectors. */

@@ -1,6 +1,6 @@
 import { internalMessage, type MeshError } from "../../../core/errors/mesh-error.ts";
 import { isErrorCode } from "./codes.ts";
-import { HttpError } from "./http-error.ts";
+import { HttpError } from "./http-faults.ts";
 
 /** An error as an HTTP response. */
 export interface ErrorAnswer {

@@ -3,8 +3,7 @@ import { kinds } from "../../../core/errors/kinds.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { errorCodes, isErrorCode } from "./codes.ts";
 import { toErrorAnswer, toErrorBody } from "./envelope.ts";
-import { HttpError, httpFaults } from "./http-error.ts";
-import { bodyTooLarge, shuttingDown, wrongKey, wrongMethod } from "./http-faults.ts";
+import { bodyTooLarge, HttpError, httpFaults, shuttingDown, wrongKey, wrongMethod } from "./http-faults.ts";
 import { aboveMaximum, describeType, list, missing, unknownValue } from "./param-faults.ts";
 
 const bodyOf = (error: MeshError) => JSON.parse(toErrorBody(error)).error;

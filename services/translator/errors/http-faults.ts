@@ -1,7 +1,45 @@
-import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { loopMessage } from "../../../core/hops.ts";
+import { type Kind, type KindRow, kinds } from "../../../core/errors/kinds.ts";
+import { MeshError, type MeshErrorOptions } from "../../../core/errors/mesh-error.ts";
+import { loopCode, loopMessage } from "../../../core/hops.ts";
 import { shuttingDown as sentence } from "../../../core/lifecycle/lifecycle.ts";
-import { HttpError } from "./http-error.ts";
+import type { ErrorCode } from "./codes.ts";
+
+/** Every error that only HTTP knows, found before a generation exists: a kind with its own status and code. */
+export const httpFaults = {
+  missing_key: { kind: "unauthenticated", http: 401, code: null },
+  unknown_url: { kind: "invalid_request", http: 404, code: null },
+  unknown_response: { kind: "invalid_request", http: 404, code: null },
+  wrong_method: { kind: "invalid_request", http: 405, code: "method_not_supported" },
+  request_timeout: { kind: "invalid_request", http: 408, code: "request_timeout" },
+  body_too_large: { kind: "invalid_request", http: 413, code: "request_too_large" },
+  url_too_long: { kind: "invalid_request", http: 414, code: null },
+  content_type: { kind: "invalid_request", http: 415, code: "unsupported_content_type" },
+  content_encoding: { kind: "invalid_request", http: 415, code: "unsupported_content_encoding" },
+  headers_too_large: { kind: "invalid_request", http: 431, code: null },
+  loop_detected: { kind: "invalid_request", http: 508, code: loopCode },
+  shutting_down: { kind: "no_nodes", http: 503, code: null },
+} as const satisfies Record<string, { kind: Kind; http: number; code: ErrorCode | null }>;
+
+/** A MeshError whose status and code are HTTP's own; on any other surface it is its kind. */
+export class HttpError extends MeshError {
+  readonly #row: KindRow;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    fault: keyof typeof httpFaults,
+    message: string,
+    options: MeshErrorOptions & { headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    const { kind, http, code } = httpFaults[fault];
+    super(kind, message, options);
+    this.#row = { ...kinds[kind], http, code };
+    this.headers = options.headers ?? {};
+  }
+
+  override get row(): KindRow {
+    return this.#row;
+  }
+}
 
 // Errors of the HTTP request itself, in OpenAI's words where it has any.
 
@@ -10,7 +48,7 @@ export const missingKey = () =>
   new HttpError(
     "missing_key",
     "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-    { headers: challenge },
+    { headers: { "www-authenticate": "Bearer" } },
   );
 
 /** The key is unknown; the message shows it masked. */
@@ -66,21 +104,6 @@ export const wrongContentEncoding = (encoding: string) =>
 export const badJson = (hint: string) =>
   new MeshError("invalid_request", `We could not parse the JSON body of your request. (HINT: ${hint})`);
 
-/** The path, or a segment of it, is too long. */
-export const urlTooLong = () => new HttpError("url_too_long", "The URL is too long.");
-
-/** The path holds a broken percent-encoding. */
-export const badUrl = () =>
-  new MeshError("invalid_request", "The URL holds a percent-encoding that is not valid.");
-
-/** The request did not arrive in time. */
-export const requestTimeout = () =>
-  new HttpError("request_timeout", "The request did not arrive in full in time. Send it again.");
-
-/** The headers are larger than the limit. */
-export const headersTooLarge = () =>
-  new HttpError("headers_too_large", "The request's headers are too large.");
-
 /** The request is not HTTP/1.1, or is cut off. */
 export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
 
@@ -89,11 +112,7 @@ export const loopDetected = () => new HttpError("loop_detected", loopMessage);
 
 /** The service shuts down before the answer has ended. */
 export const shuttingDown = () =>
-  new HttpError("shutting_down", `${sentence} Send the request again.`, {
-    retryAfterMs: 1000,
-  });
-
-const challenge = { "www-authenticate": "Bearer" };
+  new HttpError("shutting_down", `${sentence} Send the request again.`, { retryAfterMs: 1000 });
 
 function maskKey(key: string): string {
   return key.length < 12 ? "***" : `${key.slice(0, 5)}***${key.slice(-4)}`;

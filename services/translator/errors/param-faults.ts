@@ -1,5 +1,5 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import type { ToImageFault } from "../images/image-problem.ts";
+import type { ToImageFault } from "../images/parse-image.ts";
 import type { ErrorCode } from "./codes.ts";
 
 // Errors of parameters, in OpenAI's words. `param` is a path such as `messages[0].role`.

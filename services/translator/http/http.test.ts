@@ -1,10 +1,9 @@
 import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { answerClientError } from "./client-error.ts";
-import { depthLimit, parseJsonBody } from "./json-body.ts";
-import { nestsDeeperThan } from "./json-depth.ts";
-import { newId, requestIdOf } from "./request-id.ts";
+import { answerClientError } from "../errors/send-error.ts";
+import { depthLimit, nestsDeeperThan, parseJsonBody } from "./json-body.ts";
+import { newId, requestIdOf } from "./request-context.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 

@@ -1,6 +1,11 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
+import { hopLimit, hopsHeader, viaHeader } from "../../../core/hops.ts";
+import type { Caller } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Principal } from "../auth/principal.ts";
+import { loopDetected } from "../errors/http-faults.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -25,4 +30,54 @@ export const processingMs = (request: FastifyRequest, clock: Clock): number =>
 export function pathOf(request: FastifyRequest): string {
   const { url } = request.raw;
   return (url ?? "/").split("?", 1)[0]!;
+}
+
+/** A new id with a prefix that names its kind: `req_`, `chatcmpl-`, `call_`. 122 random bits. */
+export const newId = (prefix: string): string => prefix + randomUUID().replaceAll("-", "");
+
+/**
+ * The id of a request in `x-request-id`, error reports and logs: the caller's if it is printable, otherwise a new
+ * one.
+ */
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const sent = headers["x-request-id"];
+  return typeof sent === "string" && printable.test(sent) ? sent : newId("req_");
+}
+
+const printable = /^[\w.~+/=:@-]{1,128}$/;
+
+/** The sender of a request, as far as its headers and key show. */
+export type CallerFacts = Omit<Caller, "$typeName">;
+
+/** Who sends a request. */
+export const callerFacts = ({ principal, id, headers }: FastifyRequest): CallerFacts => ({
+  userId: principal.userId,
+  keyId: principal.keyId,
+  projectId: principal.projectId,
+  requestId: id,
+  hops: hopsOf(headers),
+  via: viaOf(headers),
+});
+
+/** The caller of a request's generations. Throws `loop_detected` when the request has crossed too many meshes. */
+export const callerOf = (request: FastifyRequest): Caller => toCaller(callerFacts(request));
+
+/** As `callerOf`, from known facts. */
+export function toCaller(facts: CallerFacts): Caller {
+  if (facts.hops > hopLimit) throw loopDetected();
+  return { $typeName: "cxmpute.generation.v1.Caller", ...facts };
+}
+
+/** The marks of the engines that forwarded the request; empty when the header is malformed. */
+function viaOf(headers: IncomingHttpHeaders): string[] {
+  const sent = headers[viaHeader];
+  return typeof sent === "string" && marks.test(sent) ? sent.split(",") : [];
+}
+
+const marks = /^[\w-]{1,32}(?:,[\w-]{1,32}){0,7}$/;
+
+/** How many meshes have forwarded the request; a malformed header counts as 0. */
+function hopsOf(headers: IncomingHttpHeaders): number {
+  const sent = headers[hopsHeader];
+  return typeof sent === "string" && /^\d+$/.test(sent) ? Number(sent) : 0;
 }

@@ -4,7 +4,7 @@ import { ImageSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { wrongImage } from "../errors/param-faults.ts";
 import { createImageFetcher, fetchTimeoutMs } from "./image-fetcher.ts";
-import { RemoteImages } from "./remote-images.ts";
+import { RemoteImages } from "./parse-image.ts";
 
 const { signal: never } = new AbortController();
 

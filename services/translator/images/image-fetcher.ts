@@ -1,10 +1,9 @@
 import type { Clock } from "../../../core/clock.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { fetchImage, type Network, resolveName } from "./fetch-image.ts";
 import { isGlobalAddress } from "./global-address.ts";
-import { ImageProblem } from "./image-problem.ts";
-import { Permits, tooBusy } from "./permits.ts";
-import type { RemoteImage } from "./remote-images.ts";
+import { ImageProblem, type RemoteImage } from "./parse-image.ts";
 
 /**
  * Fetches the images of one request concurrently. Throws the first fault, which cancels the others, or the signal's
@@ -72,3 +71,63 @@ const tooSlow = () =>
   new ImageProblem(
     `the image did not arrive within ${fetchTimeoutMs / 1000} seconds. Send the image itself, in base64.`,
   );
+
+/** Too many requests already wait for a permit. */
+export const tooBusy = () =>
+  new MeshError("saturated", "Too many images are being fetched right now. Send the request again.", {
+    retryAfterMs: 1000,
+  });
+
+/** Limits concurrency, and how many may wait. */
+export class Permits {
+  readonly #maxWaiting: number;
+  readonly #waiting = new Set<() => void>();
+  #free: number;
+
+  constructor(most: number, maxWaiting: number) {
+    this.#free = most;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /** Runs `work` once a permit is free. Throws `saturated` when too many wait, or the signal's reason. */
+  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.#acquire(signal);
+    try {
+      return await work();
+    } finally {
+      this.#release();
+    }
+  }
+
+  async #acquire(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    if (this.#waiting.size >= this.#maxWaiting) throw tooBusy();
+    await new Promise<void>((resolve, reject) => {
+      const onTurn = () => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      const onAbort = () => {
+        this.#waiting.delete(onTurn);
+        reject(signal.reason);
+      };
+      this.#waiting.add(onTurn);
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Passes the permit to the longest waiting. */
+  #release(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free++;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+}

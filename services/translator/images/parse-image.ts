@@ -1,8 +1,6 @@
 import { create } from "@bufbuild/protobuf";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { type Image, ImageSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { mimeTypeOf } from "./formats.ts";
-import { ImageProblem, orImageFault, type ToImageFault, wrongFormat } from "./image-problem.ts";
-import type { RemoteImages } from "./remote-images.ts";
 
 /**
  * Reads an image from a data URL, or, when `remote` is given, adds an empty one to it that is fetched later. Throws a
@@ -51,4 +49,98 @@ function decodeBase64(text: string): Uint8Array | undefined {
   if (digits % 4 === 1) return undefined;
   const bytes = Buffer.from(text, "base64");
   return bytes.length === Math.floor((digits * 3) / 4) ? bytes : undefined;
+}
+
+/** The format of an image, by its magic bytes; undefined when it is not supported. */
+export const mimeTypeOf = (data: Uint8Array): ImageMimeType | undefined =>
+  formats.find(({ matches }) => matches(data))?.mimeType;
+
+const formats = [
+  { mimeType: "image/png", matches: (data: Uint8Array) => startsWith(data, 0, "\x89PNG\r\n\x1a\n") },
+  { mimeType: "image/jpeg", matches: (data: Uint8Array) => startsWith(data, 0, "\xff\xd8\xff") },
+  { mimeType: "image/gif", matches: (data: Uint8Array) => startsWith(data, 0, "GIF8") },
+  {
+    mimeType: "image/webp",
+    matches: (data: Uint8Array) => startsWith(data, 0, "RIFF") && startsWith(data, 8, "WEBP"),
+  },
+] as const;
+
+/** The image formats that models accept. */
+export type ImageMimeType = (typeof formats)[number]["mimeType"];
+
+/** All of them. */
+export const imageMimeTypes: readonly ImageMimeType[] = formats.map(({ mimeType }) => mimeType);
+
+function startsWith(data: Uint8Array, offset: number, latin1: string): boolean {
+  for (let index = 0; index < latin1.length; index++)
+    if (data[offset + index] !== latin1.charCodeAt(index)) return false;
+  return true;
+}
+
+/** Why an image cannot be loaded. `message` is half a sentence; each surface turns it into its own fault. */
+export class ImageProblem extends Error {
+  override readonly name = "ImageProblem";
+  readonly code: "invalid_image_url" | "invalid_image_format";
+
+  constructor(message: string, code: ImageProblem["code"] = "invalid_image_url") {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The image has an unsupported format. */
+export const wrongFormat = () =>
+  new ImageProblem("the image has none of the formats png, jpeg, gif and webp.", "invalid_image_format");
+
+/** Converts a problem to a fault of a surface that names the image's parameter. */
+export type ToImageFault = (problem: ImageProblem) => MeshError;
+
+/** Runs `read` and throws problems as faults of the surface. */
+export function orImageFault<T>(toFault: ToImageFault, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    throw thrown instanceof ImageProblem ? toFault(thrown) : thrown;
+  }
+}
+
+/** An image that a request names by URL. */
+export interface RemoteImage {
+  readonly url: URL;
+  /** Part of the generation; empty until fetched. */
+  readonly image: Image;
+  readonly toFault: ToImageFault;
+}
+
+export const maxRemoteImages = 16;
+/** In UTF-16 units; no server takes longer URLs. */
+export const maxUrlLength = 8192;
+
+/** The images of one request that are still to be fetched. */
+export class RemoteImages {
+  readonly list: RemoteImage[] = [];
+
+  /** Adds an image. Throws an `ImageProblem` when its URL cannot be fetched from. */
+  add(address: string, image: Image, toFault: ToImageFault): void {
+    const url = parseAddress(address);
+    if (this.list.length === maxRemoteImages)
+      throw new ImageProblem(
+        `at most ${maxRemoteImages} images per request are fetched. Send the others themselves, in base64.`,
+      );
+    this.list.push({ url, image, toFault });
+  }
+}
+
+/** Parses a URL to fetch from; `base` is the URL that redirected to it. */
+export function parseAddress(address: string, base?: URL): URL {
+  const url = address.length > maxUrlLength ? null : URL.parse(address, base?.href);
+  if (url === null)
+    throw new ImageProblem(`the address is not valid, or longer than ${maxUrlLength} characters.`);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new ImageProblem("images are fetched only from http and https URLs.");
+  if (url.username !== "" || url.password !== "")
+    throw new ImageProblem(
+      "addresses with a user name or a password are not fetched. Leave them out, or send the image itself, in base64.",
+    );
+  return url;
 }

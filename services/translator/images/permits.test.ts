@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Permits } from "./permits.ts";
+import { Permits } from "./image-fetcher.ts";
 
 const { signal: never } = new AbortController();
 const turn = () => new Promise(setImmediate);

@@ -2,11 +2,12 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { count, type Described, unixSeconds } from "../answers/schema.ts";
-import { createSendError } from "../anthropic/errors.ts";
+import { count, type Described, unixSeconds } from "../answers/wire.ts";
+import { toAnthropicAnswer } from "../anthropic/errors.ts";
 import type { Authenticate } from "../auth/principal.ts";
 import { apiKeyCredentials, requireApiKey, requireKey } from "../auth/require-key.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
+import { createSendError } from "../errors/send-error.ts";
 import { addResource, registerAtMounts } from "../http/resource.ts";
 import { createModelInfo, createModelPage, findModel, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
@@ -29,7 +30,7 @@ export function registerModels(app: FastifyInstance, options: ModelsOptions): vo
 
 function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
   const { authenticate, listModels } = options;
-  const sendAnthropicError = createSendError(options);
+  const sendAnthropicError = createSendError(options, toAnthropicAnswer);
   scope.setErrorHandler((thrown, request, reply) => {
     // Rethrown to the app's own handler.
     if (!speaksAnthropic(request)) throw thrown;

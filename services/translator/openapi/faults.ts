@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { kinds } from "../../../core/errors/kinds.ts";
 import { errorCodes } from "../errors/codes.ts";
-import { httpFaults } from "../errors/http-error.ts";
+import { httpFaults } from "../errors/http-faults.ts";
 import { json, type RouteDescription } from "./route-description.ts";
 
 /** OpenAI's envelope. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { question } from "../../../test/support/translator/translator.ts";
 import { messagesRequestSchema } from "../anthropic/request/schema.ts";
 import { chatRequestSchema } from "../chat/request/schema.ts";
-import { completionRequestSchema } from "../completions/schema.ts";
+import { completionRequestSchema } from "../completions/request.ts";
 import { parseEmbeddingsRequest } from "../embeddings/request.ts";
 import { responseRequestSchema } from "../responses/request/schema.ts";
 import { descriptions } from "./descriptions.ts";

@@ -3,7 +3,7 @@ import { nearest } from "../../../core/config/suggest.ts";
 import { isJsonObject } from "../../../core/json.ts";
 import { unknownParameter } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
-import { toParam } from "./describe-issue.ts";
+import { toParam } from "./check-body.ts";
 
 /** A key that a schema does not define. */
 export interface UnknownKey {

@@ -39,6 +39,17 @@ export const arrayOf = <Element extends z.ZodType>(element: Element, elements: s
 /** An object with known keys; others are ignored. */
 export const object = <Shape extends z.ZodRawShape>(shape: Shape) => z.object(shape, { error: "an object" });
 
+/** Objects that are told apart by their `type`. */
+export const byType = <
+  const Types extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],
+>(
+  ...types: Types
+) => z.discriminatedUnion("type", types, { error: "an object" });
+
+/** Content: a text, or a list of parts. */
+export const textOr = <Part extends z.ZodType>(part: Part) =>
+  z.union([text, arrayOf(part, "objects")], { error: "one of a string or array of objects" });
+
 /** Any object, not copied, so that the order of its keys survives. */
 export const anyObject = z
   .custom<Readonly<Record<string, unknown>>>(isJsonObject, { error: "an object" })

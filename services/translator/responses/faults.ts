@@ -1,5 +1,5 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { HttpError } from "../errors/http-error.ts";
+import { HttpError } from "../errors/http-faults.ts";
 import { wrongMeaning } from "../errors/param-faults.ts";
 
 // Errors of the Responses API, in OpenAI's words.

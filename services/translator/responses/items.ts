@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Described, tokenLogprob } from "../answers/schema.ts";
+import { type Described, tokenLogprob } from "../answers/wire.ts";
 
 // Items of the Responses API: a model's input and output. Input is converted to this form when it is parsed, so the
 // same items are stored, listed and translated.

@@ -1,23 +1,25 @@
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
-import { createGenerationRoute } from "../answers/generation-route.ts";
-import type { GenerationOptions } from "../answers/options.ts";
+import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { namingModel } from "../errors/param-faults.ts";
-import { newId } from "../http/request-id.ts";
+import { newId } from "../http/request-context.ts";
 import { addResource } from "../http/resource.ts";
-import { RemoteImages } from "../images/remote-images.ts";
+import { RemoteImages } from "../images/parse-image.ts";
 import { ResponseEncoder } from "./answer/events.ts";
 import { Output, unobserved } from "./answer/output.ts";
-import { type ResponseHead, toEndedResponse, toFailedResponse } from "./answer/response-object.ts";
-import type { ResponseObject } from "./answer/schema.ts";
+import {
+  type ResponseHead,
+  type ResponseObject,
+  toEndedResponse,
+  toFailedResponse,
+} from "./answer/response-object.ts";
 import { withOwnParam } from "./faults.ts";
 import { parseResponseRequest, type ResponseRequest } from "./request/index.ts";
-import { resolve } from "./request/resolve.ts";
 import { toMessages, truncate } from "./request/to-messages.ts";
 import { MemoryResponseStore } from "./store/memory-store.ts";
-import type { ResponseStore } from "./store/response-store.ts";
+import { type ResponseStore, resolve } from "./store/response-store.ts";
 import {
   createCancelRoute,
   createDeleteRoute,

@@ -9,7 +9,7 @@ import { type Image, ImageSchema } from "../../../gen/cxmpute/generation/v1/gene
 import { wrongImage } from "../../../services/translator/errors/param-faults.ts";
 import type { Network } from "../../../services/translator/images/fetch-image.ts";
 import { createImageFetcher } from "../../../services/translator/images/image-fetcher.ts";
-import { RemoteImages } from "../../../services/translator/images/remote-images.ts";
+import { RemoteImages } from "../../../services/translator/images/parse-image.ts";
 
 /** The smallest pictures of their kinds, as far as anybody looks here. */
 export const pictures = {

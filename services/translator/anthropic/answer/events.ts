@@ -5,8 +5,8 @@ import type {
   GenerationEvent,
   ToolCallDelta,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { escapeJson, quoteJson } from "../../answers/escape.ts";
-import type { EventEncoder } from "../../answers/late-stream.ts";
+import type { EventEncoder } from "../../answers/generation-route.ts";
+import { escapeJson, quoteJson } from "../../answers/wire.ts";
 import type { MessagesRequest } from "../request/index.ts";
 import {
   type ContentBlock,

@@ -5,9 +5,7 @@ import {
   type Part,
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { ToImageFault } from "../../images/image-problem.ts";
-import { parseImage } from "../../images/parse-image.ts";
-import type { RemoteImages } from "../../images/remote-images.ts";
+import { parseImage, type RemoteImages, type ToImageFault } from "../../images/parse-image.ts";
 import { addText, toImagePart, toToolCall } from "../../requests/messages.ts";
 import { fault } from "../errors.ts";
 import type {

@@ -10,8 +10,7 @@ import {
   startedEvent,
   textEvent,
 } from "../../../../test/support/translator/translator.ts";
-import { escapeJson } from "../../answers/escape.ts";
-import { toFingerprint, toFinishReason, toUsage } from "../../answers/wire.ts";
+import { escapeJson, toFingerprint, toFinishReason, toUsage } from "../../answers/wire.ts";
 import { type ChatRequest, parseChatRequest } from "../request/index.ts";
 import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
 import { ChoiceCollector, toCompletion } from "./completion.ts";

@@ -5,18 +5,20 @@ import type {
   ToolCallDelta,
   Usage,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { escapeJson, isAscii, quoteJson } from "../../answers/escape.ts";
-import type { EventEncoder } from "../../answers/late-stream.ts";
+import type { EventEncoder } from "../../answers/generation-route.ts";
 import {
   type AnswerHead,
+  escapeJson,
+  isAscii,
   lastFingerprint,
+  quoteJson,
   serviceTier,
   toDataEvent,
   toFingerprint,
   toFinishReason,
   toUsage,
 } from "../../answers/wire.ts";
-import { newId } from "../../http/request-id.ts";
+import { newId } from "../../http/request-context.ts";
 import type { ChatRequest } from "../request/index.ts";
 import { toLogprobs } from "./completion.ts";
 

@@ -8,17 +8,23 @@ import {
   type ResumePoint,
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { wrongMeaning } from "../../errors/param-faults.ts";
+import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { type RemoteImage, RemoteImages } from "../../images/remote-images.ts";
-import { checkBody, defaultRules, type RequestRules, requireModel } from "../../requests/check-body.ts";
-import { checkSchema } from "../../requests/json-schema.ts";
+import { type RemoteImage, RemoteImages } from "../../images/parse-image.ts";
+import {
+  checkBody,
+  defaultRules,
+  type RequestRules,
+  refuseMuchMetadata,
+  refuseStreamOptions,
+  requireModel,
+} from "../../requests/check-body.ts";
 import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../../requests/sampling.ts";
-import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
+import { checkName, checkSchema, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
+import { outputConstraints } from "../../requests/vocabulary.ts";
 import { parseMessages } from "./messages.ts";
-import { knownOutsideSchema, refuse } from "./refusals.ts";
 import { type ChatRequestBody, chatRequestSchema } from "./schema.ts";
 import { parseTools } from "./tools.ts";
 
@@ -143,3 +149,49 @@ function fromSchema(name: string, schema: JsonObject, strict: boolean, param: st
   if (problem !== undefined) throw wrongMeaning(param, `Invalid schema for ${param} '${name}': ${problem}`);
   return jsonSchemaFormat(name, json, strict);
 }
+
+/**
+ * Parameters that would change the answer and are not supported. Unknown keys are ignored, but ignoring these would
+ * give wrong answers.
+ */
+const refused = [
+  // OpenAI's.
+  "audio",
+  "web_search_options",
+  "moderation",
+  ...outputConstraints,
+  // Other prompts, tokens and stop conditions of open servers.
+  "echo",
+  "documents",
+  "prompt_logprobs",
+  "use_beam_search",
+  "min_tokens",
+  "stop_token_ids",
+  "bad_words",
+  "allowed_token_ids",
+];
+
+/** Known keys outside the schema: those above, and harmless ones of open servers. */
+export const knownOutsideSchema: readonly string[] = [...refused, "thinking", "ignore_eos"];
+
+/** Throws for unsupported parameters and for contradictions between parameters. */
+export function refuse(raw: JsonObject, body: ChatRequestBody): void {
+  for (const name of refused) if (hasEffect(raw[name])) throw unsupportedParameter(name);
+  // On by default; off, it means that the last turn is continued.
+  if (body.add_generation_prompt === false && body.continue_final_message !== true)
+    throw unsupportedParameter("add_generation_prompt");
+  if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
+  refuseMuchMetadata(body.metadata);
+  refuseStreamOptions(body);
+  if (typeof body.top_logprobs === "number" && body.logprobs !== true)
+    throw wrongMeaning(
+      "top_logprobs",
+      "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+    );
+}
+
+/** Whether a parameter has an effect; some clients send all of them, switched off. */
+const hasEffect = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? value.length > 0
+    : value !== undefined && value !== null && value !== false && value !== 0;

@@ -15,8 +15,7 @@ import {
   wrongMeaning,
   wrongValue,
 } from "../../errors/param-faults.ts";
-import { parseImage } from "../../images/parse-image.ts";
-import type { RemoteImages } from "../../images/remote-images.ts";
+import { parseImage, type RemoteImages } from "../../images/parse-image.ts";
 import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
 

@@ -1,8 +1,8 @@
-import { usage } from "../../answers/schema.ts";
-import { chatCompletion, chatCompletionChunk } from "../../chat/answer/schema.ts";
+import { usage } from "../../answers/wire.ts";
+import { chatCompletion, chatCompletionChunk } from "../../chat/answer/completion.ts";
 import { chatRequestSchema } from "../../chat/request/schema.ts";
-import { completionRequestSchema } from "../../completions/schema.ts";
-import { completion, completionChunk } from "../../completions/wire.ts";
+import { completion, completionChunk } from "../../completions/answer.ts";
+import { completionRequestSchema } from "../../completions/request.ts";
 import { embeddingsRequestSchema } from "../../embeddings/request.ts";
 import { embeddings as embeddingsSchema } from "../../embeddings/route.ts";
 import { answerOf, bodyOf, type RouteDescription } from "../route-description.ts";

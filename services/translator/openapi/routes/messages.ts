@@ -1,4 +1,4 @@
-import { anthropicError, message, messageStreamEvent } from "../../anthropic/answer/schema.ts";
+import { anthropicError, message, messageStreamEvent } from "../../anthropic/answer/wire.ts";
 import { messagesRequestSchema } from "../../anthropic/request/schema.ts";
 import { answerOf, bodyOf, json, type RouteDescription } from "../route-description.ts";
 

@@ -1,4 +1,4 @@
-import { response, responseStreamEvent } from "../../responses/answer/schema.ts";
+import { response, responseStreamEvent } from "../../responses/answer/response-object.ts";
 import { inputItem, outputItem } from "../../responses/items.ts";
 import { responseRequestSchema } from "../../responses/request/schema.ts";
 import { inputItemPage, responseDeleted } from "../../responses/stored-routes.ts";

@@ -12,8 +12,12 @@ import {
 } from "../../../../test/support/translator/translator.ts";
 import { parseResponseRequest } from "../request/index.ts";
 import { ResponseEncoder } from "./events.ts";
-import { type ResponseHead, toEndedResponse, toFailedResponse } from "./response-object.ts";
-import type { ResponseObject } from "./schema.ts";
+import {
+  type ResponseHead,
+  type ResponseObject,
+  toEndedResponse,
+  toFailedResponse,
+} from "./response-object.ts";
 
 type SdkResponse = OpenAI.Responses.Response;
 type SdkEvent = OpenAI.Responses.ResponseStreamEvent;

@@ -1,10 +1,9 @@
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { escapeJson, quoteJson } from "../../answers/escape.ts";
-import type { EventEncoder } from "../../answers/late-stream.ts";
+import type { EventEncoder } from "../../answers/generation-route.ts";
+import { escapeJson, quoteJson } from "../../answers/wire.ts";
 import type { OutputItem } from "../items.ts";
 import { type ItemKind, type Logprob, type OpenItem, Output, type OutputObserver, toItem } from "./output.ts";
-import { type ResponseHead, toStartedResponse } from "./response-object.ts";
-import type { ResponseObject } from "./schema.ts";
+import { type ResponseHead, type ResponseObject, toStartedResponse } from "./response-object.ts";
 
 /**
  * Encodes the output as the events of a stream:

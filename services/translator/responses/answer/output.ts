@@ -8,9 +8,8 @@ import {
   type Usage,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { AnswerWriter } from "../../answers/read-answer.ts";
-import type { Described } from "../../answers/schema.ts";
-import { toTokenLogprob } from "../../answers/wire.ts";
-import { newId } from "../../http/request-id.ts";
+import { type Described, toTokenLogprob } from "../../answers/wire.ts";
+import { newId } from "../../http/request-context.ts";
 import type { ItemStatus, logprobs, OutputItem } from "../items.ts";
 
 /** The kinds of output items: text, reasoning shown openly or as a summary, a call. */

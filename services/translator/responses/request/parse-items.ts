@@ -1,88 +1,224 @@
 import { z } from "zod";
 import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { newId } from "../../http/request-id.ts";
-import type { Checker } from "../../requests/check-body.ts";
-import { defaultRules, type RequestRules } from "../../requests/check-body.ts";
-import { describeIssue } from "../../requests/describe-issue.ts";
+import { newId } from "../../http/request-context.ts";
+import { defaultRules, describeIssue, type RequestRules } from "../../requests/check-body.ts";
 import { longestName } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
-import { isGiven } from "../../requests/vocabulary.ts";
-import type {
-  FunctionCall,
-  FunctionCallOutput,
-  InputMessage,
-  InputPart,
-  Item,
-  ItemReference,
-  OutputMessage,
-  ReasoningItem,
-} from "../items.ts";
-import * as schemas from "./item-schema.ts";
+import {
+  anyObject,
+  arrayOf,
+  byType,
+  isGiven,
+  nonEmptyText,
+  object,
+  optional,
+  text,
+  textOr,
+  word,
+} from "../../requests/vocabulary.ts";
+import type { InputMessage, InputPart, Item, ItemReference, ItemStatus } from "../items.ts";
 
-/** Parses `input`: a text by the user, or items. Every item gets an id. Throws the first fault. */
+/**
+ * Parses `input`: a text by the user, or items, whose order `to-messages.ts` checks. Every item gets an id. Throws
+ * the first fault.
+ */
 export function parseItems(
   input: string | readonly JsonObject[],
   { strictKeys }: Pick<RequestRules, "strictKeys"> = defaultRules,
 ): (Item | ItemReference)[] {
-  if (typeof input === "string") return [toInputMessage({ role: "user", content: input }, "input")];
-  return input.map((item, index) => {
-    if (strictKeys) refuseUnknownItemKeys(item, index);
-    return parseItem(item, index);
+  if (typeof input === "string") return [inputMessage.parse({ role: "user", content: input }, 0)];
+  return input.map((raw, index) => {
+    const parser = parserOf(raw, index);
+    if (strictKeys) refuseUnknownKeys(parser.schema, raw, knownOutsideSchema, ["input", index]);
+    return parser.parse(raw, index);
   });
 }
 
-function refuseUnknownItemKeys(raw: JsonObject, index: number): void {
-  const schema = schemaOf(raw);
-  if (schema !== undefined)
-    refuseUnknownKeys(schema, raw, ["namespace", "parsed_arguments"], ["input", index]);
+const knownOutsideSchema = ["namespace", "parsed_arguments"];
+
+/** A type of item: its schema, and what a valid item becomes. */
+interface ItemParser<Parsed extends Item | ItemReference> {
+  readonly schema: z.ZodType;
+  parse(raw: JsonObject, index: number): Parsed;
 }
 
-/** The schema of an item; undefined for an unknown type. */
-function schemaOf(raw: JsonObject): z.ZodType | undefined {
-  switch (typeOf(raw)) {
-    case "message":
-      return raw.role === "assistant" ? schemas.outputMessage : schemas.inputMessage;
-    case "function_call":
-      return schemas.functionCall;
-    case "function_call_output":
-      return schemas.functionCallOutput;
-    case "reasoning":
-      return schemas.reasoning;
-    case "item_reference":
-      return schemas.itemReference;
-    default:
-      return undefined;
-  }
+/** `path` is where the item is in the request; `refuse` throws before the schema is applied. */
+function itemParser<Schema extends z.ZodType, Parsed extends Item | ItemReference>(
+  schema: Schema,
+  complete: (item: z.output<Schema>, path: string) => Parsed,
+  refuse?: (raw: JsonObject, path: string) => void,
+): ItemParser<Parsed> {
+  // Takes half the time of the schema itself.
+  const compiled = z.compile(schema);
+  return {
+    schema,
+    parse(raw, index) {
+      const path = `input[${index}]`;
+      refuse?.(raw, path);
+      const { data, error } = compiled.safeParse(raw);
+      if (error === undefined) return complete(data, path);
+      const issue = error.issues[0]!;
+      throw describeIssue({ ...issue, path: ["input", index, ...issue.path] }, { input: { [index]: raw } });
+    },
+  };
 }
 
-function parseItem(raw: JsonObject, index: number): Item | ItemReference {
-  const path = `input[${index}]`;
-  const type = typeOf(raw);
-  switch (type) {
-    case "message":
-      return raw.role === "assistant"
-        ? toOutputMessage(check(outputMessage, raw, index))
-        : toInputMessage(check(inputMessage, raw, index), path);
-    case "function_call":
+const head = {
+  id: optional(nonEmptyText.max(64)),
+  status: optional(word("in_progress", "completed", "incomplete")),
+};
+
+interface ItemHead {
+  readonly id?: string | null | undefined;
+  readonly status?: ItemStatus | null | undefined;
+}
+
+const toHead = <const Type extends Item["type"]>(type: Type, { id, status }: ItemHead, prefix: string) => ({
+  id: id ?? newId(prefix),
+  type,
+  status: status ?? "completed",
+});
+
+const inputText = object({ type: z.literal("input_text"), text });
+
+const toInputText = (text: string) => ({ type: "input_text", text }) as const;
+
+const inputImage = object({
+  type: z.literal("input_image"),
+  image_url: optional(text),
+  file_id: optional(text),
+  detail: optional(word("auto", "low", "high")),
+});
+
+/** A message of a user, system or developer. */
+const inputMessage = itemParser(
+  object({
+    type: optional(z.literal("message")),
+    role: word("user", "assistant", "system", "developer"),
+    content: textOr(byType(inputText, inputImage)),
+    ...head,
+  }),
+  ({ role, content, ...rest }, path): InputMessage => ({
+    ...toHead("message", rest, "msg_"),
+    content:
+      typeof content === "string"
+        ? [toInputText(content)]
+        : content.map((part, index) => toInputPart(part, `${path}.content[${index}]`)),
+    // The assistant's messages are output.
+    role: role as InputMessage["role"],
+  }),
+);
+
+function toInputPart(part: z.output<typeof inputText | typeof inputImage>, path: string): InputPart {
+  if (part.type === "input_text") return toInputText(part.text);
+  if (isGiven(part.file_id)) throw unsupportedParameter(`${path}.file_id`);
+  if (!isGiven(part.image_url)) throw missing(`${path}.image_url`);
+  return { type: "input_image", image_url: part.image_url, detail: part.detail ?? "auto" };
+}
+
+const toOutputText = (text: string, annotations: readonly unknown[] = []) =>
+  ({ type: "output_text", annotations, logprobs: [], text }) as const;
+
+/** A message of the model. */
+const outputMessage = itemParser(
+  object({
+    type: optional(z.literal("message")),
+    role: z.literal("assistant"),
+    content: textOr(
+      byType(
+        object({
+          type: z.literal("output_text"),
+          text,
+          annotations: optional(arrayOf(anyObject, "objects")),
+          logprobs: optional(arrayOf(anyObject, "objects")),
+        }),
+        object({ type: z.literal("refusal"), refusal: text }),
+      ),
+    ),
+    ...head,
+  }),
+  ({ role, content, ...rest }) => ({
+    ...toHead("message", rest, "msg_"),
+    content:
+      typeof content === "string"
+        ? [toOutputText(content)]
+        : content.map((part) =>
+            part.type === "refusal" ? part : toOutputText(part.text, part.annotations ?? []),
+          ),
+    role,
+  }),
+);
+
+/** The parsers of items that are not messages, by type. */
+const parsers: Readonly<Record<string, ItemParser<Item | ItemReference>>> = {
+  function_call: itemParser(
+    object({
+      type: z.literal("function_call"),
+      call_id: nonEmptyText,
+      name: nonEmptyText,
+      arguments: text,
+      ...head,
+    }),
+    ({ arguments: json, call_id, name, ...rest }) => ({
+      ...toHead("function_call", rest, "fc_"),
+      arguments: json,
+      call_id,
+      name,
+    }),
+    ({ namespace }, path) => {
       // A function of a hosted MCP server, which only its host can call.
-      if (isGiven(raw.namespace)) throw unsupportedParameter(`${path}.namespace`);
-      return toCall(check(functionCall, raw, index));
-    case "function_call_output":
-      refuseOtherOutput(raw.output, path);
-      return toCallOutput(check(functionCallOutput, raw, index));
-    case "reasoning":
-      return toReasoning(check(reasoning, raw, index), path);
-    case "item_reference":
-      return { type: "item_reference", id: check(itemReference, raw, index).id };
-    default:
-      if (typeof type !== "string") throw wrongType(`${path}.type`, "a string", type);
-      throw unsupportedValue(
-        `${path}.type`,
-        type.slice(0, longestName),
-        "'message', 'function_call', 'function_call_output', 'reasoning', or 'item_reference'",
-      );
-  }
+      if (isGiven(namespace)) throw unsupportedParameter(`${path}.namespace`);
+    },
+  ),
+  function_call_output: itemParser(
+    object({
+      type: z.literal("function_call_output"),
+      call_id: nonEmptyText,
+      output: textOr(byType(inputText)),
+      ...head,
+    }),
+    ({ call_id, output, ...rest }) => ({
+      ...toHead("function_call_output", rest, "fco_"),
+      call_id,
+      output: typeof output === "string" ? output : output.map((part) => toInputText(part.text)),
+    }),
+    refuseOtherOutput,
+  ),
+  reasoning: itemParser(
+    object({
+      type: z.literal("reasoning"),
+      summary: optional(arrayOf(object({ type: z.literal("summary_text"), text }), "objects")),
+      content: optional(arrayOf(object({ type: z.literal("reasoning_text"), text }), "objects")),
+      encrypted_content: optional(text),
+      ...head,
+    }),
+    ({ summary, content, encrypted_content: encrypted, ...rest }, path) => {
+      if (isGiven(encrypted) && !summary?.length && !content?.length)
+        throw unsupportedParameter(`${path}.encrypted_content`);
+      return {
+        ...toHead("reasoning", rest, "rs_"),
+        summary: summary ?? [],
+        content: content ?? undefined,
+      };
+    },
+  ),
+  item_reference: itemParser(
+    object({ type: optional(z.literal("item_reference")), id: nonEmptyText.max(64) }),
+    ({ id }) => ({ type: "item_reference", id }),
+  ),
+};
+
+function parserOf(raw: JsonObject, index: number): ItemParser<Item | ItemReference> {
+  const type = typeOf(raw);
+  if (type === "message") return raw.role === "assistant" ? outputMessage : inputMessage;
+  if (typeof type !== "string") throw wrongType(`input[${index}].type`, "a string", type);
+  if (Object.hasOwn(parsers, type)) return parsers[type]!;
+  throw unsupportedValue(
+    `input[${index}].type`,
+    type.slice(0, longestName),
+    "'message', 'function_call', 'function_call_output', 'reasoning', or 'item_reference'",
+  );
 }
 
 /** Messages and references may omit their type. */
@@ -91,95 +227,8 @@ function typeOf(raw: JsonObject): unknown {
   return raw.role === undefined && typeof raw.id === "string" ? "item_reference" : "message";
 }
 
-/** Compiled: half the time. */
-const inputMessage = z.compile(schemas.inputMessage);
-const outputMessage = z.compile(schemas.outputMessage);
-const functionCall = z.compile(schemas.functionCall);
-const functionCallOutput = z.compile(schemas.functionCallOutput);
-const reasoning = z.compile(schemas.reasoning);
-const itemReference = z.compile(schemas.itemReference);
-
-function check<T>(schema: Checker<T>, raw: JsonObject, index: number): T {
-  const { data, error } = schema.safeParse(raw);
-  if (error === undefined) return data as T;
-  const issue = error.issues[0]!;
-  throw describeIssue({ ...issue, path: ["input", index, ...issue.path] }, { input: { [index]: raw } });
-}
-
-type Parsed<Schema extends z.ZodType> = z.output<Schema>;
-type ItemHead = {
-  readonly id?: string | null | undefined;
-  readonly status?: Item["status"] | null | undefined;
-};
-
-const headOf = ({ id, status }: ItemHead, prefix: string) => ({
-  id: id ?? newId(prefix),
-  status: status ?? ("completed" as const),
-});
-
-function toInputMessage(
-  { role, content, ...rest }: Pick<Parsed<typeof schemas.inputMessage>, "role" | "content"> & ItemHead,
-  path: string,
-): InputMessage {
-  const { id, status } = headOf(rest, "msg_");
-  const parts = typeof content === "string" ? [toText(content)] : content.map(toPart);
-  return { id, type: "message", status, content: parts, role: role as InputMessage["role"] };
-
-  function toPart(part: Exclude<typeof content, string>[number], index: number): InputPart {
-    if (part.type === "input_text") return toText(part.text);
-    const partPath = `${path}.content[${index}]`;
-    if (isGiven(part.file_id)) throw unsupportedParameter(`${partPath}.file_id`);
-    if (!isGiven(part.image_url)) throw missing(`${partPath}.image_url`);
-    return { type: "input_image", image_url: part.image_url, detail: part.detail ?? "auto" };
-  }
-}
-
-const toText = (text: string) => ({ type: "input_text", text }) as const;
-
-function toOutputMessage({ content, ...rest }: Parsed<typeof schemas.outputMessage>): OutputMessage {
-  const { id, status } = headOf(rest, "msg_");
-  const toOutputText = (text: string, annotations: readonly unknown[] = []) =>
-    ({ type: "output_text", annotations, logprobs: [], text }) as const;
-  const parts =
-    typeof content === "string"
-      ? [toOutputText(content)]
-      : content.map((part) =>
-          part.type === "refusal"
-            ? ({ type: "refusal", refusal: part.refusal } as const)
-            : toOutputText(part.text, part.annotations ?? []),
-        );
-  return { id, type: "message", status, content: parts, role: "assistant" };
-}
-
-function toCall(call: Parsed<typeof schemas.functionCall>): FunctionCall {
-  const { id, status } = headOf(call, "fc_");
-  return {
-    id,
-    type: "function_call",
-    status,
-    arguments: call.arguments,
-    call_id: call.call_id,
-    name: call.name,
-  };
-}
-
-function toCallOutput(result: Parsed<typeof schemas.functionCallOutput>): FunctionCallOutput {
-  const { id, status } = headOf(result, "fco_");
-  const output =
-    typeof result.output === "string" ? result.output : result.output.map(({ text }) => toText(text));
-  return { id, type: "function_call_output", status, call_id: result.call_id, output };
-}
-
-function toReasoning(item: Parsed<typeof schemas.reasoning>, path: string): ReasoningItem {
-  const { id, status } = headOf(item, "rs_");
-  const { summary, content, encrypted_content: encrypted } = item;
-  if (isGiven(encrypted) && !summary?.length && !content?.length)
-    throw unsupportedParameter(`${path}.encrypted_content`);
-  return { id, type: "reasoning", status, summary: summary ?? [], content: content ?? undefined };
-}
-
 /** Only text is supported in results; images and files are rejected by name. */
-function refuseOtherOutput(output: unknown, path: string): void {
+function refuseOtherOutput({ output }: JsonObject, path: string): void {
   if (!Array.isArray(output)) return;
   for (const [index, part] of output.entries()) {
     const type = (part as { type?: unknown } | null)?.type;

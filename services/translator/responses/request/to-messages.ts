@@ -6,8 +6,7 @@ import {
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { wrongImage, wrongValue } from "../../errors/param-faults.ts";
-import { parseImage } from "../../images/parse-image.ts";
-import type { RemoteImages } from "../../images/remote-images.ts";
+import { parseImage, type RemoteImages } from "../../images/parse-image.ts";
 import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import { missingOutput, orphanOutput } from "../faults.ts";
 import type {
