@@ -15,10 +15,9 @@ import {
   question,
   startedEvent,
 } from "../../../test/support/translator/translator.ts";
-import { descriptions } from "./descriptions.ts";
 import { toDocument } from "./document.ts";
 
-const validate = createValidate(toDocument(descriptions));
+const validate = createValidate(toDocument());
 
 /** What a stream's events carry, whether they have names or not; `[DONE]` aside. */
 const dataOf = (stream: string): unknown[] =>

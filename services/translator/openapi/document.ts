@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { errorSchema, headers, toFaultResponses } from "./faults.ts";
 import { type JsonSchema, type RouteDescription, uriOf } from "./route-description.ts";
+import { routes } from "./routes.ts";
 
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {
@@ -17,16 +18,14 @@ export interface OpenApiDocument {
 const apiServers = [{ url: "/v1" }, { url: "/api/v1", description: "The same API under a longer path." }];
 const rootServer = { url: "/" };
 
-/** Builds the document from the descriptions of all routes. */
-export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument {
+/** Describes all routes. */
+export function toDocument(): OpenApiDocument {
   const paths: Record<string, Record<string, object | undefined>> = {};
-  for (const route of routes) {
-    paths[route.path] = {
-      servers: serversOf(route),
-      ...paths[route.path],
-      [route.method]: toOperation(route),
-    };
+  for (const [key, route] of Object.entries(routes)) {
+    const [method = "", path = ""] = key.split(" ");
+    paths[path] = { servers: serversOf(route), ...paths[path], [method]: toOperation(route) };
   }
+  const schemas = Object.values(routes).map((route) => route.schemas);
   return {
     openapi: "3.1.0",
     info: {
@@ -41,7 +40,7 @@ export function toDocument(routes: readonly RouteDescription[]): OpenApiDocument
     servers: apiServers,
     paths,
     components: {
-      schemas: toJsonSchemas(Object.assign({ Error: errorSchema }, ...routes.map(({ schemas }) => schemas))),
+      schemas: toJsonSchemas(Object.assign({ Error: errorSchema }, ...schemas)),
       headers,
       parameters: { userId },
       securitySchemes: { key: { type: "http", scheme: "bearer" } },
@@ -68,7 +67,7 @@ function serversOf({ mount }: RouteDescription): readonly object[] | undefined {
 }
 
 function toOperation(route: RouteDescription): object {
-  const { method, path, mount, faults, faultForm, schemas, ...operation } = route;
+  const { mount, faults, faultForm, schemas, ...operation } = route;
   const isKeyed = faults.includes("key");
   const userIds = isKeyed ? [{ $ref: "#/components/parameters/userId" }] : [];
   const parameters = [...(operation.parameters ?? []), ...userIds];

@@ -7,10 +7,9 @@ import { chatRequestSchema } from "../chat/request/schema.ts";
 import { completionRequestSchema } from "../completions/request.ts";
 import { parseEmbeddingsRequest } from "../embeddings/request.ts";
 import { responseRequestSchema } from "../responses/request/schema.ts";
-import { descriptions } from "./descriptions.ts";
 import { toDocument } from "./document.ts";
 
-const document = toDocument(descriptions);
+const document = toDocument();
 
 describe("the request that is described is the one that is checked", () => {
   const requestOf = (name: string) => {

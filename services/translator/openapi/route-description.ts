@@ -5,9 +5,6 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A route as an OpenAPI operation; `document.ts` adds what all routes share. */
 export interface RouteDescription {
-  readonly method: "get" | "post" | "delete";
-  /** Without the mount; parameters in braces, as in `/models/{model}`. */
-  readonly path: string;
   /** Default: below `/v1` and `/api/v1`, behind a key. `root`: at the root; `both`: in all of these places. */
   readonly mount?: "root" | "both";
   /** Unique; the function name in generated clients. */

@@ -1,8 +1,7 @@
-import { descriptions } from "../../../services/translator/openapi/descriptions.ts";
 import { toDocument } from "../../../services/translator/openapi/document.ts";
 import { createValidate } from "../../support/translator/openapi.ts";
 
-const document = toDocument(descriptions);
+const document = toDocument();
 const validate = createValidate(document);
 
 /** What is asked: the routes of the document, each with the paths that it answers to. */
