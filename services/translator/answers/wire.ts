@@ -10,7 +10,72 @@ import {
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { toErrorBody } from "../errors/envelope.ts";
 
-// Parts of OpenAI's answers that objects and streams share.
+// Parts of OpenAI's answers that objects and streams share. Types and the OpenAPI document derive from the schemas;
+// answers are validated against them only in tests.
+
+/** A value of a schema, deeply read-only. */
+export type Described<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
+
+type DeepReadonly<T> = T extends readonly (infer Element)[]
+  ? readonly DeepReadonly<Element>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** A non-negative integer. */
+export const count = z.number().min(0).meta({ type: "integer" });
+
+/** A point in time. */
+export const unixSeconds = count.describe("Unix timestamp in seconds.");
+
+export const anyRecord = z.record(z.string(), z.unknown());
+
+/** All answers have the same tier, whatever was requested. */
+export const serviceTier = "default" as const;
+
+export const tier = z.literal(serviceTier);
+
+/** Why an answer ended. */
+export const finishReason = z.enum(["stop", "length", "tool_calls", "function_call", "content_filter"]);
+
+/** Identifies an engine. */
+export const fingerprint = z
+  .string()
+  .nullable()
+  .describe(
+    "Identifies the engine and its configuration; equal for engines that give equal answers to equal seeds.",
+  );
+
+const logprob = z.object({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(z.number().min(0).max(255).meta({ type: "integer" })).nullable(),
+});
+
+/** The log probability of a token, and those of others in its place. */
+export const tokenLogprob = logprob.extend({ top_logprobs: z.array(logprob) });
+
+/** The token usage of a request; the prompt counts once for all answers. */
+export const usage = z.object({
+  prompt_tokens: count,
+  completion_tokens: count,
+  total_tokens: count,
+  prompt_tokens_details: z.object({ cached_tokens: count, audio_tokens: count }),
+  completion_tokens_details: z.object({
+    reasoning_tokens: count,
+    audio_tokens: count,
+    accepted_prediction_tokens: count,
+    rejected_prediction_tokens: count,
+  }),
+});
+
+/** The usage in chunks of a stream. */
+export const chunkUsage = usage
+  .nullable()
+  .optional()
+  .describe(
+    "Only with `stream_options.include_usage`: null, except in the last chunk, whose `choices` is empty.",
+  );
 
 /** One event of a stream. */
 export const toDataEvent = (json: string): string => `data: ${json}\n\n`;
@@ -29,9 +94,6 @@ export interface AnswerHead {
   /** As the caller named it. */
   readonly model: string;
 }
-
-/** All answers have the same tier, whatever was requested. */
-export const serviceTier = "default" as const;
 
 /**
  * OpenAI's form of a fingerprint: equal for engines that continue each other's answers exactly; null when the engine
@@ -76,19 +138,21 @@ export function toFinishReason(
   }
 }
 
-/** The usage of a request: the prompt once, the completions of all answers. */
-export function toUsage(usages: readonly (Usage | undefined)[]): Described<typeof usage> {
-  const sum = (count: (usage: Usage) => number) =>
-    usages.reduce((total, usage) => total + (usage === undefined ? 0 : count(usage)), 0);
-  const promptTokens = usages[0]?.promptTokens ?? 0;
-  const completionTokens = sum((usage) => usage.completionTokens);
+/** The usage of a request: each prompt once, and the completions of all of its `choices` answers. */
+export function toUsage(
+  usages: readonly (Usage | undefined)[],
+  choices = usages.length,
+): Described<typeof usage> {
+  const prompts = usages.filter((_, index) => index % choices === 0);
+  const promptTokens = sum(prompts, "promptTokens");
+  const completionTokens = sum(usages, "completionTokens");
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: usages[0]?.cachedTokens ?? 0, audio_tokens: 0 },
+    prompt_tokens_details: { cached_tokens: sum(prompts, "cachedTokens"), audio_tokens: 0 },
     completion_tokens_details: {
-      reasoning_tokens: sum((usage) => usage.reasoningTokens),
+      reasoning_tokens: sum(usages, "reasoningTokens"),
       audio_tokens: 0,
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0,
@@ -96,7 +160,11 @@ export function toUsage(usages: readonly (Usage | undefined)[]): Described<typeo
   };
 }
 
-/** The log probability of a token, and those of others in its place. */
+type TokenCounts = "promptTokens" | "cachedTokens" | "completionTokens" | "reasoningTokens";
+
+const sum = (usages: readonly (Usage | undefined)[], name: TokenCounts): number =>
+  usages.reduce((total, usage) => total + (usage?.[name] ?? 0), 0);
+
 export const toTokenLogprob = ({ token, top }: TokenLogprob): Described<typeof tokenLogprob> => ({
   ...toLogprob(token),
   top_logprobs: top.map(toLogprob),
@@ -114,71 +182,6 @@ export function toLogprob(choice: TokenChoice | undefined) {
 
 /** Replaces minus infinity, which JSON cannot express; the same as in vLLM. */
 const lowestLogprob = -9999;
-
-// Shared schemas of OpenAI's answers. Types and the OpenAPI document derive from them; answers are validated
-// against them only in tests.
-
-/** A value of a schema, deeply read-only. */
-export type Described<Schema extends z.ZodType> = DeepReadonly<z.output<Schema>>;
-
-type DeepReadonly<T> = T extends readonly (infer Element)[]
-  ? readonly DeepReadonly<Element>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
-    : T;
-
-/** A non-negative integer. */
-export const count = z.number().min(0).meta({ type: "integer" });
-
-/** A point in time. */
-export const unixSeconds = count.describe("Unix timestamp in seconds.");
-
-export const anyRecord = z.record(z.string(), z.unknown());
-
-/** The service tier of every answer. */
-export const tier = z.literal(serviceTier);
-
-/** Why an answer ended. */
-export const finishReason = z.enum(["stop", "length", "tool_calls", "function_call", "content_filter"]);
-
-/** Identifies an engine. */
-export const fingerprint = z
-  .string()
-  .nullable()
-  .describe(
-    "Identifies the engine and its configuration; equal for engines that give equal answers to equal seeds.",
-  );
-
-const logprob = z.object({
-  token: z.string(),
-  logprob: z.number(),
-  bytes: z.array(z.number().min(0).max(255).meta({ type: "integer" })).nullable(),
-});
-
-/** The log probability of a token, and those of others in its place. */
-export const tokenLogprob = logprob.extend({ top_logprobs: z.array(logprob) });
-
-/** The token usage of a request; the prompt counts once for all answers. */
-export const usage = z.object({
-  prompt_tokens: count,
-  completion_tokens: count,
-  total_tokens: count,
-  prompt_tokens_details: z.object({ cached_tokens: count, audio_tokens: count }),
-  completion_tokens_details: z.object({
-    reasoning_tokens: count,
-    audio_tokens: count,
-    accepted_prediction_tokens: count,
-    rejected_prediction_tokens: count,
-  }),
-});
-
-/** The usage in chunks of a stream. */
-export const chunkUsage = usage
-  .nullable()
-  .optional()
-  .describe(
-    "Only with `stream_options.include_usage`: null, except in the last chunk, whose `choices` is empty.",
-  );
 
 /**
  * Escapes text for a JSON string, without the quotes. Most tokens need no escape, so testing first costs a quarter of

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import {
-  FinishReason,
-  type GenerationEvent,
-  type TokenChoice,
-  type TokenLogprob,
-  type Usage,
+import type {
+  GenerationEvent,
+  TokenChoice,
+  TokenLogprob,
+  Usage,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ChoiceCollector } from "../answers/choices.ts";
 import type { EventEncoder } from "../answers/generation-route.ts";
 import {
   type AnswerHead,
@@ -27,7 +27,7 @@ import {
 import type { CompletionRequest } from "./request.ts";
 
 /** Log probabilities in the legacy form: parallel lists, one element per token. */
-export const legacyLogprobs = z.object({
+const legacyLogprobs = z.object({
   text_offset: z.array(count),
   token_logprobs: z.array(z.number()),
   tokens: z.array(z.string()),
@@ -61,7 +61,7 @@ export const completionChunk = completion.extend({
 });
 
 /** The head of completions and chunks; their `object` is the same, too. */
-export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) => ({
+const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) => ({
   id,
   object: "text_completion" as const,
   created,
@@ -69,34 +69,22 @@ export const toHead = ({ id, created, model }: AnswerHead, fingerprint: string) 
   system_fingerprint: toFingerprint(fingerprint),
 });
 
-/** The text before a choice: its prompt with `echo`, else empty. */
-export const echoOf = ({ echoes, choices }: CompletionRequest, index: number): string =>
-  echoes[Math.floor(index / choices)]!;
+const usageOf = (answers: readonly { readonly usage: Usage | undefined }[], { choices }: CompletionRequest) =>
+  toUsage(
+    answers.map(({ usage }) => usage),
+    choices,
+  );
 
-/** The usage of a request: each prompt once, the completions of all answers. */
-export function toTotalUsage(
-  answers: readonly { readonly usage: Usage | undefined }[],
-  choices: number,
-): ReturnType<typeof toUsage> {
-  const usages = answers.map(({ usage }) => usage);
-  const firsts = usages.filter((_, index) => index % choices === 0);
-  const sum = (count: (usage: Usage) => number) =>
-    firsts.reduce((total, usage) => total + (usage === undefined ? 0 : count(usage)), 0);
-  const [first, ...rest] = usages;
-  if (first === undefined) return toUsage(usages);
-  const prompts = {
-    promptTokens: sum((usage) => usage.promptTokens),
-    cachedTokens: sum((usage) => usage.cachedTokens),
-  };
-  return toUsage([{ ...first, ...prompts }, ...rest]);
-}
+/** The text before a choice: its prompt with `echo`, else empty. */
+const echoOf = ({ echoes, choices }: CompletionRequest, index: number): string =>
+  echoes[Math.floor(index / choices)]!;
 
 type LegacyLogprobs = z.output<typeof legacyLogprobs>;
 
 /** Converts log probabilities of one answer, piece by piece, and tracks the offset of each token. */
-export class LogprobsWriter {
+class LogprobsWriter {
   #offset = 0;
-  #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder();
 
   write(logprobs: readonly TokenLogprob[]): LegacyLogprobs {
     const legacy: LegacyLogprobs = { text_offset: [], token_logprobs: [], tokens: [], top_logprobs: [] };
@@ -124,62 +112,24 @@ function toName(token: TokenChoice | undefined): string {
   return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")}`;
 }
 
-type Completion = Described<typeof completion>;
-
-/** Collects one answer into a choice of the completion. */
-export class ChoiceCollector {
-  /** Undefined before the end. */
-  usage: Usage | undefined;
-  fingerprint = "";
-  readonly #wantsLogprobs: boolean;
-  readonly #logprobs: TokenLogprob[] = [];
-  #text: string;
-  #reason: FinishReason = FinishReason.STOP;
-
-  constructor(request: CompletionRequest, index: number) {
-    this.#text = echoOf(request, index);
-    this.#wantsLogprobs = request.logprobs;
-  }
-
-  accept({ event }: GenerationEvent): undefined {
-    switch (event.case) {
-      case "delta":
-        this.#text += event.value.text;
-        for (const logprob of event.value.logprobs) this.#logprobs.push(logprob);
-        break;
-      case "started":
-        this.fingerprint = event.value.fingerprint;
-        break;
-      case "finished":
-        this.#reason = event.value.reason;
-        this.usage = event.value.usage;
-        this.fingerprint = lastFingerprint(event.value, this.fingerprint);
-    }
-  }
-
-  toChoice(index: number): Completion["choices"][number] {
-    return {
-      text: this.#text,
-      index,
-      logprobs: this.#wantsLogprobs ? new LogprobsWriter().write(this.#logprobs) : null,
-      finish_reason: toFinishReason(this.#reason, false),
-    };
-  }
-}
-
-/** The completion object as JSON text; `choices`: answers per prompt. */
-export const toCompletion = (
+/** The completion object as JSON text. */
+export function toCompletion(
   head: AnswerHead,
+  request: CompletionRequest,
   collectors: readonly ChoiceCollector[],
-  choices: number,
-): string => {
-  const whole: Completion = {
+): string {
+  const whole: Described<typeof completion> = {
     ...toHead(head, collectors[0]!.fingerprint),
-    choices: collectors.map((collector, index) => collector.toChoice(index)),
-    usage: toTotalUsage(collectors, choices),
+    choices: collectors.map(({ text, logprobs, reason }, index) => ({
+      text: echoOf(request, index) + text,
+      index,
+      logprobs: request.logprobs ? new LogprobsWriter().write(logprobs) : null,
+      finish_reason: toFinishReason(reason, false),
+    })),
+    usage: usageOf(collectors, request),
   };
   return JSON.stringify(whole);
-};
+}
 
 /** Encodes the events of one answer as chunks of one choice: the echo, the deltas, the finish reason. */
 export class ChunkEncoder implements EventEncoder {
@@ -235,10 +185,14 @@ export class ChunkEncoder implements EventEncoder {
 }
 
 /** The chunk without choices that reports the usage of the whole request. */
-export const toUsageChunk = (head: AnswerHead, encoders: readonly ChunkEncoder[], choices: number): string =>
-  toDataEvent(
-    `${openHead(head, encoders[0]!.fingerprint)},"choices":[],"usage":${JSON.stringify(toTotalUsage(encoders, choices))}}`,
-  );
+export function toUsageChunk(
+  head: AnswerHead,
+  request: CompletionRequest,
+  encoders: readonly ChunkEncoder[],
+): string {
+  const usage = JSON.stringify(usageOf(encoders, request));
+  return toDataEvent(`${openHead(head, encoders[0]!.fingerprint)},"choices":[],"usage":${usage}}`);
+}
 
 const openHead = (head: AnswerHead, fingerprint: string): string =>
   JSON.stringify(toHead(head, fingerprint)).slice(0, -1);

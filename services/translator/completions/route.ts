@@ -1,9 +1,9 @@
-import { fanOut } from "../answers/fan-out.ts";
+import { ChoiceCollector, fanOut } from "../answers/choices.ts";
 import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import { type AnswerHead, doneEvent, toErrorEvent } from "../answers/wire.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { newId } from "../http/request-context.ts";
-import { ChoiceCollector, ChunkEncoder, toCompletion, toUsageChunk } from "./answer.ts";
+import { ChunkEncoder, toCompletion, toUsageChunk } from "./answer.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./request.ts";
 
 /**
@@ -21,11 +21,11 @@ export const createCompletionsRoute = (options: GenerationOptions) =>
         return fanOut(generation, choices, id, caller);
       });
       if (!request.stream) {
-        const collectors = generations.map((_, index) => new ChoiceCollector(request, index));
-        return { generations, collectors, toBody: () => toCompletion(head, collectors, choices) };
+        const collectors = generations.map(() => new ChoiceCollector());
+        return { generations, collectors, toBody: () => toCompletion(head, request, collectors) };
       }
       const encoders = generations.map((_, index) => new ChunkEncoder(head, index, request));
-      const end = () => (request.includeUsage ? toUsageChunk(head, encoders, choices) : "") + doneEvent;
+      const end = () => (request.includeUsage ? toUsageChunk(head, request, encoders) : "") + doneEvent;
       return { generations, encoders, end, fail: toErrorEvent };
     },
     explain: (error, { model }) => namingModel(model)(error),

@@ -10,10 +10,11 @@ import {
   startedEvent,
   textEvent,
 } from "../../../../test/support/translator/translator.ts";
+import { ChoiceCollector } from "../../answers/choices.ts";
 import { escapeJson, toFingerprint, toFinishReason, toUsage } from "../../answers/wire.ts";
 import { type ChatRequest, parseChatRequest } from "../request/index.ts";
 import { ChunkEncoder, toUsageChunk } from "./chunks.ts";
-import { ChoiceCollector, toCompletion } from "./completion.ts";
+import { toCompletion } from "./completion.ts";
 
 const head = { id: "chatcmpl-1", created: 1_700_000_000, model: 'm"é' };
 const requestOf = (more: Record<string, unknown> = {}): ChatRequest => parseChatRequest(question(more));
@@ -29,9 +30,9 @@ const chunksOf = (events: readonly GenerationEvent[], more: Record<string, unkno
 const deltasOf = (events: readonly GenerationEvent[], more: Record<string, unknown> = {}) =>
   chunksOf(events, more).map(({ choices: [choice] }) => choice.delta);
 const choiceOf = (events: readonly GenerationEvent[], more: Record<string, unknown> = {}) => {
-  const collector = new ChoiceCollector(requestOf(more));
+  const collector = new ChoiceCollector();
   for (const event of events) collector.accept(event);
-  return JSON.parse(toCompletion(head, [collector])).choices[0];
+  return JSON.parse(toCompletion(head, requestOf(more), [collector])).choices[0];
 };
 
 const call = (index: number, argumentsJson: string, id = "", name = "") =>
@@ -76,10 +77,10 @@ describe("escaping", () => {
   test("an answer that another engine continued from its text ends with that engine's fingerprint, and no other does", () => {
     const fingerprintsOf = (exact: boolean) => {
       const events = [startedEvent(), textEvent("a"), continuedEvent("another", exact)];
-      const collector = new ChoiceCollector(requestOf());
+      const collector = new ChoiceCollector();
       for (const event of events) collector.accept(event);
       const streamed = chunksOf(events).map(({ system_fingerprint: told }) => told);
-      return [...streamed, JSON.parse(toCompletion(head, [collector])).system_fingerprint];
+      return [...streamed, JSON.parse(toCompletion(head, requestOf(), [collector])).system_fingerprint];
     };
     const [first] = fingerprintsOf(true);
     expect(fingerprintsOf(true)).toEqual([first, first, first, first]);
@@ -222,7 +223,7 @@ describe("a stream", () => {
 
 describe("a completion", () => {
   test("is the object that OpenAI describes, key for key", () => {
-    const collector = new ChoiceCollector(requestOf());
+    const collector = new ChoiceCollector();
     const usage = { promptTokens: 9, completionTokens: 12, cachedTokens: 2, reasoningTokens: 1 };
     for (const event of [
       startedEvent("n", "same"),
@@ -231,7 +232,7 @@ describe("a completion", () => {
       finishedEvent(undefined, usage),
     ])
       collector.accept(event);
-    expect(JSON.parse(toCompletion(head, [collector]))).toEqual({
+    expect(JSON.parse(toCompletion(head, requestOf(), [collector]))).toEqual({
       ...head,
       object: "chat.completion",
       choices: [

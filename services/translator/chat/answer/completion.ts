@@ -1,11 +1,6 @@
 import { z } from "zod";
-import {
-  FinishReason,
-  type GenerationEvent,
-  type TokenLogprob,
-  type ToolCallDelta,
-  type Usage,
-} from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { ChoiceCollector } from "../../answers/choices.ts";
 import {
   type AnswerHead,
   chunkUsage,
@@ -13,7 +8,6 @@ import {
   type Described,
   fingerprint,
   finishReason,
-  lastFingerprint,
   serviceTier,
   tier,
   toFingerprint,
@@ -24,105 +18,7 @@ import {
   unixSeconds,
   usage,
 } from "../../answers/wire.ts";
-import { newId } from "../../http/request-context.ts";
 import type { ChatRequest } from "../request/index.ts";
-
-type Completion = Described<typeof chatCompletion>;
-type Choice = Completion["choices"][number];
-
-/** Collects one answer into a choice of the completion. */
-export class ChoiceCollector {
-  /** Undefined before the end. */
-  usage: Usage | undefined;
-  fingerprint = "";
-  readonly #request: ChatRequest;
-  #text = "";
-  #reasoning = "";
-  readonly #calls: { id: string; function: { name: string; arguments: string } }[] = [];
-  readonly #logprobs: TokenLogprob[] = [];
-  #reason: FinishReason = FinishReason.STOP;
-
-  constructor(request: ChatRequest) {
-    this.#request = request;
-  }
-
-  accept({ event }: GenerationEvent): undefined {
-    switch (event.case) {
-      case "delta": {
-        const { text, reasoning, toolCalls, logprobs } = event.value;
-        this.#text += text;
-        this.#reasoning += reasoning;
-        for (const piece of toolCalls) this.#acceptCall(piece);
-        for (const logprob of logprobs) this.#logprobs.push(logprob);
-        break;
-      }
-      case "started":
-        this.fingerprint = event.value.fingerprint;
-        break;
-      case "finished":
-        this.#reason = event.value.reason;
-        this.usage = event.value.usage;
-        this.fingerprint = lastFingerprint(event.value, this.fingerprint);
-    }
-  }
-
-  toChoice(index: number): Choice {
-    const { generation, legacyFunctions } = this.#request;
-    return {
-      index,
-      message: this.#toMessage(),
-      logprobs: generation.logprobs === undefined ? null : toLogprobs(this.#logprobs),
-      finish_reason: toFinishReason(this.#reason, legacyFunctions),
-    };
-  }
-
-  #toMessage(): Choice["message"] {
-    const { includeReasoning, legacyFunctions } = this.#request;
-    const [call] = this.#calls;
-    const reasoning = (includeReasoning && this.#reasoning) || undefined;
-    return {
-      role: "assistant",
-      content: this.#text === "" && call !== undefined ? null : this.#text,
-      refusal: null,
-      annotations: [],
-      // Clients read one name or the other. JSON leaves out what is undefined.
-      reasoning,
-      reasoning_content: reasoning,
-      tool_calls:
-        call === undefined || legacyFunctions
-          ? undefined
-          : this.#calls.map((one) => ({ id: one.id, type: "function", function: one.function })),
-      function_call: call !== undefined && legacyFunctions ? call.function : undefined,
-    };
-  }
-
-  #acceptCall({ index, id, name, argumentsJson }: ToolCallDelta): void {
-    const call = this.#calls[index];
-    if (call !== undefined) call.function.arguments += argumentsJson;
-    else this.#calls.push({ id: id || newId("call_"), function: { name, arguments: argumentsJson } });
-  }
-}
-
-/** Log probabilities of a choice or of one chunk. */
-export const toLogprobs = (tokens: readonly TokenLogprob[]): Described<typeof logprobs> => ({
-  content: tokens.map(toTokenLogprob),
-  refusal: null,
-});
-
-/** The completion object as JSON text. */
-export function toCompletion(head: AnswerHead, choices: readonly ChoiceCollector[]): string {
-  const completion: Completion = {
-    id: head.id,
-    object: "chat.completion",
-    created: head.created,
-    model: head.model,
-    choices: choices.map((choice, index) => choice.toChoice(index)),
-    usage: toUsage(choices.map(({ usage }) => usage)),
-    service_tier: serviceTier,
-    system_fingerprint: toFingerprint(choices[0]?.fingerprint ?? ""),
-  };
-  return JSON.stringify(completion);
-}
 
 const calledFunction = z.object({
   name: z.string(),
@@ -132,8 +28,7 @@ const calledFunction = z.object({
 /** A piece of a call: the first carries the name, all of them arguments. */
 const calledPiece = z.object({ name: z.string().optional(), arguments: z.string() });
 
-/** Log probabilities of a choice or of one chunk. */
-export const logprobs = z.object({ content: z.array(tokenLogprob), refusal: z.null() });
+const logprobs = z.object({ content: z.array(tokenLogprob), refusal: z.null() });
 
 const reasoning = {
   reasoning: z.string().optional().describe("The model's reasoning. The same as `reasoning_content`."),
@@ -202,4 +97,59 @@ export const chatCompletionChunk = z.object({
     }),
   ),
   usage: chunkUsage,
+});
+
+type Completion = Described<typeof chatCompletion>;
+
+/** The completion object as JSON text. */
+export function toCompletion(
+  head: AnswerHead,
+  request: ChatRequest,
+  choices: readonly ChoiceCollector[],
+): string {
+  const { generation, legacyFunctions } = request;
+  const completion: Completion = {
+    id: head.id,
+    object: "chat.completion",
+    created: head.created,
+    model: head.model,
+    choices: choices.map((choice, index) => ({
+      index,
+      message: toMessage(choice, request),
+      logprobs: generation.logprobs === undefined ? null : toLogprobs(choice.logprobs),
+      finish_reason: toFinishReason(choice.reason, legacyFunctions),
+    })),
+    usage: toUsage(choices.map(({ usage }) => usage)),
+    service_tier: serviceTier,
+    system_fingerprint: toFingerprint(choices[0]?.fingerprint ?? ""),
+  };
+  return JSON.stringify(completion);
+}
+
+function toMessage(
+  { text, reasoning: generated, calls }: ChoiceCollector,
+  { includeReasoning, legacyFunctions }: ChatRequest,
+): Completion["choices"][number]["message"] {
+  const [call] = calls;
+  const reasoning = (includeReasoning && generated) || undefined;
+  return {
+    role: "assistant",
+    content: text === "" && call !== undefined ? null : text,
+    refusal: null,
+    annotations: [],
+    // Clients read one name or the other. JSON leaves out what is undefined.
+    reasoning,
+    reasoning_content: reasoning,
+    tool_calls:
+      call === undefined || legacyFunctions
+        ? undefined
+        : calls.map((one) => ({ id: one.id, type: "function", function: one.function })),
+    function_call: legacyFunctions ? call?.function : undefined,
+  };
+}
+
+/** Log probabilities of a choice or of one chunk. */
+export const toLogprobs = (tokens: readonly TokenLogprob[]): Described<typeof logprobs> => ({
+  content: tokens.map(toTokenLogprob),
+  refusal: null,
 });

@@ -9,7 +9,7 @@ import {
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { question } from "../../../../test/support/translator/translator.ts";
-import { fanOut } from "../../answers/fan-out.ts";
+import { fanOut } from "../../answers/choices.ts";
 import { parseChatRequest } from "./index.ts";
 
 const parse = (more: Record<string, unknown> = {}) => parseChatRequest(question(more));
