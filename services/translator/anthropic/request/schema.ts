@@ -4,6 +4,7 @@ import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
+  byType,
   decimal,
   descriptions,
   flag,
@@ -14,6 +15,7 @@ import {
   object,
   optional,
   text,
+  textOr,
   word,
 } from "../../requests/vocabulary.ts";
 
@@ -29,13 +31,9 @@ const textBlock = object({
 
 const imageBlock = object({
   type: z.literal("image"),
-  source: z.discriminatedUnion(
-    "type",
-    [
-      object({ type: z.literal("base64"), media_type: text, data: nonEmptyText }),
-      object({ type: z.literal("url"), url: text }),
-    ],
-    { error: "an object" },
+  source: byType(
+    object({ type: z.literal("base64"), media_type: text, data: nonEmptyText }),
+    object({ type: z.literal("url"), url: text }),
   ),
   cache_control: optional(cacheControl),
 });
@@ -43,15 +41,7 @@ const imageBlock = object({
 const toolResultBlock = object({
   type: z.literal("tool_result"),
   tool_use_id: nonEmptyText,
-  content: optional(
-    z.union(
-      [
-        text,
-        arrayOf(z.discriminatedUnion("type", [textBlock, imageBlock], { error: "an object" }), "objects"),
-      ],
-      { error: "one of a string or array of objects" },
-    ),
-  ),
+  content: optional(textOr(byType(textBlock, imageBlock))),
   is_error: optional(flag),
   cache_control: optional(cacheControl),
 });
@@ -69,11 +59,7 @@ const toolUseBlock = object({
 const thinkingBlock = object({ type: z.literal("thinking"), thinking: text, signature: optional(text) });
 
 /** Types only; `messages.ts` checks which blocks a role may use. */
-const block = z.discriminatedUnion(
-  "type",
-  [textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock],
-  { error: "an object" },
-);
+const block = byType(textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock);
 
 /** A content block. */
 export type ContentBlock = z.output<typeof block>;
@@ -82,7 +68,7 @@ export type ImageBlock = z.output<typeof imageBlock>;
 
 const message = object({
   role: word("user", "assistant", "system"),
-  content: z.union([text, arrayOf(block, "objects")], { error: "one of a string or array of objects" }),
+  content: textOr(block),
 });
 
 /** A message of the conversation. */
@@ -104,27 +90,19 @@ const tool = object({
 
 const parallel = { disable_parallel_tool_use: optional(flag) };
 
-const toolChoice = z.discriminatedUnion(
-  "type",
-  [
-    object({ type: z.literal("auto"), ...parallel }),
-    object({ type: z.literal("any"), ...parallel }),
-    object({ type: z.literal("tool"), name: nonEmptyText, ...parallel }),
-    object({ type: z.literal("none") }),
-  ],
-  { error: "an object" },
+const toolChoice = byType(
+  object({ type: z.literal("auto"), ...parallel }),
+  object({ type: z.literal("any"), ...parallel }),
+  object({ type: z.literal("tool"), name: nonEmptyText, ...parallel }),
+  object({ type: z.literal("none") }),
 );
 
 const display = optional(word("summarized", "omitted"));
 
-const thinking = z.discriminatedUnion(
-  "type",
-  [
-    object({ type: z.literal("enabled"), budget_tokens: integer(1024), display }),
-    object({ type: z.literal("adaptive"), display }),
-    object({ type: z.literal("disabled") }),
-  ],
-  { error: "an object" },
+const thinking = byType(
+  object({ type: z.literal("enabled"), budget_tokens: integer(1024), display }),
+  object({ type: z.literal("adaptive"), display }),
+  object({ type: z.literal("disabled") }),
 );
 
 const unsupported = z.null().optional().describe("Not supported: must be null or absent.");
@@ -138,9 +116,9 @@ export const messagesRequestSchema = z.strictObject(
     model: nonEmptyText.describe(model.description!),
     messages: arrayOf(message, "objects").min(1).describe("The conversation so far, oldest turn first."),
     max_tokens: integer(1).describe("The maximum number of tokens to generate, thinking included."),
-    system: optional(
-      z.union([text, arrayOf(textBlock, "objects")], { error: "one of a string or array of objects" }),
-    ).describe("System prompt: instructions that precede the conversation."),
+    system: optional(textOr(textBlock)).describe(
+      "System prompt: instructions that precede the conversation.",
+    ),
     temperature: optional(decimal(0, 1)).meta(shared.temperature.meta()!),
     top_p: shared.topP,
     top_k: optional(integer(0)).describe(

@@ -4,6 +4,7 @@ import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
+  byType,
   descriptions,
   flag,
   ignored,
@@ -14,23 +15,20 @@ import {
   object,
   optional,
   text,
+  textOr,
   word,
 } from "../../requests/vocabulary.ts";
 
 /** Types only; `messages.ts` checks which parts a role may have. */
-const part = z.discriminatedUnion(
-  "type",
-  [
-    object({ type: z.literal("text"), text }),
-    object({
-      type: z.literal("image_url"),
-      image_url: z.union([text, object({ url: text, detail: optional(word("auto", "low", "high")) })], {
-        error: "one of a string or an object",
-      }),
+const part = byType(
+  object({ type: z.literal("text"), text }),
+  object({
+    type: z.literal("image_url"),
+    image_url: z.union([text, object({ url: text, detail: optional(word("auto", "low", "high")) })], {
+      error: "one of a string or an object",
     }),
-    object({ type: z.literal("refusal"), refusal: text }),
-  ],
-  { error: "an object" },
+  }),
+  object({ type: z.literal("refusal"), refusal: text }),
 );
 
 /** A part of a message's content. */
@@ -46,9 +44,7 @@ const toolCall = object({
 
 const message = object({
   role: word("system", "assistant", "user", "function", "tool", "developer"),
-  content: optional(
-    z.union([text, arrayOf(part, "objects")], { error: "one of a string or array of objects" }),
-  ),
+  content: optional(textOr(part)),
   name: optional(text),
   tool_calls: optional(arrayOf(toolCall, "objects")),
   tool_call_id: optional(text),
@@ -89,23 +85,19 @@ const toolChoice = z.union(
   { error: "one of a string or an object" },
 );
 
-const responseFormat = z.discriminatedUnion(
-  "type",
-  [
-    object({ type: z.literal("text") }),
-    // A schema with `json_object` is an extension of llama.cpp and others.
-    object({ type: z.literal("json_object"), schema: optional(anyObject) }),
-    object({
-      type: z.literal("json_schema"),
-      json_schema: object({
-        name: text,
-        description: optional(text),
-        schema: anyObject,
-        strict: optional(flag),
-      }),
+const responseFormat = byType(
+  object({ type: z.literal("text") }),
+  // A schema with `json_object` is an extension of llama.cpp and others.
+  object({ type: z.literal("json_object"), schema: optional(anyObject) }),
+  object({
+    type: z.literal("json_schema"),
+    json_schema: object({
+      name: text,
+      description: optional(text),
+      schema: anyObject,
+      strict: optional(flag),
     }),
-  ],
-  { error: "an object" },
+  }),
 );
 
 /**

@@ -4,6 +4,7 @@ import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
   arrayOf,
+  byType,
   descriptions,
   flag,
   ignored,
@@ -14,6 +15,7 @@ import {
   object,
   optional,
   text,
+  textOr,
   word,
 } from "../../requests/vocabulary.ts";
 
@@ -41,20 +43,16 @@ const toolChoice = z.union(
   { error: "one of a string or an object" },
 );
 
-const format = z.discriminatedUnion(
-  "type",
-  [
-    object({ type: z.literal("text") }),
-    object({ type: z.literal("json_object") }),
-    object({
-      type: z.literal("json_schema"),
-      name: text,
-      description: optional(text),
-      schema: anyObject,
-      strict: optional(flag),
-    }),
-  ],
-  { error: "an object" },
+const format = byType(
+  object({ type: z.literal("text") }),
+  object({ type: z.literal("json_object") }),
+  object({
+    type: z.literal("json_schema"),
+    name: text,
+    description: optional(text),
+    schema: anyObject,
+    strict: optional(flag),
+  }),
 );
 
 const summary = word("auto", "concise", "detailed");
@@ -65,9 +63,9 @@ const summary = word("auto", "concise", "detailed");
  */
 export const responseRequestSchema = object({
   model,
-  input: optional(
-    z.union([text, arrayOf(anyObject, "objects")], { error: "one of a string or array of objects" }),
-  ).describe("A text, or a list of input items. Required unless `previous_response_id` is given."),
+  input: optional(textOr(anyObject)).describe(
+    "A text, or a list of input items. Required unless `previous_response_id` is given.",
+  ),
   instructions: optional(text).describe(
     "A system message in front of the conversation. Not carried over to responses that continue this one.",
   ),
