@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import {
   createContextKey,
   createContextValues,
@@ -10,14 +11,14 @@ import type { FastifyInstance } from "fastify";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import { withoutReserved } from "../../core/generation/reserved-fields.ts";
 import { toConnectError } from "../../core/rpc/status.ts";
-import type { Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { CallerSchema, type Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { GenerationOptions } from "./answers/generation-route.ts";
 import { type AnswerReading, iterateAnswer } from "./answers/read-answer.ts";
 import type { Authenticate } from "./auth/principal.ts";
 import { requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/send-error.ts";
-import { type CallerFacts, callerFacts, newId, toCaller } from "./http/request-context.ts";
+import { callerOf, checkHops, newId } from "./http/request-context.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
 /** What the Connect surface needs. */
@@ -31,14 +32,7 @@ export interface ConnectOptions
   readonly shutdownSignal: AbortSignal;
 }
 
-const callerKey = createContextKey<CallerFacts>({
-  userId: "",
-  keyId: "",
-  projectId: "",
-  requestId: "",
-  hops: 0,
-  via: [],
-});
+const callerKey = createContextKey(create(CallerSchema));
 
 /**
  * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and
@@ -56,7 +50,7 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
     });
     scope.register(fastifyConnectPlugin, {
       routes: (router) => router.service(RouterService, implement(options)),
-      contextValues: (request) => createContextValues().set(callerKey, callerFacts(request)),
+      contextValues: (request) => createContextValues().set(callerKey, callerOf(request)),
       readMaxBytes: bodyLimitBytes,
       shutdownSignal,
     });
@@ -103,9 +97,7 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
 function withCaller(generation: Generation | undefined, context: HandlerContext): Generation {
   if (generation === undefined)
     throw new MeshError("invalid_request", "The request carries no generation.", { param: "generation" });
-  return {
-    ...withoutReserved(generation, "client"),
-    id: newId("gen-"),
-    caller: toCaller(context.values.get(callerKey)),
-  };
+  const caller = context.values.get(callerKey);
+  checkHops(caller);
+  return { ...withoutReserved(generation, "client"), id: newId("gen-"), caller };
 }

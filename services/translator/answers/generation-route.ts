@@ -1,7 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
-import type { Generate } from "../../../core/generate.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type {
   Caller,
@@ -12,24 +11,37 @@ import { badJson } from "../errors/http-faults.ts";
 import { reportBug } from "../errors/send-error.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
-import { callerOf, processingMs } from "../http/request-context.ts";
+import { callerOf, checkHops, processingMs } from "../http/request-context.ts";
 import type { SseStream } from "../http/sse-stream.ts";
 import type { SseStreams } from "../http/sse-streams.ts";
 import type { FetchImages } from "../images/image-fetcher.ts";
 import type { RemoteImage } from "../images/parse-image.ts";
 import type { RequestRules } from "../requests/check-body.ts";
-import { type AnswerWriter, type EndOptions, readAnswer } from "./read-answer.ts";
+import { type AnswerReading, type AnswerWriter, readAnswer } from "./read-answer.ts";
 
-/** How a surface answers a request that it parses to `Parsed`. */
-export interface GenerationRoute<Parsed> {
+/** What every route that generates answers works with. */
+export interface GenerationOptions extends AnswerReading {
+  readonly openRequests: OpenRequests;
+  readonly sseStreams: SseStreams;
+  /** Fetches images by URL; undefined: they are rejected. */
+  readonly fetchImages?: FetchImages | undefined;
+  /** Whether unknown parameters are rejected; default false. */
+  readonly strictKeys?: boolean | undefined;
+  /** Whether the server is draining, so that connections close after their answer. */
+  readonly isDraining: () => boolean;
+  readonly log: Log;
+}
+
+/** How a surface answers requests. */
+interface GenerationRoute<Parsed> {
   parse(body: JsonObject, rules: RequestRules): Parsed;
   answer(request: Parsed, arrival: Arrival): Answer | Promise<Answer>;
-  /** Converts an error before the start of the answer to the surface's words. */
+  /** Puts an error before the start of the answer into the surface's words. */
   explain(error: MeshError, request: Parsed): MeshError;
 }
 
-/** A request's context beside its body. */
-export interface Arrival {
+/** A request's context. */
+interface Arrival {
   readonly caller: Caller;
   /** When its body had arrived, in whole seconds since 1970. */
   readonly now: number;
@@ -37,7 +49,7 @@ export interface Arrival {
 }
 
 /** The generations of an answer, and what they become: one body or a stream. */
-export type Answer = (WholeAnswer | StreamedAnswer) & {
+type Answer = (WholeAnswer | StreamedAnswer) & {
   readonly generations: readonly Generation[];
   /** Images that are still to be fetched. */
   readonly remoteImages?: readonly RemoteImage[];
@@ -45,22 +57,29 @@ export type Answer = (WholeAnswer | StreamedAnswer) & {
   retry?(error: MeshError): readonly Generation[] | undefined;
 };
 
-/** An answer that is sent when it is complete. */
-export interface WholeAnswer {
+interface WholeAnswer {
   /** One for each generation. */
   readonly collectors: readonly AnswerWriter[];
   /** The body as JSON text, after all generations have ended. */
   toBody(): string | Promise<string>;
 }
 
-/** An answer that is streamed as server-sent events. */
-export interface StreamedAnswer {
+/** Server-sent events. */
+interface StreamedAnswer {
   /** One for each generation. */
   readonly encoders: readonly EventEncoder[];
   /** The last events, after all generations have ended. */
   end(): string | Promise<string>;
   /** The last events when the stream fails; `clientGone`: no client will read them. */
   fail(error: MeshError, clientGone: boolean): string | Promise<string>;
+}
+
+/** Encodes the events of one generation as text of a stream. */
+export interface EventEncoder {
+  /** Returns whole server-sent events; empty while there is nothing to show. */
+  encode(event: GenerationEvent): string;
+  /** Whether the last result of `encode` is known to be ASCII, so that its bytes need not be counted. */
+  readonly isAscii?: boolean;
 }
 
 /**
@@ -76,14 +95,18 @@ export function createGenerationRoute<Parsed>(
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
     const parsed = parse(request.body as JsonObject, rules);
-    const arrival = { caller: callerOf(request), now: Math.floor(clock.wallTime() / 1000), rules };
+    const caller = callerOf(request);
+    checkHops(caller);
+    const arrival = { caller, now: Math.floor(clock.wallTime() / 1000), rules };
     const open = openRequests.begin(request.raw);
     try {
       const made = await answer(parsed, arrival);
       await fetchImages?.(made.remoteImages ?? [], open.signal);
-      return await ("encoders" in made
-        ? stream(options, made, open, reply)
-        : complete(options, made, open, reply));
+      if ("encoders" in made) return await stream(options, made, open, reply);
+      await readAll(options, made, made.collectors, open);
+      const body = await made.toBody();
+      reply.header("content-type", "application/json; charset=utf-8");
+      return body;
     } catch (thrown) {
       if (open.clientGone) return reply.hijack();
       throw explain(toMeshError(thrown), parsed);
@@ -93,39 +116,8 @@ export function createGenerationRoute<Parsed>(
   };
 }
 
-async function complete(
-  options: GenerationOptions,
-  answer: Answer & WholeAnswer,
-  open: OpenRequest,
-  reply: FastifyReply,
-): Promise<string> {
-  await read(options, answer, answer.collectors, open);
-  const body = await answer.toBody();
-  reply.header("content-type", "application/json; charset=utf-8");
-  return body;
-}
-
-async function stream(
-  options: GenerationOptions,
-  answer: Answer & StreamedAnswer,
-  open: OpenRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const late = new LateStream(options, reply);
-  const writers = answer.encoders.map((encoder) => new StreamWriter(encoder, late));
-  try {
-    await read(options, answer, writers, open);
-    late.open().end(await answer.end());
-  } catch (thrown) {
-    if (!late.isOpen) throw thrown;
-    reportBug(options.log, thrown, reply.request.id);
-    late.open().end(await answer.fail(toMeshError(thrown), open.clientGone));
-  }
-  return reply;
-}
-
 /** Reads generations concurrently; when one fails, all do. */
-async function read(
+async function readAll(
   options: GenerationOptions,
   { generations, retry }: Answer,
   writers: readonly AnswerWriter[],
@@ -149,71 +141,53 @@ async function read(
   }
 }
 
-/** What every route that generates answers works with. */
-export interface GenerationOptions extends EndOptions {
-  readonly generate: Generate;
-  readonly openRequests: OpenRequests;
-  readonly sseStreams: SseStreams;
-  /** Fetches images by URL; undefined: they are rejected. */
-  readonly fetchImages?: FetchImages | undefined;
-  /** Whether unknown parameters are rejected; default false. */
-  readonly strictKeys?: boolean | undefined;
-  /** Whether the server is draining, so that connections close after their answer. */
-  readonly isDraining: () => boolean;
-  readonly log: Log;
+async function stream(
+  options: GenerationOptions,
+  answer: Answer & StreamedAnswer,
+  open: OpenRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  // Opened at the first text, so that earlier failures have their own status.
+  const late: { sse?: SseStream } = {};
+  const openSse = () => {
+    late.sse ??= openStream(options, reply);
+    return late.sse;
+  };
+  const writers = answer.encoders.map((encoder) => new StreamWriter(encoder, openSse));
+  try {
+    await readAll(options, answer, writers, open);
+    openSse().end(await answer.end());
+  } catch (thrown) {
+    if (late.sse === undefined) throw thrown;
+    reportBug(options.log, thrown, reply.request.id);
+    late.sse.end(await answer.fail(toMeshError(thrown), open.clientGone));
+  }
+  return reply;
 }
 
-/** Encodes the events of one generation as text of a stream. */
-export interface EventEncoder {
-  /** Returns whole server-sent events; empty while there is nothing to show. */
-  encode(event: GenerationEvent): string;
-  /** Whether the last result of `encode` is known to be ASCII, so that its bytes need not be counted. */
-  readonly isAscii?: boolean;
-}
-
-/** A stream that opens, with status 200, at its first text, so that earlier failures have their own status. */
-export class LateStream {
-  readonly #options: GenerationOptions;
-  readonly #reply: FastifyReply;
-  #sse: SseStream | undefined;
-
-  constructor(options: GenerationOptions, reply: FastifyReply) {
-    this.#options = options;
-    this.#reply = reply;
-  }
-
-  get isOpen(): boolean {
-    return this.#sse !== undefined;
-  }
-
-  /** The stream. The first call opens it with the reply's headers. */
-  open(): SseStream {
-    if (this.#sse !== undefined) return this.#sse;
-    const { sseStreams, isDraining, clock } = this.#options;
-    const reply = this.#reply.hijack();
-    const headers = reply.getHeaders() as OutgoingHttpHeaders;
-    headers["openai-processing-ms"] = processingMs(reply.request, clock);
-    if (isDraining()) headers.connection = "close";
-    this.#sse = sseStreams.open(reply.raw, headers);
-    return this.#sse;
-  }
+/** Sends status 200 and the reply's headers. */
+function openStream({ sseStreams, isDraining, clock }: GenerationOptions, reply: FastifyReply): SseStream {
+  const headers = reply.hijack().getHeaders() as OutgoingHttpHeaders;
+  headers["openai-processing-ms"] = processingMs(reply.request, clock);
+  if (isDraining()) headers.connection = "close";
+  return sseStreams.open(reply.raw, headers);
 }
 
 /** Writes one generation to the answer's shared stream. A token touches this, its encoder and the stream. */
-export class StreamWriter implements AnswerWriter {
+class StreamWriter implements AnswerWriter {
   readonly #encoder: EventEncoder;
-  readonly #late: LateStream;
+  readonly #open: () => SseStream;
   #sse: SseStream | undefined;
 
-  constructor(encoder: EventEncoder, late: LateStream) {
+  constructor(encoder: EventEncoder, open: () => SseStream) {
     this.#encoder = encoder;
-    this.#late = late;
+    this.#open = open;
   }
 
   accept(event: GenerationEvent): Promise<void> | undefined {
     const events = this.#encoder.encode(event);
     if (events === "") return undefined;
-    this.#sse ??= this.#late.open();
+    this.#sse ??= this.#open();
     this.#sse.write(events, this.#encoder.isAscii);
     return this.#sse.drained();
   }

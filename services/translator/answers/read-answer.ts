@@ -1,6 +1,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Kind } from "../../../core/errors/kinds.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import type { Generate } from "../../../core/generate.ts";
 import { isDelta } from "../../../core/relay/encoded-event.ts";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { pushTo, type Sink } from "../../../core/streams/push.ts";
@@ -16,10 +17,15 @@ import type {
   GenerationEvent,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { withParam } from "../errors/capability-params.ts";
-import type { GenerationOptions } from "./generation-route.ts";
 
-/** What is needed to read an answer and to report its end. */
-export type AnswerReading = EndOptions & Pick<GenerationOptions, "generate">;
+/** What is needed to read answers and to report their ends. */
+export interface AnswerReading {
+  readonly generate: Generate;
+  readonly clock: Clock;
+  readonly surface: Surface;
+  /** Called at the end of every answer. */
+  readonly onGenerationEnd: OnGenerationEnd;
+}
 
 /** Receives the events of one generation. */
 export interface AnswerWriter {
@@ -103,27 +109,19 @@ class WatchedSink implements Sink<GenerationEvent> {
   }
 }
 
-/** How the end of an answer is reported. */
-export interface EndOptions {
-  readonly clock: Clock;
-  readonly surface: Surface;
-  /** Called at the end of every answer. */
-  readonly onGenerationEnd: OnGenerationEnd;
-}
-
 /** Observes the events of one answer and reports its end exactly once. */
-export class AnswerWatch {
+class AnswerWatch {
   ended = false;
   /** Whether the first token is still to come; later deltas need not be seen. */
   awaitsToken = true;
   readonly #generation: Generation;
-  readonly #options: EndOptions;
+  readonly #options: AnswerReading;
   readonly #startedAt: number;
   #nodeId: string | undefined;
   #firstTokenMs: number | undefined;
   #finished: Finished | undefined;
 
-  constructor(options: EndOptions, generation: Generation) {
+  constructor(options: AnswerReading, generation: Generation) {
     this.#options = options;
     this.#generation = generation;
     this.#startedAt = options.clock.now();

@@ -27,18 +27,12 @@ export const processingMs = (request: FastifyRequest, clock: Clock): number =>
   Math.max(0, Math.round(clock.now() - request.receivedAt));
 
 /** The URL without its query, which may hold secrets. */
-export function pathOf(request: FastifyRequest): string {
-  const { url } = request.raw;
-  return (url ?? "/").split("?", 1)[0]!;
-}
+export const pathOf = ({ raw }: FastifyRequest): string => (raw.url ?? "/").split("?", 1)[0]!;
 
 /** A new id with a prefix that names its kind: `req_`, `chatcmpl-`, `call_`. 122 random bits. */
 export const newId = (prefix: string): string => prefix + randomUUID().replaceAll("-", "");
 
-/**
- * The id of a request in `x-request-id`, error reports and logs: the caller's if it is printable, otherwise a new
- * one.
- */
+/** The id of a request in `x-request-id`, error reports and logs: the caller's if it is printable, else a new one. */
 export function requestIdOf(headers: IncomingHttpHeaders): string {
   const sent = headers["x-request-id"];
   return typeof sent === "string" && printable.test(sent) ? sent : newId("req_");
@@ -46,11 +40,9 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
 
 const printable = /^[\w.~+/=:@-]{1,128}$/;
 
-/** The sender of a request, as far as its headers and key show. */
-export type CallerFacts = Omit<Caller, "$typeName">;
-
-/** Who sends a request. */
-export const callerFacts = ({ principal, id, headers }: FastifyRequest): CallerFacts => ({
+/** The caller of a request's generations, as its key and headers show. */
+export const callerOf = ({ principal, id, headers }: FastifyRequest): Caller => ({
+  $typeName: "cxmpute.generation.v1.Caller",
   userId: principal.userId,
   keyId: principal.keyId,
   projectId: principal.projectId,
@@ -59,13 +51,9 @@ export const callerFacts = ({ principal, id, headers }: FastifyRequest): CallerF
   via: viaOf(headers),
 });
 
-/** The caller of a request's generations. Throws `loop_detected` when the request has crossed too many meshes. */
-export const callerOf = (request: FastifyRequest): Caller => toCaller(callerFacts(request));
-
-/** As `callerOf`, from known facts. */
-export function toCaller(facts: CallerFacts): Caller {
-  if (facts.hops > hopLimit) throw loopDetected();
-  return { $typeName: "cxmpute.generation.v1.Caller", ...facts };
+/** Throws `loop_detected` when a request has crossed too many meshes. */
+export function checkHops({ hops }: Caller): void {
+  if (hops > hopLimit) throw loopDetected();
 }
 
 /** The marks of the engines that forwarded the request; empty when the header is malformed. */

@@ -1,11 +1,11 @@
 import { Resolver } from "node:dns/promises";
-import type { IncomingMessage } from "node:http";
 import * as http from "node:http";
 import * as https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { orAborted } from "../../../core/streams/or-aborted.ts";
+import type { Image } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { AddressPolicy } from "./global-address.ts";
-import { ImageProblem, imageMimeTypes, mimeTypeOf, parseAddress, wrongFormat } from "./parse-image.ts";
+import { ImageProblem, imageMimeTypes, mimeTypeOf, parseAddress } from "./parse-image.ts";
 
 /** How hosts are resolved, and which addresses may be connected to. */
 export interface Network {
@@ -13,22 +13,14 @@ export interface Network {
   readonly isAllowed: AddressPolicy;
 }
 
-/** Called with the size of each chunk. Throws when the total is too large. */
-export type CountBytes = (bytes: number) => void;
-
-/** An image, its format taken from its bytes. */
-export interface FetchedImage {
-  readonly data: Uint8Array;
-  readonly mimeType: string;
-}
-
-export const maxRedirects = 3;
+const maxRedirects = 3;
 /** The largest image. */
-export const imageBytesLimit = 10_000_000;
+const imageBytesLimit = 10_000_000;
 
 /**
- * Fetches one image. Every host on the way is resolved once, rejected when any of its addresses is not allowed, and
- * connected to at these addresses only. Throws an `ImageProblem`.
+ * Fetches one image; its format is that of its bytes. Every host on the way is resolved once, rejected when any of its
+ * addresses is not allowed, and connected to at these addresses only. `countBytes` is called with the size of each
+ * chunk, and throws when the total is too large. Throws an `ImageProblem`.
  *
  * Hosts that are not allowed, do not resolve or do not answer get the same message: otherwise callers could map the
  * operator's network. All other messages come from servers on the public internet.
@@ -36,9 +28,9 @@ export const imageBytesLimit = 10_000_000;
 export async function fetchImage(
   from: URL,
   { resolveName, isAllowed }: Network,
-  countBytes: CountBytes,
+  countBytes: (bytes: number) => void,
   signal: AbortSignal,
-): Promise<FetchedImage> {
+): Promise<Pick<Image, "data" | "mimeType">> {
   let url = from;
   for (let redirects = 0; ; redirects++) {
     const response = await ask(url);
@@ -52,13 +44,13 @@ export async function fetchImage(
     }
     try {
       checkHead(response);
-      return await readImage(response, countBytes);
+      return await readImage(response);
     } finally {
       response.destroy();
     }
   }
 
-  async function ask(target: URL): Promise<IncomingMessage> {
+  async function ask(target: URL): Promise<http.IncomingMessage> {
     try {
       const host = bareHost(target);
       const addresses = isIP(host) === 0 ? await orAborted(resolveName(host, signal), signal) : [host];
@@ -70,13 +62,12 @@ export async function fetchImage(
     }
   }
 
-  async function readImage(response: IncomingMessage, count: CountBytes): Promise<FetchedImage> {
-    const data = await readBody(response, count).catch((thrown: unknown) => {
+  async function readImage(response: http.IncomingMessage): Promise<Pick<Image, "data" | "mimeType">> {
+    const data = await readBody(response, countBytes).catch((thrown: unknown) => {
       signal.throwIfAborted();
       throw thrown instanceof ImageProblem ? thrown : new ImageProblem(`the image broke off. ${sendItself}`);
     });
     const mimeType = mimeTypeOf(data);
-    if (mimeType === undefined) throw wrongFormat();
     if (mimeType !== contentTypeOf(response))
       throw new ImageProblem(`the image is not in the format that its content type says. ${sendItself}`);
     return { data, mimeType };
@@ -86,13 +77,13 @@ export async function fetchImage(
 const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
 /** Throws unless the response is an image, before its body is read. */
-function checkHead(response: IncomingMessage): void {
+function checkHead(response: http.IncomingMessage): void {
   const { statusCode, headers } = response;
   if (statusCode !== 200)
     throw new ImageProblem(
       `its server answered with status ${statusCode} instead of an image. ${sendItself}`,
     );
-  if (!acceptedTypes.has(contentTypeOf(response)))
+  if (!imageMimeTypes.includes(contentTypeOf(response)))
     throw new ImageProblem(
       "its server does not send it as an image: expected the content type image/png, image/jpeg, image/webp or image/gif.",
     );
@@ -101,7 +92,10 @@ function checkHead(response: IncomingMessage): void {
   if (Number(headers["content-length"] ?? 0) > imageBytesLimit) throw tooLarge();
 }
 
-async function readBody(response: IncomingMessage, countBytes: CountBytes): Promise<Uint8Array> {
+async function readBody(
+  response: http.IncomingMessage,
+  countBytes: (bytes: number) => void,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
@@ -113,9 +107,7 @@ async function readBody(response: IncomingMessage, countBytes: CountBytes): Prom
   return Buffer.concat(chunks, length);
 }
 
-const acceptedTypes: ReadonlySet<string> = new Set(imageMimeTypes);
-
-const contentTypeOf = ({ headers }: IncomingMessage): string =>
+const contentTypeOf = ({ headers }: http.IncomingMessage): string =>
   (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
 
 const sendItself = "Send the image itself, in base64.";
@@ -130,7 +122,7 @@ const tooLarge = () =>
   new ImageProblem(`the image is larger than ${imageBytesLimit / 1_000_000} MB. Send a smaller one.`);
 
 /** Resolves a host name, IPv4 addresses first; empty when it does not resolve. */
-export type ResolveName = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
+type ResolveName = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**
  * Asks DNS servers only: `/etc/hosts` and names of the local network are not for callers. Not `dns.lookup`, which
@@ -154,7 +146,7 @@ export const resolveName: ResolveName = async (name, signal) => {
  * name and the certificate's name are the URL's. Sends no cookies or credentials and uses no proxy. Rejects when no
  * response arrives.
  */
-export function requestPinned(
+function requestPinned(
   url: URL,
   addresses: readonly string[],
   signal: AbortSignal,
@@ -189,7 +181,7 @@ export function requestPinned(
 }
 
 /** The host without the brackets of IPv6. */
-export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
+const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
 
 /** Resolves to the known addresses; not called for IP addresses. */
 const pinTo =

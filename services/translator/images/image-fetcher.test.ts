@@ -4,15 +4,19 @@ import { ImageSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { wrongImage } from "../errors/param-faults.ts";
 import { createImageFetcher, fetchTimeoutMs } from "./image-fetcher.ts";
-import { RemoteImages } from "./parse-image.ts";
+import { addRemote, type RemoteImage } from "./parse-image.ts";
 
 const { signal: never } = new AbortController();
 
 function pictures(count: number) {
-  const remote = new RemoteImages();
+  const remote: RemoteImage[] = [];
   for (let index = 0; index < count; index++)
-    remote.add(`http://host${index}.test/`, create(ImageSchema), wrongImage(`images[${index}]`));
-  return remote.list;
+    addRemote(remote, {
+      url: new URL(`http://host${index}.test/`),
+      image: create(ImageSchema),
+      toFault: wrongImage(`images[${index}]`),
+    });
+  return remote;
 }
 
 /** A fetcher in a network where names are asked for and never answered. */

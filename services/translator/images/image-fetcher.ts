@@ -1,20 +1,18 @@
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
+import { orAborted } from "../../../core/streams/or-aborted.ts";
 import { fetchImage, type Network, resolveName } from "./fetch-image.ts";
 import { isGlobalAddress } from "./global-address.ts";
 import { ImageProblem, type RemoteImage } from "./parse-image.ts";
 
-/**
- * Fetches the images of one request concurrently. Throws the first fault, which cancels the others, or the signal's
- * reason.
- */
+/** Fetches a request's images concurrently. Throws the first fault, which cancels the others, or the signal's reason. */
 export type FetchImages = (images: readonly RemoteImage[], signal: AbortSignal) => Promise<void>;
 
 /** Time limit for all images of a request together, in milliseconds. */
 export const fetchTimeoutMs = 5000;
 /** Size limit for all images of a request, in bytes: about what a body of the default size can carry. */
-export const requestBytesLimit = 20_000_000;
+const requestBytesLimit = 20_000_000;
 /** Concurrent fetches for all callers: each takes up to 10 MB of memory. */
 const maxAtOnce = 16;
 const maxWaiting = 256;
@@ -73,7 +71,7 @@ const tooSlow = () =>
   );
 
 /** Too many requests already wait for a permit. */
-export const tooBusy = () =>
+const tooBusy = () =>
   new MeshError("saturated", "Too many images are being fetched right now. Send the request again.", {
     retryAfterMs: 1000,
   });
@@ -106,18 +104,15 @@ export class Permits {
       return;
     }
     if (this.#waiting.size >= this.#maxWaiting) throw tooBusy();
-    await new Promise<void>((resolve, reject) => {
-      const onTurn = () => {
-        signal.removeEventListener("abort", onAbort);
-        resolve();
-      };
-      const onAbort = () => {
-        this.#waiting.delete(onTurn);
-        reject(signal.reason);
-      };
-      this.#waiting.add(onTurn);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.add(turn.resolve);
+    try {
+      await orAborted(turn.promise, signal);
+    } catch (reason) {
+      // Its turn may have come in the meantime.
+      if (!this.#waiting.delete(turn.resolve)) this.#release();
+      throw reason;
+    }
   }
 
   /** Passes the permit to the longest waiting. */

@@ -6,7 +6,7 @@ import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { newId } from "../http/request-context.ts";
 import { addResource } from "../http/resource.ts";
-import { RemoteImages } from "../images/parse-image.ts";
+import type { RemoteImage } from "../images/parse-image.ts";
 import { ResponseEncoder } from "./answer/events.ts";
 import { Output, unobserved } from "./answer/output.ts";
 import {
@@ -55,13 +55,13 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
       const resolved = await resolve(store, userId, request);
       const { settings, instructions, summarizes } = request;
       const head: ResponseHead = { id: newId("resp_"), createdAt: nowSeconds(options), settings };
-      const remote = rules.fetchImages ? new RemoteImages() : undefined;
+      const remote: RemoteImage[] | undefined = rules.fetchImages ? [] : undefined;
       const messages = toMessages({ instructions, ...resolved, remote });
       // Mutated: nothing else refers to it yet.
       const generation = Object.assign(request.generation, { id: head.id, caller, messages });
       const made = {
         generations: [generation],
-        remoteImages: remote?.list ?? [],
+        remoteImages: remote ?? [],
         retry: retryWithFewerTurns(request),
       };
 

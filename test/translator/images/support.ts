@@ -9,7 +9,11 @@ import { type Image, ImageSchema } from "../../../gen/cxmpute/generation/v1/gene
 import { wrongImage } from "../../../services/translator/errors/param-faults.ts";
 import type { Network } from "../../../services/translator/images/fetch-image.ts";
 import { createImageFetcher } from "../../../services/translator/images/image-fetcher.ts";
-import { RemoteImages } from "../../../services/translator/images/parse-image.ts";
+import {
+  addRemote,
+  parseAddress,
+  type RemoteImage,
+} from "../../../services/translator/images/parse-image.ts";
 
 /** The smallest pictures of their kinds, as far as anybody looks here. */
 export const pictures = {
@@ -94,9 +98,14 @@ export async function fetchAll(
   urls: readonly string[],
   { network = loopbackNetwork().network, clock = systemClock as Clock, signal = never } = {},
 ): Promise<Image[]> {
-  const remote = new RemoteImages();
+  const remote: RemoteImage[] = [];
   const images = urls.map(() => create(ImageSchema));
-  for (const [index, url] of urls.entries()) remote.add(url, images[index]!, wrongImage(`images[${index}]`));
-  await createImageFetcher(clock, network)(remote.list, signal);
+  for (const [index, url] of urls.entries())
+    addRemote(remote, {
+      url: parseAddress(url),
+      image: images[index]!,
+      toFault: wrongImage(`images[${index}]`),
+    });
+  await createImageFetcher(clock, network)(remote, signal);
   return images;
 }

@@ -11,7 +11,7 @@ import {
   ToolSchema,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { type RemoteImage, RemoteImages } from "../../images/parse-image.ts";
+import type { RemoteImage } from "../../images/parse-image.ts";
 import { checkBody, defaultRules, type RequestRules } from "../../requests/check-body.ts";
 import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
@@ -47,7 +47,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
   if (unknown !== undefined) throw anthropic.unknownKey(anthropic.toPath(unknown.path));
   const body = checkBody(schema, raw, anthropic);
 
-  const remote = rules.fetchImages ? new RemoteImages() : undefined;
+  const remote: RemoteImage[] | undefined = rules.fetchImages ? [] : undefined;
   const generation = create(GenerationSchema, {
     model: body.model,
     messages: parseMessages(body, remote),
@@ -58,7 +58,7 @@ export function parseMessagesRequest(raw: JsonObject, rules: RequestRules = defa
   setGiven(generation, { reasoning: parseThinking(body), outputFormat: parseFormat(body) });
   return {
     generation,
-    remoteImages: remote?.list ?? [],
+    remoteImages: remote ?? [],
     stream: body.stream ?? false,
     showsThinking: !(body.thinking && "display" in body.thinking && body.thinking.display === "omitted"),
     maxTokens: body.max_tokens,

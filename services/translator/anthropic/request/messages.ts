@@ -5,7 +5,7 @@ import {
   type Part,
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { parseImage, type RemoteImages, type ToImageFault } from "../../images/parse-image.ts";
+import { parseImage, type RemoteImage, type ToImageFault } from "../../images/parse-image.ts";
 import { addText, toImagePart, toToolCall } from "../../requests/messages.ts";
 import { fault } from "../errors.ts";
 import type {
@@ -22,7 +22,7 @@ import type {
  */
 export function parseMessages(
   { system, messages }: Pick<MessagesRequestBody, "system" | "messages">,
-  remote?: RemoteImages,
+  remote?: RemoteImage[],
 ): Message[] {
   const conversation = new Conversation(remote);
   if (system) conversation.addSystem(toBlocks(system), "system");
@@ -46,9 +46,9 @@ class Conversation {
   readonly messages: Message[] = [];
   /** The ids of calls so far. */
   readonly #calls = new Set<string>();
-  readonly #remote: RemoteImages | undefined;
+  readonly #remote: RemoteImage[] | undefined;
 
-  constructor(remote: RemoteImages | undefined) {
+  constructor(remote: RemoteImage[] | undefined) {
     this.#remote = remote;
   }
 
@@ -152,7 +152,7 @@ function toResultText({ content, is_error }: ToolResultBlock, path: string): str
   return is_error ? `Error: ${text}`.trimEnd() : text;
 }
 
-function parseImagePart({ source }: ImageBlock, path: string, remote: RemoteImages | undefined): Part {
+function parseImagePart({ source }: ImageBlock, path: string, remote: RemoteImage[] | undefined): Part {
   if (source.type === "url" && remote === undefined)
     throw fault(
       `${path}.source`,

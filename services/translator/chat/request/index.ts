@@ -10,7 +10,7 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
-import { type RemoteImage, RemoteImages } from "../../images/parse-image.ts";
+import type { RemoteImage } from "../../images/parse-image.ts";
 import {
   checkBody,
   defaultRules,
@@ -55,7 +55,7 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
-  const remote = rules.fetchImages ? new RemoteImages() : undefined;
+  const remote: RemoteImage[] | undefined = rules.fetchImages ? [] : undefined;
   const conversation = parseMessages(body.messages, remote);
   const resume = parseResume(body, conversation);
   const { tools, toolChoice, legacy } = parseTools(body);
@@ -80,7 +80,7 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
 
   return {
     generation,
-    remoteImages: remote?.list ?? [],
+    remoteImages: remote ?? [],
     choices: body.n ?? 1,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,

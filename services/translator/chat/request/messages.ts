@@ -15,7 +15,7 @@ import {
   wrongMeaning,
   wrongValue,
 } from "../../errors/param-faults.ts";
-import { parseImage, type RemoteImages } from "../../images/parse-image.ts";
+import { parseImage, type RemoteImage } from "../../images/parse-image.ts";
 import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
 
@@ -23,7 +23,7 @@ import type { ChatMessage, ContentPart } from "./schema.ts";
  * Translates the conversation. Images by URL are added to `remote`, without which they are rejected. Throws the first
  * inconsistency.
  */
-export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImages): Message[] {
+export function parseMessages(messages: readonly ChatMessage[], remote?: RemoteImage[]): Message[] {
   const calls: KnownCalls = { ids: new Set(), lastByName: new Map() };
   return messages.map((message, index) => parseMessage(message, index, calls, remote));
 }
@@ -32,7 +32,7 @@ function parseMessage(
   message: ChatMessage,
   index: number,
   calls: KnownCalls,
-  remote: RemoteImages | undefined,
+  remote: RemoteImage[] | undefined,
 ): Message {
   switch (message.role) {
     case "system":
@@ -116,7 +116,7 @@ function parseParts(
   { role, content }: ChatMessage,
   index: number,
   allowed: Allowed,
-  remote?: RemoteImages,
+  remote?: RemoteImage[],
 ): Part[] {
   if (content === undefined || content === null) throw nullContent(index);
   if (typeof content === "string") return content === "" ? [] : [toTextPart(content)];

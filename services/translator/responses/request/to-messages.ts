@@ -6,7 +6,7 @@ import {
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { wrongImage, wrongValue } from "../../errors/param-faults.ts";
-import { parseImage, type RemoteImages } from "../../images/parse-image.ts";
+import { parseImage, type RemoteImage } from "../../images/parse-image.ts";
 import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import { missingOutput, orphanOutput } from "../faults.ts";
 import type {
@@ -27,7 +27,7 @@ export interface ConversationParts {
   /** Added by this request. */
   readonly input: readonly Item[];
   /** Collects images by URL; undefined: they are rejected. */
-  readonly remote?: RemoteImages | undefined;
+  readonly remote?: RemoteImage[] | undefined;
 }
 
 /**
@@ -50,9 +50,9 @@ class Conversation {
   #reasoning = "";
   /** The ids of calls, and whether each has its result. */
   readonly #answered = new Map<string, boolean>();
-  readonly #remote: RemoteImages | undefined;
+  readonly #remote: RemoteImage[] | undefined;
 
-  constructor(remote: RemoteImages | undefined) {
+  constructor(remote: RemoteImage[] | undefined) {
     this.#remote = remote;
   }
 
