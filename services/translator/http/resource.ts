@@ -32,19 +32,13 @@ export function takeJson(scope: FastifyInstance): void {
 /** The methods that a resource may have. */
 export const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
-/** Answers a request. */
-export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+/** The handlers of one path, by method. */
+export type Resource = Partial<
+  Record<(typeof methods)[number], (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>>
+>;
 
-/**
- * Serves one path with a handler for each method; other methods are rejected with the list of those allowed.
- * `hasHead`: whether HEAD is answered where GET is.
- */
-export function addResource(
-  scope: FastifyInstance,
-  url: string,
-  handlers: Partial<Record<(typeof methods)[number], Handler>>,
-  hasHead = true,
-): void {
+/** Serves one path; other methods are rejected. `hasHead`: whether HEAD is answered where GET is. */
+export function addResource(scope: FastifyInstance, url: string, handlers: Resource, hasHead = true): void {
   const allowed = methods.filter((method) => handlers[method] !== undefined);
   for (const method of allowed)
     scope.route({

@@ -6,7 +6,7 @@ import { unknownUrl } from "../errors/http-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { pathOf } from "../http/request-context.ts";
 import { checkBody } from "../requests/check-body.ts";
-import { integer, object, optional, text } from "../requests/vocabulary.ts";
+import { integer, object, text } from "../requests/vocabulary.ts";
 import type { ListModels } from "./model-list.ts";
 
 /** Whether the client speaks Anthropic's API, whose requests all carry the version. */
@@ -15,13 +15,14 @@ export const speaksAnthropic = ({ headers }: FastifyRequest): boolean =>
 
 /** `GET /models` as Anthropic answers it: page by page, with `limit` and either `after_id` or `before_id`. */
 export const createModelPage = (listModels: ListModels) => async (request: FastifyRequest) => {
-  const { limit, afterId, beforeId } = parsePage(request.query as JsonObject);
+  const { limit, after_id: afterId, before_id: beforeId } = parsePage(request.query as JsonObject);
+  const size = limit ?? defaultLimit;
   const models = await listModels();
   const after = afterId === undefined ? 0 : indexOf(models, "after_id", afterId) + 1;
   const before = beforeId === undefined ? models.length : indexOf(models, "before_id", beforeId);
   const rest = models.slice(after, before);
   // With `before_id`, the page ends just before that model.
-  const page = beforeId === undefined ? rest.slice(0, limit) : rest.slice(-limit);
+  const page = beforeId === undefined ? rest.slice(0, size) : rest.slice(-size);
   return {
     data: page.map(toModelInfo),
     has_more: page.length < rest.length,
@@ -50,10 +51,11 @@ export async function findModel(
 
 const defaultLimit = 20;
 
+// Absent or text: a query has no null.
 const pageSchema = object({
-  limit: optional(integer(1, 1000)),
-  after_id: optional(text),
-  before_id: optional(text),
+  limit: integer(1, 1000).optional(),
+  after_id: text.optional(),
+  before_id: text.optional(),
 });
 
 function parsePage(query: JsonObject) {
@@ -63,11 +65,7 @@ function parsePage(query: JsonObject) {
   const page = checkBody(pageSchema, isNumber ? { ...query, limit: Number(limit) } : query, anthropic);
   if (page.after_id !== undefined && page.before_id !== undefined)
     throw fault("before_id", "Only one of `before_id` and `after_id` may be given");
-  return {
-    limit: page.limit ?? defaultLimit,
-    afterId: page.after_id ?? undefined,
-    beforeId: page.before_id ?? undefined,
-  };
+  return page;
 }
 
 function indexOf(models: readonly Model[], param: string, id: string): number {

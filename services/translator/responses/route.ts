@@ -20,12 +20,7 @@ import { parseResponseRequest, type ResponseRequest } from "./request/index.ts";
 import { toMessages, truncate } from "./request/to-messages.ts";
 import { MemoryResponseStore } from "./store/memory-store.ts";
 import { type ResponseStore, resolve } from "./store/response-store.ts";
-import {
-  createCancelRoute,
-  createDeleteRoute,
-  createGetRoute,
-  createInputItemsRoute,
-} from "./stored-routes.ts";
+import { createStoredRoutes } from "./stored-routes.ts";
 
 /** OpenAI's Responses API. The returned function registers it in a scope; all scopes share the stored responses. */
 export function createResponses(
@@ -34,9 +29,7 @@ export function createResponses(
   const store = new MemoryResponseStore(options.clock, options.storeLimits ?? defaultStoreLimits);
   const resources = {
     "/responses": { POST: createResponseRoute(options, store) },
-    "/responses/:id": { GET: createGetRoute(store), DELETE: createDeleteRoute(store) },
-    "/responses/:id/cancel": { POST: createCancelRoute(store) },
-    "/responses/:id/input_items": { GET: createInputItemsRoute(store) },
+    ...createStoredRoutes(store),
   };
   return (scope) => {
     for (const [url, handlers] of Object.entries(resources)) addResource(scope, url, handlers, false);
@@ -52,7 +45,7 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
     parse: parseResponseRequest,
     async answer(request, { caller, rules }) {
       const { userId } = caller;
-      const resolved = await resolve(store, userId, request);
+      const resolved = await resolve(store, userId, request.input, request.previousResponseId);
       const { settings, instructions, summarizes } = request;
       const head: ResponseHead = { id: newId("resp_"), createdAt: nowSeconds(options), settings };
       const remote: RemoteImage[] | undefined = rules.fetchImages ? [] : undefined;

@@ -3,6 +3,7 @@ import type {
   GenerationEvent,
   ToolCallDelta,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { AnswerWriter } from "../../answers/read-answer.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import type { MessagesRequest } from "../request/index.ts";
 import {
@@ -15,15 +16,17 @@ import {
   toToolUseBlock,
 } from "./wire.ts";
 
-type Block =
-  | { readonly kind: "text" | "thinking"; text: string }
-  | { readonly kind: "call"; readonly id: string; readonly name: string; text: string };
+/** A block being collected: its text so far, and what that becomes. */
+interface OpenBlock {
+  readonly toBlock: (text: string) => ContentBlock;
+  text: string;
+}
 
 /** Collects an answer into a message, its blocks in order. */
-export class MessageCollector {
+export class MessageCollector implements AnswerWriter {
   readonly #request: MessagesRequest;
-  readonly #blocks: Block[] = [];
-  readonly #calls: Block[] = [];
+  readonly #blocks: OpenBlock[] = [];
+  readonly #calls: OpenBlock[] = [];
   #finished: Finished | undefined;
 
   constructor(request: MessagesRequest) {
@@ -34,22 +37,24 @@ export class MessageCollector {
     if (event.case === "finished") this.#finished = event.value;
     if (event.case !== "delta") return;
     const { reasoning, text, toolCalls } = event.value;
-    if (reasoning !== "" && this.#request.showsThinking) this.#append("thinking", reasoning);
-    if (text !== "") this.#append("text", text);
+    if (reasoning !== "" && this.#request.showsThinking) this.#append(toThinkingBlock, reasoning);
+    if (text !== "") this.#append(toTextBlock, text);
     for (const piece of toolCalls) this.#appendCall(piece);
   }
 
   /** The message as JSON text, after the end of the answer. */
   toJson(head: MessageHead): string {
     const finished = this.#finished!;
-    const end = toStopReason(finished, this.#request.maxTokens);
-    return JSON.stringify(toMessage(head, this.#blocks.map(toBlock), end, finished.usage));
+    const blocks = this.#blocks.map(({ toBlock, text }) => toBlock(text));
+    return JSON.stringify(
+      toMessage(head, blocks, toStopReason(finished, this.#request.maxTokens), finished.usage),
+    );
   }
 
-  #append(kind: "text" | "thinking", text: string): void {
+  #append(toBlock: OpenBlock["toBlock"], text: string): void {
     const last = this.#blocks.at(-1);
-    if (last?.kind === kind) last.text += text;
-    else this.#blocks.push({ kind, text });
+    if (last?.toBlock === toBlock) last.text += text;
+    else this.#blocks.push({ toBlock, text });
   }
 
   #appendCall({ index, id, name, argumentsJson }: ToolCallDelta): void {
@@ -58,20 +63,9 @@ export class MessageCollector {
       call.text += argumentsJson;
       return;
     }
-    const block: Block = { kind: "call", id, name, text: argumentsJson };
-    this.#calls.push(block);
-    this.#blocks.push(block);
-  }
-}
-
-function toBlock(block: Block): ContentBlock {
-  switch (block.kind) {
-    case "text":
-      return toTextBlock(block.text);
-    case "thinking":
-      return toThinkingBlock(block.text);
-    case "call":
-      return toToolUseBlock(block.id, block.name, parseInput(block.text));
+    const toBlock = (json: string) => toToolUseBlock(id, name, parseInput(json));
+    this.#blocks.push({ toBlock, text: argumentsJson });
+    this.#calls.push(this.#blocks.at(-1)!);
   }
 }
 

@@ -1,6 +1,5 @@
 import { itemNotFound, previousNotFound } from "../faults.ts";
 import type { Item, ItemReference } from "../items.ts";
-import type { ResponseRequest } from "../request/index.ts";
 
 /** A stored response and its input. */
 export interface StoredResponse {
@@ -74,10 +73,11 @@ export interface Resolved {
 export async function resolve(
   store: ResponseStore,
   userId: string,
-  { input, previousResponseId }: Pick<ResponseRequest, "input" | "previousResponseId">,
+  input: readonly (Item | ItemReference)[],
+  previousId: string | undefined,
 ): Promise<Resolved> {
-  const continued = previousResponseId === undefined ? [] : await store.turns(userId, previousResponseId);
-  if (continued === undefined) throw previousNotFound(previousResponseId!);
+  const continued = previousId === undefined ? [] : await store.turns(userId, previousId);
+  if (continued === undefined) throw previousNotFound(previousId!);
   return {
     continued,
     history: conversationOf(continued),
