@@ -28,7 +28,6 @@ export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly catalogue: CatalogueSource;
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
-  /** Serves HTTPS with these; absent: plain HTTP. */
   readonly tls?: HttpTls | undefined;
   readonly storeLimits?: StoreLimits;
 }
@@ -40,7 +39,6 @@ const requestTimeoutMs = 30_000;
 const lateCheckMs = 2000;
 /** Longer than load balancers keep idle connections (60 s), so that they are the ones to close. */
 const keepAliveTimeoutMs = 72_000;
-/** Characters of a model's name in a path. */
 const maxParamLength = 512;
 
 /**

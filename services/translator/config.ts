@@ -32,7 +32,6 @@ export interface StoreLimits {
   readonly responses: number;
   /** Bytes of all stored responses, including those that others continue. */
   readonly bytes: number;
-  /** Milliseconds after which a response is dropped. */
   readonly ageMs: number;
 }
 

@@ -21,7 +21,6 @@ import { reportBug } from "./errors/send-error.ts";
 import { callerOf, checkHops, newId } from "./http/request-context.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
-/** What the Connect surface needs. */
 export interface ConnectOptions
   extends AnswerReading,
     Pick<GenerationOptions, "log">,

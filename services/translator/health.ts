@@ -4,14 +4,10 @@ import { toMeshError } from "../../core/errors/mesh-error.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import type { ListModels } from "./models/model-list.ts";
 
-/** The process answers. */
 export const liveness = z.object({ status: z.literal("ok"), service: z.literal("cxmpute") });
-/** Some model can be served. */
 export const readiness = z.object({ status: z.literal("ready") });
-/** No model can be served. */
 export const notReady = z.object({ status: z.literal("not ready"), reason: z.string() });
 
-/** What readiness depends on. */
 export interface HealthOptions {
   readonly listModels: ListModels;
   readonly isDraining: () => boolean;

@@ -33,9 +33,7 @@ import { createRouterPool } from "./routers/router-pool.ts";
 export type { ApiKey } from "./auth/keys.ts";
 export type { TranslatorConfig } from "./config.ts";
 
-/** The parts and settings of a translator. */
 export interface TranslatorOptions {
-  /** At least one. */
   readonly routers: readonly Transport[];
   readonly config: TranslatorConfig;
   readonly clock: Clock;
@@ -58,7 +56,6 @@ export interface Translator {
    * Resolves when nothing is left open.
    */
   drain(graceMs: number): Promise<void>;
-  /** Drains without a grace period. */
   close(): Promise<void>;
 }
 

@@ -41,7 +41,6 @@ export class ChoiceCollector implements AnswerWriter {
   readonly calls: { readonly id: string; readonly function: { name: string; arguments: string } }[] = [];
   readonly logprobs: TokenLogprob[] = [];
   reason: FinishReason = FinishReason.STOP;
-  /** Undefined before the end. */
   usage: Usage | undefined;
   fingerprint = "";
 

@@ -40,7 +40,6 @@ interface GenerationRoute<Parsed> {
   explain(error: MeshError, request: Parsed): MeshError;
 }
 
-/** A request's context. */
 interface Arrival {
   readonly caller: Caller;
   /** When its body had arrived, in whole seconds since 1970. */
@@ -51,7 +50,6 @@ interface Arrival {
 /** The generations of an answer, and what they become: one body or a stream. */
 type Answer = (WholeAnswer | StreamedAnswer) & {
   readonly generations: readonly Generation[];
-  /** Images that are still to be fetched. */
   readonly remoteImages?: readonly RemoteImage[];
   /** Generations to retry with after an error before any output; undefined: the error is final. */
   retry?(error: MeshError): readonly Generation[] | undefined;
@@ -64,7 +62,6 @@ interface WholeAnswer {
   toBody(): string | Promise<string>;
 }
 
-/** Server-sent events. */
 interface StreamedAnswer {
   /** One for each generation. */
   readonly encoders: readonly EventEncoder[];

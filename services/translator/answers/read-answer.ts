@@ -23,7 +23,6 @@ export interface AnswerReading {
   readonly generate: Generate;
   readonly clock: Clock;
   readonly surface: Surface;
-  /** Called at the end of every answer. */
   readonly onGenerationEnd: OnGenerationEnd;
 }
 

@@ -22,10 +22,8 @@ type DeepReadonly<T> = T extends readonly (infer Element)[]
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** A non-negative integer. */
 export const count = z.number().min(0).meta({ type: "integer" });
 
-/** A point in time. */
 export const unixSeconds = count.describe("Unix timestamp in seconds.");
 
 export const anyRecord = z.record(z.string(), z.unknown());
@@ -35,10 +33,8 @@ export const serviceTier = "default" as const;
 
 export const tier = z.literal(serviceTier);
 
-/** Why an answer ended. */
 export const finishReason = z.enum(["stop", "length", "tool_calls", "function_call", "content_filter"]);
 
-/** Identifies an engine. */
 export const fingerprint = z
   .string()
   .nullable()
@@ -52,7 +48,6 @@ const logprob = z.object({
   bytes: z.array(z.number().min(0).max(255).meta({ type: "integer" })).nullable(),
 });
 
-/** The log probability of a token, and those of others in its place. */
 export const tokenLogprob = logprob.extend({ top_logprobs: z.array(logprob) });
 
 /** The token usage of a request; the prompt counts once for all answers. */
@@ -69,7 +64,6 @@ export const usage = z.object({
   }),
 });
 
-/** The usage in chunks of a stream. */
 export const chunkUsage = usage
   .nullable()
   .optional()
@@ -121,7 +115,6 @@ const maxFingerprints = 256;
 export const lastFingerprint = ({ continuations }: Finished, first: string): string =>
   continuations.findLast(({ exact }) => !exact)?.fingerprint ?? first;
 
-/** OpenAI's finish reason. */
 export function toFinishReason(
   reason: FinishReason,
   legacyFunctions: boolean,

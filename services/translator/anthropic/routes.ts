@@ -12,7 +12,6 @@ import type { MessageHead } from "./answer/wire.ts";
 import { modelNotFound, toAnthropicAnswer, toErrorEnvelope } from "./errors.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
-/** What Anthropic's routes need. */
 export interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;

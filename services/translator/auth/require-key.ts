@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Authenticate, Credentials } from "./principal.ts";
 
-/** A hook that runs before the request's body is read. */
 export type RequestHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /** Rejects requests without a valid key, and sets `request.principal` on the others. */

@@ -8,7 +8,6 @@ import type { ListModels } from "../models/model-list.ts";
 /** Returns the catalogue, always the same one. Loaded on first use: that takes 0.1 s. */
 export type CatalogueSource = () => Catalogue;
 
-/** What the catalogue route needs. */
 export interface CatalogueOptions {
   readonly catalogue: CatalogueSource;
   readonly listModels: ListModels;
@@ -55,10 +54,8 @@ export const catalogueModel = z.object({
   }),
 });
 
-/** The answer of `GET /catalogue`. */
 export const catalogueList = z.object({ object: z.literal("list"), data: z.array(catalogueModel) });
 
-/** A model as `GET /catalogue` describes it. */
 export type CatalogueModel = Described<typeof catalogueModel>;
 
 /** The catalogue in its order, then other served models in order of name. */

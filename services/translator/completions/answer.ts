@@ -43,7 +43,6 @@ const choice = z.object({
   finish_reason: finishReason,
 });
 
-/** The answer as one object. */
 export const completion = z.object({
   id: z.string(),
   object: z.literal("text_completion"),
@@ -54,7 +53,6 @@ export const completion = z.object({
   usage,
 });
 
-/** One event of a stream. */
 export const completionChunk = completion.extend({
   choices: z.array(choice.extend({ finish_reason: finishReason.nullable() })),
   usage: chunkUsage,
@@ -133,7 +131,6 @@ export function toCompletion(
 
 /** Encodes the events of one answer as chunks of one choice: the echo, the deltas, the finish reason. */
 export class ChunkEncoder implements EventEncoder {
-  /** Undefined before the end. */
   usage: Usage | undefined;
   fingerprint = "";
   readonly #head: AnswerHead;

@@ -19,7 +19,6 @@ export const createEmbeddingsRoute = (options: GenerationOptions) =>
     explain: (error, { generation }) => namingModel(generation.model)(error),
   });
 
-/** The answer as one object. */
 export const embeddings = z.object({
   object: z.literal("list"),
   data: z.array(
@@ -33,7 +32,6 @@ export const embeddings = z.object({
   usage: z.object({ prompt_tokens: count, total_tokens: count }),
 });
 
-/** Collects the vectors of one answer. */
 export class EmbeddingCollector implements AnswerWriter {
   readonly #embeddings: Embedded[] = [];
   #usage: Usage | undefined;

@@ -40,7 +40,6 @@ export const errorCodes = [
   "loop_detected",
 ] as const;
 
-/** A code of the HTTP surface. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /** Whether clients may see a code; others stay inside the mesh. */

@@ -2,7 +2,6 @@ import { internalMessage, type MeshError } from "../../../core/errors/mesh-error
 import { isErrorCode } from "./codes.ts";
 import { HttpError } from "./http-faults.ts";
 
-/** An error as an HTTP response. */
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

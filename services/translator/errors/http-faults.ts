@@ -43,7 +43,6 @@ export class HttpError extends MeshError {
 
 // Errors of the HTTP request itself, in OpenAI's words where it has any.
 
-/** The request has no bearer key. */
 export const missingKey = () =>
   new HttpError(
     "missing_key",
@@ -65,11 +64,9 @@ export const wrongUser = () =>
     "The X-User-Id header does not belong to this API key. Send the key's own user id, or leave the header out.",
   );
 
-/** No route has this path. */
 export const unknownUrl = (method: string, path: string) =>
   new HttpError("unknown_url", `Invalid URL (${method} ${path})`);
 
-/** The route does not take this method. */
 export const wrongMethod = (method: string, path: string, allowed: string) =>
   new HttpError(
     "wrong_method",
@@ -77,7 +74,6 @@ export const wrongMethod = (method: string, path: string, allowed: string) =>
     { headers: { allow: allowed } },
   );
 
-/** The body is larger than the limit. */
 export const bodyTooLarge = (limitBytes: number) =>
   new HttpError(
     "body_too_large",
@@ -93,7 +89,6 @@ export const wrongContentType = (type: string | undefined) =>
       : `Unsupported content type: '${type}'. This API method only accepts 'application/json' requests, but you specified the header 'Content-Type: ${type}'.`,
   );
 
-/** The body is compressed. */
 export const wrongContentEncoding = (encoding: string) =>
   new HttpError(
     "content_encoding",
@@ -104,7 +99,6 @@ export const wrongContentEncoding = (encoding: string) =>
 export const badJson = (hint: string) =>
   new MeshError("invalid_request", `We could not parse the JSON body of your request. (HINT: ${hint})`);
 
-/** The request is not HTTP/1.1, or is cut off. */
 export const badRequest = () => new MeshError("invalid_request", "The request is not valid HTTP.");
 
 /** The request loops between meshes that serve each other's models. */

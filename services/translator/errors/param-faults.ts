@@ -4,7 +4,6 @@ import type { ErrorCode } from "./codes.ts";
 
 // Errors of parameters, in OpenAI's words. `param` is a path such as `messages[0].role`.
 
-/** A required parameter is missing. */
 export const missing = (param: string) =>
   fault("missing_required_parameter", param, `Missing required parameter: '${param}'.`);
 
@@ -38,23 +37,18 @@ export const belowMinimum = (param: string, noun: NumberNoun, bound: string, val
 export const aboveMaximum = (param: string, noun: NumberNoun, bound: string, value: unknown) =>
   outOfBounds(`${noun}_above_max_value`, param, `${noun} above maximum value`, `a value ${bound}`, value);
 
-/** An array is empty. */
 export const emptyArray = (param: string) =>
   outOfBounds("empty_array", param, "empty array", "an array with minimum length 1", "an empty array");
 
-/** An array is too long. */
 export const arrayTooLong = (param: string, limit: number, length: number) =>
   tooLong("array_above_max_length", param, "array", limit, length);
 
-/** A string is empty. */
 export const emptyString = (param: string) =>
   outOfBounds("empty_string", param, "empty string", "a string with minimum length 1", "an empty string");
 
-/** A string is too long. */
 export const stringTooLong = (param: string, limit: number, length: number) =>
   tooLong("string_above_max_length", param, "string", limit, length);
 
-/** An object has too many keys. */
 export const tooManyProperties = (param: string, limit: number, count: number) =>
   outOfBounds(
     "object_above_max_properties",
@@ -64,7 +58,6 @@ export const tooManyProperties = (param: string, limit: number, count: number) =
     `an object with ${count} properties`,
   );
 
-/** A string does not match its pattern. */
 export const wrongPattern = (param: string, pattern: string) =>
   wrongValue(
     param,
@@ -79,7 +72,6 @@ export const unknownParameter = (param: string, suggestion: string | undefined) 
     `Unknown parameter: '${param}'.${suggestion === undefined ? "" : ` Did you mean '${suggestion}'?`}`,
   );
 
-/** A parameter is not supported. */
 export const unsupportedParameter = (param: string) =>
   fault(
     "unsupported_parameter",

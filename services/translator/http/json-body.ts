@@ -4,7 +4,6 @@ import { badJson } from "../errors/http-faults.ts";
 /** A request's body: one JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** How deep arrays and objects may nest in a body. */
 export const depthLimit = 64;
 
 /**

@@ -11,7 +11,6 @@ export interface OpenRequest {
   end(): void;
 }
 
-/** The requests that a server is answering. */
 export class OpenRequests {
   readonly #open = new Set<OpenRequest>();
 

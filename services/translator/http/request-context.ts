@@ -16,7 +16,6 @@ declare module "fastify" {
   }
 }
 
-/** Declares the fields above on every request. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("receivedAt", 0);
   app.decorateRequest("principal", null as unknown as Principal);

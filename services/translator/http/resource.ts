@@ -29,7 +29,6 @@ export function takeJson(scope: FastifyInstance): void {
   );
 }
 
-/** The methods that a resource may have. */
 export const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 /** The handlers of one path, by method. */

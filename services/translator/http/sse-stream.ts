@@ -24,7 +24,6 @@ export interface SseStreamOptions {
  */
 export class SseStream {
   #pending = "";
-  /** Whether the pending text is known to be ASCII. */
   #isAscii = true;
   /** The socket that chunks are written to; undefined while they must go through the response. */
   #socket: Socket | undefined;
@@ -35,7 +34,6 @@ export class SseStream {
   readonly #options: SseStreamOptions;
   readonly #response: ServerResponse;
   #whenDrained: Promise<void> | undefined;
-  /** Resolves `#whenDrained`. */
   #release: (() => void) | undefined;
 
   /** Sets status 200 and the headers, which are sent with the first text. */
@@ -52,7 +50,6 @@ export class SseStream {
     response.once("close", this.#onClose);
   }
 
-  /** When text was last written, in milliseconds on the clock. */
   get lastWriteAt(): number {
     return this.#lastWriteAt;
   }

@@ -8,7 +8,6 @@ export const keepAliveMs = 15_000;
 /** A comment: every SDK skips it, while some throw on events without data. */
 const keepAlive = ": keep-alive\n\n";
 
-/** How often silence is checked, in milliseconds. */
 const checkEveryMs = 1000;
 
 /** The open streams of a server: flushed together at the end of each turn, kept alive by one timer. */

@@ -14,7 +14,6 @@ export interface Network {
 }
 
 const maxRedirects = 3;
-/** The largest image. */
 const imageBytesLimit = 10_000_000;
 
 /**

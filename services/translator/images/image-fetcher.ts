@@ -70,7 +70,6 @@ const tooSlow = () =>
     `the image did not arrive within ${fetchTimeoutMs / 1000} seconds. Send the image itself, in base64.`,
   );
 
-/** Too many requests already wait for a permit. */
 const tooBusy = () =>
   new MeshError("saturated", "Too many images are being fetched right now. Send the request again.", {
     retryAfterMs: 1000,

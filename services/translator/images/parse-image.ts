@@ -106,7 +106,6 @@ const formats: Readonly<Record<string, (start: string) => boolean>> = {
   "image/webp": (start) => start.startsWith("RIFF") && start.startsWith("WEBP", 8),
 };
 
-/** The image formats that models accept. */
 export const imageMimeTypes: readonly string[] = Object.keys(formats);
 
 /** The format of an image, by its first bytes. Throws an `ImageProblem` when it is not supported. */

@@ -12,7 +12,6 @@ import { addResource, registerAtMounts } from "../http/resource.ts";
 import { createModelInfo, createModelPage, findModel, speaksAnthropic } from "./anthropic.ts";
 import type { ListModels } from "./model-list.ts";
 
-/** What the model routes need. */
 export interface ModelsOptions {
   readonly listModels: ListModels;
   readonly authenticate: Authenticate;
@@ -78,7 +77,6 @@ export const modelObject = z.object({
   context_length: count.optional().describe("The longest context that a node offers, in tokens."),
 });
 
-/** The answer of `GET /models`. */
 export const modelList = z.object({ object: z.literal("list"), data: z.array(modelObject) });
 
 const toModelObject = ({ name, since, contextLength }: Model): Described<typeof modelObject> => ({

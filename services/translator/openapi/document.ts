@@ -3,7 +3,6 @@ import { errorSchema, headers, toFaultResponses } from "./faults.ts";
 import { type JsonSchema, type RouteDescription, uriOf } from "./route-description.ts";
 import { routes } from "./routes.ts";
 
-/** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: object;
@@ -60,7 +59,6 @@ function toJsonSchemas(schemas: Readonly<Record<string, z.ZodType>>): Record<str
   );
 }
 
-/** Undefined for the document's own servers. */
 function serversOf({ mount }: RouteDescription): readonly object[] | undefined {
   if (mount === undefined) return undefined;
   return mount === "both" ? [rootServer, ...apiServers] : [rootServer];

@@ -4,7 +4,6 @@ import { errorCodes } from "../errors/codes.ts";
 import { httpFaults } from "../errors/http-faults.ts";
 import { json, type RouteDescription } from "./route-description.ts";
 
-/** OpenAI's envelope. */
 export const errorSchema = z.object({
   error: z.object({
     message: z.string().describe("What is wrong, where, and what to do."),
@@ -28,7 +27,6 @@ const statuses = {
 /** Found before routing, so always in OpenAI's envelope. */
 const early = [408, 414, 431];
 
-/** The meaning of each status. */
 const meanings: Readonly<Record<number, string>> = {
   400: "The request is invalid.",
   401: "The API key is missing or incorrect, or belongs to another user than `X-User-Id`.",
@@ -80,7 +78,6 @@ const toResponse = (status: number, codes: string, schema: string): object => ({
 
 const header = (name: string): object => ({ $ref: `#/components/headers/${name}` });
 
-/** Headers that responses refer to. */
 export const headers = {
   xRequestId: {
     description:

@@ -1,6 +1,5 @@
 import type { z } from "zod";
 
-/** A JSON schema of draft 2020-12, as in OpenAPI 3.1. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A route as an OpenAPI operation; `document.ts` adds what all routes share. */
@@ -23,16 +22,12 @@ export interface RouteDescription {
   readonly schemas?: Readonly<Record<string, z.ZodType>>;
 }
 
-/** The URI of a schema in the document. */
 export const uriOf = (name: string): string => `#/components/schemas/${name}`;
 
-/** A reference to a schema of the document. */
 export const ref = (name: string): JsonSchema => ({ $ref: uriOf(name) });
 
-/** A JSON body with a schema of the document. */
 export const json = (name: string): object => ({ "application/json": { schema: ref(name) } });
 
-/** A required request body. */
 export const bodyOf = (name: string): object => ({ required: true, content: json(name) });
 
 /** A successful answer: one object or, if there are events, also a stream. */

@@ -30,7 +30,6 @@ export interface RequestRules {
 
 export const defaultRules: RequestRules = { fetchImages: false, strictKeys: false };
 
-/** A schema, compiled or not. */
 export interface Checker<T> {
   safeParse(value: unknown): { data?: T | undefined; error?: z.ZodError | undefined };
 }
@@ -61,7 +60,6 @@ export function refuseStreamOptions(body: {
     );
 }
 
-/** Throws for more metadata than OpenAI accepts. */
 export function refuseMuchMetadata(metadata: JsonObject | null | undefined): void {
   const count = Object.keys(metadata ?? {}).length;
   if (count > maxMetadata) throw tooManyProperties("metadata", maxMetadata, count);
@@ -132,7 +130,6 @@ export function describeIssue(issue: Issue, body: JsonObject, dialect: Dialect =
   }
 }
 
-/** OpenAI's words. */
 const openAi: Dialect = {
   toPath: toParam,
   missing,
@@ -164,7 +161,6 @@ export function toParam(path: readonly PropertyKey[]): string {
   return param;
 }
 
-/** Characters shown of a key in an error. */
 export const maxShownKeyLength = 64;
 
 /** Whether a branch rejects the value's type itself. */

@@ -49,7 +49,6 @@ export const penalties = {
   ),
 };
 
-/** Sampling parameters of open servers. */
 export const openSampling = {
   top_k: optional(integer(-1)).describe(
     "Only this many of the most likely tokens are considered. 0 and -1 turn the limit off.",
@@ -68,7 +67,6 @@ export const logitBias = optional(
   "Maps token ids of the model's own tokenizer to a bias from -100 to 100, which is added to their logits.",
 );
 
-/** A signed 64-bit integer. */
 export const seed = optional(integer(...bounds.seed)).describe(
   "Repeated requests with the same seed and parameters return the same result from the same engine; see `system_fingerprint`.",
 );
@@ -101,7 +99,6 @@ export const effort = word("none", "minimal", "low", "medium", "high", "xhigh", 
 
 type Given<Schema extends z.ZodType> = z.output<Schema> | undefined;
 
-/** Each surface has some of these. */
 type SamplingParameters = {
   readonly [Name in keyof typeof penalties | keyof typeof openSampling]?: number | null | undefined;
 } & {

@@ -18,7 +18,6 @@ import {
 
 // Functions and output formats, as OpenAI's surfaces name and check them.
 
-/** A function as a request defines it. */
 interface FunctionDefinition {
   readonly name: string;
   readonly description?: string | null | undefined;
@@ -72,7 +71,6 @@ const modes = { none: Mode.NONE, auto: Mode.AUTO, required: Mode.REQUIRED };
 export const toToolChoice = (mode: keyof typeof modes, allowedNames: string[] = []): ToolChoice =>
   create(ToolChoiceSchema, { mode: modes[mode], allowedNames });
 
-/** Any JSON object. */
 export const jsonObjectFormat = (): OutputFormat =>
   create(OutputFormatSchema, { format: { case: "jsonObject", value: {} } });
 

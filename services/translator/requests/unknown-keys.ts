@@ -9,7 +9,6 @@ import { toParam } from "./check-body.ts";
 export interface UnknownKey {
   /** Includes the key itself. */
   readonly path: readonly PropertyKey[];
-  /** The key that was probably meant. */
   readonly suggestion: string | undefined;
 }
 

@@ -13,7 +13,6 @@ export const model = text.describe("ID of the model to use. `GET /models` lists 
 
 export const flag = z.boolean({ error: "a boolean" });
 
-/** A whole number within inclusive bounds. */
 export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
   z
     .number({ error: "an integer" })
@@ -22,11 +21,9 @@ export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER) =
     .lte(most, { error: wholes })
     .meta({ type: "integer" });
 
-/** A number within inclusive bounds. */
 export const decimal = (least: number, most: number) =>
   z.number({ error: "a decimal" }).gte(least, { error: decimals }).lte(most, { error: decimals });
 
-/** A number above an exclusive bound. */
 export const decimalAbove = (bound: number) =>
   z.number({ error: "a decimal" }).gt(bound, { error: decimals });
 
@@ -65,7 +62,6 @@ export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nul
 export const ignored = <Schema extends z.ZodType>(schema: Schema) =>
   optional(schema).describe("Accepted for compatibility; has no effect.");
 
-/** Descriptions that several surfaces share. */
 export const descriptions = {
   tools: "Functions that the model may call.",
   toolChoice: "Controls whether the model may, must or must not call tools, and which of them.",

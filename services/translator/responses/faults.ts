@@ -15,7 +15,6 @@ export const previousNotFound = (id: string) =>
     code: "previous_response_not_found",
   });
 
-/** A referenced item is not stored. */
 export const itemNotFound = (id: string) =>
   new HttpError(
     "unknown_response",
@@ -23,11 +22,9 @@ export const itemNotFound = (id: string) =>
     { param: "input" },
   );
 
-/** A result without its call. */
 export const orphanOutput = (callId: string) =>
   wrongMeaning("input", `No tool call found for function call output with call_id ${shorten(callId)}.`);
 
-/** A call without its result. */
 export const missingOutput = (callId: string) =>
   wrongMeaning("input", `No tool output found for function call ${shorten(callId)}.`);
 

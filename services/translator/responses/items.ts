@@ -5,7 +5,6 @@ import { type Described, tokenLogprob } from "../answers/wire.ts";
 // same items are stored, listed and translated.
 
 const status = z.enum(["in_progress", "completed", "incomplete"]);
-/** Log probabilities of a text's tokens. */
 export const logprobs = z.array(tokenLogprob).describe("Empty unless requested.");
 
 const inputText = z.object({ type: z.literal("input_text"), text: z.string() });
@@ -14,7 +13,6 @@ const inputImage = z.object({
   image_url: z.string(),
   detail: z.enum(["auto", "low", "high"]),
 });
-/** A text by the model. */
 export const outputText = z.object({
   type: z.literal("output_text"),
   annotations: z.array(z.unknown()),
@@ -68,13 +66,10 @@ const functionCallOutput = z.object({
   output: z.union([z.string(), z.array(inputText)]),
 });
 
-/** An item of a response's output. */
 export const outputItem = z.union([outputMessage, reasoningItem, functionCall]);
 
-/** An item of a response's input. */
 export const inputItem = z.union([outputItem, inputMessage, functionCallOutput]);
 
-/** A message of a user, system or developer. */
 export type InputMessage = Described<typeof inputMessage>;
 export type OutputMessage = Described<typeof outputMessage>;
 export type ReasoningItem = Described<typeof reasoningItem>;
@@ -83,7 +78,6 @@ export type FunctionCallOutput = Described<typeof functionCallOutput>;
 export type OutputItem = Described<typeof outputItem>;
 /** Any item of a conversation. */
 export type Item = Described<typeof inputItem>;
-/** A part of an input message. */
 export type InputPart = InputMessage["content"][number];
 export type ItemStatus = Item["status"];
 

@@ -10,14 +10,12 @@ import { responseNotFound } from "./faults.ts";
 import { type Item, inputItem } from "./items.ts";
 import { inputHistoryOf, type ResponseStore, type StoredResponse } from "./store/response-store.ts";
 
-/** The answer to a deletion. */
 export const responseDeleted = z.object({
   id: z.string(),
   object: z.literal("response"),
   deleted: z.literal(true),
 });
 
-/** A page of a response's input items. */
 export const inputItemPage = z.object({
   object: z.literal("list"),
   data: z.array(inputItem),

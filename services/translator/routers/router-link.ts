@@ -8,10 +8,8 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
-/** Settings of a link to one router. */
 export interface RouterLinkOptions {
   readonly transport: Transport;
-  /** The router's name in logs. */
   readonly name: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -58,7 +56,6 @@ export class RouterLink {
     return this.#relay?.load?.draining === true;
   }
 
-  /** Ends the relay for good. */
   close(reason: MeshError): void {
     this.#closed = true;
     this.#retry?.cancel();

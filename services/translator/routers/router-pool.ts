@@ -7,7 +7,6 @@ import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generatio
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
 
-/** The part of a router link that the pool uses. */
 export type Link = Pick<RouterLink, "relay" | "connected" | "draining" | "client">;
 
 /** All routers as one. */

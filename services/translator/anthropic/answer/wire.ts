@@ -42,7 +42,6 @@ const stopReason = z.enum([
   "refusal",
 ]);
 
-/** The answer as one object. */
 export const message = z.object({
   id: z.string(),
   type: z.literal("message"),
@@ -63,14 +62,12 @@ export const message = z.object({
   }),
 });
 
-/** The envelope of every error, in streams too. */
 export const anthropicError = z.object({
   type: z.literal("error"),
   error: z.object({ type: z.string(), message: z.string(), details: anyRecord.optional() }),
   request_id: z.string(),
 });
 
-/** The last delta of a message's stream. */
 const messageDelta = z.object({
   type: z.literal("message_delta"),
   delta: z.object({
@@ -82,7 +79,6 @@ const messageDelta = z.object({
   usage: z.object(counts),
 });
 
-/** One event of a stream. */
 export const messageStreamEvent = z.union([
   z.object({ type: z.literal("message_start"), message }),
   z.object({ type: z.literal("ping") }),
@@ -102,7 +98,6 @@ export const messageStreamEvent = z.union([
   anthropicError,
 ]);
 
-/** What is known before a message starts. */
 export interface MessageHead {
   readonly id: string;
   /** As the caller named it. */

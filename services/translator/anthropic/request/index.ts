@@ -26,11 +26,9 @@ import { type MessagesRequestBody, messagesRequestSchema } from "./schema.ts";
 export interface MessagesRequest {
   /** Without id and caller. */
   readonly generation: Generation;
-  /** Images that are still to be fetched. */
   readonly remoteImages: readonly RemoteImage[];
   readonly stream: boolean;
   readonly showsThinking: boolean;
-  /** As the caller set it. */
   readonly maxTokens: number;
 }
 

@@ -35,7 +35,6 @@ export function parseMessages(
   return conversation.messages;
 }
 
-/** The block types that each role may use. */
 const allowed: Record<AnthropicMessage["role"], readonly ContentBlock["type"][]> = {
   user: ["text", "image", "tool_result"],
   assistant: ["text", "thinking", "tool_use"],
@@ -44,7 +43,6 @@ const allowed: Record<AnthropicMessage["role"], readonly ContentBlock["type"][]>
 
 class Conversation {
   readonly messages: Message[] = [];
-  /** The ids of calls so far. */
   readonly #calls = new Set<string>();
   readonly #remote: RemoteImage[] | undefined;
 

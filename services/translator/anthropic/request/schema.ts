@@ -61,7 +61,6 @@ const thinkingBlock = object({ type: z.literal("thinking"), thinking: text, sign
 /** Types only; `messages.ts` checks which blocks a role may use. */
 const block = byType(textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock);
 
-/** A content block. */
 export type ContentBlock = z.output<typeof block>;
 export type ToolResultBlock = z.output<typeof toolResultBlock>;
 export type ImageBlock = z.output<typeof imageBlock>;
@@ -71,7 +70,6 @@ const message = object({
   content: textOr(block),
 });
 
-/** A message of the conversation. */
 export type AnthropicMessage = z.output<typeof message>;
 
 /** Tools of Anthropic's servers have a type and no schema; `tools.ts` rejects them by name. */

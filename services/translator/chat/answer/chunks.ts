@@ -22,7 +22,6 @@ import { newId } from "../../http/request-context.ts";
 import type { ChatRequest } from "../request/index.ts";
 import { toLogprobs } from "./completion.ts";
 
-/** The beginning of each chunk of a stream. */
 const toPrefix = (head: AnswerHead, fingerprint: string): string =>
   `{"id":${quoteJson(head.id)},"object":"chat.completion.chunk","created":${head.created},` +
   `"model":${quoteJson(head.model)},"service_tier":"${serviceTier}",` +
@@ -59,7 +58,6 @@ export class ChunkEncoder implements EventEncoder {
   readonly #afterChoice: string;
   #calls = 0;
   fingerprint = "";
-  /** Undefined before the end. */
   usage: Usage | undefined;
 
   constructor(head: AnswerHead, index: number, request: ChatRequest) {

@@ -52,7 +52,6 @@ const choice = z.object({
   finish_reason: finishReason,
 });
 
-/** The answer as one object. */
 export const chatCompletion = z.object({
   id: z.string(),
   object: z.literal("chat.completion"),
@@ -64,7 +63,6 @@ export const chatCompletion = z.object({
   system_fingerprint: fingerprint,
 });
 
-/** One event of a stream. */
 export const chatCompletionChunk = z.object({
   id: z.string(),
   object: z.literal("chat.completion.chunk"),

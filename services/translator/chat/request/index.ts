@@ -32,7 +32,6 @@ import { parseTools } from "./tools.ts";
 export interface ChatRequest {
   /** Without id and caller, which `fanOut` adds. */
   readonly generation: Generation;
-  /** Images that are still to be fetched. */
   readonly remoteImages: readonly RemoteImage[];
   readonly choices: number;
   readonly stream: boolean;
@@ -174,7 +173,6 @@ const refused = [
 /** Known keys outside the schema: those above, and harmless ones of open servers. */
 export const knownOutsideSchema: readonly string[] = [...refused, "thinking", "ignore_eos"];
 
-/** Throws for unsupported parameters and for contradictions between parameters. */
 export function refuse(raw: JsonObject, body: ChatRequestBody): void {
   for (const name of refused) if (hasEffect(raw[name])) throw unsupportedParameter(name);
   // On by default; off, it means that the last turn is continued.

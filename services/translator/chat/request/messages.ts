@@ -65,7 +65,6 @@ function findLegacyCall({ name }: ChatMessage, index: number, calls: KnownCalls)
   return id;
 }
 
-/** The calls so far: their ids, and the last id for each function name. */
 interface KnownCalls {
   readonly ids: Set<string>;
   /** Legacy results refer to calls by function name. */
@@ -105,7 +104,6 @@ const toMessage = (
   more: Partial<Pick<Message, "toolCallId" | "toolCalls" | "reasoning">> = {},
 ): Message => create(MessageSchema, { role, parts, name: name ?? "", ...more });
 
-/** The part types that a turn may have. */
 type Allowed = readonly ContentPart["type"][];
 const textOnly: Allowed = ["text"];
 const textAndImages: Allowed = ["text", "image_url"];

@@ -31,7 +31,6 @@ const part = byType(
   object({ type: z.literal("refusal"), refusal: text }),
 );
 
-/** A part of a message's content. */
 export type ContentPart = z.output<typeof part>;
 
 const calledFunction = object({ name: nonEmptyText, arguments: text });
@@ -57,7 +56,6 @@ const message = object({
   reasoning_content: optional(text),
 });
 
-/** A message of the conversation. */
 export type ChatMessage = z.output<typeof message>;
 
 const functionDefinition = object({

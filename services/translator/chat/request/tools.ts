@@ -3,7 +3,6 @@ import { emptyArray, wrongMeaning, wrongValue } from "../../errors/param-faults.
 import { checkNames, longestName, toTool, toToolChoice } from "../../requests/tools.ts";
 import type { ChatRequestBody } from "./schema.ts";
 
-/** The functions of a request, from either form. */
 export interface ParsedTools {
   readonly tools: Tool[];
   readonly toolChoice: ToolChoice | undefined;

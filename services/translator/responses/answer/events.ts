@@ -19,7 +19,6 @@ import { type ResponseHead, type ResponseObject, toStartedResponse } from "./res
  * Every event has a number, from 0. What does not change between the deltas of an item is built once.
  */
 export class ResponseEncoder implements EventEncoder, OutputObserver {
-  /** The output so far. */
   readonly output: Output;
   readonly #head: ResponseHead;
   #pending = "";
@@ -38,7 +37,6 @@ export class ResponseEncoder implements EventEncoder, OutputObserver {
     return this.#drain();
   }
 
-  /** The events since the last call. */
   #drain(): string {
     const events = this.#pending;
     this.#pending = "";
@@ -105,7 +103,6 @@ function positionOf({ kind, id, index }: OpenItem): string {
   return `"item_id":"${id}","output_index":${index}${part}`;
 }
 
-/** The event names of each kind's text. */
 const textEvents: Readonly<Record<ItemKind, string>> = {
   text: "response.output_text",
   reasoning: "response.reasoning_text",

@@ -18,11 +18,9 @@ export type ItemKind = "text" | "reasoning" | "summary" | "call";
 /** The log probability of a token, as a text item has it. */
 export type Logprob = Described<typeof logprobs>[number];
 
-/** An item that is being generated. */
 export interface OpenItem {
   readonly kind: ItemKind;
   readonly id: string;
-  /** The index in the output. */
   readonly index: number;
   /** The content so far: text, reasoning, or a call's arguments as JSON text. */
   text: string;
@@ -45,9 +43,7 @@ export const unobserved: OutputObserver = { added() {}, delta() {}, done() {} };
 
 /** Collects the events of one answer into output items. */
 export class Output implements AnswerWriter {
-  /** Why the answer ended. */
   reason: FinishReason = FinishReason.UNSPECIFIED;
-  /** Undefined before the end. */
   usage: Usage | undefined;
   readonly #reasoningKind: "reasoning" | "summary";
   readonly #observer: OutputObserver;

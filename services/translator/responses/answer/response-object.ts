@@ -14,7 +14,6 @@ export interface ResponseHead {
   readonly settings: ResponseSettings;
 }
 
-/** The part that changes. */
 type ResponseState = Pick<ResponseObject, "status"> &
   Partial<Pick<ResponseObject, "completed_at" | "error" | "incomplete_details" | "output" | "usage">>;
 
@@ -38,7 +37,6 @@ function toResponse({ id, createdAt, settings }: ResponseHead, state: ResponseSt
   };
 }
 
-/** A response that has just started. */
 export const toStartedResponse = (head: ResponseHead): ResponseObject =>
   toResponse(head, { status: "in_progress" });
 
@@ -57,7 +55,6 @@ export function toEndedResponse(
   });
 }
 
-/** A response that failed. */
 export const toFailedResponse = (head: ResponseHead, { items }: Output, error: MeshError): ResponseObject =>
   toResponse(head, { status: "failed", output: items, error: toResponseError(error) });
 
@@ -83,7 +80,6 @@ function toUsage(usage: Usage | undefined): ResponseObject["usage"] {
   };
 }
 
-/** The answer as one object. */
 export const response = z.object({
   id: z.string(),
   object: z.literal("response"),
@@ -136,10 +132,8 @@ export const response = z.object({
   metadata: z.record(z.string(), z.string()),
 });
 
-/** The response object, in OpenAI's names. */
 export type ResponseObject = Described<typeof response>;
 
-// Positions in the output.
 const ofItem = { item_id: z.string(), output_index: count };
 const ofContent = { ...ofItem, content_index: count };
 const ofSummary = { ...ofItem, summary_index: count };
@@ -174,7 +168,6 @@ const events = {
   "response.failed": wholeResponse,
 };
 
-/** One event of a stream. */
 export const responseStreamEvent = z.union(
   Object.entries(events).map(([type, more]) =>
     z.object({ type: z.literal(type), sequence_number: count, ...more }),

@@ -45,10 +45,8 @@ export interface ResponseRequest {
   /** Added to the conversation by this request. */
   readonly input: readonly (Item | ItemReference)[];
   readonly instructions: string;
-  /** The response that it continues. */
   readonly previousResponseId: string | undefined;
   readonly stream: boolean;
-  /** Whether the response is stored. */
   readonly store: boolean;
   /** Whether the oldest turns may be dropped to fit the model's context. */
   readonly mayTruncate: boolean;
@@ -186,10 +184,8 @@ const moved: readonly (readonly [string, string])[] = [
   ["logprobs", "top_logprobs"],
 ];
 
-/** Known keys outside the schema. */
 export const knownOutsideSchema: readonly string[] = [...refused, ...moved.map(([name]) => name)];
 
-/** Throws for unsupported parameters and for contradictions between parameters. */
 export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
   for (const name of refused) if (isGiven(raw[name])) throw unsupportedParameter(name);
   if (body.background === true) throw unsupportedValue("background", "true", "'false'");

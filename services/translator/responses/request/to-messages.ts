@@ -24,7 +24,6 @@ export interface ConversationParts {
   readonly instructions: string;
   /** Input and output of the responses that this one continues. */
   readonly history: readonly Item[];
-  /** Added by this request. */
   readonly input: readonly Item[];
   /** Collects images by URL; undefined: they are rejected. */
   readonly remote?: RemoteImage[] | undefined;
@@ -44,7 +43,6 @@ export function toMessages({ instructions, history, input, remote }: Conversatio
 
 class Conversation {
   readonly #messages: Message[] = [];
-  /** The model's open turn. */
   #turn: Message | undefined;
   /** Reasoning for the model's next turn. */
   #reasoning = "";
@@ -142,7 +140,6 @@ class Conversation {
   }
 }
 
-/** Empty texts are left out. */
 const addNonEmpty = (parts: Part[], text: string): void => void (text !== "" && addText(parts, text));
 
 /**

@@ -13,7 +13,6 @@ interface Retained {
   references: number;
 }
 
-/** The responses of one user. */
 interface UserShare {
   /** Oldest first. */
   readonly entries: Set<Entry>;
@@ -35,7 +34,6 @@ export class MemoryResponseStore implements ResponseStore {
   readonly #entries = new Map<string, Entry>();
   /** By user and item id: callers may choose item ids. */
   readonly #byItem = new Map<string, Entry>();
-  /** By user id. */
   readonly #shares = new Map<string, UserShare>();
   /** By id: retrievable responses and those that they continue. */
   readonly #retained = new Map<string, Retained>();
@@ -46,7 +44,6 @@ export class MemoryResponseStore implements ResponseStore {
     this.#limits = limits;
   }
 
-  /** The size of everything stored. */
   get bytes(): number {
     return this.#bytes;
   }

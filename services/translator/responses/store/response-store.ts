@@ -1,7 +1,6 @@
 import { itemNotFound, previousNotFound } from "../faults.ts";
 import type { Item, ItemReference } from "../items.ts";
 
-/** A stored response and its input. */
 export interface StoredResponse {
   readonly id: string;
   /** The owner; other users cannot see or continue it. */
@@ -35,10 +34,8 @@ export interface ResponseStore {
   delete(userId: string, id: string): Promise<boolean>;
 }
 
-/** The items that a response's request added. */
 export const inputOf = ({ input }: StoredResponse): Item[] => parse(input) as Item[];
 
-/** A response's output items. */
 export const outputOf = ({ response }: StoredResponse): Item[] =>
   (parse(response) as { output: Item[] }).output;
 
@@ -64,7 +61,6 @@ const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toStri
 export interface Resolved {
   /** The chain of responses that the request continues, oldest first; empty at the start of a conversation. */
   readonly continued: readonly StoredResponse[];
-  /** Their input and output. */
   readonly history: readonly Item[];
   readonly input: readonly Item[];
 }
