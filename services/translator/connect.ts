@@ -59,9 +59,9 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
 
 function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterService>> {
   /** Reports bugs and masks them. */
-  const toError = (thrown: unknown, context: HandlerContext) => {
+  const fail = (thrown: unknown, context: HandlerContext): never => {
     reportBug(options.log, thrown, context.values.get(callerKey).requestId);
-    return toConnectError(toMeshError(thrown));
+    throw toConnectError(toMeshError(thrown));
   };
   return {
     async *generate({ generation }, context) {
@@ -69,21 +69,18 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
         for await (const event of iterateAnswer(options, withCaller(generation, context), context.signal))
           yield { event };
       } catch (thrown) {
-        throw toError(thrown, context);
+        fail(thrown, context);
       }
     },
     async listModels(_request, context) {
-      try {
-        return { models: [...(await options.listModels())] };
-      } catch (thrown) {
-        throw toError(thrown, context);
-      }
+      const models = await options.listModels().catch((thrown: unknown) => fail(thrown, context));
+      return { models: [...models] };
     },
     async explainRoute({ generation }, context) {
       try {
         return await options.explainRoute(withCaller(generation, context), context.signal);
       } catch (thrown) {
-        throw toError(thrown, context);
+        return fail(thrown, context);
       }
     },
   };

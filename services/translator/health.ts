@@ -8,16 +8,14 @@ export const liveness = z.object({ status: z.literal("ok"), service: z.literal("
 export const readiness = z.object({ status: z.literal("ready") });
 export const notReady = z.object({ status: z.literal("not ready"), reason: z.string() });
 
-export interface HealthOptions {
-  readonly listModels: ListModels;
-  readonly isDraining: () => boolean;
-}
-
 /**
  * `/healthz`: the process answers, and identifies itself so that a mesh does not take itself for an engine.
  * `/readyz`: some model can be served, or the reason why none can. Neither requires a key.
  */
-export function registerHealth(app: FastifyInstance, { listModels, isDraining }: HealthOptions): void {
+export function registerHealth(
+  app: FastifyInstance,
+  { listModels, isDraining }: { readonly listModels: ListModels; readonly isDraining: () => boolean },
+): void {
   app.get("/healthz", async () => ({ status: "ok", service: "cxmpute" }));
   app.get("/readyz", async (_request, reply) => {
     const reason = isDraining() ? shuttingDown : await whyNotReady(listModels);

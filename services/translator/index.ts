@@ -5,7 +5,7 @@ import type { Transport } from "@connectrpc/connect";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { loadCatalogue } from "../../core/catalogue/load-catalogue.ts";
 import type { Clock } from "../../core/clock.ts";
-import { parseHostPort } from "../../core/config/host-port.ts";
+import { formatHostPort, parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
@@ -121,7 +121,8 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
         throw toListenFault(error, config.listen);
       });
       const scheme = config.tls === undefined ? "http" : "https";
-      return `${scheme}://${toHost(address.host)}:${(app.server.address() as AddressInfo).port}`;
+      const host = reachable[address.host] ?? address.host;
+      return `${scheme}://${formatHostPort({ host, port: (app.server.address() as AddressInfo).port })}`;
     },
     replaceTls({ certificate, privateKey }) {
       if (app.server instanceof TlsServer)
@@ -133,11 +134,8 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   };
 }
 
-/** The host for clients; this machine for a wildcard address. */
-function toHost(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  return host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-}
+/** What clients on this machine connect to instead of a wildcard address. */
+const reachable: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /** How often idle connections are closed, in milliseconds. */
 const sweepMs = 50;

@@ -2,27 +2,21 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { capabilities, describeLack, type Lack } from "../../../core/generation/capabilities.ts";
 import type { ErrorCode } from "./codes.ts";
 
-/** The parameter that requires a capability, and whether all of its values do or only some. */
-interface Origin {
-  readonly param: string;
-  readonly code: ErrorCode & ("unsupported_parameter" | "unsupported_value");
-}
-
-const parameter = (param: string): Origin => ({ param, code: "unsupported_parameter" });
-const value = (param: string): Origin => ({ param, code: "unsupported_value" });
-
-/** By the names of chat completions; other surfaces rename them. */
-const origins: Readonly<Record<Lack, Origin>> = {
-  tools: parameter("tools"),
-  forced_tool_choice: value("tool_choice"),
-  json_object: value("response_format"),
-  json_schema: value("response_format"),
-  logprobs: parameter("logprobs"),
-  vision: value("messages"),
-  logit_bias: parameter("logit_bias"),
-  raw_prompt: parameter("prompt"),
-  embeddings: value("model"),
-  resume: parameter("continue_final_message"),
+/**
+ * The parameter that requires a capability, and whether only some of its values do. By the names of chat completions;
+ * other surfaces rename them.
+ */
+const origins: Readonly<Record<Lack, { readonly param: string; readonly noun: "parameter" | "value" }>> = {
+  tools: { noun: "parameter", param: "tools" },
+  forced_tool_choice: { noun: "value", param: "tool_choice" },
+  json_object: { noun: "value", param: "response_format" },
+  json_schema: { noun: "value", param: "response_format" },
+  logprobs: { noun: "parameter", param: "logprobs" },
+  vision: { noun: "value", param: "messages" },
+  logit_bias: { noun: "parameter", param: "logit_bias" },
+  raw_prompt: { noun: "parameter", param: "prompt" },
+  embeddings: { noun: "value", param: "model" },
+  resume: { noun: "parameter", param: "continue_final_message" },
 };
 
 /**
@@ -33,8 +27,8 @@ export function withParam(error: MeshError, model: string): MeshError {
   const lack = error.capabilities.filter(isLack);
   const [first] = lack;
   if (error.kind !== "invalid_request" || first === undefined) return error;
-  const { param, code } = origins[first];
-  const noun = code === "unsupported_value" ? "value" : "parameter";
+  const { param, noun } = origins[first];
+  const code: ErrorCode = `unsupported_${noun}`;
   const node = lack.length > 1 ? "no single node" : "no node";
   return new MeshError(
     "invalid_request",

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import {
   ToolChoice_Mode as Mode,
   type OutputFormat,
@@ -38,18 +39,16 @@ export function checkName(name: string, param: string): void {
 /** Validates a function and translates it; `path` is where it is in the request. */
 export function toTool({ name, description, parameters, strict }: FunctionDefinition, path: string): Tool {
   checkName(name, `${path}.name`);
-  const schema = parameters ? checkSchema(parameters) : undefined;
-  if (schema?.problem !== undefined) throw wrongFunctionSchema(`${path}.parameters`, name, schema.problem);
+  const toFault = (problem: string) => wrongFunctionSchema(`${path}.parameters`, name, problem);
+  const parametersJson = parameters ? schemaToJson(parameters, toFault) : "";
   if (parameters?.type !== undefined && parameters.type !== "object")
-    throw wrongFunctionSchema(
-      `${path}.parameters`,
-      name,
+    throw toFault(
       `schema must be a JSON Schema of 'type: "object"', got 'type: ${JSON.stringify(parameters.type)}'.`,
     );
   return create(ToolSchema, {
     name,
     description: description ?? "",
-    parametersJson: schema?.json ?? "",
+    parametersJson,
     strict: strict ?? false,
   });
 }
@@ -83,20 +82,18 @@ export const schemaDepthLimit = 16;
 /** The longest JSON text of a schema, in UTF-16 units. */
 export const schemaLengthLimit = 64 * 1024;
 
-/** A JSON schema for an engine. */
-export interface CheckedSchema {
-  readonly json: string;
-  /** Completes "Invalid schema for …: "; undefined when there is no problem. */
-  readonly problem: string | undefined;
-}
-
 /**
- * Checks a schema before any engine compiles it: its size, its depth and external references. Whether it is supported
- * is up to the engine. Text keeps the order of its keys.
+ * A schema as JSON text, checked before any engine compiles it: its size, its depth and external references. Whether
+ * it is supported is up to the engine. Throws a fault of `toFault`, whose `problem` completes "Invalid schema: ".
  */
-export function checkSchema(schema: Readonly<Record<string, unknown>>): CheckedSchema {
+export function schemaToJson(
+  schema: Readonly<Record<string, unknown>>,
+  toFault: (problem: string) => MeshError,
+): string {
   const json = JSON.stringify(schema);
-  return { json, problem: findProblem(schema, json) };
+  const problem = findProblem(schema, json);
+  if (problem !== undefined) throw toFault(problem);
+  return json;
 }
 
 function findProblem(schema: Readonly<Record<string, unknown>>, json: string): string | undefined {

@@ -6,7 +6,7 @@ import type { JsonObject } from "../http/json-body.ts";
 import { toParam } from "./check-body.ts";
 
 /** A key that a schema does not define. */
-export interface UnknownKey {
+interface UnknownKey {
   /** Includes the key itself. */
   readonly path: readonly PropertyKey[];
   readonly suggestion: string | undefined;
@@ -17,13 +17,11 @@ export interface UnknownKey {
  * order. Values of the wrong type are skipped, for the schema itself to reject. `alsoKnown` are keys of the body that
  * others handle.
  */
-export function findUnknownKey(
+export const findUnknownKey = (
   schema: z.ZodType,
   body: JsonObject,
   alsoKnown: readonly string[] = [],
-): UnknownKey | undefined {
-  return search(schema, body, [], alsoKnown);
-}
+): UnknownKey | undefined => search(schema, body, [], alsoKnown);
 
 /** Throws for the first unknown key, as OpenAI does. `at` is the path of `body`. */
 export function refuseUnknownKeys(

@@ -15,7 +15,7 @@ import type { RemoteImage } from "../../images/parse-image.ts";
 import { checkBody, defaultRules, type RequestRules } from "../../requests/check-body.ts";
 import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toReasoning } from "../../requests/sampling.ts";
-import { checkSchema, jsonSchemaFormat, toToolChoice } from "../../requests/tools.ts";
+import { jsonSchemaFormat, schemaToJson, toToolChoice } from "../../requests/tools.ts";
 import { findUnknownKey } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
 import { anthropic, fault, threadUnsupported } from "../errors.ts";
@@ -104,8 +104,7 @@ const toEffort = (budgetTokens: number): string =>
 function parseFormat({ output_config }: MessagesRequestBody): OutputFormat | undefined {
   const format = output_config?.format;
   if (!format) return undefined;
-  const { json, problem } = checkSchema(format.schema);
-  if (problem !== undefined) throw fault("output_config.format.schema", problem);
+  const json = schemaToJson(format.schema, (problem) => fault("output_config.format.schema", problem));
   return jsonSchemaFormat("output", json, true);
 }
 
@@ -140,12 +139,11 @@ function toTool(tool: AnthropicTool, path: string): Tool {
     throw fault(`${path}.name`, "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'");
   if (!input_schema) throw fault(`${path}.input_schema`, "Field required");
   if (input_schema.type !== "object") throw fault(`${path}.input_schema.type`, "Input should be 'object'");
-  const { json, problem } = checkSchema(input_schema);
-  if (problem !== undefined) throw fault(`${path}.input_schema`, problem);
+  const parametersJson = schemaToJson(input_schema, (problem) => fault(`${path}.input_schema`, problem));
   return create(ToolSchema, {
     name,
     description: description ?? "",
-    parametersJson: json,
+    parametersJson,
     strict: strict ?? false,
   });
 }

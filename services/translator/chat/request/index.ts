@@ -21,7 +21,7 @@ import {
 } from "../../requests/check-body.ts";
 import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../../requests/sampling.ts";
-import { checkName, checkSchema, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
+import { checkName, jsonObjectFormat, jsonSchemaFormat, schemaToJson } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { outputConstraints } from "../../requests/vocabulary.ts";
 import { parseMessages } from "./messages.ts";
@@ -144,8 +144,9 @@ function parseOutputFormat({ response_format: response, format }: ChatRequestBod
 }
 
 function fromSchema(name: string, schema: JsonObject, strict: boolean, param: string): OutputFormat {
-  const { json, problem } = checkSchema(schema);
-  if (problem !== undefined) throw wrongMeaning(param, `Invalid schema for ${param} '${name}': ${problem}`);
+  const json = schemaToJson(schema, (problem) =>
+    wrongMeaning(param, `Invalid schema for ${param} '${name}': ${problem}`),
+  );
   return jsonSchemaFormat(name, json, strict);
 }
 

@@ -2,7 +2,17 @@ import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/gene
 import type { EventEncoder } from "../../answers/generation-route.ts";
 import { escapeJson, quoteJson } from "../../answers/wire.ts";
 import type { OutputItem } from "../items.ts";
-import { type ItemKind, type Logprob, type OpenItem, Output, type OutputObserver, toItem } from "./output.ts";
+import {
+  type ItemKind,
+  type Logprob,
+  type OpenItem,
+  Output,
+  type OutputObserver,
+  toItem,
+  toOutputText,
+  toReasoningText,
+  toSummaryText,
+} from "./output.ts";
 import { type ResponseHead, type ResponseObject, toStartedResponse } from "./response-object.ts";
 
 /**
@@ -112,23 +122,9 @@ const textEvents: Readonly<Record<ItemKind, string>> = {
 
 /** The one part that holds an item's text; a call's text is in none. */
 const parts = {
-  text: {
-    partEvent: "response.content_part",
-    toPart: (text: string, logprobs: readonly Logprob[]) => ({
-      type: "output_text",
-      annotations: [],
-      logprobs,
-      text,
-    }),
-  },
-  reasoning: {
-    partEvent: "response.content_part",
-    toPart: (text: string) => ({ type: "reasoning_text", text }),
-  },
-  summary: {
-    partEvent: "response.reasoning_summary_part",
-    toPart: (text: string) => ({ type: "summary_text", text }),
-  },
+  text: { partEvent: "response.content_part", toPart: toOutputText },
+  reasoning: { partEvent: "response.content_part", toPart: toReasoningText },
+  summary: { partEvent: "response.reasoning_summary_part", toPart: toSummaryText },
 };
 
 /** JSON without line separators, at which naive readers split. */

@@ -148,37 +148,29 @@ export class Output implements AnswerWriter {
 export const isIncomplete = (reason: FinishReason): boolean =>
   reason === FinishReason.LENGTH || reason === FinishReason.CONTENT_FILTER;
 
-/** The item as generated so far. */
-export function toItem(open: OpenItem, status: ItemStatus): OutputItem {
-  const { kind, id, text, logprobs } = open;
+/** The item as generated so far; without its text while that is in progress. */
+export function toItem({ kind, id, text, logprobs, callId, name }: OpenItem, status: ItemStatus): OutputItem {
+  const unlessOpen = <Part>(part: Part): Part[] => (status === "in_progress" ? [] : [part]);
   switch (kind) {
-    case "text":
-      return {
-        id,
-        type: "message",
-        status,
-        content: status === "in_progress" ? [] : [{ type: "output_text", annotations: [], logprobs, text }],
-        role: "assistant",
-      };
+    case "text": {
+      const content = unlessOpen(toOutputText(text, logprobs));
+      return { id, type: "message", status, content, role: "assistant" };
+    }
     case "reasoning":
-      return {
-        id,
-        type: "reasoning",
-        status,
-        summary: [],
-        content: status === "in_progress" ? [] : [{ type: "reasoning_text", text }],
-      };
+      return { id, type: "reasoning", status, summary: [], content: unlessOpen(toReasoningText(text)) };
     case "summary":
-      return {
-        id,
-        type: "reasoning",
-        status,
-        summary: status === "in_progress" ? [] : [{ type: "summary_text", text }],
-      };
+      return { id, type: "reasoning", status, summary: unlessOpen(toSummaryText(text)) };
     case "call":
-      return { id, type: "function_call", status, arguments: text, call_id: open.callId, name: open.name };
+      return { id, type: "function_call", status, arguments: text, call_id: callId, name };
   }
 }
+
+export const toOutputText = (text: string, logprobs: readonly Logprob[]) =>
+  ({ type: "output_text", annotations: [], logprobs, text }) as const;
+
+export const toReasoningText = (text: string) => ({ type: "reasoning_text", text }) as const;
+
+export const toSummaryText = (text: string) => ({ type: "summary_text", text }) as const;
 
 const prefixes: Readonly<Record<ItemKind, string>> = {
   text: "msg_",

@@ -46,20 +46,14 @@ export function toEndedResponse(
   { items, reason, usage }: Output,
   now: number,
 ): ResponseObject {
-  return toResponse(head, {
-    output: items,
-    usage: toUsage(usage),
-    ...(isIncomplete(reason)
-      ? { status: "incomplete", incomplete_details: { reason: toIncompleteReason(reason) } }
-      : { status: "completed", completed_at: now }),
-  });
+  const state = { output: items, usage: toUsage(usage) };
+  if (!isIncomplete(reason)) return toResponse(head, { ...state, status: "completed", completed_at: now });
+  const why = reason === FinishReason.CONTENT_FILTER ? "content_filter" : "max_output_tokens";
+  return toResponse(head, { ...state, status: "incomplete", incomplete_details: { reason: why } });
 }
 
 export const toFailedResponse = (head: ResponseHead, { items }: Output, error: MeshError): ResponseObject =>
   toResponse(head, { status: "failed", output: items, error: toResponseError(error) });
-
-const toIncompleteReason = (reason: FinishReason) =>
-  reason === FinishReason.CONTENT_FILTER ? "content_filter" : "max_output_tokens";
 
 /** OpenAI has few codes here; everything but a rate limit is a server error. */
 function toResponseError({ kind, row, message }: MeshError): ResponseObject["error"] {

@@ -29,7 +29,7 @@ import {
   toLogprobsRequest,
   toReasoning,
 } from "../../requests/sampling.ts";
-import { checkName, checkSchema, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
+import { checkName, jsonObjectFormat, jsonSchemaFormat, schemaToJson } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
 import { movedParameter } from "../faults.ts";
@@ -113,9 +113,9 @@ function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefi
   if (format?.type !== "json_schema") return undefined;
   const { name, schema, strict } = format;
   checkName(name, "text.format.name");
-  const { json, problem } = checkSchema(schema);
-  if (problem !== undefined)
-    throw wrongMeaning("text.format.schema", `Invalid schema for response_format '${name}': ${problem}`);
+  const json = schemaToJson(schema, (problem) =>
+    wrongMeaning("text.format.schema", `Invalid schema for response_format '${name}': ${problem}`),
+  );
   return jsonSchemaFormat(name, json, strict ?? false);
 }
 
