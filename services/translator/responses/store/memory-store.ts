@@ -5,16 +5,12 @@ import type { ResponseStore, StoredResponse, Turns } from "./response-store.ts";
 interface Entry {
   readonly stored: StoredResponse;
   readonly madeAt: number;
-}
-
-/** A response and its reference count: its own entry, and each response that continues it. */
-interface Retained {
-  readonly stored: StoredResponse;
+  /** One while it can be retrieved, and one for each response that continues it. */
   references: number;
 }
 
 interface UserShare {
-  /** Oldest first. */
+  /** Those that can be retrieved, oldest first. */
   readonly entries: Set<Entry>;
   bytes: number;
 }
@@ -30,13 +26,13 @@ const overheadBytes = 1024;
 export class MemoryResponseStore implements ResponseStore {
   readonly #clock: Clock;
   readonly #limits: StoreLimits;
-  /** Responses that can be retrieved, by id, oldest first. */
-  readonly #entries = new Map<string, Entry>();
+  /** By id, including those that are only continued. */
+  readonly #byId = new Map<string, Entry>();
+  /** Those that can be retrieved, oldest first. */
+  readonly #retrievable = new Set<Entry>();
   /** By user and item id: callers may choose item ids. */
   readonly #byItem = new Map<string, Entry>();
   readonly #shares = new Map<string, UserShare>();
-  /** By id: retrievable responses and those that they continue. */
-  readonly #retained = new Map<string, Retained>();
   #bytes = 0;
 
   constructor(clock: Clock, limits: StoreLimits) {
@@ -51,11 +47,11 @@ export class MemoryResponseStore implements ResponseStore {
   async put(stored: StoredResponse, continued: readonly StoredResponse[]): Promise<void> {
     // It would evict all others and then itself.
     if (sizeOf(stored) > this.#limits.bytes) return;
-    const entry = { stored, madeAt: this.#clock.now() };
-    this.#entries.set(stored.id, entry);
-    for (const itemId of stored.itemIds) this.#byItem.set(itemKey(stored.userId, itemId), entry);
-    this.#shareOf(stored).entries.add(entry);
     this.#retain([...continued, stored]);
+    const entry = this.#byId.get(stored.id)!;
+    this.#retrievable.add(entry);
+    this.#shareOf(stored).entries.add(entry);
+    for (const itemId of stored.itemIds) this.#byItem.set(itemKey(stored.userId, itemId), entry);
     this.#evict();
   }
 
@@ -68,7 +64,7 @@ export class MemoryResponseStore implements ResponseStore {
     if (last === undefined) return undefined;
     const before: StoredResponse[] = [];
     for (let previousId = last.previousId; previousId !== undefined; ) {
-      const { stored } = this.#retained.get(previousId)!;
+      const { stored } = this.#byId.get(previousId)!;
       before.push(stored);
       previousId = stored.previousId;
     }
@@ -88,19 +84,19 @@ export class MemoryResponseStore implements ResponseStore {
 
   #find(userId: string, id: string): Entry | undefined {
     this.#evict();
-    const entry = this.#entries.get(id);
-    return entry?.stored.userId === userId ? entry : undefined;
+    const entry = this.#byId.get(id);
+    return entry?.stored.userId === userId && this.#retrievable.has(entry) ? entry : undefined;
   }
 
   /** Drops expired responses and those over the limits. */
   #evict(): void {
     const { responses, bytes, ageMs } = this.#limits;
     const oldest = this.#clock.now() - ageMs;
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#retrievable) {
       if (entry.madeAt > oldest) break;
       this.#drop(entry);
     }
-    while (this.#entries.size > responses) this.#evictLargest(({ entries }) => entries.size);
+    while (this.#retrievable.size > responses) this.#evictLargest(({ entries }) => entries.size);
     while (this.#bytes > bytes) this.#evictLargest((share) => share.bytes);
   }
 
@@ -125,7 +121,7 @@ export class MemoryResponseStore implements ResponseStore {
 
   #drop(entry: Entry): void {
     const { stored } = entry;
-    this.#entries.delete(stored.id);
+    this.#retrievable.delete(entry);
     const share = this.#shareOf(stored);
     share.entries.delete(entry);
     for (const itemId of stored.itemIds) {
@@ -140,24 +136,24 @@ export class MemoryResponseStore implements ResponseStore {
   /** Adds a reference to the last turn; a new turn counts its bytes and holds the turn before it. */
   #retain(turns: readonly StoredResponse[]): void {
     for (const stored of turns.toReversed()) {
-      const retained = this.#retained.get(stored.id);
-      if (retained !== undefined) {
-        retained.references += 1;
+      const entry = this.#byId.get(stored.id);
+      if (entry !== undefined) {
+        entry.references += 1;
         return;
       }
-      this.#retained.set(stored.id, { stored, references: 1 });
+      this.#byId.set(stored.id, { stored, madeAt: this.#clock.now(), references: 1 });
       this.#count(stored, sizeOf(stored));
     }
   }
 
   #release({ id }: StoredResponse): void {
     for (let held: string | undefined = id; held !== undefined; ) {
-      const retained: Retained = this.#retained.get(held)!;
-      retained.references -= 1;
-      if (retained.references > 0) return;
-      this.#retained.delete(held);
-      this.#count(retained.stored, -sizeOf(retained.stored));
-      held = retained.stored.previousId;
+      const entry: Entry = this.#byId.get(held)!;
+      entry.references -= 1;
+      if (entry.references > 0) return;
+      this.#byId.delete(held);
+      this.#count(entry.stored, -sizeOf(entry.stored));
+      held = entry.stored.previousId;
     }
   }
 
