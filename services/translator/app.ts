@@ -4,8 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Surface } from "../../core/telemetry/generation-record.ts";
 import type { GenerationOptions } from "./answers/generation-route.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
-import type { Authenticate } from "./auth/principal.ts";
-import { requireKey } from "./auth/require-key.ts";
+import { type Authenticate, requireKey } from "./auth/require-key.ts";
 import { type CatalogueSource, createCatalogueRoute } from "./catalogue/route.ts";
 import { createChatRoute } from "./chat/route.ts";
 import { createCompletionsRoute } from "./completions/route.ts";

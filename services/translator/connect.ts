@@ -15,8 +15,7 @@ import { CallerSchema, type Generation } from "../../gen/cxmpute/generation/v1/g
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { GenerationOptions } from "./answers/generation-route.ts";
 import { type AnswerReading, iterateAnswer } from "./answers/read-answer.ts";
-import type { Authenticate } from "./auth/principal.ts";
-import { requireKey } from "./auth/require-key.ts";
+import { type Authenticate, requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/send-error.ts";
 import { callerOf, checkHops, newId } from "./http/request-context.ts";
 import type { RouterPool } from "./routers/router-pool.ts";

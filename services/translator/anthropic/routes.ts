@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
-import type { Authenticate } from "../auth/principal.ts";
-import { requireApiKey } from "../auth/require-key.ts";
+import { type Authenticate, requireApiKey } from "../auth/require-key.ts";
 import { HttpError, unknownUrl } from "../errors/http-faults.ts";
 import { createSendError } from "../errors/send-error.ts";
 import { newId, pathOf } from "../http/request-context.ts";

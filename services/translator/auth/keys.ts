@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { missingKey, wrongKey, wrongUser } from "../errors/http-faults.ts";
-import type { Authenticate, Principal } from "./principal.ts";
+import type { Authenticate, Principal } from "./require-key.ts";
 
 /** A configured key, in plain text or as its SHA-256 in hex, and the account that it belongs to. */
 export type ApiKey = { readonly userId: string } & ({ readonly key: string } | { readonly sha256: string });

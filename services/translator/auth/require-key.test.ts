@@ -8,7 +8,7 @@ import {
   testUser,
 } from "../../../test/support/translator/translator.ts";
 import { wrongKey } from "../errors/http-faults.ts";
-import type { Authenticate, Principal } from "./principal.ts";
+import type { Authenticate, Principal } from "./require-key.ts";
 
 const principal: Principal = { userId: testUser, keyId: "key_1", projectId: "project_1", limits: {} };
 

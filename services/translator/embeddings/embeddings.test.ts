@@ -12,7 +12,7 @@ import {
   finishedEvent,
   startedEvent,
 } from "../../../test/support/translator/translator.ts";
-import { parseEmbeddingsRequest } from "./request.ts";
+import { parseEmbeddingsRequest } from "./route.ts";
 
 const embedded = (index: number, values: number[]): GenerationEvent =>
   create(GenerationEventSchema, { event: { case: "embedded", value: { index, values } } });

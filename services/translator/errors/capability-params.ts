@@ -1,6 +1,6 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { capabilities, describeLack, type Lack } from "../../../core/generation/capabilities.ts";
-import type { ErrorCode } from "./codes.ts";
+import type { ErrorCode } from "./envelope.ts";
 
 /**
  * The parameter that requires a capability, and whether only some of its values do. By the names of chat completions;

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { kinds } from "../../../core/errors/kinds.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { errorCodes, isErrorCode } from "./codes.ts";
-import { toErrorAnswer, toErrorBody } from "./envelope.ts";
+import { errorCodes, isErrorCode, toErrorAnswer, toErrorBody } from "./envelope.ts";
 import { bodyTooLarge, HttpError, httpFaults, shuttingDown, wrongKey, wrongMethod } from "./http-faults.ts";
 import { aboveMaximum, describeType, list, missing, unknownValue } from "./param-faults.ts";
 

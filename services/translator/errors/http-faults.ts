@@ -2,7 +2,7 @@ import { type Kind, type KindRow, kinds } from "../../../core/errors/kinds.ts";
 import { MeshError, type MeshErrorOptions } from "../../../core/errors/mesh-error.ts";
 import { loopCode, loopMessage } from "../../../core/hops.ts";
 import { shuttingDown as sentence } from "../../../core/lifecycle/lifecycle.ts";
-import type { ErrorCode } from "./codes.ts";
+import type { ErrorCode } from "./envelope.ts";
 
 /** Every error that only HTTP knows, found before a generation exists: a kind with its own status and code. */
 export const httpFaults = {

@@ -1,6 +1,6 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { ToImageFault } from "../images/parse-image.ts";
-import type { ErrorCode } from "./codes.ts";
+import type { ErrorCode } from "./envelope.ts";
 
 // Errors of parameters, in OpenAI's words. `param` is a path such as `messages[0].role`.
 
@@ -155,4 +155,4 @@ export function list(words: readonly string[], conjunction: "and" | "or"): strin
 export const quote = (word: string): string => `'${word}'`;
 
 /** Echoed values are cut: they may be megabytes long. */
-const shorten = (value: string): string => (value.length > 100 ? `${value.slice(0, 100)}…` : value);
+export const shorten = (value: string): string => (value.length > 100 ? `${value.slice(0, 100)}…` : value);

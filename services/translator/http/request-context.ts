@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
 import { hopLimit, hopsHeader, viaHeader } from "../../../core/hops.ts";
 import type { Caller } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { Principal } from "../auth/require-key.ts";
 import { loopDetected } from "../errors/http-faults.ts";
 
 declare module "fastify" {

@@ -5,7 +5,7 @@ import { question } from "../../../test/support/translator/translator.ts";
 import { messagesRequestSchema } from "../anthropic/request/schema.ts";
 import { chatRequestSchema } from "../chat/request/schema.ts";
 import { completionRequestSchema } from "../completions/request.ts";
-import { parseEmbeddingsRequest } from "../embeddings/request.ts";
+import { parseEmbeddingsRequest } from "../embeddings/route.ts";
 import { responseRequestSchema } from "../responses/request/schema.ts";
 import { toDocument } from "./document.ts";
 

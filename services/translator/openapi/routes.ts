@@ -7,8 +7,7 @@ import { chatCompletion, chatCompletionChunk } from "../chat/answer/completion.t
 import { chatRequestSchema } from "../chat/request/schema.ts";
 import { completion, completionChunk } from "../completions/answer.ts";
 import { completionRequestSchema } from "../completions/request.ts";
-import { embeddingsRequestSchema } from "../embeddings/request.ts";
-import { embeddings } from "../embeddings/route.ts";
+import { embeddings, embeddingsRequestSchema } from "../embeddings/route.ts";
 import { liveness, notReady, readiness } from "../health.ts";
 import { modelList, modelObject } from "../models/routes.ts";
 import { response, responseStreamEvent } from "../responses/answer/response-object.ts";

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
-import type { MeshError } from "../../../core/errors/mesh-error.ts";
+import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import { defaultStoreLimits, type StoreLimits } from "../config.ts";
+import { HttpError } from "../errors/http-faults.ts";
 import { namingModel } from "../errors/param-faults.ts";
 import { newId } from "../http/request-context.ts";
 import { addResource } from "../http/resource.ts";
@@ -15,7 +16,6 @@ import {
   toEndedResponse,
   toFailedResponse,
 } from "./answer/response-object.ts";
-import { withOwnParam } from "./faults.ts";
 import { parseResponseRequest, type ResponseRequest } from "./request/index.ts";
 import { toMessages, truncate } from "./request/to-messages.ts";
 import { MemoryResponseStore } from "./store/memory-store.ts";
@@ -110,3 +110,25 @@ function retryWithFewerTurns({ mayTruncate, generation }: ResponseRequest) {
 }
 
 const nowSeconds = ({ clock }: { readonly clock: Clock }): number => Math.floor(clock.wallTime() / 1000);
+
+/** Renames the parameter of an error to its name here; returns other errors unchanged. */
+function withOwnParam(error: MeshError): MeshError {
+  const param = error.param === undefined ? undefined : ownParams[error.param];
+  if (param === undefined || error instanceof HttpError) return error;
+  const { kind, message, code, retryAfterMs, cause } = error;
+  return new MeshError(kind, message, {
+    param,
+    cause,
+    ...(code === undefined ? {} : { code }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+/** The mesh names parameters as chat completions do. */
+const ownParams: Readonly<Record<string, string>> = {
+  messages: "input",
+  response_format: "text.format",
+  max_tokens: "max_output_tokens",
+  max_completion_tokens: "max_output_tokens",
+  reasoning_effort: "reasoning.effort",
+};

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { unsupportedParameter, wrongMeaning } from "../errors/param-faults.ts";
+import { HttpError } from "../errors/http-faults.ts";
+import { shorten, unsupportedParameter, wrongMeaning } from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { Resource } from "../http/resource.ts";
 import { checkBody } from "../requests/check-body.ts";
 import { integer, object, optional, text, word } from "../requests/vocabulary.ts";
-import { responseNotFound } from "./faults.ts";
 import { type Item, inputItem } from "./items.ts";
 import { inputHistoryOf, type ResponseStore, type StoredResponse } from "./store/response-store.ts";
 
@@ -71,6 +71,9 @@ export const createStoredRoutes = (store: ResponseStore): Readonly<Record<string
     },
   },
 });
+
+const responseNotFound = (id: string) =>
+  new HttpError("unknown_response", `Response with id '${shorten(id)}' not found.`);
 
 const idOf = ({ params }: FastifyRequest): string => (params as { id: string }).id;
 

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import {
   type Generation,
   GenerationSchema,
@@ -32,7 +33,6 @@ import {
 import { checkName, jsonObjectFormat, jsonSchemaFormat, schemaToJson } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
-import { movedParameter } from "../faults.ts";
 import type { Item, ItemReference } from "../items.ts";
 import { parseItems } from "./parse-items.ts";
 import { type ResponseRequestBody, responseRequestSchema } from "./schema.ts";
@@ -198,7 +198,13 @@ export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
 
 /** Throws for the first parameter that was renamed. */
 export function refuseMoved(raw: JsonObject): void {
-  for (const [name, to] of moved) if (isGiven(raw[name])) throw movedParameter(name, to);
+  for (const [name, to] of moved)
+    if (isGiven(raw[name]))
+      throw new MeshError(
+        "invalid_request",
+        `Unsupported parameter: '${name}'. In the Responses API, this parameter has moved to '${to}'. Try again with the new parameter.`,
+        { code: "unsupported_parameter", param: name },
+      );
 }
 
 /** Reasoning is passed on unchanged: not summarized, selected or repeated. */

@@ -5,10 +5,9 @@ import {
   type Part,
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { wrongImage, wrongValue } from "../../errors/param-faults.ts";
+import { shorten, wrongImage, wrongMeaning, wrongValue } from "../../errors/param-faults.ts";
 import { parseImage, type RemoteImage } from "../../images/parse-image.ts";
 import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
-import { missingOutput, orphanOutput } from "../faults.ts";
 import type {
   FunctionCall,
   FunctionCallOutput,
@@ -81,7 +80,9 @@ class Conversation {
 
   /** The messages. Throws when a call has no result: the model could not continue. */
   end(): Message[] {
-    for (const [callId, answered] of this.#answered) if (!answered) throw missingOutput(callId);
+    for (const [callId, answered] of this.#answered)
+      if (!answered)
+        throw wrongMeaning("input", `No tool output found for function call ${shorten(callId)}.`);
     return this.#messages;
   }
 
@@ -124,7 +125,11 @@ class Conversation {
   }
 
   #addResult({ call_id: callId, output }: FunctionCallOutput): void {
-    if (!this.#answered.has(callId)) throw orphanOutput(callId);
+    if (!this.#answered.has(callId))
+      throw wrongMeaning(
+        "input",
+        `No tool call found for function call output with call_id ${shorten(callId)}.`,
+      );
     this.#answered.set(callId, true);
     const text = typeof output === "string" ? output : output.map((part) => part.text).join("");
     this.push(Role.TOOL, text === "" ? [] : [toTextPart(text)], callId);

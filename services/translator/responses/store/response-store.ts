@@ -1,4 +1,6 @@
-import { itemNotFound, previousNotFound } from "../faults.ts";
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { HttpError } from "../../errors/http-faults.ts";
+import { shorten } from "../../errors/param-faults.ts";
 import type { Item, ItemReference } from "../items.ts";
 
 export interface StoredResponse {
@@ -73,7 +75,12 @@ export async function resolve(
   previousId: string | undefined,
 ): Promise<Resolved> {
   const continued = previousId === undefined ? [] : await store.turns(userId, previousId);
-  if (continued === undefined) throw previousNotFound(previousId!);
+  // A wrong parameter, so no 404.
+  if (continued === undefined)
+    throw new MeshError("invalid_request", `Previous response with id '${shorten(previousId!)}' not found.`, {
+      param: "previous_response_id",
+      code: "previous_response_not_found",
+    });
   return {
     continued,
     history: conversationOf(continued),
@@ -86,6 +93,11 @@ export async function resolve(
 async function findItem(store: ResponseStore, userId: string, { id }: ItemReference): Promise<Item> {
   const stored = await store.findByItem(userId, id);
   const item = stored && [...outputOf(stored), ...inputOf(stored)].find((candidate) => candidate.id === id);
-  if (item === undefined) throw itemNotFound(id);
+  if (item === undefined)
+    throw new HttpError(
+      "unknown_response",
+      `Item with id '${shorten(id)}' not found. Items are not persisted when \`store\` is set to false. Try again with \`store\` set to true, or remove this item from your input.`,
+      { param: "input" },
+    );
   return item;
 }
