@@ -30,7 +30,8 @@ export class SseStream {
   #ended = false;
   /** The last write filled the socket's buffer; the client may have caught up since. */
   #full = false;
-  #lastWriteAt: number;
+  /** When text was last written, in milliseconds on the clock. */
+  lastWriteAt: number;
   readonly #options: SseStreamOptions;
   readonly #response: ServerResponse;
   #whenDrained: Promise<void> | undefined;
@@ -40,7 +41,7 @@ export class SseStream {
   constructor(response: ServerResponse, headers: OutgoingHttpHeaders, options: SseStreamOptions) {
     this.#response = response;
     this.#options = options;
-    this.#lastWriteAt = options.clock.now();
+    this.lastWriteAt = options.clock.now();
     response.writeHead(200, {
       ...headers,
       "content-type": "text/event-stream",
@@ -48,10 +49,6 @@ export class SseStream {
       "x-accel-buffering": "no",
     });
     response.once("close", this.#onClose);
-  }
-
-  get lastWriteAt(): number {
-    return this.#lastWriteAt;
   }
 
   /**
@@ -71,7 +68,7 @@ export class SseStream {
     if (this.#pending === "") return;
     const text = this.#pending;
     this.#pending = "";
-    this.#lastWriteAt = now;
+    this.lastWriteAt = now;
     const byteLength = this.#isAscii ? text.length : Buffer.byteLength(text);
     this.#isAscii = true;
     // Most text is ASCII, and latin1 is the cheaper encoding.

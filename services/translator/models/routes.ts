@@ -3,15 +3,19 @@ import { z } from "zod";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { count, type Described, unixSeconds } from "../answers/wire.ts";
-import { toAnthropicAnswer } from "../anthropic/errors.ts";
+import * as anthropic from "../anthropic/errors.ts";
 import { type Authenticate, apiKeyCredentials, requireApiKey, requireKey } from "../auth/require-key.ts";
+import { unknownUrl } from "../errors/http-faults.ts";
 import { modelNotFound } from "../errors/param-faults.ts";
 import { createSendError } from "../errors/send-error.ts";
+import type { JsonObject } from "../http/json-body.ts";
+import { pathOf } from "../http/request-context.ts";
 import { addResource, registerAtMounts } from "../http/resource.ts";
-import { createModelInfo, createModelPage, findModel, speaksAnthropic } from "./anthropic.ts";
+import { checkBody } from "../requests/check-body.ts";
+import { integer, object, text } from "../requests/vocabulary.ts";
 import type { ListModels } from "./model-list.ts";
 
-export interface ModelsOptions {
+interface ModelsOptions {
   readonly listModels: ListModels;
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
@@ -19,8 +23,8 @@ export interface ModelsOptions {
 }
 
 /**
- * The list of models, at both mounts. OpenAI's and Anthropic's clients share its path: requests with
- * `anthropic-version` are answered in Anthropic's form. Both accept the key in either header.
+ * The models that some node can serve now, at both mounts. OpenAI's and Anthropic's clients share the paths: requests
+ * with `anthropic-version` are answered in Anthropic's form. Both accept the key in either header.
  */
 export function registerModels(app: FastifyInstance, options: ModelsOptions): void {
   registerAtMounts(app, (scope) => registerRoutes(scope, options));
@@ -28,7 +32,7 @@ export function registerModels(app: FastifyInstance, options: ModelsOptions): vo
 
 function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
   const { authenticate, listModels } = options;
-  const sendAnthropicError = createSendError(options, toAnthropicAnswer);
+  const sendAnthropicError = createSendError(options, anthropic.toAnthropicAnswer);
   scope.setErrorHandler((thrown, request, reply) => {
     // Rethrown to the app's own handler.
     if (!speaksAnthropic(request)) throw thrown;
@@ -42,30 +46,27 @@ function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
     return anthropicKey(request, reply);
   });
 
-  const listOpenAi = createModelsRoute(listModels);
-  const getOpenAi = createModelRoute(listModels);
-  const listAnthropic = createModelPage(listModels);
-  const getAnthropic = createModelInfo(listModels);
   addResource(scope, "/models", {
-    GET: (request) => (speaksAnthropic(request) ? listAnthropic(request) : listOpenAi()),
+    GET: async (request) =>
+      speaksAnthropic(request)
+        ? listPage(listModels, request.query as JsonObject)
+        : { object: "list", data: (await listModels()).map(toModelObject) },
   });
+  // The name may hold slashes, encoded or not.
   addResource(scope, "/models/*", {
-    GET: (request) => (speaksAnthropic(request) ? getAnthropic(request) : getOpenAi(request)),
+    async GET(request) {
+      const name = (request.params as { "*": string })["*"];
+      if (name === "") throw unknownUrl(request.method, pathOf(request));
+      const isAnthropic = speaksAnthropic(request);
+      const model = (await listModels()).find((served) => served.name === name);
+      if (model === undefined) throw isAnthropic ? anthropic.modelNotFound(name) : modelNotFound(name);
+      return isAnthropic ? toModelInfo(model) : toModelObject(model);
+    },
   });
 }
 
-/** `GET /models`: every model that some node can serve now. */
-export const createModelsRoute = (listModels: ListModels) => async () => ({
-  object: "list",
-  data: (await listModels()).map(toModelObject),
-});
-
-/** `GET /models/*`: one model. Its name may hold slashes, encoded or not. */
-export const createModelRoute =
-  (listModels: ListModels) =>
-  async (request: FastifyRequest): Promise<object> => {
-    return toModelObject(await findModel(request, listModels, modelNotFound));
-  };
+/** Whether the client speaks Anthropic's API, whose requests all carry the version. */
+const speaksAnthropic = ({ headers }: FastifyRequest): boolean => headers["anthropic-version"] !== undefined;
 
 /** OpenAI's model object, with OpenRouter's context length. */
 export const modelObject = z.object({
@@ -84,4 +85,61 @@ const toModelObject = ({ name, since, contextLength }: Model): Described<typeof 
   created: Number(since),
   owned_by: "cxmpute-mesh",
   context_length: contextLength || undefined,
+});
+
+/** Anthropic's list: page by page, with `limit` and either `after_id` or `before_id`. */
+async function listPage(listModels: ListModels, query: JsonObject) {
+  const { limit = defaultLimit, after_id: afterId, before_id: beforeId } = parsePage(query);
+  const models = await listModels();
+  const after = afterId === undefined ? 0 : indexOf(models, "after_id", afterId) + 1;
+  const before = beforeId === undefined ? models.length : indexOf(models, "before_id", beforeId);
+  const rest = models.slice(after, before);
+  // With `before_id`, the page ends just before that model.
+  const page = beforeId === undefined ? rest.slice(0, limit) : rest.slice(-limit);
+  return {
+    data: page.map(toModelInfo),
+    has_more: page.length < rest.length,
+    first_id: page[0]?.name ?? null,
+    last_id: page.at(-1)?.name ?? null,
+  };
+}
+
+const defaultLimit = 20;
+
+const pageSchema = object({
+  limit: integer(1, 1000).optional(),
+  after_id: text.optional(),
+  before_id: text.optional(),
+});
+
+function parsePage(query: JsonObject) {
+  const { limit } = query;
+  // Query values are text; what is not a number stays text, and is rejected.
+  const isNumber = typeof limit === "string" && /^\d{1,4}$/.test(limit);
+  const raw = isNumber ? { ...query, limit: Number(limit) } : query;
+  const page = checkBody(pageSchema, raw, anthropic.anthropic);
+  if (page.after_id !== undefined && page.before_id !== undefined)
+    throw anthropic.fault("before_id", "Only one of `before_id` and `after_id` may be given");
+  return page;
+}
+
+function indexOf(models: readonly Model[], param: string, id: string): number {
+  const index = models.findIndex(({ name }) => name === id);
+  if (index < 0) throw anthropic.fault(param, `No model '${id.slice(0, 100)}' is served`);
+  return index;
+}
+
+/** Anthropic's model object. Unknown values are null. */
+const toModelInfo = ({ name, since, contextLength }: Model) => ({
+  type: "model",
+  id: name,
+  display_name: name,
+  created_at: new Date(Number(since) * 1000).toISOString(),
+  max_input_tokens: contextLength || null,
+  max_tokens: contextLength || null,
+  capabilities: null,
+  lifecycle: "active",
+  line: null,
+  deprecated_at: null,
+  retires_at: null,
 });

@@ -27,8 +27,10 @@ const reconnect = { firstMs: 100, limitMs: 5000 } as const;
 export class RouterLink {
   readonly client: Client<typeof RouterService>;
   readonly #options: RouterLinkOptions;
-  #relay: RelayClient | undefined;
-  #connected = false;
+  /** Undefined between attempts. */
+  relay: RelayClient | undefined;
+  /** Whether the router has responded on the relay. */
+  connected = false;
   #failures = 0;
   readonly #backoff: Backoff;
   #retry: Timer | undefined;
@@ -41,31 +43,21 @@ export class RouterLink {
     this.#open();
   }
 
-  /** The relay; undefined between attempts. */
-  get relay(): RelayClient | undefined {
-    return this.#relay;
-  }
-
-  /** Whether the router has responded on the relay. */
-  get connected(): boolean {
-    return this.#connected;
-  }
-
   /** Whether the router refuses new generations. */
   get draining(): boolean {
-    return this.#relay?.load?.draining === true;
+    return this.relay?.load?.draining === true;
   }
 
   close(reason: MeshError): void {
     this.#closed = true;
     this.#retry?.cancel();
-    this.#relay?.close(reason);
+    this.relay?.close(reason);
   }
 
   #open(): void {
     const { clock } = this.#options;
     const relay = openRelay({ clock, exchange: this.#exchange });
-    this.#relay = relay;
+    this.relay = relay;
     void relay.closed.then(this.#onEnd);
   }
 
@@ -75,13 +67,13 @@ export class RouterLink {
     signal: AbortSignal,
   ): AsyncGenerator<ClientBound> {
     for await (const { frame } of this.client.relay(toRequests(frames), { signal })) {
-      if (!this.#connected) this.#onConnected();
+      if (!this.connected) this.#onConnected();
       if (frame !== undefined) yield frame;
     }
   }.bind(this);
 
   #onConnected(): void {
-    this.#connected = true;
+    this.connected = true;
     // A first connection that succeeds is not worth a log line.
     const level = this.#failures > 0 ? "info" : "debug";
     this.#failures = 0;
@@ -91,9 +83,9 @@ export class RouterLink {
 
   readonly #onEnd = (reason: MeshError): void => {
     const { clock, log, name } = this.#options;
-    const wasConnected = this.#connected;
-    this.#relay = undefined;
-    this.#connected = false;
+    const wasConnected = this.connected;
+    this.relay = undefined;
+    this.connected = false;
     if (this.#closed) return;
     const delayMs = this.#backoff.next();
     this.#failures += 1;

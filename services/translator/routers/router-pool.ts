@@ -7,7 +7,7 @@ import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generatio
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
 
-export type Link = Pick<RouterLink, "relay" | "connected" | "draining" | "client">;
+export type Link = Readonly<Pick<RouterLink, "relay" | "connected" | "draining" | "client">>;
 
 /** All routers as one. */
 export interface RouterPool {
