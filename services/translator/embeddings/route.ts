@@ -148,7 +148,10 @@ function toTokens(param: string, ids: readonly unknown[]): Input {
     (id) => !Number.isInteger(id) || Number(id) < 0 || Number(id) > bounds.tokenId[1],
   );
   if (foreign >= 0)
-    throw wrongValue(`${param}[${foreign}]`, `Invalid '${param}[${foreign}]': ${ids[foreign]} is not a token.`);
+    throw wrongValue(
+      `${param}[${foreign}]`,
+      `Invalid '${param}[${foreign}]': ${ids[foreign]} is not a token.`,
+    );
   return { prompt: { case: "tokens", value: { ids: ids as number[] } } };
 }
 
