@@ -12,14 +12,7 @@ import {
 import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import type { AnswerWriter } from "../answers/read-answer.ts";
 import { count, type Described } from "../answers/wire.ts";
-import {
-  arrayTooLong,
-  emptyArray,
-  emptyString,
-  namingModel,
-  wrongType,
-  wrongValue,
-} from "../errors/param-faults.ts";
+import * as faults from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { newId } from "../http/request-context.ts";
 import { checkBody, defaultRules, type RequestRules, requireModel } from "../requests/check-body.ts";
@@ -102,7 +95,7 @@ export const createEmbeddingsRoute = (options: GenerationOptions) =>
       const collector = new EmbeddingCollector();
       return { generations: [generation], collectors: [collector], toBody: () => collector.toBody(request) };
     },
-    explain: (error, { generation }) => namingModel(generation.model)(error),
+    explain: (error, { generation }) => faults.namingModel(generation.model)(error),
   });
 
 const schema = z.compile(checkedSchema);
@@ -126,29 +119,29 @@ export function parseEmbeddingsRequest(
 /** A string, an array of strings, an array of tokens, or an array of token arrays. */
 function parseInput(input: unknown): Input[] {
   if (!Array.isArray(input)) return [toText("input", input)];
-  if (input.length === 0) throw emptyArray("input");
+  if (input.length === 0) throw faults.emptyArray("input");
   if (input.every((item) => typeof item === "number")) return [toTokens("input", input)];
-  if (input.length > maxInputs) throw arrayTooLong("input", maxInputs, input.length);
+  if (input.length > maxInputs) throw faults.arrayTooLong("input", maxInputs, input.length);
   return input.map((item, index) =>
     Array.isArray(item) ? toTokens(`input[${index}]`, item) : toText(`input[${index}]`, item),
   );
 }
 
 function toText(param: string, value: unknown): Input {
-  if (typeof value !== "string") throw wrongType(param, "a string or an array", value);
-  if (value === "") throw emptyString(param);
+  if (typeof value !== "string") throw faults.wrongType(param, "a string or an array", value);
+  if (value === "") throw faults.emptyString(param);
   return { prompt: { case: "text", value: value.toWellFormed() } };
 }
 
 function toTokens(param: string, ids: readonly unknown[]): Input {
-  if (ids.length === 0) throw emptyArray(param);
+  if (ids.length === 0) throw faults.emptyArray(param);
   const wrong = ids.findIndex((id) => typeof id !== "number");
-  if (wrong >= 0) throw wrongType(`${param}[${wrong}]`, "an integer", ids[wrong]);
+  if (wrong >= 0) throw faults.wrongType(`${param}[${wrong}]`, "an integer", ids[wrong]);
   const foreign = ids.findIndex(
     (id) => !Number.isInteger(id) || Number(id) < 0 || Number(id) > bounds.tokenId[1],
   );
   if (foreign >= 0)
-    throw wrongValue(
+    throw faults.wrongValue(
       `${param}[${foreign}]`,
       `Invalid '${param}[${foreign}]': ${ids[foreign]} is not a token.`,
     );
@@ -190,7 +183,7 @@ class EmbeddingCollector implements AnswerWriter {
  */
 function shorten(values: readonly number[], dimensions: number): number[] {
   if (dimensions > values.length)
-    throw wrongValue(
+    throw faults.wrongValue(
       "dimensions",
       `Invalid 'dimensions': the embeddings of this model have ${values.length} dimensions, but ${dimensions} were asked for.`,
     );

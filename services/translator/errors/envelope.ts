@@ -83,7 +83,8 @@ export function toErrorBody(error: MeshError): string {
   });
 }
 
-const waits = new Set([429, 503]);
+/** Statuses whose responses say when to retry. */
+export const waits: ReadonlySet<number> = new Set([429, 503]);
 
 /** Statuses that OpenAI's SDKs retry unless `x-should-retry` says otherwise. */
 const isRetriedByDefault = (status: number): boolean => status === 409 || status === 429 || status >= 500;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { kinds } from "../../../core/errors/kinds.ts";
-import { errorCodes } from "../errors/envelope.ts";
+import { errorCodes, waits } from "../errors/envelope.ts";
 import { httpFaults } from "../errors/http-faults.ts";
 import { type JsonSchema, json, type RouteDescription, uriOf } from "./route-description.ts";
 import { routes } from "./routes.ts";
@@ -72,8 +72,8 @@ function toOperation(route: RouteDescription): object {
   const userIds = isKeyed ? [{ $ref: "#/components/parameters/userId" }] : [];
   const parameters = [...(operation.parameters ?? []), ...userIds];
   const headers = {
-    "x-request-id": { $ref: "#/components/headers/xRequestId" },
-    "openai-processing-ms": { $ref: "#/components/headers/processingMs" },
+    "x-request-id": header("xRequestId"),
+    "openai-processing-ms": header("processingMs"),
   };
   const answers = Object.entries(operation.responses).map(([status, response]) => [
     status,
@@ -141,8 +141,6 @@ const codesOf = (status: number): string => {
   const codes = [...new Set(rows.flatMap(({ code }) => (code === null ? [] : [`\`${code}\``])))];
   return codes.length === 0 ? "" : ` Codes: ${codes.join(", ")}.`;
 };
-
-const waits = new Set([429, 503]);
 
 /** A route's error responses, by status. */
 function toFaultResponses({ faults, faultForm }: RouteDescription): Record<string, object> {

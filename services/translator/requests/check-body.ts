@@ -1,22 +1,6 @@
 import type { z } from "zod";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import {
-  aboveMaximum,
-  arrayTooLong,
-  belowMinimum,
-  emptyArray,
-  emptyString,
-  list,
-  missing,
-  type NumberNoun,
-  quote,
-  stringTooLong,
-  tooManyProperties,
-  unknownParameter,
-  unknownValue,
-  wrongMeaning,
-  wrongType,
-} from "../errors/param-faults.ts";
+import * as faults from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { isGiven } from "./vocabulary.ts";
 
@@ -45,7 +29,7 @@ export function checkBody<T>(schema: Checker<T>, raw: JsonObject, dialect?: Dial
 export function requireModel(raw: JsonObject, alsoRequired?: string): void {
   if (!isGiven(raw.model) || raw.model === "")
     throw new MeshError("invalid_request", "you must provide a model parameter");
-  if (alsoRequired !== undefined && !isGiven(raw[alsoRequired])) throw missing(alsoRequired);
+  if (alsoRequired !== undefined && !isGiven(raw[alsoRequired])) throw faults.missing(alsoRequired);
 }
 
 /** Throws for stream options without a stream. */
@@ -54,7 +38,7 @@ export function refuseStreamOptions(body: {
   readonly stream_options?: unknown;
 }): void {
   if (body.stream_options && body.stream !== true)
-    throw wrongMeaning(
+    throw faults.wrongMeaning(
       "stream_options",
       "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
     );
@@ -62,7 +46,7 @@ export function refuseStreamOptions(body: {
 
 export function refuseMuchMetadata(metadata: JsonObject | null | undefined): void {
   const count = Object.keys(metadata ?? {}).length;
-  if (count > maxMetadata) throw tooManyProperties("metadata", maxMetadata, count);
+  if (count > maxMetadata) throw faults.tooManyProperties("metadata", maxMetadata, count);
 }
 
 const maxMetadata = 16;
@@ -103,7 +87,7 @@ export function describeIssue(issue: Issue, body: JsonObject, dialect: Dialect =
       case "too_big":
         return dialect.tooBig(at, issue, value);
       case "invalid_key":
-        return stringTooLong(
+        return faults.stringTooLong(
           dialect.toPath(path.slice(0, -1)),
           longestKey(issue),
           String(path.at(-1)).length,
@@ -132,23 +116,33 @@ export function describeIssue(issue: Issue, body: JsonObject, dialect: Dialect =
 
 const openAi: Dialect = {
   toPath: toParam,
-  missing,
-  wrongType,
+  missing: faults.missing,
+  wrongType: faults.wrongType,
   notOneOf: (at, value, words) =>
     typeof value === "string"
-      ? unknownValue(at, value, words)
-      : wrongType(at, `one of ${list(words.map(quote), "or")}`, value),
+      ? faults.unknownValue(at, value, words)
+      : faults.wrongType(at, `one of ${faults.list(words.map(faults.quote), "or")}`, value),
   tooSmall(at, { origin, message, inclusive, minimum }, value) {
-    if (origin === "array") return emptyArray(at);
-    if (origin === "string") return emptyString(at);
-    return belowMinimum(at, message as NumberNoun, `>${inclusive ? "=" : ""} ${minimum}`, value);
+    if (origin === "array") return faults.emptyArray(at);
+    if (origin === "string") return faults.emptyString(at);
+    return faults.belowMinimum(
+      at,
+      message as faults.NumberNoun,
+      `>${inclusive ? "=" : ""} ${minimum}`,
+      value,
+    );
   },
   tooBig(at, { message, inclusive, maximum }, value) {
-    if (Array.isArray(value)) return arrayTooLong(at, Number(maximum), value.length);
-    if (typeof value === "string") return stringTooLong(at, Number(maximum), value.length);
-    return aboveMaximum(at, message as NumberNoun, `<${inclusive ? "=" : ""} ${maximum}`, value);
+    if (Array.isArray(value)) return faults.arrayTooLong(at, Number(maximum), value.length);
+    if (typeof value === "string") return faults.stringTooLong(at, Number(maximum), value.length);
+    return faults.aboveMaximum(
+      at,
+      message as faults.NumberNoun,
+      `<${inclusive ? "=" : ""} ${maximum}`,
+      value,
+    );
   },
-  unknownKey: (at) => unknownParameter(at, undefined),
+  unknownKey: (at) => faults.unknownParameter(at, undefined),
 };
 
 /** A path as OpenAI writes it: `messages[0].content`. */

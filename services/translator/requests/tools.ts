@@ -9,20 +9,15 @@ import {
   ToolChoiceSchema,
   ToolSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import {
-  emptyString,
-  stringTooLong,
-  wrongFunctionSchema,
-  wrongPattern,
-  wrongValue,
-} from "../errors/param-faults.ts";
+import * as faults from "../errors/param-faults.ts";
+import type { JsonObject } from "../http/json-body.ts";
 
 // Functions and output formats, as OpenAI's surfaces name and check them.
 
 interface FunctionDefinition {
   readonly name: string;
   readonly description?: string | null | undefined;
-  readonly parameters?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly parameters?: JsonObject | null | undefined;
   readonly strict?: boolean | null | undefined;
 }
 
@@ -31,15 +26,15 @@ export const longestName = 64;
 
 /** Throws unless OpenAI accepts the name, of a function or a format. */
 export function checkName(name: string, param: string): void {
-  if (name === "") throw emptyString(param);
-  if (name.length > longestName) throw stringTooLong(param, longestName, name.length);
-  if (!/^[a-zA-Z0-9_-]+$/.test(name)) throw wrongPattern(param, "^[a-zA-Z0-9_-]+$");
+  if (name === "") throw faults.emptyString(param);
+  if (name.length > longestName) throw faults.stringTooLong(param, longestName, name.length);
+  if (!/^[a-zA-Z0-9_-]+$/.test(name)) throw faults.wrongPattern(param, "^[a-zA-Z0-9_-]+$");
 }
 
 /** Validates a function and translates it; `path` is where it is in the request. */
 export function toTool({ name, description, parameters, strict }: FunctionDefinition, path: string): Tool {
   checkName(name, `${path}.name`);
-  const toFault = (problem: string) => wrongFunctionSchema(`${path}.parameters`, name, problem);
+  const toFault = (problem: string) => faults.wrongFunctionSchema(`${path}.parameters`, name, problem);
   const parametersJson = parameters ? schemaToJson(parameters, toFault) : "";
   if (parameters?.type !== undefined && parameters.type !== "object")
     throw toFault(
@@ -58,7 +53,7 @@ export function checkNames(tools: Tool[], param: string): Tool[] {
   const seen = new Set<string>();
   for (const { name } of tools) {
     if (seen.has(name))
-      throw wrongValue(param, `Invalid '${param}': there are two functions named '${name}'.`);
+      throw faults.wrongValue(param, `Invalid '${param}': there are two functions named '${name}'.`);
     seen.add(name);
   }
   return tools;
@@ -73,9 +68,16 @@ export const toToolChoice = (mode: keyof typeof modes, allowedNames: string[] = 
 export const jsonObjectFormat = (): OutputFormat =>
   create(OutputFormatSchema, { format: { case: "jsonObject", value: {} } });
 
-/** JSON that matches a valid schema. */
-export const jsonSchemaFormat = (name: string, schemaJson: string, strict: boolean): OutputFormat =>
-  create(OutputFormatSchema, { format: { case: "jsonSchema", value: { name, schemaJson, strict } } });
+/** JSON that matches a schema, which is checked as by `schemaToJson`. */
+export function jsonSchemaFormat(
+  name: string,
+  schema: JsonObject,
+  strict: boolean,
+  toFault: (problem: string) => MeshError,
+): OutputFormat {
+  const schemaJson = schemaToJson(schema, toFault);
+  return create(OutputFormatSchema, { format: { case: "jsonSchema", value: { name, schemaJson, strict } } });
+}
 
 /** Levels that subschemas may nest; each takes two levels of JSON (`properties`, then the name). */
 export const schemaDepthLimit = 16;
@@ -86,17 +88,14 @@ export const schemaLengthLimit = 64 * 1024;
  * A schema as JSON text, checked before any engine compiles it: its size, its depth and external references. Whether
  * it is supported is up to the engine. Throws a fault of `toFault`, whose `problem` completes "Invalid schema: ".
  */
-export function schemaToJson(
-  schema: Readonly<Record<string, unknown>>,
-  toFault: (problem: string) => MeshError,
-): string {
+export function schemaToJson(schema: JsonObject, toFault: (problem: string) => MeshError): string {
   const json = JSON.stringify(schema);
   const problem = findProblem(schema, json);
   if (problem !== undefined) throw toFault(problem);
   return json;
 }
 
-function findProblem(schema: Readonly<Record<string, unknown>>, json: string): string | undefined {
+function findProblem(schema: JsonObject, json: string): string | undefined {
   if (json.length > schemaLengthLimit)
     return `it is ${json.length} characters long; at most ${schemaLengthLimit} are accepted.`;
   const type = schema.type;

@@ -6,19 +6,11 @@ import type {
 import type { AnswerWriter } from "../../answers/read-answer.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import type { MessagesRequest } from "../request/index.ts";
-import {
-  type ContentBlock,
-  type MessageHead,
-  toMessage,
-  toStopReason,
-  toTextBlock,
-  toThinkingBlock,
-  toToolUseBlock,
-} from "./wire.ts";
+import * as wire from "./wire.ts";
 
 /** A block being collected: its text so far, and what that becomes. */
 interface OpenBlock {
-  readonly toBlock: (text: string) => ContentBlock;
+  readonly toBlock: (text: string) => wire.ContentBlock;
   text: string;
 }
 
@@ -37,17 +29,17 @@ export class MessageCollector implements AnswerWriter {
     if (event.case === "finished") this.#finished = event.value;
     if (event.case !== "delta") return;
     const { reasoning, text, toolCalls } = event.value;
-    if (reasoning !== "" && this.#request.showsThinking) this.#append(toThinkingBlock, reasoning);
-    if (text !== "") this.#append(toTextBlock, text);
+    if (reasoning !== "" && this.#request.showsThinking) this.#append(wire.toThinkingBlock, reasoning);
+    if (text !== "") this.#append(wire.toTextBlock, text);
     for (const piece of toolCalls) this.#appendCall(piece);
   }
 
   /** The message as JSON text, after the end of the answer. */
-  toJson(head: MessageHead): string {
+  toJson(head: wire.MessageHead): string {
     const finished = this.#finished!;
     const blocks = this.#blocks.map(({ toBlock, text }) => toBlock(text));
     return JSON.stringify(
-      toMessage(head, blocks, toStopReason(finished, this.#request.maxTokens), finished.usage),
+      wire.toMessage(head, blocks, wire.toStopReason(finished, this.#request.maxTokens), finished.usage),
     );
   }
 
@@ -63,7 +55,7 @@ export class MessageCollector implements AnswerWriter {
       call.text += argumentsJson;
       return;
     }
-    const toBlock = (json: string) => toToolUseBlock(id, name, parseInput(json));
+    const toBlock = (json: string) => wire.toToolUseBlock(id, name, parseInput(json));
     this.#blocks.push({ toBlock, text: argumentsJson });
     this.#calls.push(this.#blocks.at(-1)!);
   }

@@ -8,17 +8,7 @@ import type {
 import type { EventEncoder } from "../../answers/generation-route.ts";
 import { escapeJson, quoteJson } from "../../answers/wire.ts";
 import type { MessagesRequest } from "../request/index.ts";
-import {
-  type ContentBlock,
-  type MessageDelta,
-  type MessageHead,
-  toCounts,
-  toMessage,
-  toStopReason,
-  toTextBlock,
-  toThinkingBlock,
-  toToolUseBlock,
-} from "./wire.ts";
+import * as wire from "./wire.ts";
 
 /** A stream event; its data repeats the name. */
 export const toEvent = (name: string, json: string): string => `event: ${name}\ndata: ${json}\n\n`;
@@ -34,7 +24,7 @@ const ping = toEvent("ping", '{"type":"ping"}');
  * Blocks do not interleave: output of another kind closes the open block.
  */
 export class MessageEncoder implements EventEncoder {
-  readonly #head: MessageHead;
+  readonly #head: wire.MessageHead;
   readonly #request: MessagesRequest;
   #started = false;
   #open: "none" | "text" | "thinking" | "call" = "none";
@@ -44,7 +34,7 @@ export class MessageEncoder implements EventEncoder {
   /** The start of a text delta of the open block, up to its text. */
   #beforeText = "";
 
-  constructor(head: MessageHead, request: MessagesRequest) {
+  constructor(head: wire.MessageHead, request: MessagesRequest) {
     this.#head = head;
     this.#request = request;
   }
@@ -68,7 +58,7 @@ export class MessageEncoder implements EventEncoder {
   #start(): string {
     if (this.#started) return "";
     this.#started = true;
-    const message = toMessage(this.#head, [], { stop_reason: null, stop_sequence: null }, undefined);
+    const message = wire.toMessage(this.#head, [], { stop_reason: null, stop_sequence: null }, undefined);
     return toEvent("message_start", JSON.stringify({ type: "message_start", message })) + ping;
   }
 
@@ -76,9 +66,9 @@ export class MessageEncoder implements EventEncoder {
     let events = "";
     if (reasoning !== "" && this.#request.showsThinking)
       events +=
-        this.#openBlock("thinking", toThinkingBlock("")) +
+        this.#openBlock("thinking", wire.toThinkingBlock("")) +
         this.#toDelta(`{"type":"thinking_delta","thinking":${quoteJson(reasoning)}}`);
-    if (text !== "") events += this.#openBlock("text", toTextBlock("")) + this.#toTextDelta(text);
+    if (text !== "") events += this.#openBlock("text", wire.toTextBlock("")) + this.#toTextDelta(text);
     for (const piece of toolCalls) events += this.#encodeCall(piece);
     return events;
   }
@@ -87,7 +77,7 @@ export class MessageEncoder implements EventEncoder {
     let events = "";
     if (index === this.#calls) {
       this.#calls++;
-      events += this.#closeBlock() + this.#openBlock("call", toToolUseBlock(id, name, {}));
+      events += this.#closeBlock() + this.#openBlock("call", wire.toToolUseBlock(id, name, {}));
     }
     if (argumentsJson === "") return events;
     return events + this.#toDelta(`{"type":"input_json_delta","partial_json":${quoteJson(argumentsJson)}}`);
@@ -105,7 +95,7 @@ export class MessageEncoder implements EventEncoder {
   }
 
   /** Opens a block unless one of its kind is open. */
-  #openBlock(kind: "text" | "thinking" | "call", block: ContentBlock): string {
+  #openBlock(kind: "text" | "thinking" | "call", block: wire.ContentBlock): string {
     if (this.#open === kind) return "";
     const closed = this.#closeBlock();
     this.#open = kind;
@@ -125,8 +115,16 @@ export class MessageEncoder implements EventEncoder {
   }
 
   #encodeEnd(finished: Finished): string {
-    const end = { ...toStopReason(finished, this.#request.maxTokens), stop_details: null, container: null };
-    const delta: MessageDelta = { type: "message_delta", delta: end, usage: toCounts(finished.usage) };
+    const end = {
+      ...wire.toStopReason(finished, this.#request.maxTokens),
+      stop_details: null,
+      container: null,
+    };
+    const delta: wire.MessageDelta = {
+      type: "message_delta",
+      delta: end,
+      usage: wire.toCounts(finished.usage),
+    };
     return (
       toEvent("message_delta", JSON.stringify(delta)) + toEvent("message_stop", '{"type":"message_stop"}')
     );

@@ -104,8 +104,8 @@ const toEffort = (budgetTokens: number): string =>
 function parseFormat({ output_config }: MessagesRequestBody): OutputFormat | undefined {
   const format = output_config?.format;
   if (!format) return undefined;
-  const json = schemaToJson(format.schema, (problem) => fault("output_config.format.schema", problem));
-  return jsonSchemaFormat("output", json, true);
+  const toFault = (problem: string) => fault("output_config.format.schema", problem);
+  return jsonSchemaFormat("output", format.schema, true, toFault);
 }
 
 /** Translates `tools` and `tool_choice` into a generation. Throws the first fault. */

@@ -8,20 +8,14 @@ import {
 import { parseImage, type RemoteImage, type ToImageFault } from "../../images/parse-image.ts";
 import { addText, toImagePart, toToolCall } from "../../requests/messages.ts";
 import { fault } from "../errors.ts";
-import type {
-  AnthropicMessage,
-  ContentBlock,
-  ImageBlock,
-  MessagesRequestBody,
-  ToolResultBlock,
-} from "./schema.ts";
+import type * as schema from "./schema.ts";
 
 /**
  * Translates the conversation: tool results become turns of their own, adjacent turns of one role are joined. Images
  * by URL are added to `remote`, without which they are rejected. Throws the first inconsistency.
  */
 export function parseMessages(
-  { system, messages }: Pick<MessagesRequestBody, "system" | "messages">,
+  { system, messages }: Pick<schema.MessagesRequestBody, "system" | "messages">,
   remote?: RemoteImage[],
 ): Message[] {
   const conversation = new Conversation(remote);
@@ -35,7 +29,7 @@ export function parseMessages(
   return conversation.messages;
 }
 
-const allowed: Record<AnthropicMessage["role"], readonly ContentBlock["type"][]> = {
+const allowed: Record<schema.AnthropicMessage["role"], readonly schema.ContentBlock["type"][]> = {
   user: ["text", "image", "tool_result"],
   assistant: ["text", "thinking", "tool_use"],
   system: ["text"],
@@ -50,7 +44,7 @@ class Conversation {
     this.#remote = remote;
   }
 
-  add({ role, content }: AnthropicMessage, path: string): void {
+  add({ role, content }: schema.AnthropicMessage, path: string): void {
     const blocks = toBlocks(content);
     if (blocks.length === 0) throw fault(path, "all messages must have non-empty content");
     for (const [index, block] of blocks.entries())
@@ -64,12 +58,12 @@ class Conversation {
       for (const [index, block] of blocks.entries()) this.#addBlock(role, block, `${path}.content.${index}`);
   }
 
-  addSystem(blocks: readonly ContentBlock[], path: string): void {
+  addSystem(blocks: readonly schema.ContentBlock[], path: string): void {
     for (const [index, block] of blocks.entries())
       if (block.type === "text") appendText(this.#turn(Role.SYSTEM), checkText(block, `${path}.${index}`));
   }
 
-  #addBlock(role: "user" | "assistant", block: ContentBlock, path: string): void {
+  #addBlock(role: "user" | "assistant", block: schema.ContentBlock, path: string): void {
     const turn = () => this.#turn(role === "user" ? Role.USER : Role.ASSISTANT);
     switch (block.type) {
       case "text":
@@ -95,7 +89,7 @@ class Conversation {
     }
   }
 
-  #addResult(block: ToolResultBlock, path: string): void {
+  #addResult(block: schema.ToolResultBlock, path: string): void {
     const { tool_use_id: id } = block;
     if (!this.#calls.has(id))
       throw fault(
@@ -118,7 +112,7 @@ class Conversation {
   }
 }
 
-function toBlocks(content: string | readonly ContentBlock[]): readonly ContentBlock[] {
+function toBlocks(content: string | readonly schema.ContentBlock[]): readonly schema.ContentBlock[] {
   if (typeof content !== "string") return content;
   return content === "" ? [] : [{ type: "text", text: content }];
 }
@@ -126,14 +120,17 @@ function toBlocks(content: string | readonly ContentBlock[]): readonly ContentBl
 /** Adjacent text blocks are joined by a line break. */
 const appendText = ({ parts }: Message, text: string): void => addText(parts, text, "\n");
 
-function checkText({ text, citations }: Extract<ContentBlock, { type: "text" }>, path: string): string {
+function checkText(
+  { text, citations }: Extract<schema.ContentBlock, { type: "text" }>,
+  path: string,
+): string {
   if (citations && citations.length > 0) throw fault(`${path}.citations`, "Citations are not supported here");
   if (text === "") throw fault(path, "text content blocks must be non-empty");
   return text;
 }
 
 /** Generations have no flag for failed tools, so the text carries it. */
-function toResultText({ content, is_error }: ToolResultBlock, path: string): string {
+function toResultText({ content, is_error }: schema.ToolResultBlock, path: string): string {
   const texts: string[] = [];
   if (typeof content === "string") texts.push(content);
   else
@@ -150,7 +147,11 @@ function toResultText({ content, is_error }: ToolResultBlock, path: string): str
   return is_error ? `Error: ${text}`.trimEnd() : text;
 }
 
-function parseImagePart({ source }: ImageBlock, path: string, remote: RemoteImage[] | undefined): Part {
+function parseImagePart(
+  { source }: schema.ImageBlock,
+  path: string,
+  remote: RemoteImage[] | undefined,
+): Part {
   if (source.type === "url" && remote === undefined)
     throw fault(
       `${path}.source`,

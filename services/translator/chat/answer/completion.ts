@@ -1,23 +1,7 @@
 import { z } from "zod";
 import type { TokenLogprob } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ChoiceCollector } from "../../answers/choices.ts";
-import {
-  type AnswerHead,
-  chunkUsage,
-  count,
-  type Described,
-  fingerprint,
-  finishReason,
-  serviceTier,
-  tier,
-  toFingerprint,
-  toFinishReason,
-  tokenLogprob,
-  toTokenLogprob,
-  toUsage,
-  unixSeconds,
-  usage,
-} from "../../answers/wire.ts";
+import * as wire from "../../answers/wire.ts";
 import type { ChatRequest } from "../request/index.ts";
 
 const calledFunction = z.object({
@@ -28,7 +12,7 @@ const calledFunction = z.object({
 /** A piece of a call: the first carries the name, all of them arguments. */
 const calledPiece = z.object({ name: z.string().optional(), arguments: z.string() });
 
-const logprobs = z.object({ content: z.array(tokenLogprob), refusal: z.null() });
+const logprobs = z.object({ content: z.array(wire.tokenLogprob), refusal: z.null() });
 
 const reasoning = {
   reasoning: z.string().optional().describe("The model's reasoning. The same as `reasoning_content`."),
@@ -36,7 +20,7 @@ const reasoning = {
 };
 
 const choice = z.object({
-  index: count,
+  index: wire.count,
   message: z.object({
     role: z.literal("assistant"),
     content: z.string().nullable(),
@@ -49,30 +33,30 @@ const choice = z.object({
     function_call: calledFunction.optional(),
   }),
   logprobs: logprobs.nullable(),
-  finish_reason: finishReason,
+  finish_reason: wire.finishReason,
 });
 
 export const chatCompletion = z.object({
   id: z.string(),
   object: z.literal("chat.completion"),
-  created: unixSeconds,
+  created: wire.unixSeconds,
   model: z.string(),
   choices: z.array(choice),
-  usage,
-  service_tier: tier,
-  system_fingerprint: fingerprint,
+  usage: wire.usage,
+  service_tier: wire.tier,
+  system_fingerprint: wire.fingerprint,
 });
 
 export const chatCompletionChunk = z.object({
   id: z.string(),
   object: z.literal("chat.completion.chunk"),
-  created: unixSeconds,
+  created: wire.unixSeconds,
   model: z.string(),
-  service_tier: tier,
-  system_fingerprint: fingerprint,
+  service_tier: wire.tier,
+  system_fingerprint: wire.fingerprint,
   choices: z.array(
     z.object({
-      index: count,
+      index: wire.count,
       delta: z.object({
         role: z.literal("assistant").optional(),
         content: z.string().optional(),
@@ -81,7 +65,7 @@ export const chatCompletionChunk = z.object({
         tool_calls: z
           .array(
             z.object({
-              index: count,
+              index: wire.count,
               id: z.string().optional(),
               type: z.literal("function").optional(),
               function: calledPiece,
@@ -91,17 +75,17 @@ export const chatCompletionChunk = z.object({
         function_call: calledPiece.optional(),
       }),
       logprobs: logprobs.nullable(),
-      finish_reason: finishReason.nullable(),
+      finish_reason: wire.finishReason.nullable(),
     }),
   ),
-  usage: chunkUsage,
+  usage: wire.chunkUsage,
 });
 
-type Completion = Described<typeof chatCompletion>;
+type Completion = wire.Described<typeof chatCompletion>;
 
 /** The completion object as JSON text. */
 export function toCompletion(
-  head: AnswerHead,
+  head: wire.AnswerHead,
   request: ChatRequest,
   choices: readonly ChoiceCollector[],
 ): string {
@@ -115,11 +99,11 @@ export function toCompletion(
       index,
       message: toMessage(choice, request),
       logprobs: generation.logprobs === undefined ? null : toLogprobs(choice.logprobs),
-      finish_reason: toFinishReason(choice.reason, legacyFunctions),
+      finish_reason: wire.toFinishReason(choice.reason, legacyFunctions),
     })),
-    usage: toUsage(choices.map(({ usage }) => usage)),
-    service_tier: serviceTier,
-    system_fingerprint: toFingerprint(choices[0]?.fingerprint ?? ""),
+    usage: wire.toUsage(choices.map(({ usage }) => usage)),
+    service_tier: wire.serviceTier,
+    system_fingerprint: wire.toFingerprint(choices[0]?.fingerprint ?? ""),
   };
   return JSON.stringify(completion);
 }
@@ -147,7 +131,7 @@ function toMessage(
 }
 
 /** Log probabilities of a choice or of one chunk. */
-export const toLogprobs = (tokens: readonly TokenLogprob[]): Described<typeof logprobs> => ({
-  content: tokens.map(toTokenLogprob),
+export const toLogprobs = (tokens: readonly TokenLogprob[]): wire.Described<typeof logprobs> => ({
+  content: tokens.map(wire.toTokenLogprob),
   refusal: null,
 });

@@ -21,7 +21,7 @@ import {
 } from "../../requests/check-body.ts";
 import { setGiven } from "../../requests/messages.ts";
 import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../../requests/sampling.ts";
-import { checkName, jsonObjectFormat, jsonSchemaFormat, schemaToJson } from "../../requests/tools.ts";
+import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { outputConstraints } from "../../requests/vocabulary.ts";
 import { parseMessages } from "./messages.ts";
@@ -143,12 +143,10 @@ function parseOutputFormat({ response_format: response, format }: ChatRequestBod
   }
 }
 
-function fromSchema(name: string, schema: JsonObject, strict: boolean, param: string): OutputFormat {
-  const json = schemaToJson(schema, (problem) =>
+const fromSchema = (name: string, schema: JsonObject, strict: boolean, param: string): OutputFormat =>
+  jsonSchemaFormat(name, schema, strict, (problem) =>
     wrongMeaning(param, `Invalid schema for ${param} '${name}': ${problem}`),
   );
-  return jsonSchemaFormat(name, json, strict);
-}
 
 /**
  * Parameters that would change the answer and are not supported. Unknown keys are ignored, but ignoring these would

@@ -6,15 +6,7 @@ import {
   Role,
   type ToolCall,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import {
-  emptyArray,
-  missing,
-  unknownValue,
-  unsupportedParameter,
-  wrongImage,
-  wrongMeaning,
-  wrongValue,
-} from "../../errors/param-faults.ts";
+import * as faults from "../../errors/param-faults.ts";
 import { parseImage, type RemoteImage } from "../../images/parse-image.ts";
 import { addText, toImagePart, toTextPart, toToolCall } from "../../requests/messages.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
@@ -53,13 +45,13 @@ const parseResult = (message: ChatMessage, index: number, toolCallId: string): M
   toMessage(Role.TOOL, message, parseParts(message, index, textOnly), { toolCallId });
 
 function findCall({ tool_call_id: id }: ChatMessage, index: number, calls: KnownCalls): string {
-  if (typeof id !== "string") throw missing(`messages[${index}].tool_call_id`);
+  if (typeof id !== "string") throw faults.missing(`messages[${index}].tool_call_id`);
   if (!calls.ids.has(id)) throw orphan(index, "tool", "tool_calls");
   return id;
 }
 
 function findLegacyCall({ name }: ChatMessage, index: number, calls: KnownCalls): string {
-  if (!name) throw missing(`messages[${index}].name`);
+  if (!name) throw faults.missing(`messages[${index}].name`);
   const id = calls.lastByName.get(name);
   if (id === undefined) throw orphan(index, "function", "function_call");
   return id;
@@ -76,9 +68,9 @@ function parseAssistant(message: ChatMessage, index: number, calls: KnownCalls):
   const content = message.content ?? message.refusal ?? undefined;
   const toolCalls = parseToolCalls(message, index);
   if (content === undefined && toolCalls.length === 0) {
-    if (message.tool_calls) throw emptyArray(`${path}.tool_calls`);
+    if (message.tool_calls) throw faults.emptyArray(`${path}.tool_calls`);
     // An earlier audio answer exists only at the service that generated it.
-    if (message.audio) throw unsupportedParameter(`${path}.audio`);
+    if (message.audio) throw faults.unsupportedParameter(`${path}.audio`);
     throw nullContent(index);
   }
   for (const { id, name } of toolCalls) {
@@ -123,7 +115,7 @@ function parseParts(
     const path = `messages[${index}].content[${partIndex}]`;
     if (!allowed.includes(piece.type)) {
       if (piece.type === "image_url") throw strayImage(index, role);
-      throw unknownValue(`${path}.type`, piece.type, allowed);
+      throw faults.unknownValue(`${path}.type`, piece.type, allowed);
     }
     if (piece.type === "image_url") {
       const { image_url: image } = piece;
@@ -131,24 +123,27 @@ function parseParts(
         typeof image === "string"
           ? [image, "", "image_url"]
           : [image.url, image.detail ?? "", "image_url.url"];
-      parts.push(toImagePart(parseImage(url, detail, wrongImage(`${path}.${at}`), remote)));
+      parts.push(toImagePart(parseImage(url, detail, faults.wrongImage(`${path}.${at}`), remote)));
     } else addText(parts, piece.type === "text" ? piece.text : piece.refusal);
   }
   return parts;
 }
 
 const nullContent = (index: number) =>
-  wrongMeaning(`messages.[${index}].content`, "Invalid value for 'content': expected a string, got null.");
+  faults.wrongMeaning(
+    `messages.[${index}].content`,
+    "Invalid value for 'content': expected a string, got null.",
+  );
 
 /** OpenAI's own spelling, which clients may match on. */
 const orphan = (index: number, role: string, calls: string) =>
-  wrongMeaning(
+  faults.wrongMeaning(
     `messages.[${index}].role`,
     `Invalid parameter: messages with role '${role}' must be a response to a preceeding message with '${calls}'.`,
   );
 
 const strayImage = (index: number, role: string) =>
-  wrongValue(
+  faults.wrongValue(
     `messages[${index}]`,
     `Invalid 'messages[${index}]'. Image URLs are only allowed for messages with role 'user', but this message with role '${role}' contains an image URL.`,
   );

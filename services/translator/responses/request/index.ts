@@ -6,13 +6,7 @@ import {
   GenerationSchema,
   type OutputFormat,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import {
-  emptyArray,
-  missing,
-  unsupportedParameter,
-  unsupportedValue,
-  wrongMeaning,
-} from "../../errors/param-faults.ts";
+import * as faults from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import {
   checkBody,
@@ -30,7 +24,7 @@ import {
   toLogprobsRequest,
   toReasoning,
 } from "../../requests/sampling.ts";
-import { checkName, jsonObjectFormat, jsonSchemaFormat, schemaToJson } from "../../requests/tools.ts";
+import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
 import type { Item, ItemReference } from "../items.ts";
@@ -72,7 +66,7 @@ export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defa
 
   const input = parseItems(body.input ?? [], rules);
   const previousResponseId = body.previous_response_id ?? undefined;
-  if (input.length === 0 && previousResponseId === undefined) throw emptyArray("input");
+  if (input.length === 0 && previousResponseId === undefined) throw faults.emptyArray("input");
   return {
     generation: toGeneration(body),
     input,
@@ -113,10 +107,9 @@ function parseOutputFormat({ text }: ResponseRequestBody): OutputFormat | undefi
   if (format?.type !== "json_schema") return undefined;
   const { name, schema, strict } = format;
   checkName(name, "text.format.name");
-  const json = schemaToJson(schema, (problem) =>
-    wrongMeaning("text.format.schema", `Invalid schema for response_format '${name}': ${problem}`),
+  return jsonSchemaFormat(name, schema, strict ?? false, (problem) =>
+    faults.wrongMeaning("text.format.schema", `Invalid schema for response_format '${name}': ${problem}`),
   );
-  return jsonSchemaFormat(name, json, strict ?? false);
 }
 
 /** The parameters that a response repeats, with defaults. */
@@ -187,13 +180,14 @@ const moved: readonly (readonly [string, string])[] = [
 export const knownOutsideSchema: readonly string[] = [...refused, ...moved.map(([name]) => name)];
 
 export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
-  for (const name of refused) if (isGiven(raw[name])) throw unsupportedParameter(name);
-  if (body.background === true) throw unsupportedValue("background", "true", "'false'");
-  if (body.prompt_cache_options?.prewarm === true) throw unsupportedParameter("prompt_cache_options.prewarm");
+  for (const name of refused) if (isGiven(raw[name])) throw faults.unsupportedParameter(name);
+  if (body.background === true) throw faults.unsupportedValue("background", "true", "'false'");
+  if (body.prompt_cache_options?.prewarm === true)
+    throw faults.unsupportedParameter("prompt_cache_options.prewarm");
   refuseReasoning(body);
   refuseMuchMetadata(body.metadata);
   refuseStreamOptions(body);
-  if (!isGiven(body.input) && !isGiven(body.previous_response_id)) throw missing("input");
+  if (!isGiven(body.input) && !isGiven(body.previous_response_id)) throw faults.missing("input");
 }
 
 /** Throws for the first parameter that was renamed. */
@@ -212,9 +206,9 @@ function refuseReasoning({ reasoning }: ResponseRequestBody): void {
   if (!reasoning) return;
   for (const name of ["summary", "generate_summary"] as const)
     if (reasoning[name] === "concise")
-      throw unsupportedValue(`reasoning.${name}`, "concise", "'auto' or 'detailed'");
+      throw faults.unsupportedValue(`reasoning.${name}`, "concise", "'auto' or 'detailed'");
   if (isGiven(reasoning.context) && reasoning.context !== "auto")
-    throw unsupportedValue("reasoning.context", reasoning.context, "'auto'");
+    throw faults.unsupportedValue("reasoning.context", reasoning.context, "'auto'");
   if (isGiven(reasoning.mode) && reasoning.mode !== "standard")
-    throw unsupportedValue("reasoning.mode", reasoning.mode.slice(0, 64), "'standard'");
+    throw faults.unsupportedValue("reasoning.mode", reasoning.mode.slice(0, 64), "'standard'");
 }

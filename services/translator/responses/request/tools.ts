@@ -1,11 +1,5 @@
 import type { Tool, ToolChoice } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import {
-  emptyArray,
-  missing,
-  unsupportedParameter,
-  unsupportedValue,
-  wrongMeaning,
-} from "../../errors/param-faults.ts";
+import * as faults from "../../errors/param-faults.ts";
 import { checkNames, longestName, toTool, toToolChoice } from "../../requests/tools.ts";
 import { isGiven } from "../../requests/vocabulary.ts";
 import type { ResponseRequestBody } from "./schema.ts";
@@ -24,9 +18,9 @@ export function parseTools(requested: ResponseRequestBody["tools"]): Tool[] {
 function parseTool(tool: RequestedTool, path: string): Tool {
   if (tool.type !== "function") throw notFunction(`${path}.type`, tool.type);
   const { name } = tool;
-  if (!isGiven(name)) throw missing(`${path}.name`);
-  if (tool.defer_loading === true) throw unsupportedParameter(`${path}.defer_loading`);
-  if (tool.async === true) throw unsupportedParameter(`${path}.async`);
+  if (!isGiven(name)) throw faults.missing(`${path}.name`);
+  if (tool.defer_loading === true) throw faults.unsupportedParameter(`${path}.defer_loading`);
+  if (tool.async === true) throw faults.unsupportedParameter(`${path}.async`);
   return toTool({ ...tool, name }, path);
 }
 
@@ -38,7 +32,7 @@ export function parseToolChoice(
   if (!choice) return undefined;
   if (tools.length === 0) {
     if (choice === "auto" || choice === "none") return undefined;
-    throw wrongMeaning(
+    throw faults.wrongMeaning(
       "tool_choice",
       `Tool choice '${nameOf(choice)}' must be specified with 'tools' parameter.`,
     );
@@ -55,9 +49,9 @@ export function parseToolChoice(
 }
 
 function parseAllowed({ mode, tools: allowed }: Exclude<RequestedChoice, string>, tools: readonly Tool[]) {
-  if (!mode) throw missing("tool_choice.mode");
-  if (!allowed) throw missing("tool_choice.tools");
-  if (allowed.length === 0) throw emptyArray("tool_choice.tools");
+  if (!mode) throw faults.missing("tool_choice.mode");
+  if (!allowed) throw faults.missing("tool_choice.tools");
+  if (allowed.length === 0) throw faults.emptyArray("tool_choice.tools");
   const names = allowed.map(({ type, name }, index) => {
     const path = `tool_choice.tools[${index}]`;
     if (type !== "function") throw notFunction(`${path}.type`, type);
@@ -67,9 +61,9 @@ function parseAllowed({ mode, tools: allowed }: Exclude<RequestedChoice, string>
 }
 
 function checkKnown(name: string | null | undefined, path: string, tools: readonly Tool[]): string {
-  if (!isGiven(name)) throw missing(path);
+  if (!isGiven(name)) throw faults.missing(path);
   if (tools.some((tool) => tool.name === name)) return name;
-  throw wrongMeaning(
+  throw faults.wrongMeaning(
     "tool_choice",
     `Tool choice '${name.slice(0, longestName)}' not found in 'tools' parameter.`,
   );
@@ -79,4 +73,4 @@ const nameOf = (choice: RequestedChoice): string =>
   typeof choice === "string" ? choice : choice.type.slice(0, longestName);
 
 const notFunction = (path: string, type: string) =>
-  unsupportedValue(path, type.slice(0, longestName), "'function'");
+  faults.unsupportedValue(path, type.slice(0, longestName), "'function'");
