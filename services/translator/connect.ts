@@ -20,7 +20,7 @@ import { reportBug } from "./errors/send-error.ts";
 import { callerOf, checkHops, newId } from "./http/request-context.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
-export interface ConnectOptions
+interface ConnectOptions
   extends AnswerReading,
     Pick<GenerationOptions, "log">,
     Pick<RouterPool, "listModels" | "explainRoute"> {

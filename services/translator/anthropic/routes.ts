@@ -11,7 +11,7 @@ import type { MessageHead } from "./answer/wire.ts";
 import { modelNotFound, toAnthropicAnswer, toErrorEnvelope } from "./errors.ts";
 import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
-export interface AnthropicOptions extends GenerationOptions {
+interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;
 }

@@ -8,7 +8,7 @@ import type { ListModels } from "../models/model-list.ts";
 /** Returns the catalogue, always the same one. Loaded on first use: that takes 0.1 s. */
 export type CatalogueSource = () => Catalogue;
 
-export interface CatalogueOptions {
+interface CatalogueOptions {
   readonly catalogue: CatalogueSource;
   readonly listModels: ListModels;
 }

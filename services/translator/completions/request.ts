@@ -36,10 +36,10 @@ import {
 } from "../requests/vocabulary.ts";
 
 /** The most prompts in one request. Each is a generation of its own, or `n` of them. */
-export const maxPrompts = 16;
+const maxPrompts = 16;
 
 /** OpenAI's default, which is short. */
-export const defaultMaxTokens = 16;
+const defaultMaxTokens = 16;
 
 const tokenId = integer(...bounds.tokenId);
 
@@ -55,7 +55,7 @@ const prompt = z.union(
 
 /**
  * The body of a legacy completion request. Faults are reported in the order of the keys, and only the first one.
- * Unknown keys are ignored; `request.ts` rejects unsupported ones.
+ * Unknown keys are ignored; `refuse` rejects unsupported ones.
  */
 export const completionRequestSchema = object({
   model,
@@ -92,8 +92,7 @@ export const completionRequestSchema = object({
   ...shared.openSampling,
 });
 
-/** A body whose types are valid. */
-export type CompletionRequestBody = z.output<typeof completionRequestSchema>;
+type CompletionRequestBody = z.output<typeof completionRequestSchema>;
 
 /** A validated legacy completion request. */
 export interface CompletionRequest {

@@ -6,7 +6,7 @@ import type { Clock } from "../../../core/clock.ts";
 const flushNowUnits = 64 * 1024;
 
 /** How a stream works with the server's other streams. */
-export interface SseStreamOptions {
+interface SseStreamOptions {
   readonly clock: Clock;
   /** Calls `flush` once, at the end of this turn of the event loop. */
   readonly flushSoon: (stream: SseStream) => void;

@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../../core/clock.ts";
 import { SseStream } from "./sse-stream.ts";
 
 /** Silence after which a comment is sent, so that proxies keep the stream open, in milliseconds. */
-export const keepAliveMs = 15_000;
+const keepAliveMs = 15_000;
 
 /** A comment: every SDK skips it, while some throw on events without data. */
 const keepAlive = ": keep-alive\n\n";

@@ -24,9 +24,9 @@ export interface RemoteImage {
   readonly toFault: ToImageFault;
 }
 
-export const maxRemoteImages = 16;
+const maxRemoteImages = 16;
 /** In UTF-16 units; no server takes longer URLs. */
-export const maxUrlLength = 8192;
+const maxUrlLength = 8192;
 
 /**
  * Reads an image from a data URL, or, when `remote` is given, adds an empty one to it that is fetched later. Throws a

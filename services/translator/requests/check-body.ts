@@ -14,7 +14,7 @@ export interface RequestRules {
 
 export const defaultRules: RequestRules = { fetchImages: false, strictKeys: false };
 
-export interface Checker<T> {
+interface Checker<T> {
   safeParse(value: unknown): { data?: T | undefined; error?: z.ZodError | undefined };
 }
 

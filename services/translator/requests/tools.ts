@@ -80,9 +80,9 @@ export function jsonSchemaFormat(
 }
 
 /** Levels that subschemas may nest; each takes two levels of JSON (`properties`, then the name). */
-export const schemaDepthLimit = 16;
+const schemaDepthLimit = 16;
 /** The longest JSON text of a schema, in UTF-16 units. */
-export const schemaLengthLimit = 64 * 1024;
+const schemaLengthLimit = 64 * 1024;
 
 /**
  * A schema as JSON text, checked before any engine compiles it: its size, its depth and external references. Whether

@@ -8,7 +8,7 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
-export interface RouterLinkOptions {
+interface RouterLinkOptions {
   readonly transport: Transport;
   readonly name: string;
   readonly clock: Clock;

@@ -109,7 +109,7 @@ function parseFormat({ output_config }: MessagesRequestBody): OutputFormat | und
 }
 
 /** Translates `tools` and `tool_choice` into a generation. Throws the first fault. */
-export function parseTools({ tools: given, tool_choice }: MessagesRequestBody, generation: Generation): void {
+function parseTools({ tools: given, tool_choice }: MessagesRequestBody, generation: Generation): void {
   const tools = (given ?? []).map((tool, index) => toTool(tool, `tools.${index}`));
   const names = new Set(tools.map(({ name }) => name));
   if (names.size < tools.length) throw fault("tools", "Tool names must be unique.");

@@ -72,7 +72,7 @@ const message = object({
 
 export type AnthropicMessage = z.output<typeof message>;
 
-/** Tools of Anthropic's servers have a type and no schema; `tools.ts` rejects them by name. */
+/** Tools of Anthropic's servers have a type and no schema; `index.ts` rejects them by name. */
 const tool = object({
   type: optional(text),
   name: text,

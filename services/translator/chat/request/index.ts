@@ -170,9 +170,9 @@ const refused = [
 ];
 
 /** Known keys outside the schema: those above, and harmless ones of open servers. */
-export const knownOutsideSchema: readonly string[] = [...refused, "thinking", "ignore_eos"];
+const knownOutsideSchema: readonly string[] = [...refused, "thinking", "ignore_eos"];
 
-export function refuse(raw: JsonObject, body: ChatRequestBody): void {
+function refuse(raw: JsonObject, body: ChatRequestBody): void {
   for (const name of refused) if (hasEffect(raw[name])) throw unsupportedParameter(name);
   // On by default; off, it means that the last turn is continued.
   if (body.add_generation_prompt === false && body.continue_final_message !== true)

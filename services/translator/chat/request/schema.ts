@@ -102,7 +102,7 @@ const responseFormat = byType(
  * The body of a chat completion request. Faults are reported in the order of the keys, and only the first one, as
  * OpenAI does. Unknown keys are ignored.
  *
- * Parameters are supported, ignored (only their types are checked), or rejected by name in `refusals.ts`.
+ * Parameters are supported, ignored (only their types are checked), or rejected by name in `index.ts`.
  */
 export const chatRequestSchema = object({
   model,

@@ -3,7 +3,7 @@ import { emptyArray, wrongMeaning, wrongValue } from "../../errors/param-faults.
 import { checkNames, longestName, toTool, toToolChoice } from "../../requests/tools.ts";
 import type { ChatRequestBody } from "./schema.ts";
 
-export interface ParsedTools {
+interface ParsedTools {
   readonly tools: Tool[];
   readonly toolChoice: ToolChoice | undefined;
   /** Whether the request used `functions`, so that the answer must use `function_call`. */
@@ -33,12 +33,14 @@ function parseToolChoice(
 ): ToolChoice | undefined {
   if (!choice) return undefined;
   if (typeof choice === "string") return toToolChoice(choice);
-  if (choice.type === "function") return toNamedChoice(choice.function.name, tools, "tool_choice", "tools");
+  const known = (name: string) => checkKnown(name, tools, "tool_choice", "tools");
+  if (choice.type === "function") return toToolChoice("required", [known(choice.function.name)]);
   const { mode, tools: allowed } = choice.allowed_tools;
   if (allowed.length === 0) throw emptyArray("tool_choice.allowed_tools.tools");
-  const names = allowed.map((tool) => tool.function.name);
-  for (const name of names) checkKnown(name, tools, "tool_choice", "tools");
-  return toToolChoice(mode, names);
+  return toToolChoice(
+    mode,
+    allowed.map((tool) => known(tool.function.name)),
+  );
 }
 
 function parseFunctionCall(
@@ -46,22 +48,16 @@ function parseFunctionCall(
   tools: readonly Tool[],
 ): ToolChoice | undefined {
   if (!choice) return undefined;
-  return typeof choice === "string"
-    ? toToolChoice(choice)
-    : toNamedChoice(choice.name, tools, "function_call", "functions");
+  if (typeof choice === "string") return toToolChoice(choice);
+  return toToolChoice("required", [checkKnown(choice.name, tools, "function_call", "functions")]);
 }
 
-function toNamedChoice(name: string, tools: readonly Tool[], param: string, table: string): ToolChoice {
-  checkKnown(name, tools, param, table);
-  return toToolChoice("required", [name]);
-}
-
-function checkKnown(name: string, tools: readonly Tool[], param: string, table: string): void {
-  if (!tools.some((tool) => tool.name === name))
-    throw wrongMeaning(
-      param,
-      `Invalid value for '${param}': no function named '${name.slice(0, longestName)}' was specified in the '${table}' parameter.`,
-    );
+function checkKnown(name: string, tools: readonly Tool[], param: string, table: string): string {
+  if (tools.some((tool) => tool.name === name)) return name;
+  throw wrongMeaning(
+    param,
+    `Invalid value for '${param}': no function named '${name.slice(0, longestName)}' was specified in the '${table}' parameter.`,
+  );
 }
 
 const needs = (param: string, table: string) =>

@@ -177,9 +177,9 @@ const moved: readonly (readonly [string, string])[] = [
   ["logprobs", "top_logprobs"],
 ];
 
-export const knownOutsideSchema: readonly string[] = [...refused, ...moved.map(([name]) => name)];
+const knownOutsideSchema: readonly string[] = [...refused, ...moved.map(([name]) => name)];
 
-export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
+function refuse(raw: JsonObject, body: ResponseRequestBody): void {
   for (const name of refused) if (isGiven(raw[name])) throw faults.unsupportedParameter(name);
   if (body.background === true) throw faults.unsupportedValue("background", "true", "'false'");
   if (body.prompt_cache_options?.prewarm === true)
@@ -191,7 +191,7 @@ export function refuse(raw: JsonObject, body: ResponseRequestBody): void {
 }
 
 /** Throws for the first parameter that was renamed. */
-export function refuseMoved(raw: JsonObject): void {
+function refuseMoved(raw: JsonObject): void {
   for (const [name, to] of moved)
     if (isGiven(raw[name]))
       throw new MeshError(

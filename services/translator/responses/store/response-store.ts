@@ -36,10 +36,9 @@ export interface ResponseStore {
   delete(userId: string, id: string): Promise<boolean>;
 }
 
-export const inputOf = ({ input }: StoredResponse): Item[] => parse(input) as Item[];
+const inputOf = ({ input }: StoredResponse): Item[] => parse(input) as Item[];
 
-export const outputOf = ({ response }: StoredResponse): Item[] =>
-  (parse(response) as { output: Item[] }).output;
+const outputOf = ({ response }: StoredResponse): Item[] => (parse(response) as { output: Item[] }).output;
 
 /** The output that continues the conversation: of a failed response only finished items. */
 function finishedOutputOf({ response }: StoredResponse): Item[] {
