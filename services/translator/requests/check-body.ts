@@ -33,10 +33,7 @@ export function requireModel(raw: JsonObject, alsoRequired?: string): void {
 }
 
 /** Throws for stream options without a stream. */
-export function refuseStreamOptions(body: {
-  readonly stream?: unknown;
-  readonly stream_options?: unknown;
-}): void {
+export function refuseStreamOptions(body: Readonly<{ stream?: unknown; stream_options?: unknown }>): void {
   if (body.stream_options && body.stream !== true)
     throw faults.wrongMeaning(
       "stream_options",
