@@ -1,6 +1,5 @@
-// A mesh may serve the models of another. Where meshes do so in a loop, a request could go round for ever, or wait for
-// the slot that it holds itself. So a forwarded request names the engines that it came through, and no router sends it
-// there again; it also counts its hops, which ends loops that lose the names.
+// Meshes may serve each other's models, even in a loop. So a request names the engines that it came through, and no
+// router sends it there again; it also counts its hops, which ends loops that lose the names.
 
 /** The request header with the number of meshes that have forwarded a request; absent from clients. */
 export const hopsHeader = "x-cxmpute-hops";

@@ -6,10 +6,7 @@ export interface ProtocolRange {
   readonly oldest: number;
 }
 
-/**
- * What this program speaks. `current` grows when a process of the previous version could not work with this one, not for
- * new optional fields and calls.
- */
+/** What this program speaks. `current` grows when a process of the previous version could not work with this one. */
 export const protocol: ProtocolRange = { current: 1, oldest: 1 };
 
 /** `code` of the error of two processes without a common version. */
@@ -22,8 +19,8 @@ export interface ProtocolParties {
 }
 
 /**
- * Why two processes cannot work together, and which of them to update; undefined when they have a common version. Both
- * sides give the same message. `reported` is the other side's range: undefined or 0 when it reports none.
+ * Why two processes cannot work together and which to update, the same on both sides; undefined when they can.
+ * `reported` is the other side's range: undefined or 0 when it reports none.
  */
 export function protocolFault(
   { other, self }: ProtocolParties,
@@ -50,7 +47,6 @@ export function demandProtocol(
   if (fault !== undefined) throw new MeshError("invalid_request", fault, { code: protocolCode });
 }
 
-/** A process that reports no version is older than versions; one that reports a single one speaks no other. */
 function toRange(reported: ProtocolRange | undefined): ProtocolRange {
   const current = reported === undefined || reported.current === 0 ? 1 : reported.current;
   return { current, oldest: reported === undefined || reported.oldest === 0 ? current : reported.oldest };

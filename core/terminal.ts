@@ -4,10 +4,7 @@ import wrapAnsi from "wrap-ansi";
 /** The widest line that is printed, in columns. */
 export const columns = 100;
 
-/**
- * Untrusted text for a terminal: without control characters, which could move the cursor or write to the clipboard. Line
- * breaks and tabs stay.
- */
+/** Removes control characters, which could write to the clipboard, from untrusted text; line breaks and tabs stay. */
 export const printable = (text: string): string =>
   text.replace(/\p{Cc}/gu, (character) => (character === "\n" || character === "\t" ? character : ""));
 
@@ -33,8 +30,8 @@ export function cutTo(line: string, width: number): string {
 const characters = new Intl.Segmenter();
 
 /**
- * Wraps a text into printable lines of at most `width` columns, the first after `lead`, the others indented by `indent`
- * spaces. Words longer than a line are cut; no line is broken at U+00A0.
+ * Wraps a text into printable lines of at most `width` columns, the first after `lead`, the others indented. Longer
+ * words are cut; no line is broken at U+00A0.
  */
 export function wrap(text: string, lead = "", indent = widthOf(lead), width = columns): string[] {
   const words = printable(text.normalize().replace(/[ \t\n]+/g, " ")).trim();

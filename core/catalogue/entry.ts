@@ -41,7 +41,6 @@ export const entrySchema = z
 
 /** A model of the catalogue. */
 export interface CatalogueEntry {
-  /** Canonical, such as `llama3.1:8b`. */
   readonly name: string;
   /** Parameters: `8B`, `8x7B`, `137M`. */
   readonly size: string;
@@ -51,10 +50,8 @@ export interface CatalogueEntry {
   readonly bestFor: string;
   /** Tokens of prompt and answer together, by the published configuration. */
   readonly contextLength: number | undefined;
-  /** Dimensions of an embedding. */
   readonly dimensions: number | undefined;
   readonly capabilities: readonly Capability[];
-  /** What engines call it. */
   readonly names: {
     readonly ollama: readonly string[];
     /** Repositories, which vLLM and SGLang serve under their own name. */

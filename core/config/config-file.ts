@@ -5,11 +5,8 @@ import { suggest } from "./suggest.ts";
 
 /** One entry of a configuration file. */
 export interface FileEntry {
-  /** The section, named by service. */
   readonly section: string;
-  /** The setting's name. */
   readonly name: string;
-  /** As YAML types it. */
   readonly value: unknown;
   /** `mesh.yaml:3 router.listen`. */
   readonly where: string;

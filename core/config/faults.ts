@@ -2,7 +2,6 @@
 export interface Fault {
   /** Its source: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`; empty for what is missing. */
   readonly where: string;
-  /** What is wrong and what to do. */
   readonly message: string;
 }
 

@@ -1,26 +1,22 @@
 import type { Fault } from "./faults.ts";
 import { suggest } from "./suggest.ts";
 
-/** How a flag is written. */
-export interface FlagForm {
-  /** True: `--json` alone means true; a value only follows after `=`. */
-  readonly isSwitch: boolean;
-}
-
 /** The contents of a command line. */
 export interface Flags {
   /** The values of each flag, in order, by its name without dashes. */
   readonly given: ReadonlyMap<string, readonly string[]>;
-  /** Arguments that are no flags, in order. */
   readonly words: readonly string[];
   readonly faults: readonly Fault[];
 }
 
 /**
- * Parses `--name VALUE`, `--name=VALUE`, `--switch` and words; after `--` everything is a word. Unknown flags and
- * missing values are faults: `--listen --router x` does not listen on `--router`.
+ * Parses `--name VALUE`, `--name=VALUE` and words; after `--` everything is a word. A switch alone means true; its value
+ * needs `=`. Unknown flags and missing values are faults: `--listen --router x` does not listen on `--router`.
  */
-export function parseFlags(args: readonly string[], forms: ReadonlyMap<string, FlagForm>): Flags {
+export function parseFlags(
+  args: readonly string[],
+  forms: ReadonlyMap<string, { readonly isSwitch: boolean }>,
+): Flags {
   const given = new Map<string, string[]>();
   const words: string[] = [];
   const faults: Fault[] = [];

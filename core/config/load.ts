@@ -23,7 +23,6 @@ export interface LoadOptions<Schemas extends SchemaTable> {
   readonly services?: readonly Settings[];
   /** Names of the words beside the flags, in order, such as `MESSAGE`; further words are faults. */
   readonly words?: readonly string[];
-  /** Default: the environment of the process. */
   readonly environment?: Environment;
 }
 
@@ -32,7 +31,6 @@ export interface Config<Schemas extends SchemaTable = SchemaTable> {
   readonly values: ValuesOf<Schemas>;
   /** The source of each value: `--listen`, `CXMPUTE_LISTEN`, `mesh.yaml:3 router.listen`, or `default`. */
   readonly origins: { readonly [Key in keyof Schemas]: string };
-  /** Words beside the flags. */
   readonly words: readonly string[];
 }
 
@@ -40,9 +38,8 @@ export interface Config<Schemas extends SchemaTable = SchemaTable> {
 export const defaultOrigin = "default";
 
 /**
- * Resolves the configuration of one service: flags override the environment, which overrides the file named by
- * `--config` or `CXMPUTE_CONFIG`. Every value is checked, also overridden ones and those for other services. Throws a
- * `ConfigError` with all faults.
+ * Resolves the configuration of one service: flags override the environment, which overrides the file of `--config` or
+ * `CXMPUTE_CONFIG`. Checks every value, also overridden ones. Throws a `ConfigError` with all faults.
  */
 export function loadConfig<Schemas extends SchemaTable>(options: LoadOptions<Schemas>): Config<Schemas>;
 export function loadConfig(options: LoadOptions<SchemaTable>): Config {
@@ -64,21 +61,22 @@ export function loadConfig(options: LoadOptions<SchemaTable>): Config {
     entries.map(([key, setting]) => [key, found.has(key) ? found.get(key)!.value : setting.default]),
   );
   const origins = Object.fromEntries(entries.map(([key]) => [key, found.get(key)?.origin ?? defaultOrigin]));
-  if (faults.length === 0) checkTogether(settings, values, found, faults);
+  if (faults.length === 0) {
+    const report = (key: string, message: string) =>
+      faults.push({ where: found.get(key)?.origin ?? toFlag(nameOf(key, settings.table[key]!)), message });
+    settings.check(values, report, (key) => found.has(key));
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   return { values, origins, words: flags.words };
 }
 
-/** Values by key, with their sources. */
-type Found = ReadonlyMap<string, { readonly value: unknown; readonly origin: string }>;
-
-/** Reads every claim; of each setting of this service the last valid value counts. */
+/** The last valid value counts. */
 function resolve(
   sources: readonly Source[],
   settings: Settings,
   services: readonly Settings[],
   faults: Fault[],
-): Found {
+): ReadonlyMap<string, { readonly value: unknown; readonly origin: string }> {
   const found = new Map<string, { value: unknown; origin: string }>();
   const tables = new Map([...services, settings].map((service) => [service.section, byName(service)]));
   for (const source of sources) {
@@ -111,22 +109,6 @@ function findMissing(settings: Settings, sources: readonly Source[], faults: rea
       where: toFlag(name),
       message: `required: ${shapeOf(setting.schema).expects}; or set ${toVariable(name)}, or ${name} in the section ${settings.section} of a configuration file`,
     }));
-}
-
-function checkTogether(
-  settings: Settings,
-  values: ValuesOf<SchemaTable>,
-  found: Found,
-  faults: Fault[],
-): void {
-  settings.check(
-    values,
-    (key, message) => {
-      const where = found.get(key)?.origin ?? toFlag(nameOf(key, settings.table[key]!));
-      faults.push({ where, message });
-    },
-    (key) => found.has(key),
-  );
 }
 
 const describeWords = (words: readonly string[]): string =>

@@ -6,10 +6,7 @@ import { suggest } from "./suggest.ts";
 /** A value, or what is wrong with it. */
 export type Reading = { readonly value: unknown } | { readonly fault: string };
 
-/**
- * Reads a value from flags or the environment. Nothing is guessed: `true` and `false` are the only booleans, decimal
- * notation the only numbers.
- */
+/** Reads a value from flags or the environment, strictly: booleans are `true` or `false`, numbers decimal. */
 export function readTexts(setting: Setting, texts: readonly string[]): Reading {
   const shape = shapeOf(setting.schema);
   if (shape.kind === "list") {

@@ -8,9 +8,7 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly default?: z.output<Schema>;
   /** The value in help, such as `HOST:PORT`; absent for a switch. */
   readonly placeholder?: string;
-  /** What it does, in a sentence. */
   readonly help: string;
-  /** The value is masked wherever it is shown. */
   readonly secret?: true;
   /** The name, where it is not the key in kebab case: a list's flag is singular, because it is repeated. */
   readonly name?: string;

@@ -43,7 +43,9 @@ function unwrap(schema: z.ZodType): z.ZodType {
 /** Such as `a whole number from 1 to 64` or `a number above 0`. */
 function describeNumber(schema: z.ZodNumber): string {
   const noun = schema.isInt ? "a whole number" : "a number";
-  const bounds = (schema.def.checks ?? []).map((check) => check._zod.def as Partial<Bound>);
+  const bounds = (schema.def.checks ?? []).map(
+    (check) => check._zod.def as { check?: string; value?: number; inclusive?: boolean },
+  );
   const from = bounds.find(({ check }) => check === "greater_than");
   const to = bounds.find(({ check }) => check === "less_than");
   if (from?.inclusive === true && to?.inclusive === true) return `${noun} from ${from.value} to ${to.value}`;
@@ -51,11 +53,4 @@ function describeNumber(schema: z.ZodNumber): string {
     from === undefined ? "" : from.inclusive ? ` of at least ${from.value}` : ` above ${from.value}`;
   const upper = to === undefined ? "" : to.inclusive ? ` of at most ${to.value}` : ` below ${to.value}`;
   return `${noun}${lower}${upper}`;
-}
-
-/** A bound of a number in zod. */
-interface Bound {
-  readonly check: "greater_than" | "less_than";
-  readonly value: number;
-  readonly inclusive: boolean;
 }

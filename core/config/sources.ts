@@ -9,13 +9,9 @@ import { suggest } from "./suggest.ts";
 
 /** A value for a setting, from one source. */
 export interface Claim {
-  /** The service it is for. */
   readonly section: string;
-  /** The setting's name. */
   readonly name: string;
-  /** Where it comes from, such as `--listen`. */
   readonly origin: string;
-  /** The value, checked against its setting. */
   read(setting: Setting): Reading;
 }
 
@@ -43,8 +39,8 @@ export function fromFile(path: string | undefined, services: readonly Settings[]
 }
 
 /**
- * The claims of the environment for one service. Empty variables count as unset, as in containers. Unknown variables
- * that start with `CXMPUTE_` are faults, except those that Kubernetes makes for a Service of such a name.
+ * The claims of the environment for one service. Empty variables count as unset; unknown `CXMPUTE_…` ones are faults,
+ * except those that Kubernetes makes for a Service of such a name.
  */
 export function fromEnvironment(
   environment: Environment,

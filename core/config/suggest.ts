@@ -16,7 +16,6 @@ export function nearest(written: string, names: Iterable<string>): string | unde
   return best?.name;
 }
 
-/** Ignores case and the choice of separator. */
 const toPlain = (name: string): string => name.toLowerCase().replaceAll("_", "-");
 
 /** Insertions, deletions, replacements and swaps of neighbours between two texts. */

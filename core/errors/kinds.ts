@@ -3,11 +3,8 @@ import { Reason } from "../../gen/cxmpute/error/v1/error_pb.ts";
 
 /** One kind of failure on every surface. */
 export interface KindRow {
-  /** On the wire, in `ErrorDetail`. */
   readonly reason: Reason;
-  /** gRPC status. */
   readonly grpc: Code;
-  /** HTTP status. */
   readonly http: number;
   /** OpenAI's `error.type`. */
   readonly type: string;

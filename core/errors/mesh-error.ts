@@ -8,7 +8,6 @@ export interface MeshErrorOptions {
   code?: string;
   /** Path of the request parameter at fault, such as `messages[0].role`, or of the field of a generation. */
   param?: string;
-  /** When to retry, in milliseconds from now. */
   retryAfterMs?: number;
   /** The capabilities that are missing; see `core/generation/capabilities.ts`. */
   capabilities?: readonly string[];
@@ -16,10 +15,7 @@ export interface MeshErrorOptions {
   cause?: unknown;
 }
 
-/**
- * The only error that is thrown on purpose. Callers see its message, which says what was wrong, where and what to do,
- * and never carries a prompt or a secret.
- */
+/** The only error thrown on purpose. Its message goes to callers, and never carries a prompt or a secret. */
 export class MeshError extends Error {
   override readonly name = "MeshError";
   readonly kind: Kind;
@@ -47,10 +43,7 @@ const none: readonly string[] = [];
 /** What a caller sees instead of a bug's own message. */
 export const internalMessage = "The server had an error while processing your request. Sorry about that!";
 
-/**
- * Any thrown value as a MeshError. Aborts are `cancelled`, timeouts `deadline`; anything else was not thrown on purpose,
- * and becomes `internal` with a masked message and the value as its cause.
- */
+/** Any thrown value: aborts are `cancelled`, timeouts `deadline`, anything else `internal` with a masked message. */
 export function toMeshError(thrown: unknown): MeshError {
   if (thrown instanceof MeshError) return thrown;
   if (thrown instanceof DOMException && thrown.name === "AbortError")

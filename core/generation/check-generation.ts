@@ -6,10 +6,7 @@ import type {
 import { MeshError } from "../errors/mesh-error.ts";
 import { bounds, mostStops, repetitionPenaltyAbove } from "./bounds.ts";
 
-/**
- * Throws `invalid_request` at a generation's first fault, by the path of the field. Translators have checked theirs, but
- * internal clients have no other check, and a number out of range would fail differently on every engine.
- */
+/** Throws `invalid_request`, with the field's path, at the first fault: internal clients have no other check. */
 export function checkGeneration(generation: Generation): void {
   const { model, messages, rawPrompt, embedding, tools, toolChoice, sampling, limits, logprobs } = generation;
   if (model === "") throw fault("model", "it is empty");
@@ -38,7 +35,6 @@ export function checkGeneration(generation: Generation): void {
     throw fault("tool_choice.allowed_names", "it names a tool that is not among `tools`");
 }
 
-/** A raw prompt is not empty, and has nothing beside it that would never be read. */
 function checkRawPrompt({ messages, tools, reasoning }: Generation, { prompt }: RawPrompt): void {
   if (isEmpty(prompt)) throw fault("raw_prompt", "it is empty");
   const beside = messages.length > 0 ? "messages" : tools.length > 0 ? "tools" : undefined;
@@ -46,7 +42,6 @@ function checkRawPrompt({ messages, tools, reasoning }: Generation, { prompt }: 
     throw fault("raw_prompt", `it cannot be used together with \`${beside ?? "reasoning"}\``);
 }
 
-/** Texts to embed are not empty, and have no prompt beside them. */
 function checkEmbedding({ messages, rawPrompt, tools }: Generation, { inputs }: EmbeddingRequest): void {
   if (inputs.length === 0) throw fault("embedding.inputs", "there is none");
   if (inputs.some(({ prompt }) => isEmpty(prompt))) throw fault("embedding.inputs", "one of them is empty");
@@ -57,7 +52,6 @@ function checkEmbedding({ messages, rawPrompt, tools }: Generation, { inputs }: 
 const isEmpty = (prompt: RawPrompt["prompt"]): boolean =>
   (prompt.case === "tokens" ? prompt.value.ids.length : (prompt.value?.length ?? 0)) === 0;
 
-/** Accepts an absent number; refuses NaN. */
 function checkNumber(
   field: string,
   value: number | undefined,

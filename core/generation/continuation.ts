@@ -8,7 +8,6 @@ import type { Delivered } from "../relay/delivery-log.ts";
 
 /** How another node can continue an answer. */
 export interface ContinuationStrategy {
-  /** What that node is asked for. */
   readonly generation: Generation;
   /** Whether its answer is, token by token, that of the lost node. */
   readonly exact: boolean;
@@ -25,8 +24,8 @@ export interface PartialAnswer {
 }
 
 /**
- * The strategies to continue an answer, best first: exactly, from its tokens, on an engine equal to the lost one; from
- * its text; or, when only reasoning was shown, by starting again.
+ * The strategies to continue an answer, best first: from its tokens, on an engine equal to the lost one; from its text;
+ * or, when only reasoning was shown, by starting again.
  */
 export function listContinuations(partial: PartialAnswer): ContinuationStrategy[] {
   const { asked, delivered, fingerprint } = partial;

@@ -12,10 +12,7 @@ interface ReservedField {
   readonly clear: (generation: Generation) => Generation;
 }
 
-/**
- * Every field that only a process of the mesh sets. Other fields about the caller need no protection: over HTTP and
- * Connect the translator writes id and caller itself, and an internal client speaks for its accounts.
- */
+/** Fields that only the mesh's processes set. Those about the caller need no protection: translators write them. */
 export const reservedFields: readonly ReservedField[] = [
   {
     // Gives an answer with a waiting reader priority for a node's slots.

@@ -2,9 +2,8 @@ import { type Generation, ToolChoice_Mode } from "../../gen/cxmpute/generation/v
 import { Capabilities_Resume, type ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
 /**
- * Whether a model on a node can continue an answer from a generation's resume point. An engine that takes token ids can
- * resume from those and from any text; one that takes text, from free text. A fingerprint must match. A resume point
- * with neither tokens nor text needs nothing.
+ * Whether a model on a node can continue from a resume point: engines that take token ids from those and any text,
+ * others from free text. A fingerprint must match. A point with neither tokens nor text needs nothing.
  */
 export function canResume({ capabilities, fingerprint }: ServedModel, generation: Generation): boolean {
   const { resume: point } = generation;

@@ -10,7 +10,6 @@ export type WhyNotReady = () => string | undefined | Promise<string | undefined>
 
 /** How to start an operations server. */
 export interface OpsServerOptions {
-  /** HOST:PORT; port 0 takes any. */
   readonly listen: string;
   readonly whyNotReady: WhyNotReady;
   readonly clock: Clock;
@@ -19,7 +18,7 @@ export interface OpsServerOptions {
 
 /** A running operations server. */
 export interface OpsServer {
-  /** HOST:PORT, with the actual port. */
+  /** With the actual port. */
   readonly address: string;
   /** Stops listening and cuts what is not answered shortly after. Resolves when nothing is open. */
   close(): Promise<void>;
@@ -27,28 +26,23 @@ export interface OpsServer {
 
 /** Limits for its clients, which are probes. */
 const defaultLimits = {
-  /** Connections at a time; more are dropped. */
   connections: 32,
   /** A request must be complete within this time, in milliseconds; else its connection is closed. */
   requestTimeoutMs: 5000,
-  /** How long an idle connection is kept, in milliseconds. */
   keepAliveTimeoutMs: 5000,
   /** How long the readiness check may take, in milliseconds; after it, the service is not ready. */
   readinessTimeoutMs: 2000,
 };
 
-/** Bytes of a request's headers. */
 const headerLimitBytes = 8192;
 /** How long open answers may take when the server closes, in milliseconds. */
 const closeGraceMs = 250;
 
 interface Answer {
   readonly status: number;
-  readonly contentType: string;
   readonly body: string;
 }
 
-/** The pages by path. */
 const pages: Readonly<Record<string, (options: OpsServerOptions) => Answer | Promise<Answer>>> = {
   "/healthz": () => toJson(200, { status: "ok", service: "cxmpute" }),
   "/readyz": async (options) => {
@@ -60,9 +54,8 @@ const pages: Readonly<Record<string, (options: OpsServerOptions) => Answer | Pro
 };
 
 /**
- * Serves `/healthz` (the process runs) and `/readyz` (the service can serve) to probes, over plain HTTP without a key. A
- * server of its own, so that it answers when the service is full or speaks another protocol. Rejects with the system's
- * error when it cannot listen.
+ * Serves `/healthz` (the process runs) and `/readyz` (the service can serve) over plain HTTP without a key. Separate,
+ * so that it answers when the service is full. Rejects with the system's error when it cannot listen.
  */
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const limits = { ...defaultLimits, ...options.limits };
@@ -108,12 +101,12 @@ async function respond(
   const path = url.split("?", 1)[0]!;
   const page =
     method === "GET" || method === "HEAD" ? Object.entries(pages).find(([at]) => at === path) : undefined;
-  const { status, contentType, body } =
+  const { status, body } =
     page === undefined
       ? toJson(404, { error: "not found", pages: Object.keys(pages) })
       : await page[1](options);
   response.writeHead(status, {
-    "content-type": contentType,
+    "content-type": "application/json; charset=utf-8",
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
   });
@@ -137,8 +130,4 @@ async function findReason({ whyNotReady, clock, limits }: OpsServerOptions): Pro
   }
 }
 
-const toJson = (status: number, value: unknown): Answer => ({
-  status,
-  contentType: "application/json; charset=utf-8",
-  body: JSON.stringify(value),
-});
+const toJson = (status: number, value: unknown): Answer => ({ status, body: JSON.stringify(value) });

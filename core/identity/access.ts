@@ -8,10 +8,7 @@ export type Access<S extends DescService> = {
   readonly [Method in keyof S["method"]]: readonly Role[] | "anybody";
 };
 
-/**
- * An implementation that checks the role of callers over TLS before its handlers run; callers of this process and of a
- * mesh without TLS are not checked. Handlers check which node a caller may act for (`demandSelf`).
- */
+/** Checks the roles of callers over TLS; handlers check which node a caller may act for (`demandSelf`). */
 export function restrict<S extends DescService>(
   service: S,
   implementation: ServiceImpl<S>,

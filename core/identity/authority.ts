@@ -73,7 +73,7 @@ export async function certify(authority: KeyedCertificate, request: CertificateR
   return issuer.issuer === issuer.subject ? certificate : `${certificate}${authority.certificate}`;
 }
 
-/** Makes a key and a certificate for it. */
+/** Makes a key, and certifies it. */
 export async function certifyNew(
   authority: KeyedCertificate,
   request: Omit<CertificateRequest, "publicKey">,

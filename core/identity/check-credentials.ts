@@ -9,7 +9,6 @@ import { formatIdentity, type Identity } from "./identity.ts";
 export interface CheckedCredentials {
   readonly identity: Identity;
   readonly certificate: X509Certificate;
-  /** The authority of its chain. */
   readonly authority: X509Certificate;
 }
 
@@ -20,7 +19,6 @@ export type PartNames = { readonly [Part in keyof Credentials]: string };
 export class CredentialsFault extends Error {
   override readonly name = "CredentialsFault";
   readonly part: keyof Credentials;
-  /** Only a new certificate helps. */
   readonly hasExpired: boolean;
 
   constructor(part: keyof Credentials, message: string, options: { hasExpired?: boolean } = {}) {
@@ -30,10 +28,7 @@ export class CredentialsFault extends Error {
   }
 }
 
-/**
- * Checks credentials before use, because errors of TLS do not help. Throws a `CredentialsFault` at the first fault.
- * `wallTime` is in milliseconds since 1970.
- */
+/** Checks credentials before use, because errors of TLS do not help. Throws a `CredentialsFault` at the first fault. */
 export function checkCredentials(
   credentials: Credentials,
   names: PartNames,

@@ -9,9 +9,8 @@ import { authorityOf, fingerprintOf } from "./certificate.ts";
 const contactLimitMs = 10_000;
 
 /**
- * Gets the authority that a join token pins from a server's chain, as PEM. Nothing is trusted yet: nothing is sent to the
- * server, and only the pinned hash makes its authority count. Throws `unauthenticated` when the server shows another
- * authority, `node_lost` when no server there speaks TLS.
+ * Gets the authority that a join token pins from a server's chain, as PEM. Sends nothing: only the pinned hash makes it
+ * count. Throws `unauthenticated` for another authority, `node_lost` when no server there speaks TLS.
  */
 export async function fetchAuthority(
   address: string,
@@ -42,7 +41,6 @@ export async function speaksTls(
   );
 }
 
-/** The certificates that a server shows, its own first. */
 function showChain(address: string, signal: AbortSignal, limitMs: number): Promise<X509Certificate[]> {
   const target = parseHostPort(address);
   if (target === undefined)

@@ -2,9 +2,7 @@ import { parseHostPort } from "../config/host-port.ts";
 
 /** What a machine needs to join a mesh: addresses, the pinned authority, and a secret. */
 export interface JoinToken {
-  /** HOST:PORT of the registry. */
   readonly registry: string;
-  /** HOST:PORT of each router. */
   readonly routers: readonly string[];
   /** SHA-256 of the authority of the registry's certificate, in hexadecimal. */
   readonly authorityFingerprint: string;

@@ -4,10 +4,7 @@ export function loadX509(): Promise<typeof import("@peculiar/x509")> {
   return import("@peculiar/x509");
 }
 
-/**
- * The library's dependency container needs metadata of decorators from `Reflect`. It looks there for the types of
- * constructor parameters, which the library's classes do not have, so empty metadata is enough.
- */
+// The library's container reads decorators' metadata from `Reflect`; its classes have none, so empty metadata will do.
 function provideReflection(): void {
   if ("getMetadata" in Reflect) return;
   Object.assign(Reflect, {

@@ -6,7 +6,6 @@ export const shuttingDown = "The service is shutting down.";
 
 /** A part of a running process, such as a server. */
 export interface Part {
-  /** Its name in the log, such as `translator`. */
   readonly name: string;
   /** Refuses new work; resolves when open work has ended, after `graceMs` at the latest. */
   readonly drain?: (graceMs: number) => Promise<void>;
@@ -18,7 +17,7 @@ export interface Part {
 export interface Lifecycle {
   /** Aborts when the process is asked to end; for waits during the start. */
   readonly signal: AbortSignal;
-  /** Adds a part that has to be stopped. The last one added is stopped first. */
+  /** The last one added is stopped first. */
   add(part: Part): void;
   /** Ends the service for an error that waiting does not fix. */
   fail(error: Error): void;
@@ -38,10 +37,7 @@ export const stopLimitMs = 5000;
 /** The period in which the log says what a drain waits for, in milliseconds. */
 export const reminderMs = 5000;
 
-/**
- * Drains and stops parts one by one, the last one first. A part that fails or hangs does not keep the others from being
- * stopped. Resolves to whether all stopped cleanly.
- */
+/** Drains and stops parts, the last one first, even if one fails or hangs. Resolves to whether all stopped cleanly. */
 export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Promise<boolean> {
   const deadline = clock.now() + graceMs;
   let fine = true;
@@ -65,7 +61,6 @@ export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Pr
   return fine;
 }
 
-/** Runs a step; rejects when it takes longer than the limit. */
 async function limited(
   clock: Clock,
   limitMs: number,

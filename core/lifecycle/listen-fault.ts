@@ -1,8 +1,8 @@
 import { UserFault } from "./user-fault.ts";
 
 /**
- * Why a server cannot listen, with what to do. Searches the error and its causes for the system's code, in a field or in
- * the text, because every library puts it elsewhere; an error without one is returned unchanged.
+ * Why a server cannot listen, with what to do; an error without the system's code is returned unchanged. Libraries put
+ * the code in a field, in the text or in a cause.
  */
 export function toListenFault(error: unknown, address: string, flag = "--listen"): unknown {
   const code = systemCodeOf(error);

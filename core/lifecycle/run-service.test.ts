@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createLog } from "../telemetry/log.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { EndSignal, ProcessHost } from "./process-host.ts";
+import type { EndSignal, ProcessHost } from "./run-service.ts";
 import { runService, samePressMs } from "./run-service.ts";
 
 /** The system, played by the test. */

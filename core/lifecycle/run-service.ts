@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { flushLogs, type Log } from "../telemetry/log.ts";
 import { type Lifecycle, type Part, stopParts } from "./lifecycle.ts";
-import { type EndSignal, endSignals, type ProcessHost, processHost } from "./process-host.ts";
 import { exitCodes } from "./user-fault.ts";
 
 /** How to run a service. */
@@ -15,10 +14,20 @@ export interface ServiceOptions {
   readonly host?: ProcessHost;
 }
 
-/**
- * Signals within this time of the first, in milliseconds, count as the same: one Ctrl-C can arrive several times, from the
- * terminal and from npm.
- */
+/** Signals, uncaught errors and exit of a process; an interface, so that tests can stand in for the system. */
+export interface ProcessHost {
+  /** Calls back with each signal that asks the process to end; returns a function that stops it. */
+  onSignal(listener: (signal: EndSignal) => void): () => void;
+  /** Calls back with each uncaught error; returns a function that stops it. */
+  onBug(listener: (error: unknown) => void): () => void;
+  exit(code: number): void;
+}
+
+/** The signals that ask a process to end, with the exit code of a process that one kills. */
+const endSignals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+export type EndSignal = keyof typeof endSignals;
+
+/** Signals within this time of the first, in milliseconds, are the same: a Ctrl-C may come from terminal and npm. */
 export const samePressMs = 250;
 
 /**
@@ -95,3 +104,22 @@ export class EndRequested extends Error {
 
 const describeStop = (signal: EndSignal, graceMs: number): string =>
   `${signal}: stopping; open answers may take up to ${graceMs / 1000} s to finish, a second ${signal === "SIGINT" ? "Ctrl-C" : signal} ends them at once`;
+
+const processHost: ProcessHost = {
+  onSignal(listener) {
+    const names = Object.keys(endSignals) as EndSignal[];
+    for (const name of names) process.on(name, listener);
+    return () => {
+      for (const name of names) process.off(name, listener);
+    };
+  },
+  onBug(listener) {
+    process.on("uncaughtException", listener);
+    process.on("unhandledRejection", listener);
+    return () => {
+      process.off("uncaughtException", listener);
+      process.off("unhandledRejection", listener);
+    };
+  },
+  exit: (code) => process.exit(code),
+};

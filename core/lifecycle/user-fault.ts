@@ -1,4 +1,4 @@
-/** Exit codes of the command line; those of signals are in `process-host.ts`. */
+/** Exit codes of the command line; those of signals are in `run-service.ts`. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
 /** An error for the user to fix. Its message is one line: what is wrong, and what to do. */

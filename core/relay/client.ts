@@ -29,13 +29,11 @@ class OpenStream extends Channel<GenerationEvent> {
     signal.addEventListener("abort", onAbort, { once: true });
   }
 
-  /** Removes the listener from the caller's signal. */
   release(): void {
     this.#signal.removeEventListener("abort", this.#onAbort);
   }
 }
 
-/** The period of the check for silence, in milliseconds. */
 const watchMs = heartbeatMs / 2;
 /** The longest time between two events of a generation that is alive, with some margin, in milliseconds. */
 const eventGapLimitMs = 1.5 * heartbeatMs;

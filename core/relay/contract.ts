@@ -14,13 +14,11 @@ export const bufferLimitBytes = 1024 * 1024;
 export interface RelayClient {
   /** Generates over the relay. Throws `node_lost` when the relay breaks. */
   readonly generate: Generate;
-  /** The number of open generations. */
   readonly open: number;
-  /** The load that the other side last reported; undefined before it has. */
   readonly load: Load | undefined;
   /** Resolves (never rejects) when the relay has ended, with the reason. */
   readonly closed: Promise<MeshError>;
-  /** Ends the relay; open generations fail with `reason`. */
+  /** Open generations fail with `reason`. */
   close(reason: MeshError): void;
 }
 

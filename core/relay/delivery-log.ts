@@ -9,9 +9,7 @@ export interface Delivered {
   readonly tokenIds: readonly number[];
   /** The number of tokens, reasoning included: by their ids, else one for each delta that showed something. */
   readonly tokens: number;
-  /** How many of them were reasoning. */
   readonly reasoningTokens: number;
-  /** Whether a tool call has started. */
   readonly hasToolCalls: boolean;
 }
 
@@ -25,11 +23,9 @@ const shortBytes = 64;
 const idBytes = 4;
 
 /**
- * Remembers what has been delivered of each open answer, so that another node can continue it.
- *
- * A token costs a copy of its dozen bytes to the end of a shared log, which is in the CPU cache; a buffer for each of a
- * thousand streams would cost three reads from memory. A full log is sorted by answer, without those that have ended.
- * What was delivered is decoded only when it is read, which is rare.
+ * Remembers what has been delivered of each open answer, so that another node can continue it. A token costs a copy of
+ * its dozen bytes to a shared log in the CPU cache; a buffer for each of a thousand streams would cost three reads from
+ * memory. A full log is sorted by answer. What was delivered is decoded only when it is read, which is rare.
  */
 export class DeliveryLog {
   readonly #bytes = Buffer.allocUnsafeSlow(logBytes);
@@ -41,7 +37,7 @@ export class DeliveryLog {
     return this.#answers.size;
   }
 
-  /** Starts to remember an answer; returns its id for the other calls. */
+  /** Returns the answer's id for the other calls. */
   open(): number {
     // Ids repeat after 2³² answers, when earlier ones have long ended.
     this.#lastId = (this.#lastId + 1) >>> 0;
@@ -49,7 +45,6 @@ export class DeliveryLog {
     return this.#lastId;
   }
 
-  /** Forgets an answer. */
   close(answer: number): void {
     this.#answers.delete(answer);
   }
@@ -85,7 +80,6 @@ export class DeliveryLog {
     this.#length = to;
   }
 
-  /** Moves the log's deltas to their answers. */
   #sort(): void {
     const bytes = this.#bytes;
     for (let at = 0; at < this.#length; ) {

@@ -63,10 +63,7 @@ export function isDelta(event: GenerationEvent): boolean {
   return (event instanceof EncodedEvent && event.isPlainDelta) || event.event.case === "delta";
 }
 
-/**
- * The text of a delta that has nothing else but token ids; undefined for other events. It does not decode the event,
- * which would make five objects for a token.
- */
+/** The text of a delta that else has only token ids, or undefined. Decoding would make five objects for a token. */
 export function plainTextOf(event: GenerationEvent): string | undefined {
   if (event instanceof EncodedEvent) return readPlainText(event);
   if (event.event.case !== "delta") return undefined;

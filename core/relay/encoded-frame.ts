@@ -68,10 +68,7 @@ export function readFrame(frame: ClientBound, reader: FrameReader): void {
   if (frame.load !== undefined) reader.load(frame.load);
 }
 
-/**
- * Whether bytes are a frame that `EncodedFrame` can read: known fields only, and each stream's id first. Throws a
- * RangeError when a length points beyond the end.
- */
+/** Whether `EncodedFrame` can read these bytes: known fields, stream ids first. Throws a RangeError for a bad length. */
 export function checkFrame(bytes: Buffer, begin: number, end: number): boolean {
   return walkFrame(bytes, begin, end, undefined);
 }

@@ -64,10 +64,7 @@ export function encodeClientBound(frameTag: number, frame: ClientBound): Buffer 
   return writer.finish();
 }
 
-/**
- * Decodes such a message; undefined when it has another form, which needs the general codec. Throws a RangeError when a
- * length points beyond the end.
- */
+/** Decodes such a message; undefined for a form that needs the general codec. Throws a RangeError for a bad length. */
 export function decodeClientBound(frameTag: number, bytes: Buffer): EncodedFrame | undefined {
   if (bytes[0] !== frameTag) return undefined;
   const begin = varintEnd(bytes, 1);

@@ -18,12 +18,10 @@ export class FrameWriter {
     return bytes;
   }
 
-  /** Written bytes. */
   get length(): number {
     return this.#at;
   }
 
-  /** Drops what has been written beyond `length` bytes. */
   truncate(length: number): void {
     this.#at = length;
   }
@@ -33,7 +31,6 @@ export class FrameWriter {
     this.#buffer[this.#at++] = value;
   }
 
-  /** An unsigned 32-bit number. */
   varint(value: number): void {
     this.#reserve(5);
     this.#putVarint(value);

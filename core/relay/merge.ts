@@ -4,10 +4,7 @@ import { EncodedEvent } from "./encoded-event.ts";
 /** Events made by `mergeEvents`, which may grow in place, because nothing else holds them. */
 const merged = new WeakSet<GenerationEvent>();
 
-/**
- * Two consecutive events as one, when both carry only text, reasoning, token ids or log probabilities; undefined when
- * they must stay apart. Merging costs a slow reader no latency and saves work.
- */
+/** Two consecutive deltas as one, if both have only text, reasoning, token ids or log probabilities; else undefined. */
 export function mergeEvents(last: GenerationEvent, next: GenerationEvent): GenerationEvent | undefined {
   if (last.event.case !== "delta" || next.event.case !== "delta") return undefined;
   const a = last.event.value;

@@ -9,10 +9,7 @@ export interface OutboxOptions<Frame> {
   readonly gapMs?: () => number;
 }
 
-/**
- * Yields frames of what has been collected: at most one for each turn of the event loop, and none while the writer does
- * not ask, so that a slow connection gets fewer and larger frames.
- */
+/** Yields frames of what has been collected: at most one for each turn of the event loop, fewer to a slow reader. */
 export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame, undefined> {
   readonly #options: OutboxOptions<Frame>;
   #marked = false;
@@ -26,13 +23,11 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
     this.#options = options;
   }
 
-  /** Notes that something has been collected. */
   mark(): void {
     this.#marked = true;
     if (this.#asked !== undefined) this.#schedule();
   }
 
-  /** Ends the frames, without what has been collected. */
   close(): void {
     this.#closed = true;
     this.#wait?.cancel();

@@ -62,8 +62,8 @@ class Answer implements Sink<GenerationEvent>, StreamUpdate {
 }
 
 /**
- * Serves the engine's end of a relay: answers what the client starts, and yields the frames to send. Ends when the
- * client's frames do, the signal aborts or the reader leaves; then every open generation is cancelled.
+ * Serves the engine's end of a relay: answers what the client starts, and yields the frames to send. Cancels all when
+ * the client's frames end, the signal aborts or the reader leaves.
  */
 export function serveRelay(options: RelayServerOptions): AsyncIterable<ClientBound> {
   return { [Symbol.asyncIterator]: () => start(options) };
@@ -71,13 +71,11 @@ export function serveRelay(options: RelayServerOptions): AsyncIterable<ClientBou
 
 function start({ generate, frames, signal, clock, load }: RelayServerOptions): AsyncIterator<ClientBound> {
   const running = new Map<number, Answer>();
-  /** The answers with something for the next frame. */
   let pending: Answer[] = [];
   let pendingBytes = 0;
   let loadChanged = load !== undefined;
   let flushed = Promise.withResolvers<void>();
 
-  /** Fails one generation instead of the whole frame. */
   const refuse = (answer: Answer, cause: unknown): ErrorDetail => {
     const error = new MeshError("engine_failed", "The engine sent an event that has no encoding.", { cause });
     answer.cancel(error);

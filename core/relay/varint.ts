@@ -1,7 +1,4 @@
-/**
- * Reads an unsigned 32-bit varint, which ends at `varintEnd`. Two calls, because a returned pair would be an object for
- * each field.
- */
+/** Reads an unsigned 32-bit varint, which ends at `varintEnd`: a returned pair would be an object for each field. */
 export function readVarint(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   if (first < 0x80) return first;

@@ -5,10 +5,7 @@ export interface Cancellable {
   cancel(): void;
 }
 
-/**
- * How long connecting may take by default, in milliseconds: three of the kernel's attempts, after 0, 1 and 3 s. The next
- * come after 7 and 15 s; grpc-js waits for all of them, even when the link is back earlier.
- */
+/** Three of the kernel's attempts, after 0, 1 and 3 s; grpc-js would also wait for those after 7 and 15 s. */
 const defaultConnectLimitMs = 4000;
 
 /** grpc-js's connection to one address. One that cannot be made in time is replaced, which also resolves the name again. */
@@ -16,7 +13,6 @@ export class Connection {
   readonly #open: () => Client;
   readonly #limitMs: number;
   #client: Client;
-  /** The calls that wait while the connection is being made. */
   #waiting: Set<Cancellable> | undefined;
   readonly #givenUp = new WeakSet<Cancellable>();
   #closed = false;
@@ -49,7 +45,6 @@ export class Connection {
     return this.#givenUp.has(call);
   }
 
-  /** Ends the connection and the calls on it. */
   close(): void {
     this.#closed = true;
     this.#client.close();

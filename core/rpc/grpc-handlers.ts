@@ -25,7 +25,6 @@ import { asMessage, asMessages } from "./messages.ts";
 import type { SecuredCall } from "./peer.ts";
 
 type Handler = (input: unknown, context: HandlerContext) => unknown;
-/** What all kinds of grpc-js calls have in common. */
 interface ServerCall extends Pick<EventEmitter, "on" | "off">, SecuredCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
@@ -33,9 +32,7 @@ interface ServerCall extends Pick<EventEmitter, "on" | "off">, SecuredCall {
 
 /** How to run handlers. */
 export interface HandlerOptions {
-  /** Aborts every open call's context. */
   readonly shutdown: AbortSignal;
-  /** The caller, by what the connection proves. */
   readonly peerOf: (call: SecuredCall) => Peer;
   readonly log: Log;
 }

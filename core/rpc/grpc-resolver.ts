@@ -10,7 +10,6 @@ const scheme = "cxmpute";
 /** The least time between lookups for one connection, in milliseconds; grpc-js's own resolver waits 30 s. */
 const leastIntervalMs = 500;
 
-/** Shared by all connections of this process. */
 const names = new Names();
 
 /** Resolves a name whenever its connection breaks or cannot be made, so that a host that has moved is found. */

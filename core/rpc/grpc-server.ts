@@ -17,14 +17,11 @@ import { toServerCredentials } from "./tls.ts";
 
 /** A gRPC server that listens. */
 export interface GrpcServer {
-  /** HOST:PORT, with the actual port. */
+  /** With the actual port. */
   readonly address: string;
   /** Sets the status in `grpc.health.v1` for the whole server (`""`) and each service. */
   setServing(serving: boolean): void;
-  /**
-   * Reports not serving, refuses new calls, waits up to `graceMs` for open ones, then aborts their contexts and cuts
-   * them shortly after. Resolves when none is open.
-   */
+  /** Reports not serving, waits up to `graceMs` for open calls, then aborts them. Resolves when none is open. */
   shutdown(graceMs: number): Promise<void>;
 }
 
@@ -107,7 +104,6 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-/** Resolves to the port; rejects with what to do when it cannot listen. */
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(listen, credentials, (error, port) => {
@@ -119,7 +115,7 @@ function bind(server: Server, listen: string, credentials: ServerCredentials): P
 
 type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
 
-/** The services' files for `@grpc/reflection`, which uses only the encoded file descriptors. */
+/** For `@grpc/reflection`, which uses only the encoded file descriptors. */
 function toPackageDefinition(services: readonly Registration[]): PackageDefinition {
   const files = new Set<DescFile>();
   const visit = (file: DescFile) => {

@@ -5,10 +5,7 @@ import { Channel } from "../streams/channel.ts";
 /** Messages that may be queued for a slow reader before the HTTP/2 stream is paused. */
 const readAhead = 16;
 
-/**
- * Reads a grpc-js call. Its own async iterator does not cancel the call when the reader leaves, so this one calls
- * `onLeave`. `failure` returns the error of a call that has ended, if any.
- */
+/** Reads a grpc-js call, which its own iterator would not cancel (`onLeave`). `failure` returns how it ended. */
 export function readCall(
   call: Readable,
   onLeave: () => void,
@@ -39,10 +36,7 @@ export function readCall(
   };
 }
 
-/**
- * Writes a source to a grpc-js call, no faster than it drains: meanwhile the source is not pulled, so that it can merge
- * what it has. Returns when the source ends or the call has closed.
- */
+/** Writes a source to a call, no faster than that drains: meanwhile the source can merge. Returns when either ends. */
 export async function writeCall(call: Writable, source: AsyncIterable<Message>): Promise<void> {
   for await (const message of source) {
     if (isOver(call)) return;

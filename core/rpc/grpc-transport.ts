@@ -26,11 +26,8 @@ export interface GrpcTransport extends Transport {
 
 /** How to connect. */
 export interface GrpcTransportOptions {
-  /** HOST:PORT. */
   readonly address: string;
-  /** Default: plain text. */
   readonly tls?: ClientTls | undefined;
-  /** How long connecting may take, in milliseconds. */
   readonly connectLimitMs?: number;
   /** Whether this machine or its NAT may change its address: then dead connections are given up earlier. */
   readonly roams?: boolean;
@@ -48,10 +45,7 @@ const channelOptions: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
 };
 
-/**
- * A transport over grpc-js to HOST:PORT, for Connect's `createClient`. Calls throw MeshErrors: the server's own, or
- * `node_lost` when it cannot be reached.
- */
+/** A transport over grpc-js. Calls throw MeshErrors: the server's own, or `node_lost` when it cannot be reached. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
   const { address, tls, roams = false } = options;
   const connection = new Connection(

@@ -19,10 +19,7 @@ import { fromConnectError } from "./status.ts";
 
 type Handler = (input: unknown, context: HandlerContext) => unknown;
 
-/**
- * A transport that calls implementations in the same process. Messages pass by reference, so both sides must treat them
- * as immutable; MeshErrors pass unchanged.
- */
+/** Calls implementations in the same process. Messages pass by reference, so both sides treat them as immutable. */
 export function createInProcessTransport(registrations: readonly Registration[]): Transport {
   const handlers = new Map<string, Handler>();
   for (const { service, implementation } of registrations)
@@ -94,11 +91,9 @@ export function createInProcessTransport(registrations: readonly Registration[])
   };
 }
 
-/** The caller is this process, which is trusted. */
 const trusted = (values: ContextValues = createContextValues()): ContextValues =>
   values.set(peerKey, trustedPeer);
 
-/** Converts Connect's errors, such as for an unimplemented method. */
 function unwrap(error: unknown): unknown {
   return error instanceof ConnectError ? fromConnectError(error) : error;
 }

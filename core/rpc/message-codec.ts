@@ -27,7 +27,6 @@ const generalCodec = (schema: DescMessage): MessageCodec => ({
   deserialize: (bytes) => fromBinary(schema, bytes),
 });
 
-/** A view of the same bytes. */
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Tags of the field that holds the frame: field number and wire type. */

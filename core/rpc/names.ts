@@ -15,9 +15,8 @@ const patienceMs = 500;
 const hostLimit = 1000;
 
 /**
- * Resolves hosts. When a link breaks, its name servers go too, and a lookup by the system takes 5 s or more, even if the
- * link is soon back; and the system runs only two at a time. So each host has one lookup at a time, and callers that
- * would wait for it use the last known addresses.
+ * Resolves hosts, one lookup each at a time; callers that would wait use the last known addresses. When a link breaks,
+ * a lookup takes 5 s or more, even if the link is soon back, and the system runs only two at a time.
  */
 export class Names {
   readonly #lookUp: (host: string) => Promise<readonly string[]>;
@@ -30,10 +29,7 @@ export class Names {
     this.#clock = clock;
   }
 
-  /**
-   * Reports the addresses of a host: the last known ones first when the lookup is slow, and only those when it fails.
-   * Rejects when neither is known.
-   */
+  /** Reports a host's addresses: the last known first when the lookup is slow, only those when it fails. */
   async find(host: string, report: (addresses: readonly string[]) => void): Promise<void> {
     if (isIP(host) !== 0) return report([host]);
     const last = this.#last.get(host);

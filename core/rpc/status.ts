@@ -30,7 +30,6 @@ export function fromConnectError(error: ConnectError): MeshError {
   return new MeshError(bareKinds.get(error.code) ?? "internal", error.rawMessage, { cause: error });
 }
 
-/** The kind of a status without detail. */
 const bareKinds = new Map<Code, Kind>([
   [Code.Canceled, "cancelled"],
   [Code.InvalidArgument, "invalid_request"],

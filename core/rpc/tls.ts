@@ -21,10 +21,7 @@ export interface ClientTls {
   readonly expect: Identity;
 }
 
-/**
- * Credentials of a server. A client certificate is requested but not required: a node that joins has none yet, and health
- * checks never have. An invalid one counts as none (`readPeer`).
- */
+/** Credentials of a server. Client certificates are optional: joining nodes and health checks have none. */
 export function toServerCredentials(credentials: LiveCredentials | undefined): ServerCredentials {
   if (credentials === undefined) return ServerCredentials.createInsecure();
   const provider = new Provider(credentials);
@@ -46,7 +43,6 @@ export function toChannelCredentials(tls: ClientTls | undefined): ChannelCredent
   });
 }
 
-/** Accepts only this identity on the other end. */
 function expecting(expect: Identity): (host: string, certificate: PeerCertificate) => Error | undefined {
   return (_host, { raw }) => {
     const found = identityIn(new X509Certificate(raw));
@@ -93,7 +89,6 @@ const tlsFailures: readonly (readonly [RegExp, (address: string) => string])[] =
   ],
 ];
 
-/** Provides live credentials to grpc-js. */
 class Provider implements experimental.CertificateProvider {
   readonly #credentials: LiveCredentials;
   readonly #unsubscribe = new Map<unknown, () => void>();

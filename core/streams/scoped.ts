@@ -1,9 +1,6 @@
 import { linkSignal } from "./link-signal.ts";
 
-/**
- * Runs `open` under a signal that aborts when `outer` does or the consumer leaves. Use it for every client stream, because
- * leaving a `for await` over a gRPC stream does not cancel it.
- */
+/** Aborts `open`'s signal when `outer` aborts or the consumer leaves: leaving alone does not cancel a gRPC stream. */
 export async function* scoped<T>(
   outer: AbortSignal,
   open: (signal: AbortSignal) => AsyncIterable<T>,

@@ -1,7 +1,4 @@
-/**
- * Reads a source until it ends or the signal aborts. On abort a pending read rejects with the signal's reason at once,
- * even when the source is slow to notice, and the source is stopped.
- */
+/** Reads a source until it ends or the signal aborts: then a pending read rejects at once, and the source is stopped. */
 export function untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncIterableIterator<T> {
   const inner = source[Symbol.asyncIterator]();
   let rejectPending: ((reason: unknown) => void) | undefined;

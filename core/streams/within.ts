@@ -3,10 +3,7 @@ import { MeshError } from "../errors/mesh-error.ts";
 import { linkSignal } from "./link-signal.ts";
 import { orAborted } from "./or-aborted.ts";
 
-/**
- * Runs `attempt` under a signal that follows `outer` and aborts after `limitMs`, by default with `deadline`. Rejects at
- * once when that signal aborts, even when the attempt is slow to notice.
- */
+/** Runs `attempt` under a signal that follows `outer` and aborts after `limitMs`; rejects at once when it aborts. */
 export async function within<T>(
   clock: Clock,
   limitMs: number,

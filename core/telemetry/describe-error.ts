@@ -2,10 +2,8 @@ import { MeshError } from "../errors/mesh-error.ts";
 
 /** A thrown value in the log. */
 export interface ErrorRecord {
-  /** The error's class. */
   readonly type: string;
   readonly message: string;
-  /** A MeshError's kind. */
   readonly kind?: string;
   /** Node's code, such as `EADDRINUSE`. */
   readonly code?: string;
@@ -14,8 +12,8 @@ export interface ErrorRecord {
 }
 
 /**
- * A thrown value for the log. Only these fields, because libraries put requests, and with them prompts, into others. A
- * message of JSON.parse quotes its input, which is cut.
+ * A thrown value for the log. Only these fields, because libraries put prompts into others. A message of JSON.parse,
+ * which quotes its input, is cut.
  */
 export function describeError(thrown: unknown, depth = 0): ErrorRecord {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: `a thrown ${typeof thrown}` };

@@ -11,16 +11,12 @@ export type Surface = "chat" | "completions" | "responses" | "messages" | "embed
 
 /** What one process knows of a generation at its end. Never a prompt, an answer or a key. */
 export interface GenerationRecord {
-  /** The request that asked for it, as in the `x-request-id` header. */
   readonly requestId: string;
   readonly generationId: string;
   /** Canonical name. */
   readonly model: string;
-  /** The account; empty when unknown. */
   readonly userId: string;
-  /** The id of the key; empty for none. */
   readonly keyId: string;
-  /** The key's project; empty for none. */
   readonly projectId: string;
   /** Absent in a router or a node, which do not see it. */
   readonly surface?: Surface;
@@ -71,10 +67,7 @@ export const notifyAll =
     }
   };
 
-/**
- * Logs one line for each generation: a warning for failures of the mesh, else information. As a detail, where another
- * service of the process logs the same generation, it is a debug line.
- */
+/** Logs a line for each generation: a warning for failures of the mesh, else information; as a detail, a debug line. */
 export const logGenerations =
   (log: Log, { isDetail = false } = {}): OnGenerationEnd =>
   (record) => {

@@ -1,6 +1,6 @@
+import { createRequire } from "node:module";
 import { type DestinationStream, type Logger, pino } from "pino";
-import { describeError } from "./describe-error.ts";
-import { createReadableLines } from "./pretty.ts";
+import { describeError, type ErrorRecord } from "./describe-error.ts";
 import { redact } from "./redact.ts";
 
 /** Never log a prompt, an answer or a message's content. */
@@ -12,9 +12,7 @@ export type LogLevel = (typeof logLevels)[number];
 
 /** How to make a log. */
 export interface LogOptions {
-  /** The service, on every line. */
   readonly service: string;
-  /** Default `info`. */
   readonly level?: LogLevel;
   /** One readable line for people instead of JSON; default: when stderr is a terminal. */
   readonly pretty?: boolean;
@@ -22,10 +20,7 @@ export interface LogOptions {
   readonly write?: (line: string) => void;
 }
 
-/**
- * Makes a log of JSON lines on standard error, which leaves standard output to a command's result. Secrets are masked in
- * any field (`redact.ts`).
- */
+/** Makes a log of JSON lines on standard error; standard output is for a command's result. Secrets are masked. */
 export function createLog(options: LogOptions): Log {
   return pino(
     {
@@ -83,4 +78,40 @@ function openStandardError(): DestinationStream {
     });
   }
   return standardError;
+}
+
+/** Formats JSON lines for people; only the stack of a bug takes more than one. The formatter is loaded on demand. */
+function createReadableLines(): (line: string) => string {
+  const { prettyFactory }: typeof import("pino-pretty") = createRequire(import.meta.url)("pino-pretty");
+  return prettyFactory({
+    colorize: process.stderr.hasColors?.() === true,
+    translateTime: "SYS:HH:MM:ss.l",
+    hideObject: true,
+    messageFormat: (record, messageKey) =>
+      [
+        `${record.service}: ${record[messageKey] ?? ""}`,
+        ...toFields(record, messageKey),
+        ...toErrorText(record.err as ErrorRecord | undefined),
+      ].join(" "),
+  });
+}
+
+const shownElsewhere = new Set(["level", "time", "service", "err"]);
+
+function toFields(record: Record<string, unknown>, messageKey: string): string[] {
+  return Object.entries(record)
+    .filter(([name]) => name !== messageKey && !shownElsewhere.has(name))
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+}
+
+/** Errors thrown on purpose need only their message; bugs need their stacks. */
+function toErrorText(error: ErrorRecord | undefined): string[] {
+  if (error === undefined) return [];
+  if (error.kind !== undefined && error.kind !== "internal") return [`(${error.message.trim()})`];
+  return [toStacks(error)];
+}
+
+function toStacks({ stack, message, cause }: ErrorRecord, lead = ""): string {
+  const below = cause === undefined ? "" : toStacks(cause, "caused by ");
+  return `\n  ${lead}${(stack ?? message).replaceAll("\n", "\n  ")}${below}`;
 }

@@ -2,13 +2,10 @@ import { MeshError } from "../../core/errors/mesh-error.ts";
 import { nodeIdPattern } from "../../core/identity/identity.ts";
 import type { Hardware, Node, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
-/** The most models that one node may serve. */
+/** The most that one node may report: models, slots of a model, tokens per second, graphics cards. */
 const modelLimit = 512;
-/** The most slots of one model on one node. */
 const slotLimit = 65_536;
-/** The most tokens per second that are accepted. */
 const speedLimit = 1_000_000;
-/** The most graphics cards of one node. */
 const gpuLimit = 64;
 
 /** Returns a node's record, or throws `invalid_request` at its first fault. */

@@ -7,12 +7,11 @@ interface Change {
 }
 
 /**
- * The latest changes of a store, shared by its watches: each keeps only the revision that it has seen, so a slow reader
- * costs no memory, and one that falls out of the history is cut. Revisions rise, and may skip numbers.
+ * The latest changes of a store, shared by its watches, each of which keeps only a revision: a slow reader costs no
+ * memory, and one that falls out of the history is cut. Revisions rise, and may skip numbers.
  */
 export class History {
   readonly #limit: number;
-  /** In order of revision. */
   readonly #changes: Change[] = [];
   #latest = 0n;
   /** The revision of the last change that was dropped; 0 before there is one. */
@@ -20,12 +19,11 @@ export class History {
   #closed = false;
   readonly #waiting = new Set<() => void>();
 
-  /** Keeps the last `limit` changes. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** The revision of the last change; 0 before the first. */
+  /** 0 before the first change. */
   get latest(): bigint {
     return this.#latest;
   }
@@ -53,13 +51,11 @@ export class History {
     }
   }
 
-  /** Ends every watch. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** The index of the first change above a revision. */
   #indexAfter(revision: bigint): number {
     let low = 0;
     let high = this.#changes.length;

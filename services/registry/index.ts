@@ -21,7 +21,6 @@ export interface RegistryOptions {
   readonly log: Log;
   /** How nodes get identities; absent in a mesh without TLS. */
   readonly identities?: IdentityOptions;
-  /** Default: the versions of this program. */
   readonly protocol?: ProtocolRange;
 }
 
@@ -29,9 +28,7 @@ export interface RegistryOptions {
 export interface Registry {
   readonly implementation: ServiceImpl<typeof RegistryService>;
   readonly identityImplementation: ServiceImpl<typeof IdentityService>;
-  /** Why it cannot serve now; undefined when its store can be used. */
   whyNotReady(): Promise<string | undefined>;
-  /** Ends every watch and closes the store. */
   close(): Promise<void>;
 }
 
@@ -39,11 +36,7 @@ export interface Registry {
 export function createRegistry(options: RegistryOptions): Registry {
   const { store, clock, log, identities, protocol } = options;
   return {
-    implementation: createRegistryService(store, {
-      clock,
-      log,
-      ...(protocol === undefined ? {} : { protocol }),
-    }),
+    implementation: createRegistryService(store, { clock, log, protocol }),
     identityImplementation: createIdentityService(identities, { clock, log }),
     whyNotReady: () =>
       store.list().then(

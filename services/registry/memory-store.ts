@@ -15,7 +15,6 @@ import { defaultLeaseTtlMs, type Store } from "./store.ts";
 
 /** How to make a memory store. */
 export interface MemoryStoreOptions extends StoreOptions {
-  /** The most nodes; more are refused. */
   readonly nodeLimit?: number;
   /** How many changes a watch may fall behind. */
   readonly historyLimit?: number;
@@ -28,10 +27,7 @@ interface Lease {
   readonly expiresAt: number;
 }
 
-/**
- * A store in this process, with a new epoch for each. All leases last equally long, so a map in order of renewal is also
- * in order of expiry, and one timer is enough.
- */
+/** A store in this process. All leases last equally long, so a map in order of renewal is also in order of expiry. */
 export function createMemoryStore(options: MemoryStoreOptions): Store {
   const { clock, ttlMs = defaultLeaseTtlMs, revocations = noRevocations } = options;
   const { nodeLimit = 10_000, historyLimit = 4096 } = options;
@@ -42,7 +38,6 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   let timer: Timer | undefined;
   let closed = false;
 
-  /** Publishes a change to the watches; returns its revision. */
   const publish = (change: ChangeOfNode): bigint => {
     const revision = history.latest + 1n;
     history.append(
@@ -66,7 +61,6 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     return lease?.node.id === holder ? lease : undefined;
   };
 
-  /** Ends lapsed leases, and sets the timer for the next. */
   const sweep = () => {
     timer?.cancel();
     timer = undefined;

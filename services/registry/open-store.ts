@@ -8,7 +8,6 @@ export interface StoreOptions {
   readonly clock: Clock;
   /** How long a lease lasts, in milliseconds; default: `defaultLeaseTtlMs`. */
   readonly ttlMs?: number;
-  /** The revoked nodes; default: none. */
   readonly revocations?: Revocations;
 }
 

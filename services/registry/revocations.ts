@@ -3,7 +3,7 @@ import { MeshError } from "../../core/errors/mesh-error.ts";
 /** Read access to the nodes that were removed for good; the identity store owns them. */
 export interface Revocations {
   has(nodeId: string): boolean;
-  /** All of them, in order of revocation. */
+  /** In order of revocation. */
   list(): string[];
   /** Calls back once for each revocation from now on, once saved; returns a function that stops it. */
   onRevoked(listener: (nodeId: string) => void): () => void;

@@ -12,17 +12,10 @@ import type { Store } from "./store.ts";
 /** `code` of the error after which a node registers again. */
 export const leaseLapsedCode = "lease_lapsed";
 
-/** How to make the service. */
-export interface RegistryServiceOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly protocol?: ProtocolRange;
-}
-
 /** Serves RegistryService from a store. */
 export function createRegistryService(
   store: Store,
-  { clock, log, protocol = ourProtocol }: RegistryServiceOptions,
+  { clock, log, protocol = ourProtocol }: { clock: Clock; log: Log; protocol: ProtocolRange | undefined },
 ): ServiceImpl<typeof RegistryService> {
   const implementation: ServiceImpl<typeof RegistryService> = {
     describeRegistry: () => ({

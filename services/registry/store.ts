@@ -12,30 +12,26 @@ export type StoreName = (typeof storeNames)[number];
 export const defaultLeaseTtlMs = 10_000;
 
 /**
- * Keeps leases. `store-contract.ts` tests every store. Records are valid, and immutable for both sides. When a node is
- * revoked (`Revocations`), the store ends its lease, tells the watches, and refuses the node from then on.
+ * Keeps leases; `store-contract.ts` tests every store. Records are immutable for both sides. Revoking a node ends its
+ * lease, is reported to the watches, and has the node refused from then on.
  */
 export interface Store {
   /** How long a lease lasts without renewal, in milliseconds. */
   readonly ttlMs: number;
   /**
-   * Adds a node under a new lease. It atomically replaces a node of the same id, whose lease can then neither be renewed
-   * nor deleted. Throws `saturated` when the store is full, and `unauthenticated` for a revoked node.
+   * Adds a node under a new lease, in place of any of the same id, whose lease ends. Throws `saturated` when the store
+   * is full, and `unauthenticated` for a revoked node.
    */
   put(node: Node): Promise<PutResult>;
-  /**
-   * Renews a lease and returns its node's id; undefined when there is no such valid lease, or it is not `holder`'s, if
-   * given.
-   */
+  /** Renews a lease; returns its node's id, or undefined when it is not valid or not `holder`'s. */
   renew(leaseId: string, holder?: string): Promise<string | undefined>;
   /** Ends a lease; harmless when there is none, or it is not `holder`'s. */
   delete(leaseId: string, holder?: string): Promise<void>;
-  /** All nodes with a valid lease, sorted by id, with the revision and epoch of the list. */
+  /** All nodes with a valid lease, sorted by id. */
   list(): Promise<ListNodesResponse>;
   /**
-   * A snapshot, with all revoked nodes, then every change after it, until the signal aborts or the store closes. Within
-   * an epoch revisions rise strictly, but may skip numbers; those of different epochs do not compare. A watch that falls
-   * too far behind throws `saturated`, and its reader watches again, from a new snapshot.
+   * A snapshot with all revoked nodes, then every change, until the signal aborts or the store closes. Revisions rise
+   * strictly within an epoch, and may skip numbers. A watch that falls too far behind throws `saturated`.
    */
   watch(signal: AbortSignal): AsyncIterable<WatchNodesResponse>;
   /** Ends every watch and releases everything; harmless when already closed. */

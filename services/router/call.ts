@@ -19,7 +19,7 @@ export interface StartedAnswer {
 
 /**
  * Starts one generation: resolves at its first token, rejects with a MeshError when there will be none. Layers around
- * it act before the first token and at the end (`Call.onEnd`), never on a delta: that keeps the cost per token flat.
+ * it never act on a delta, which keeps the cost per token flat.
  */
 export type StartAnswer = (call: Call) => Promise<StartedAnswer>;
 
@@ -30,17 +30,13 @@ export type Ending =
 
 /** One generation in the router. */
 export class Call implements RouteRequest {
-  /** As the caller asked for it. */
   readonly asked: Generation;
   /** What the next node is asked for: as `asked`, until a node is lost after the first token. */
   generation: Generation;
-  /** The capabilities that a node must have for it. */
   readonly needs: CapabilitySet;
-  /** When it was received, on the clock. */
+  /** On the clock. */
   readonly receivedAt: number;
-  /** The node of each attempt, in order. */
   readonly attempts: string[] = [];
-  /** Nodes that have failed it and are not asked again. */
   tried: string[] = [];
   /** Failed attempts at the present continuation; a node that was full has failed nothing. */
   failures = 0;
@@ -74,17 +70,15 @@ export class Call implements RouteRequest {
     return this.#controller.signal;
   }
 
-  /** The user that queues and pays; empty when unknown. */
   get userId(): string {
     return this.generation.caller?.userId ?? "";
   }
 
-  /** How it ended; undefined while it runs. */
+  /** Undefined while it runs. */
   get ending(): Ending | undefined {
     return this.#ending;
   }
 
-  /** Ends the generation with `reason`; everything that is held for it is released. */
   abort(reason: unknown): void {
     this.end({ error: toMeshError(reason) });
   }
@@ -95,7 +89,6 @@ export class Call implements RouteRequest {
     else listener(this.#ending);
   }
 
-  /** Sets how it ended; only the first call counts. */
   end(ending: Ending): void {
     if (this.#ending !== undefined) return;
     this.#ending = ending;

@@ -25,10 +25,7 @@ export interface ContinuationOptions {
   readonly attemptLimit: number;
 }
 
-/**
- * Continues an answer whose node failed on another node. Resolves with what follows; rejects with `failure` when no
- * strategy applies or no node can continue it in time.
- */
+/** Continues an answer whose node failed on another; rejects with `failure` when no node can continue it in time. */
 export type ContinueAnswer = (
   call: Call,
   partial: PartialAnswer,
@@ -38,12 +35,11 @@ export type ContinueAnswer = (
 /** The most nodes that one answer may outlive: enough for a rolling restart, too few for a prompt to break a fleet. */
 const continuationLimit = 8;
 
-/** The period in which nodes are looked for. */
 const retryMs = 100;
 
 /**
  * While the nodes that could continue an answer are away or full, its reader waits: often the lost node itself comes
- * back. A strategy that failed may work then, so all are tried each time, best first.
+ * back. So all strategies are tried each time, best first.
  */
 export const continueAnswer =
   ({ start, fleet, clock, log, patienceMs, attemptLimit }: ContinuationOptions): ContinueAnswer =>
@@ -102,7 +98,6 @@ const toFields = ({ nodeId, afterTokens, exact }: Continuation, { asked }: Call,
   exact,
 });
 
-/** Whether some node, ready or not, can continue with a strategy. */
 function isPossible(
   { generation }: ContinuationStrategy,
   { needs, leastContext }: Call,

@@ -31,9 +31,8 @@ export interface RouterOptions extends Partial<QueueLimits> {
   readonly answerTimeoutMs?: number;
   /** The most attempts before the first token, and the most that may fail at each continuation; default: 4. */
   readonly attemptLimit?: number;
-  /** The weights by which nodes are ranked; default: `interactive`. */
+  /** Default: `interactive`. */
   readonly profile?: keyof typeof profiles;
-  /** Called at the end of each generation; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
   /** The protocol versions that it speaks with nodes; default: those of this program. */
   readonly protocol?: ProtocolRange;
@@ -46,7 +45,6 @@ export interface Router {
   whyNotReady(): string | undefined;
   /** Refuses new generations; resolves when all open ones have ended, or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
-  /** Ends open generations and releases everything. */
   close(): void;
 }
 

@@ -3,7 +3,7 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { fakeRelay, finished, nodeOf } from "../../test/support/router/router.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { listModels } from "./models.ts";
+import { listModels } from "./service.ts";
 
 let clock: FakeClock;
 let fleet: Fleet;

@@ -17,7 +17,6 @@ import { dispatch } from "./layers/dispatch.ts";
 import { failover } from "./layers/failover.ts";
 import { observe } from "./layers/observe.ts";
 import { RetryBudget } from "./layers/retry-budget.ts";
-import { OpenCalls } from "./open-calls.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { RoutedAnswer } from "./routed-answer.ts";
 import type { Profile } from "./routing/profile.ts";
@@ -32,7 +31,6 @@ export interface PipelineOptions extends QueueLimits {
   readonly answerTimeoutMs?: number;
   /** The most attempts before the first token, and the most that may fail at each continuation. */
   readonly attemptLimit: number;
-  /** Called at the end of each generation; default: the log. */
   readonly onGenerationEnd?: readonly OnGenerationEnd[];
 }
 
@@ -41,7 +39,6 @@ export interface Pipeline {
   readonly generate: Generate;
   readonly open: OpenCalls;
   readonly draining: boolean;
-  /** Refuses new generations from now on. */
   refuseNew(): void;
 }
 
@@ -99,4 +96,39 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       draining = true;
     },
   };
+}
+
+/** The generations that are open in a router. */
+class OpenCalls {
+  readonly #calls = new Set<Call>();
+  readonly #idle = new Set<() => void>();
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  add(call: Call): void {
+    this.#calls.add(call);
+    call.onEnd(() => {
+      this.#calls.delete(call);
+      if (this.#calls.size > 0) return;
+      for (const resolve of this.#idle) resolve();
+      this.#idle.clear();
+    });
+  }
+
+  /** Resolves when none is open, or after `graceMs`. */
+  async whenIdle(graceMs: number, clock: Clock): Promise<void> {
+    if (this.#calls.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.after(graceMs, resolve);
+    this.#idle.add(resolve);
+    await promise;
+    timer.cancel();
+    this.#idle.delete(resolve);
+  }
+
+  abort(reason: MeshError): void {
+    for (const call of [...this.#calls]) call.abort(reason);
+  }
 }

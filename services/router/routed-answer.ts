@@ -12,7 +12,6 @@ export interface AnswerParts {
   readonly start: StartAnswer;
   /** Continues it on another node when its node fails after the first token. */
   readonly continueOn: ContinueAnswer;
-  /** Remembers what has been delivered. */
   readonly deliveries: DeliveryLog;
 }
 
@@ -29,7 +28,6 @@ export interface AnswerParts {
 export class RoutedAnswer
   implements AsyncIterable<GenerationEvent>, PushSource<GenerationEvent>, Sink<GenerationEvent>
 {
-  /** Where events are pushed. */
   #sink: Sink<GenerationEvent> | undefined;
   readonly #deliveries: DeliveryLog;
   #deliveryId = 0;
@@ -42,7 +40,6 @@ export class RoutedAnswer
   #answer: StartedAnswer | undefined;
   /** Fingerprint of the engine; empty once a different one has continued the answer. */
   #fingerprint = "";
-  /** How many embeddings have been delivered. */
   #embeddings = 0;
 
   /** Starts when it is first read, so that an answer without a reader holds nothing. */
@@ -80,7 +77,6 @@ export class RoutedAnswer
     return passed === undefined || this.#sink!.take(passed);
   }
 
-  /** The reader leaves. */
   async return(): Promise<Result> {
     this.#call.abort(callerLeft());
     this.#position = 0;

@@ -6,10 +6,7 @@ import { type LedgerState, ledgerSchema } from "./ledger.ts";
 import { createLedgerStore } from "./ledger-store.ts";
 import type { IdentityStore } from "./store.ts";
 
-/**
- * Opens a store in one file, which only its owner can read. Each change is on disk before it is reported. Throws a fault
- * when the file exists but cannot be read: an empty store would admit revoked nodes again.
- */
+/** Opens a store in one private file; throws when it cannot be read: an empty one would admit revoked nodes again. */
 export async function openFileStore(path: string, clock: Clock): Promise<IdentityStore> {
   const state = await read(path);
   return createLedgerStore({

@@ -5,7 +5,6 @@ import type { IdentityStore } from "./store.ts";
 /** How to make a store. */
 export interface LedgerStoreOptions {
   readonly clock: Clock;
-  /** What was saved before. */
   readonly state?: LedgerState;
   /** Saves the state; a change is reported only once it is saved. */
   readonly save?: (state: LedgerState) => Promise<void>;
@@ -15,7 +14,6 @@ export interface LedgerStoreOptions {
 export function createLedgerStore({ clock, state, save }: LedgerStoreOptions): IdentityStore {
   const ledger = new Ledger(state);
   const listeners = new Set<(nodeId: string) => void>();
-  /** Nodes whose revocation is saved and reported. */
   const announced = new Set(ledger.revoked);
   let saving: Promise<void> = Promise.resolve();
   /** Saves one after the other, each the state at that time. */

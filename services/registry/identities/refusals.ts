@@ -36,7 +36,6 @@ export function toRefusal(verdict: Verdict, nodeId: string, now: number): MeshEr
 const refused = (code: string, message: string): MeshError =>
   new MeshError("unauthenticated", message, { code });
 
-/** A duration such as `3 min`. */
 function describeAge(ms: number): string {
   if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
   return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;

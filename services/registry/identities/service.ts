@@ -20,7 +20,6 @@ export interface IdentityOptions {
   readonly store: IdentityStore;
   /** Signs nodes' certificates; without it nodes bring their own. */
   readonly authority?: KeyedCertificate;
-  /** The registry's credentials. */
   readonly credentials: LiveCredentials;
   /** How long a certificate of a node is valid, in milliseconds. */
   readonly termMs: number;
@@ -48,7 +47,6 @@ export function createIdentityService(
     );
   };
 
-  /** The same, with an authority for nodes. */
   const issuing = (): Required<IdentityOptions> => {
     const { authority, ...others } = required();
     if (authority !== undefined) return { authority, ...others };
@@ -152,7 +150,6 @@ function checkTokenRequest({ uses, ttlMs }: { readonly uses: number; readonly tt
   return { uses: uses === 0 ? 1 : uses, ttlMs: ttlMs === 0 ? longestTokenTtlMs : ttlMs };
 }
 
-/** The node that calls, and its key. */
 function callerOf(context: HandlerContext): { nodeId: string; publicKey: Uint8Array } {
   const nodeId = callingNode(context);
   const peer = context.values.get(peerKey);
@@ -161,7 +158,6 @@ function callerOf(context: HandlerContext): { nodeId: string; publicKey: Uint8Ar
   return { nodeId, publicKey: peer.publicKey };
 }
 
-/** Fingerprint of the registry's authority, which join tokens pin. */
 function fingerprintFor(credentials: LiveCredentials): string {
   const { certificate, authorities } = credentials.current;
   const [own, ...between] = certificatesIn(certificate);

@@ -1,16 +1,12 @@
 import type { Revocations } from "../revocations.ts";
 
-/**
- * The admitted nodes, join tokens and revocations of a registry. `store-contract.ts` tests every store; times are in
- * milliseconds since 1970.
- */
+/** Nodes, join tokens and revocations of a registry (tests: `store-contract.ts`); times in milliseconds since 1970. */
 export interface IdentityStore {
   /** Adds a join token. Throws `saturated` when there are too many. */
   addToken(token: JoinToken): Promise<void>;
   /**
-   * Admits a node, atomically: no token is used more often than it allows, no name is given to two keys, and a refusal
-   * costs no use. A repeated call with the same token, name and key returns the same and costs no use, because the
-   * first reply may have been lost.
+   * Admits a node, atomically: a token is never used too often, a name never has two keys, and a refusal costs no use.
+   * A repeated call returns the same and costs no use, because the first reply may have been lost.
    */
   admit(admission: Admission): Promise<Verdict>;
   /** Prolongs the identity of a node; false when it was revoked, or the name belongs to another key. */
@@ -25,7 +21,6 @@ export interface IdentityStore {
 export interface JoinToken {
   /** SHA-256 of its secret, in hexadecimal. */
   readonly hash: string;
-  /** How many nodes it admits. */
   readonly uses: number;
   readonly expiresAt: number;
 }

@@ -2,13 +2,9 @@
 const weight = 0.2;
 /** Without samples, a value halves in this time. */
 const halfLifeMs = 60_000;
-/** The step in which it sinks. */
 const stepMs = 1000;
 
-/**
- * An exponential moving average that sinks towards 0 while no sample comes, so that a node that was slow once looks
- * better and better until it is tried again.
- */
+/** A moving average that sinks towards 0 without samples, so that a node that was slow once is tried again. */
 export class Average {
   #value: number | undefined;
   #at = 0;
@@ -16,14 +12,12 @@ export class Average {
   #faded = 0;
   #fadedSteps = 0;
 
-  /** Adds a sample. */
   add(sample: number, now: number): void {
     this.#value = this.#value === undefined ? sample : this.#value + weight * (sample - this.#value);
     this.#at = now;
     this.#fadedSteps = 0;
   }
 
-  /** The average after the last sample, however long ago; undefined before the first. */
   get latest(): number | undefined {
     return this.#value;
   }

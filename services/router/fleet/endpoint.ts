@@ -11,7 +11,6 @@ export type NodeState = Pick<Candidate, "node" | "idHash" | "listed" | "connecte
 
 /** The time at which the numbers of all endpoints are read. The fleet sets it, so that they are consistent. */
 export interface SnapshotTime {
-  /** On the clock, in milliseconds. */
   now: number;
 }
 
@@ -86,7 +85,6 @@ export class ModelEndpoint implements Candidate {
     return this.#service.read(this.#time.now);
   }
 
-  /** Replaces how the node serves the model. */
   describe(served: ServedModel): void {
     this.#served = served;
     this.#offers = offersOf(served.capabilities);
@@ -98,12 +96,10 @@ export class ModelEndpoint implements Candidate {
     this.#openWhenReported = this.#open;
   }
 
-  /** A generation is sent there. */
   open(): void {
     this.#open += 1;
   }
 
-  /** A generation has ended there. */
   close(): void {
     this.#open -= 1;
   }
@@ -113,7 +109,6 @@ export class ModelEndpoint implements Candidate {
     this.#firstToken.add(ms, now);
   }
 
-  /** Learns from an answer that finished. */
   learnFinish(serviceMs: number, tokenMs: number | undefined, now: number): void {
     this.#service.add(serviceMs, now);
     if (tokenMs !== undefined) this.#token.add(tokenMs, now);

@@ -12,7 +12,7 @@ import {
   nodeOf,
   settled,
 } from "../../../test/support/router/router.ts";
-import { listModels } from "../models.ts";
+import { listModels } from "../service.ts";
 import { Fleet } from "./fleet.ts";
 
 const lost = new MeshError("node_lost", "The node went away.");

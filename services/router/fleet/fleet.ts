@@ -34,7 +34,6 @@ export class Fleet {
     this.#relays = new NodeRelays(log);
   }
 
-  /** Whether the registry has been heard at all. */
   get informed(): boolean {
     return this.#informed;
   }
@@ -45,8 +44,8 @@ export class Fleet {
   }
 
   /**
-   * Takes the registry's listing; `memoryLost` when the registry has restarted and cannot know all nodes yet. Relays
-   * to nodes in `revoked` are closed at once: a revocation is always believed.
+   * Takes the registry's listing; `memoryLost` when it has restarted and may not know all nodes. Revocations are always
+   * believed: relays to those nodes close at once.
    */
   list(
     nodes: ReadonlyMap<string, Node>,
@@ -106,12 +105,10 @@ export class Fleet {
     return this.#members.get(nodeId)?.listed === true;
   }
 
-  /** Whether a node was removed from the mesh for good. */
   isRevoked(nodeId: string): boolean {
     return this.#relays.isRevoked(nodeId);
   }
 
-  /** Whether a node has a relay for new generations. */
   isConnected(nodeId: string): boolean {
     return this.#members.get(nodeId)?.connected === true;
   }
@@ -122,7 +119,7 @@ export class Fleet {
     return this.#models.endpoints(model);
   }
 
-  /** Every node, whether it serves the model or not. */
+  /** Also nodes that do not serve the model. */
   allNodes(model: string): readonly Candidate[] {
     this.#time.now = this.#clock.now();
     return [...this.#members.values()].map((member) => member.candidate(model));
@@ -163,7 +160,6 @@ export class Fleet {
     });
   }
 
-  /** Ends all relays that take new generations. */
   close(reason: MeshError): void {
     this.#recovery?.cancel();
     for (const { relay } of this.#members.values()) relay?.close(reason);
@@ -176,9 +172,8 @@ export class Fleet {
   }
 
   /**
-   * Decides which nodes may be picked, and forgets those that are gone. A registry may have lost its memory, or the
-   * sight of its nodes: for `recoveryMs` after it restarted, and whenever it reports more than half of the connected
-   * nodes gone, connected nodes stay listed.
+   * Decides which nodes may be picked, and forgets those that are gone. For `recoveryMs` after the registry restarted,
+   * and while it reports more than half of the connected nodes gone, connected nodes stay listed.
    */
   #update(): void {
     const members = [...this.#members.values()];

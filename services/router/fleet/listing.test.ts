@@ -6,7 +6,7 @@ import {
   WatchNodesResponseSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { nodeOf } from "../../../test/support/router/router.ts";
-import { follow, type Listing } from "./listing.ts";
+import { follow, type Listing } from "./watch-registry.ts";
 
 const snapshot = (revision: bigint, ids: string[], epoch = "e"): WatchNodesResponse =>
   create(WatchNodesResponseSchema, {

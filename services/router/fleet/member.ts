@@ -10,7 +10,7 @@ import { ModelEndpoint, type NodeState, type SnapshotTime } from "./endpoint.ts"
 export class Member implements NodeState {
   readonly id: string;
   readonly idHash: number;
-  /** Its record, as last listed; empty before. */
+  /** As last listed; empty before. */
   node: Node;
   /** What the registry reports; `unknown` while the node has attached but not been listed. */
   registration: "unknown" | "alive" | "gone" = "unknown";
@@ -18,7 +18,6 @@ export class Member implements NodeState {
   listed = false;
   /** The relay for new generations, which has reported its load. */
   relay: RelayClient | undefined;
-  /** Its endpoint for each model, by name. */
   endpoints: ReadonlyMap<string, ModelEndpoint> = new Map();
   readonly #time: SnapshotTime;
   #reportedDraining = false;
@@ -39,7 +38,6 @@ export class Member implements NodeState {
     return this.node.draining || this.#reportedDraining;
   }
 
-  /** Replaces its record; what was learned of models that it still serves is kept. */
   describe(node: Node): void {
     const former = this.endpoints;
     const loads = byModel(this.relay?.load);

@@ -15,12 +15,11 @@ export class ModelIndex {
     this.#clock = clock;
   }
 
-  /** Names of the models that some node serves, sorted. */
+  /** Sorted. */
   get names(): readonly string[] {
     return [...this.#endpoints.keys()].sort();
   }
 
-  /** The endpoints of a model, ready or not. */
   endpoints(model: string): readonly ModelEndpoint[] {
     return this.#endpoints.get(model) ?? [];
   }
@@ -30,7 +29,6 @@ export class ModelIndex {
     return this.#firstSeen.get(model);
   }
 
-  /** Notes that a node serves a model. */
   remember(model: string): void {
     if (this.#firstSeen.has(model)) return;
     this.#firstSeen.set(model, this.#clock.wallTime());
@@ -38,7 +36,6 @@ export class ModelIndex {
     if (this.#firstSeen.size > nameLimit && oldest !== undefined) this.#firstSeen.delete(oldest);
   }
 
-  /** Replaces the endpoints by those of these nodes. */
   index(members: Iterable<Member>): void {
     const all = [...members].flatMap((member) => [...member.endpoints]);
     const byModel = Map.groupBy(all, ([model]) => model);

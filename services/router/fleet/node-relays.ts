@@ -12,7 +12,6 @@ export class NodeRelays {
     this.#log = log;
   }
 
-  /** Whether a node was removed from the mesh for good. */
   isRevoked(nodeId: string): boolean {
     return this.#revoked.has(nodeId);
   }

@@ -6,31 +6,24 @@ const failureLimit = 5;
 const firstEjectionMs = 5000;
 const longestEjectionMs = 300_000;
 
-/**
- * Decides when a node that keeps failing one model is ejected. After an ejection, one more failure causes the next,
- * longer one; a success clears the count.
- */
+/** Ejects a node that keeps failing one model, then for longer after each further failure, until a success. */
 export class Outlier {
   #failures = 0;
   #ejections = 0;
   #ejectedUntil = 0;
   #lastCause: unknown;
 
-  /** Milliseconds until its ejection ends; 0 when it is not ejected. */
+  /** 0 when it is not ejected. */
   ejectedForMs(now: number): number {
     return Math.max(0, this.#ejectedUntil - now);
   }
 
-  /** Counts a generation that finished. */
   succeed(now: number): void {
     this.#failures = 0;
     if (now - this.#ejectedUntil > ejectionMs(this.#ejections)) this.#ejections = 0;
   }
 
-  /**
-   * Counts a failure that is the node's fault; those with one cause, such as a broken relay, count once. True when it
-   * ejects the node, which takes `mayEject`.
-   */
+  /** Counts a failure of the node, once for each cause, such as a broken relay. True when it ejects the node. */
   fail(error: MeshError, now: number, mayEject: () => boolean): boolean {
     const cause = error.cause ?? error;
     if (cause === this.#lastCause || this.ejectedForMs(now) > 0) return false;

@@ -10,7 +10,6 @@ export interface ReservationOptions {
   readonly endpoint: ModelEndpoint;
   readonly relay: RelayClient;
   readonly clock: Clock;
-  /** Whether the node may be ejected now. */
   readonly mayEject: () => boolean;
   readonly onEject: () => void;
   readonly onLeave: () => void;
@@ -35,12 +34,10 @@ export class Reservation {
     endpoint.open();
   }
 
-  /** Generates on this node. */
   get generate(): Generate {
     return this.#options.relay.generate;
   }
 
-  /** Learns from the first token. */
   markFirstToken(): void {
     const { endpoint, clock } = this.#options;
     this.#firstTokenAt = clock.now();

@@ -14,7 +14,6 @@ export interface AdmissionOptions extends QueueLimits {
   readonly clock: Clock;
 }
 
-/** A generation that waits for a slot. */
 interface Waiter {
   readonly call: Call;
   readonly since: number;
@@ -27,8 +26,8 @@ interface Waiter {
 const recheckMs = 250;
 
 /**
- * Admits a generation when a node that can have it has a free slot. The others wait, first come first served within a
- * caller, callers in turn; one that would wait too long is refused on arrival.
+ * Admits a generation when a node that can have it has a free slot. The others wait, callers in turn, first come first
+ * served within a caller; one that would wait too long is refused.
  */
 export class Admission {
   readonly #options: AdmissionOptions;

@@ -22,10 +22,7 @@ export interface DispatchOptions {
   readonly profile: Profile;
 }
 
-/**
- * Sends a generation to the best node that has not failed it, and reads up to the first token. It reserves before it
- * waits for anything, so that the next pick already counts it.
- */
+/** Sends a generation to the best node, up to its first token; reserves at once, so that the next pick counts it. */
 export const dispatch =
   ({ fleet, clock, profile }: DispatchOptions): StartAnswer =>
   async (call) => {
@@ -65,10 +62,7 @@ function raiseLeastContext(call: Call, { served }: Candidate, candidates: readon
 /** The most deltas that are held back: a character of several tokens shows nothing before the last. */
 const headLimit = 16;
 
-/**
- * Reads until there is something to show. What comes before is held back, so that a generation that fails over shows
- * neither two `started` nor the heartbeats of a failed attempt.
- */
+/** Holds events back until there is something to show: a failover must not show two `started`. */
 async function readHead(
   reservation: Reservation,
   call: Call,

@@ -12,9 +12,8 @@ export interface FailoverOptions {
 }
 
 /**
- * Moves a generation that failed on one node to the next, within the retry budget. Dispatch records each attempt in
- * `call.attempts` and skips nodes in `call.tried`. Continuations (`continue-answer.ts`) come through here again and
- * need no budget: their work is half done, and a full mesh does not lose nodes by the hundred.
+ * Moves a generation that failed to the next node, within the retry budget. Continuations (`continue-answer.ts`) come
+ * here too and need no budget: their work is half done, and a full mesh does not lose nodes by the hundred.
  */
 export const failover =
   ({ budget, attemptLimit }: FailoverOptions): Layer<StartAnswer> =>

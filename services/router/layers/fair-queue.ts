@@ -8,7 +8,6 @@ export class FairQueue<T> {
     return this.#size;
   }
 
-  /** The value that `take` would take. */
   peek(): T | undefined {
     for (const line of this.#lines.values()) return line[0];
     return undefined;
@@ -22,7 +21,6 @@ export class FairQueue<T> {
     return ahead;
   }
 
-  /** Appends to a caller's line. */
   push(caller: string, value: T): void {
     const line = this.#lines.get(caller);
     if (line === undefined) this.#lines.set(caller, [value]);
@@ -30,7 +28,7 @@ export class FairQueue<T> {
     this.#size += 1;
   }
 
-  /** Takes the first value of the line whose turn it is; undefined when all lines are empty. */
+  /** Undefined when all lines are empty. */
   take(): T | undefined {
     const [turn] = this.#lines;
     if (turn === undefined) return undefined;
@@ -42,7 +40,7 @@ export class FairQueue<T> {
     return value;
   }
 
-  /** Removes a value from anywhere in a caller's line; false when it is not there. */
+  /** False when it is not there. */
   remove(caller: string, value: T): boolean {
     const line = this.#lines.get(caller);
     const index = line?.indexOf(value) ?? -1;

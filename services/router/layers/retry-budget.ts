@@ -7,10 +7,7 @@ const ratio = 0.2;
 /** The window of the counts, in seconds. */
 const windowSeconds = 10;
 
-/**
- * Allows retries up to 20 % of the generations of the last ten seconds plus ten a second: failover helps when a node
- * dies, and does not double the load when everything fails.
- */
+/** Limits retries to a share of the generations: failover must not double the load when everything fails. */
 export class RetryBudget {
   readonly #clock: Clock;
   readonly #generations = new Float64Array(windowSeconds);
@@ -22,13 +19,12 @@ export class RetryBudget {
     this.#second = Math.floor(clock.now() / 1000);
   }
 
-  /** Counts a generation. */
   deposit(): void {
     const slot = this.#slot();
     this.#generations[slot] = (this.#generations[slot] ?? 0) + 1;
   }
 
-  /** Takes one retry; false when none is left. */
+  /** False when none is left. */
   withdraw(): boolean {
     const slot = this.#slot();
     if (this.remaining < 1) return false;
@@ -36,13 +32,12 @@ export class RetryBudget {
     return true;
   }
 
-  /** Retries that are left. */
   get remaining(): number {
     this.#slot();
     return ratio * sum(this.#generations) + floorPerSecond * windowSeconds - sum(this.#retries);
   }
 
-  /** The slot of the present second; clears those of seconds that have passed. */
+  /** Clears the slots of seconds that have passed. */
   #slot(): number {
     const second = Math.floor(this.#clock.now() / 1000);
     for (let passed = Math.max(this.#second, second - windowSeconds) + 1; passed <= second; passed++) {

@@ -29,7 +29,6 @@ export interface AttachOptions {
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly log: Log;
-  /** What this router speaks; default: the versions of this program. */
   readonly protocol?: ProtocolRange | undefined;
 }
 
@@ -52,10 +51,7 @@ export class Attachments {
     this.#protocol = options.protocol ?? ourProtocol;
   }
 
-  /**
-   * Serves one Attach call until its relay ends; throws when the node is refused. `demandCaller` throws unless the
-   * caller has the identity of the node that it claims to be.
-   */
+  /** Serves one Attach call until its relay ends; throws for a refused node, as does `demandCaller` for its identity. */
   async *attach(
     requests: AsyncIterable<AttachRequest>,
     demandCaller: (nodeId: string) => void,
@@ -88,7 +84,7 @@ export class Attachments {
     }
   }
 
-  /** Reads the Hello and checks it; returns the node's id. */
+  /** Returns the node's id. */
   async #accept(
     messages: AsyncIterator<AttachRequest>,
     demandCaller: (nodeId: string) => void,
@@ -118,7 +114,6 @@ export class Attachments {
     }
   }
 
-  /** Refuses a node that speaks another version, and logs it once. */
   #demandProtocol({ nodeId, protocol }: AttachRequest_Hello): void {
     try {
       demandProtocol({ other: "node", self: "router" }, protocol, this.#protocol);
@@ -129,7 +124,6 @@ export class Attachments {
     }
   }
 
-  /** Asks the registry whose lease this is. */
   async #checkLease({ nodeId, leaseId }: AttachRequest_Hello, signal: AbortSignal): Promise<void> {
     const { registry, fleet } = this.#options;
     let holder: string;

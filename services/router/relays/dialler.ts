@@ -26,7 +26,6 @@ export interface DiallerOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** What this router speaks; default: the versions of this program. */
   readonly protocol?: ProtocolRange | undefined;
 }
 
@@ -57,14 +56,12 @@ export class Dialler {
     }
   }
 
-  /** Stops dialling. Open relays are the fleet's to close. */
   close(): void {
     for (const dialler of this.#nodes.values()) dialler.retire();
     this.#nodes.clear();
   }
 }
 
-/** Dials one node at one address. */
 class NodeDialler {
   readonly address: string;
   readonly #options: DiallerOptions;
@@ -116,7 +113,7 @@ class NodeDialler {
     }
   }
 
-  /** Opens one relay; resolves with why it ended. */
+  /** Resolves with why the relay ended. */
   async #connect(): Promise<MeshError> {
     const { dial, fleet, clock, protocol = ourProtocol } = this.#options;
     const { signal: retired } = this.#retired;
@@ -154,7 +151,6 @@ async function* toNode(frames: AsyncIterable<EngineBound>, protocol: ProtocolRan
   for await (const frame of frames) yield { frame };
 }
 
-/** The frames of a node, after a check of its protocol version. */
 async function* fromNode(
   responses: AsyncIterable<Pick<RelayResponse, "frame" | "protocol">>,
   protocol: ProtocolRange,

@@ -20,7 +20,6 @@ export class Mismatches {
     this.#log.warn({ node_id: nodeId }, `node ${nodeId} gets no work. ${fault}`);
   }
 
-  /** Forgets a node that can be used now. */
   delete(nodeId: string): void {
     this.#logged.delete(nodeId);
   }

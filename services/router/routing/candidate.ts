@@ -4,11 +4,8 @@ import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registr
 /** One node for one model. Routing reads it without waiting, so that the numbers of one ranking are consistent. */
 export interface Candidate {
   readonly node: Node;
-  /** `hashOf` the node's id, for `rendezvousHash`. */
   readonly idHash: number;
-  /** How it serves the model; undefined when it does not. */
   readonly served: ServedModel | undefined;
-  /** Capabilities of the model there. */
   readonly offers: CapabilitySet;
   /** Whether its lease is valid, as far as the registry is to be believed. */
   readonly listed: boolean;
@@ -20,9 +17,8 @@ export interface Candidate {
   readonly ejectedMs: number;
   /** Generations that can run at the same time. */
   readonly slots: number;
-  /** Generations that run there, as last reported. */
+  /** As last reported, like `waiting`. */
   readonly running: number;
-  /** Generations that wait there, as last reported. */
   readonly waiting: number;
   /** Generations that run or wait there, including those that this router has sent since that report. */
   readonly occupied: number;

@@ -38,7 +38,6 @@ export function explain(
   return create(ExplainRouteResponseSchema, { verdicts });
 }
 
-/** What is reported of every node. */
 function describe(
   { served, slots, running, waiting, offers, measuredTokenMs }: Candidate,
   { generation: { model }, needs }: RouteRequest,

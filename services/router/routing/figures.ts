@@ -4,8 +4,8 @@ import type { Candidate } from "./candidate.ts";
 const kinds = ["slots", "occupied", "firstTokenMs", "tokenMs", "serviceMs"] as const;
 
 /**
- * The numbers of many nodes, one row for each kind, in order of the nodes; `NaN` for unknown. Read once for each ranking:
- * reading thousands of objects again for every scorer was most of the cost of a pick.
+ * The numbers of many nodes, a row for each kind in order of the nodes; `NaN` for unknown. Read once for each ranking:
+ * reading thousands of objects for every scorer was most of the cost of a pick.
  */
 export interface Figures extends Readonly<Record<(typeof kinds)[number], Float64Array>> {
   readonly count: number;
@@ -21,7 +21,6 @@ export class Scratch {
     this.#used = 0;
   }
 
-  /** A row of `count` numbers, not cleared. */
   row(count: number): Float64Array {
     let row = this.#rows[this.#used];
     if (row === undefined || row.length < count) row = new Float64Array(Math.max(64, 2 * count));

@@ -8,7 +8,6 @@ import type { Candidate } from "./candidate.ts";
 export interface RouteRequest {
   readonly generation: Generation;
   readonly needs: CapabilitySet;
-  /** Nodes that have failed it. */
   readonly tried: readonly string[];
   /** Tokens of context that it takes at least, because nodes with less have refused it. */
   readonly leastContext?: number | undefined;

@@ -4,10 +4,7 @@ import { isAble, preferences, type RouteRequest } from "./filters.ts";
 import type { Profile } from "./profile.ts";
 import { hashOf, rendezvousHash } from "./rendezvous-hash.ts";
 
-/**
- * The node that `rank` puts first; undefined when none can have the generation. It runs for each generation, so it
- * gives no reasons, does not sort, and allocates nothing for each node.
- */
+/** The node that `rank` puts first, if any. It gives no reasons, does not sort, and allocates nothing for each node. */
 export function pick(
   request: RouteRequest,
   candidates: readonly Candidate[],

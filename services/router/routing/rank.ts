@@ -16,22 +16,19 @@ export interface Ranked {
 /** A node that cannot have it. */
 export interface Rejected {
   readonly candidate: Candidate;
-  /** Name of the filter that rejected it. */
   readonly filter: string;
   readonly reason: string;
 }
 
 /** All nodes, for one generation. */
 export interface Ranking {
-  /** Best first. */
   readonly ranked: readonly Ranked[];
   readonly rejected: readonly Rejected[];
 }
 
 /**
- * Ranks nodes for one generation, with reasons: filters, then scorers. A pure function; equal totals are ordered by
- * rendezvous hash, so that equal nodes share the load and a second call gives the same ranking. `pick` is much quicker
- * for the best alone.
+ * Ranks nodes for one generation, with reasons; `pick` is much quicker for the best alone. Equal totals are ordered by
+ * rendezvous hash, so that equal nodes share the load and a second call gives the same ranking.
  */
 export function rank(request: RouteRequest, candidates: readonly Candidate[], profile: Profile): Ranking {
   const rejected: Rejected[] = [];

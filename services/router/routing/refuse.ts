@@ -8,19 +8,14 @@ import { cameThrough, type RouteRequest } from "./filters.ts";
 /** When to retry for a model that no node serves now. */
 const noNodesRetryMs = 5000;
 
-/** What a router knows beyond its present nodes. */
-export interface Knowledge {
-  /** Whether the registry has been heard at all. */
-  readonly informed: boolean;
-  /** Whether some node has ever served the model. */
-  readonly known: boolean;
-}
-
-/** Why no node can have a generation, as an error for its caller. */
+/**
+ * Why no node can have a generation, as an error for its caller. `informed`: the registry has been heard; `known`: some
+ * node has served the model.
+ */
 export function refuse(
   { generation, needs }: RouteRequest,
   candidates: readonly Candidate[],
-  { informed, known }: Knowledge,
+  { informed, known }: { readonly informed: boolean; readonly known: boolean },
 ): MeshError {
   const { model } = generation;
   const serving = candidates.filter(({ served }) => served !== undefined);

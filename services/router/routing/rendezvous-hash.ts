@@ -1,9 +1,6 @@
 import type { Candidate } from "./candidate.ts";
 
-/**
- * The weight of a node for one generation, by which equal nodes are ordered (rendezvous hashing): a pseudorandom
- * unsigned 32-bit number. `key` is `hashOf` the generation's id.
- */
+/** A pseudorandom unsigned 32-bit number that orders equal nodes for one generation; `key` is `hashOf` its id. */
 export function rendezvousHash(key: number, { idHash }: Candidate): number {
   // The finalizer of MurmurHash3: numbers that differ in one bit give unrelated hashes.
   let value = key ^ idHash;

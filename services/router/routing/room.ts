@@ -4,9 +4,8 @@ import { isAble, type RouteRequest } from "./filters.ts";
 import { known } from "./scorers/scorer.ts";
 
 /**
- * Whether a generation can start now: `free` when a node that can have it has a free slot, `full` when all such nodes
- * are busy, `unconnected` when no such node is connected, `none` when there is no such node. Ejected nodes count only
- * when there are no others, as in the ranking.
+ * Whether a generation can start: a node that can have it has a free slot, all are busy, none is connected, or there is
+ * none. Ejected nodes count only when there are no others, as in the ranking.
  */
 export type Room = "free" | "full" | "unconnected" | "none";
 

@@ -7,9 +7,8 @@ const noiseMs = 10;
 const unknownServiceMs = 1000;
 
 /**
- * Prefers the shortest expected time to the first token: the queue ahead at the node's measured speed, then its own time
- * to a first token. Machines differ by 100 times, so both are learned for each node and model; an untried node is
- * assumed to be as good as the best.
+ * Prefers the shortest expected time to the first token: the queue ahead, then the node's own time to a first token,
+ * both learned for each node and model. An untried node is assumed to be as good as the best.
  */
 export const expectedWait: Scorer = {
   name: "expected-wait",

@@ -1,9 +1,6 @@
 import type { Scorer } from "./scorer.ts";
 
-/**
- * Prefers the node with the largest share of free slots: engines slow down as their batch fills, and equal nodes
- * should share a burst.
- */
+/** Prefers the largest share of free slots: engines slow down as batches fill, and equal nodes should share a burst. */
 export const idleness: Scorer = {
   name: "idleness",
   score: ({ count, occupied, slots }, scores) => {

@@ -7,10 +7,7 @@ export interface Scorer {
   readonly score: (figures: Figures, scores: Float64Array) => void;
 }
 
-/**
- * Turns costs into scores, in place, by their ratio to the least: the least scores 1, twice as much about a half.
- * Differences below `noise` hardly count, so that chance does not decide where everything goes.
- */
+/** Turns costs into scores, in place: the least scores 1, twice as much a half; less than `noise` hardly counts. */
 export function byRatio(costs: Float64Array, noise: number): void {
   let least = Number.POSITIVE_INFINITY;
   for (let index = 0; index < costs.length; index++) {
