@@ -13,7 +13,7 @@ import {
   CapabilitiesSchema,
 } from "../gen/cxmpute/registry/v1/registry_pb.ts";
 import { RouterService } from "../gen/cxmpute/router/v1/router_pb.ts";
-import { toGenerationInit } from "../services/commands/nodes/needs.ts";
+import { toGenerationInit } from "../services/commands/explain.ts";
 import { createRouter, type Router } from "../services/router/index.ts";
 import { withParam } from "../services/translator/errors/capability-params.ts";
 import { FakeClock } from "./support/core/fake-clock.ts";

@@ -1,14 +1,6 @@
 import type { Config } from "../../core/config/load.ts";
 import type { SchemaTable, Settings } from "../../core/config/settings.ts";
-import {
-  chatSettings,
-  explainSettings,
-  modelsSettings,
-  nodeSettings,
-  nodesSettings,
-  tlsSettings,
-  tokenSettings,
-} from "./settings/clients.ts";
+import * as clients from "./settings/clients.ts";
 import { doctorSettings, joinSettings } from "./settings/node.ts";
 import { registrySettings, routerSettings, translatorSettings, upSettings } from "./settings/services.ts";
 
@@ -112,7 +104,7 @@ Examples:
     run: async ({ values }) => (await import("./registry.ts")).registry(values),
   }),
   defineCommand({
-    settings: chatSettings,
+    settings: clients.chatSettings,
     summary: "Talk to a model in the terminal.",
     about: `Streams answers from the HTTP endpoint and keeps the conversation; type /help for its commands. Given a message or
 piped input, it answers once and exits.
@@ -125,7 +117,7 @@ Examples:
     run: async ({ values, words }) => (await import("./chat.ts")).chat(values, words),
   }),
   defineCommand({
-    settings: modelsSettings,
+    settings: clients.modelsSettings,
     summary: "List the models that are available now.",
     about: `From the HTTP endpoint, or from a router with --router.
 
@@ -135,7 +127,7 @@ Examples:
     run: async ({ values }) => (await import("./models.ts")).models(values),
   }),
   defineCommand({
-    settings: nodesSettings,
+    settings: clients.nodesSettings,
     summary: "List the nodes of a mesh.",
     about: `Lists the registered nodes and their models. --router adds how busy each node is; --wide adds each model's verified
 capabilities, its speed and the node's hardware.
@@ -147,7 +139,7 @@ Examples:
     run: async ({ values }) => (await import("./nodes.ts")).nodes(values),
   }),
   defineCommand({
-    settings: explainSettings,
+    settings: clients.explainSettings,
     summary: "Show where a router would send a request now, and why.",
     about: `For each node: its rank or why it is excluded, the model's verified capabilities, and its load. Nothing is generated.
 
@@ -158,7 +150,7 @@ Examples:
     run: async ({ values, words }) => (await import("./explain.ts")).explain(values, words),
   }),
   defineCommand({
-    settings: tlsSettings,
+    settings: clients.tlsSettings,
     summary: "Create the certificates of a mesh.",
     about: `With certificates, the processes of a mesh authenticate each other over TLS and machines join with a token. Creates a
 CA, a certificate for each kind of service and one for the admin. Existing files are never overwritten.
@@ -170,7 +162,7 @@ Examples:
     run: async ({ values, words }) => (await import("./tls.ts")).tls(values, words),
   }),
   defineCommand({
-    settings: tokenSettings,
+    settings: clients.tokenSettings,
     summary: "Create a token that admits a machine to a mesh with TLS.",
     about: `The machine exchanges the token for an identity of its own; after that the token is no longer needed.
 
@@ -181,7 +173,7 @@ Examples:
     run: async ({ values, words }) => (await import("./token.ts")).token(values, words),
   }),
   defineCommand({
-    settings: nodeSettings,
+    settings: clients.nodeSettings,
     summary: "Remove a node from a mesh with TLS.",
     about: `Revokes its identity for good: the node is disconnected within seconds and cannot rejoin under this name.
 

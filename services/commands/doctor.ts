@@ -14,7 +14,6 @@ import { withCredentials } from "./security.ts";
 import type { doctorSettings } from "./settings/node.ts";
 import { defaultRegistry, defaultRouter } from "./settings/parts.ts";
 
-/** The checks, in the order of the report. */
 const checks: readonly Check[] = [
   checkProgram,
   checkHardware,
@@ -56,7 +55,6 @@ function toVerdict(findings: readonly Finding[]): string {
     : `${[fault, ...count("warning")].join(", ")}: fix what is marked \`fault\` first.`;
 }
 
-/** This machine and its mesh, by the settings and the kept identity. */
 async function toSubject(values: Values<typeof doctorSettings>): Promise<Subject> {
   const folder = new IdentityFolder(values.data);
   const [identity, config] = await Promise.all([

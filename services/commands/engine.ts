@@ -19,7 +19,6 @@ export const toEngine = (values: EngineValues, context: EngineContext): Engine =
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** Turns settings that are given into options. */
 const toOptions: Readonly<Record<EngineName, (given: Given) => Given>> = {
   "llama-cpp": (given) => ({ model: starterModel, ...given }),
   ollama: (given) => ({ url: ollamaPlace(processEnvironment), ...given }),

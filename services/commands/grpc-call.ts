@@ -11,7 +11,6 @@ import type { TlsValues } from "./settings/tls.ts";
 /** How long a service may take to answer, in milliseconds. */
 const timeoutMs = 5000;
 
-/** The roles with which the command line may call. */
 const callerRoles = ["admin", "client"] as const;
 
 /** Connects, calls and closes. Throws a fault with what to do when the service does not answer. */

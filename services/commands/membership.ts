@@ -38,14 +38,10 @@ export interface Membership {
 /** How to open a membership. */
 export interface MembershipContext extends Pick<Lifecycle, "signal" | "add"> {
   readonly log: Log;
-  /** Makes an id for a node that has none yet. */
   readonly createNodeId: () => string;
 }
 
-/**
- * Establishes the node's identity: by its own certificates, the identity in its data folder, a join token, or, in plain
- * text, only a name. An identity is renewed while the node runs. Throws faults with what to do.
- */
+/** Opens and renews the node's identity: by files, the kept one, a token or, in plain text, just a name. */
 export async function openMembership(
   values: MembershipValues,
   context: MembershipContext,

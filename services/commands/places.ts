@@ -17,3 +17,7 @@ export const invocation = isCheckout ? "npm run -s cxmpute --" : "cxmpute";
 export const defaultDataFolder: string = isCheckout
   ? join(packageFolder, ".data")
   : join(userDataFolder(), "cxmpute");
+
+/** A text as one word of a POSIX shell. */
+export const shellQuote = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,8 +1,7 @@
-import { shellQuote } from "./shell-quote.ts";
+import { shellQuote } from "./places.ts";
 
 export interface ScreenFacts {
   readonly version: string;
-  /** Time since the start, in milliseconds. */
   readonly startedInMs: number;
   /** Such as `http://127.0.0.1:8080/v1`. */
   readonly baseUrl: string;

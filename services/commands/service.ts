@@ -68,10 +68,7 @@ export async function serve(
 export const isPretty = (format: ServiceValues["logFormat"]): boolean =>
   format === "auto" ? process.stderr.isTTY === true : format === "pretty";
 
-/**
- * Opens the operations listener, before everything else, so that it closes last and reports "not ready" while the service
- * starts and drains. An address that was set must be free; a free port stands in for the default address when it is taken.
- */
+/** Opens the operations listener, first so that it closes last. A free port replaces a taken default. */
 async function openOps(
   given: string | undefined,
   defaultAddress: string | undefined,

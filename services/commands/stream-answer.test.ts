@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Piece, readPieces } from "./stream-answer.ts";
+import { type Piece, readPieces } from "./chat.ts";
 
 async function read(...texts: string[]): Promise<Piece[]> {
   const pieces: Piece[] = [];

@@ -7,8 +7,8 @@ import type { Role } from "../../core/identity/identity.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { makeFolder } from "./api-key.ts";
 import { tlsFiles } from "./credentials.ts";
+import { shellQuote } from "./places.ts";
 import type { tlsSettings } from "./settings/clients.ts";
-import { shellQuote } from "./shell-quote.ts";
 
 /** The roles that get a certificate; nodes get theirs when they join. */
 const holders = ["registry", "router", "translator", "client", "admin"] as const satisfies readonly Role[];

@@ -14,18 +14,15 @@ import { createRouter } from "../router/index.ts";
 import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
 import { toEngine } from "./engine.ts";
-import { invocation, version } from "./places.ts";
+import { invocation, shellQuote, version } from "./places.ts";
 import { toScreen } from "./screen.ts";
 import { serve } from "./service.ts";
 import { chatSettings } from "./settings/clients.ts";
 import { toRouterLimits, toSurface } from "./settings/parts.ts";
 import type { upSettings } from "./settings/services.ts";
-import { shellQuote } from "./shell-quote.ts";
 
 /**
- * Runs the whole mesh in this process until a signal ends it. The services are the same as in separate processes, with
- * in-process transports between them. Only the translator, which sees all of a generation, logs it for people.
- *
+ * Runs the whole mesh in this process until a signal ends it. Only the translator logs for people:
  *     translator ──▶ router ──▶ node ──▶ engine
  *                       └──▶ registry ◀──┘
  */

@@ -49,10 +49,7 @@ export interface EngineContext {
   readonly catalogue?: Catalogue | undefined;
 }
 
-/**
- * Creates the named engine, loading nothing. Its models go by the catalogue's names, and those of foreign servers
- * claim only what they were seen to do. Throws `invalid_request` that names every wrong or unknown option.
- */
+/** Creates an engine, loading nothing. Throws `invalid_request` that names every wrong or unknown option. */
 export function createEngine(spec: EngineSpec, context: EngineContext): Engine {
   const given = Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
   const parsed = engineSpecSchema.safeParse(given);

@@ -1,45 +1,36 @@
-import {
-  type Delta,
-  type Embedded,
-  FinishReason,
-  type GenerationEvent,
-  type Started,
-  type TokenLogprob,
-  type ToolCall,
-  type Usage,
-} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import * as proto from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** A whole answer, assembled from its events. */
 export interface Transcript {
   /** The events' cases in order, such as `["started", "delta", "finished"]`. */
   readonly order: readonly string[];
-  readonly started: Started | undefined;
-  readonly deltas: readonly Delta[];
+  readonly started: proto.Started | undefined;
+  readonly deltas: readonly proto.Delta[];
   readonly text: string;
   readonly reasoning: string;
   readonly tokenIds: readonly number[];
-  readonly logprobs: readonly TokenLogprob[];
+  readonly logprobs: readonly proto.TokenLogprob[];
   /** Assembled from their pieces, by index. */
-  readonly toolCalls: readonly Omit<ToolCall, "$typeName" | "$unknown">[];
+  readonly toolCalls: readonly Omit<proto.ToolCall, "$typeName" | "$unknown">[];
   /** Unspecified when there was no `finished`. */
-  readonly reason: FinishReason;
-  readonly usage: Usage | undefined;
+  readonly reason: proto.FinishReason;
+  readonly usage: proto.Usage | undefined;
   /** The stop text that was met. */
   readonly stop: string;
-  readonly embeddings: readonly Embedded[];
+  readonly embeddings: readonly proto.Embedded[];
 }
 
 /** Reads an answer to its end. `onEvent` is called with each event as it comes. */
 export async function transcribe(
-  events: AsyncIterable<GenerationEvent>,
-  onEvent: (event: GenerationEvent) => void = () => {},
+  events: AsyncIterable<proto.GenerationEvent>,
+  onEvent: (event: proto.GenerationEvent) => void = () => {},
 ): Promise<Transcript> {
   const order: string[] = [];
-  const deltas: Delta[] = [];
-  const embeddings: Embedded[] = [];
-  let started: Started | undefined;
-  let reason = FinishReason.UNSPECIFIED as FinishReason;
-  let usage: Usage | undefined;
+  const deltas: proto.Delta[] = [];
+  const embeddings: proto.Embedded[] = [];
+  let started: proto.Started | undefined;
+  let reason = proto.FinishReason.UNSPECIFIED as proto.FinishReason;
+  let usage: proto.Usage | undefined;
   let stop = "";
   for await (const event of events) {
     onEvent(event);
@@ -65,7 +56,7 @@ export async function transcribe(
   };
 }
 
-function joinToolCalls(deltas: readonly Delta[]): Transcript["toolCalls"] {
+function joinToolCalls(deltas: readonly proto.Delta[]): Transcript["toolCalls"] {
   const calls: { id: string; name: string; argumentsJson: string }[] = [];
   for (const { index, id, name, argumentsJson } of deltas.flatMap(({ toolCalls }) => toolCalls)) {
     const call = calls[index];

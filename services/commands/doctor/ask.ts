@@ -12,7 +12,6 @@ import { askForToken } from "./machine.ts";
 /** How long a connection or a reply may take, in milliseconds. */
 const limitMs = 5000;
 
-/** What is wrong, and what to do. */
 type Explanation = [says: string, cure: string];
 
 /** Resolves a service's name, connects and calls it; a failure of any step is a finding. */

@@ -2,14 +2,7 @@ import { processEnvironment } from "../../../core/config/environment.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
 import { printable } from "../../../core/terminal.ts";
-import {
-  findModelFiles,
-  findServers,
-  fitModels,
-  inspectServer,
-  type ServerFinding,
-  serverKinds,
-} from "../../inference/discover/index.ts";
+import * as discover from "../../inference/discover/index.ts";
 import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
 import { betterModel, hints } from "../join/hints.ts";
 import { type Check, type Finding, fault, ok, warning } from "./check.ts";
@@ -18,7 +11,7 @@ import { type Check, type Finding, fault, ok, warning } from "./check.ts";
 export const checkEngines: Check = async ({ url, engineKey, models }, signal) => {
   const [named, found, files] = await Promise.all([
     url === undefined ? [] : inspect(url, engineKey, signal),
-    findServers({ signal, environment: processEnvironment }),
+    discover.findServers({ signal, environment: processEnvironment }),
     models === undefined ? [] : lookInto(models, signal),
   ]);
   const others = [
@@ -35,8 +28,8 @@ export const checkEngines: Check = async ({ url, engineKey, models }, signal) =>
   return [...all, warning("Engine", only, `For a better one, ${betterModel.join(" ")}`)];
 };
 
-function toFinding({ kind, url, version, models }: ServerFinding): Finding {
-  const { name } = serverKinds[kind];
+function toFinding({ kind, url, version, models }: discover.ServerFinding): Finding {
+  const { name } = discover.serverKinds[kind];
   const title = `${[name, version || []].flat().join(" ")} at ${url}`;
   if (models.length === 0)
     return warning("Engine", `${title} has no model`, hints.emptyServer(name, url, kind));
@@ -47,7 +40,7 @@ function toFinding({ kind, url, version, models }: ServerFinding): Finding {
 
 async function inspect(url: string, apiKey: string | undefined, signal: AbortSignal): Promise<Finding[]> {
   try {
-    return [toFinding(await inspectServer(url, { signal, apiKey }))];
+    return [toFinding(await discover.inspectServer(url, { signal, apiKey }))];
   } catch (error) {
     if (!(error instanceof UserFault)) throw error;
     return [splitCure("Engine", error.message)];
@@ -56,10 +49,10 @@ async function inspect(url: string, apiKey: string | undefined, signal: AbortSig
 
 async function lookInto(folder: string, signal: AbortSignal): Promise<Finding[]> {
   try {
-    const { models, faults } = await findModelFiles(folder, { signal });
+    const { models, faults } = await discover.findModelFiles(folder, { signal });
     if (models.length + faults.length === 0)
       return [warning("Models", hints.emptyFolder(folder), "Put a GGUF file there, or name another folder.")];
-    const fit = fitModels(models, process.availableMemory(), undefined);
+    const fit = discover.fitModels(models, process.availableMemory(), undefined);
     return [
       ...fit.serve.map(({ model, slots }) =>
         ok("Engine", `${model.path} fits into memory with ${slots} slots`),

@@ -101,7 +101,6 @@ export function toRoomFinding(path: string, bytes: number): Finding {
     : ok("Disk", says);
 }
 
-/** The folder, or its nearest parent that exists. */
 async function nearestExisting(path: string): Promise<string> {
   const isThere = dirname(path) === path || (await isAccessible(path, constants.F_OK));
   return isThere ? path : nearestExisting(dirname(path));

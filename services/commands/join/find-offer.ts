@@ -2,15 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Clock } from "../../../core/clock.ts";
 import type { Environment } from "../../../core/config/environment.ts";
 import { UserFault } from "../../../core/lifecycle/user-fault.ts";
-import {
-  findModelFiles,
-  findServers,
-  fitModels,
-  inspectServer,
-  type ServerFinding,
-  serverFaults,
-  serverKinds,
-} from "../../inference/discover/index.ts";
+import * as discover from "../../inference/discover/index.ts";
 import { embeddedEngineFault } from "../../inference/engines/llama-cpp/index.ts";
 import type { EngineSpec } from "../../inference/index.ts";
 import { type EngineValues, toSpec } from "../engine.ts";
@@ -61,16 +53,15 @@ export interface SearchOptions {
 }
 
 /**
- * What this node will offer: the named engine, else the server at `--url`, else what runs on this machine and the files
- * of `--models`, else the starter model. Throws a fault with what to do when the named engine is not there, or nothing
- * is found and the embedded engine is not installed.
+ * What this node will offer: the named engine, else the server at `--url`, else what runs here and the files
+ * of `--models`, else the starter model. Throws a fault with what to do when there is nothing of the kind.
  */
 export async function findOffer(values: OfferValues, around: SearchOptions): Promise<Offer> {
   const named = namedEngine(values);
   if (named === "llama-cpp" && values.models !== undefined) return search(values, { ...around, places: [] });
   if (named !== undefined) return offerOf([nameSource({ ...values, engine: named })], false);
   if (values.url === undefined) return search(values, around);
-  const finding = await inspectServer(values.url, { ...around, apiKey: values.engineKey });
+  const finding = await discover.inspectServer(values.url, { ...around, apiKey: values.engineKey });
   return offerOf([toSource(finding, values, values.only)], false);
 }
 
@@ -101,12 +92,12 @@ function nameSource(values: EngineValues): Source {
 
 async function search(values: OfferValues, around: SearchOptions): Promise<Offer> {
   const [found, files] = await Promise.all([
-    findServers(around),
+    discover.findServers(around),
     values.models === undefined ? noFolder : searchFolder(values.models, values, around),
   ]);
   const has = [...found.servers.flatMap(({ models }) => models.map(({ name }) => name)), ...files.names];
   for (const name of values.only)
-    if (!has.some((one) => isSame(one, name))) throw serverFaults.noSuchModel(name, has);
+    if (!has.some((one) => isSame(one, name))) throw discover.serverFaults.noSuchModel(name, has);
 
   const sources: Source[] = [];
   const leftOut: string[] = [];
@@ -114,7 +105,7 @@ async function search(values: OfferValues, around: SearchOptions): Promise<Offer
     const mine = server.models.filter(({ name }) => values.only.some((one) => isSame(name, one)));
     const only = mine.map(({ name }) => name);
     if (server.models.length === 0)
-      leftOut.push(hints.emptyServer(serverKinds[server.kind].name, server.url, server.kind));
+      leftOut.push(hints.emptyServer(discover.serverKinds[server.kind].name, server.url, server.kind));
     else if (values.only.length === 0 || only.length > 0) sources.push(toSource(server, values, only));
   }
   leftOut.push(
@@ -135,7 +126,7 @@ async function search(values: OfferValues, around: SearchOptions): Promise<Offer
 /** `:latest` is optional in Ollama's names. */
 const isSame = (name: string, wanted: string): boolean => name === wanted || name === `${wanted}:latest`;
 
-function toSource(finding: ServerFinding, values: OfferValues, only: readonly string[]): Source {
+function toSource(finding: discover.ServerFinding, values: OfferValues, only: readonly string[]): Source {
   const { kind, url, version, engine } = finding;
   // By the server's full name, which the provider may have shortened.
   const as = (values.as ?? []).flatMap((pair) => {
@@ -147,7 +138,11 @@ function toSource(finding: ServerFinding, values: OfferValues, only: readonly st
   const spec = toSpec(
     engine === "openai" ? { ...base, url: `${url}/v1` } : { ...base, url, engineKey: undefined },
   );
-  return { title: [serverKinds[kind].name, version || []].flat().join(" "), place: `at ${url}`, spec };
+  return {
+    title: [discover.serverKinds[kind].name, version || []].flat().join(" "),
+    place: `at ${url}`,
+    spec,
+  };
 }
 
 interface FolderOffer {
@@ -164,11 +159,14 @@ async function searchFolder(
   values: OfferValues,
   { signal, availableBytes, embeddedFault = embeddedEngineFault() }: SearchOptions,
 ): Promise<FolderOffer> {
-  const { models, faults, cut } = await findModelFiles(folder, { signal, contextSize: values.contextSize });
+  const { models, faults, cut } = await discover.findModelFiles(folder, {
+    signal,
+    contextSize: values.contextSize,
+  });
   if (models.length > 0 && embeddedFault !== undefined)
     return { sources: [], leftOut: [embeddedFault.message], names: models.map(({ name }) => name) };
   const chosen = models.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
-  const fit = fitModels(chosen, availableBytes, values.slots);
+  const fit = discover.fitModels(chosen, availableBytes, values.slots);
   const sources = fit.serve.map(({ model, slots }): Source => {
     const as = values.as?.filter((pair) => pair.startsWith(`${model.name}=`)) ?? [];
     const spec = toSpec({ ...values, as, engine: "llama-cpp", model: model.path, slots });

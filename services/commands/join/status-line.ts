@@ -39,7 +39,6 @@ export class StatusLine {
     this.show(shown);
   }
 
-  /** Removes the line for good. */
   end(): void {
     this.show("");
     this.#ended = true;

@@ -14,7 +14,6 @@ interface StatusOptions {
   readonly log: Log;
 }
 
-/** The period of drawing, in milliseconds. */
 const drawMs = 500;
 /** The period of saving, in milliseconds: a crash loses at most this. */
 const saveMs = 60_000;
@@ -84,7 +83,6 @@ export interface StatusFacts extends Pick<InferenceNode, "trouble"> {
   readonly models: number;
   readonly active: number;
   readonly waiting: number;
-  /** Over the last seconds. */
   readonly tokensPerSecond: number;
   /** Since this start. */
   readonly given: Given;

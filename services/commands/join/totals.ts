@@ -31,10 +31,7 @@ export class Totals {
     };
   }
 
-  /**
-   * Adds what this process has given since the last call. Reads the file again, because another node may have written it,
-   * and replaces it atomically. Throws when it cannot be written.
-   */
+  /** Adds what was given since the last call to what nodes share on file. Throws if it is not written. */
   save(given: Given): void {
     if (given.answers === this.#saved.answers && given.tokens === this.#saved.tokens) return;
     this.#before = this.#read();

@@ -13,7 +13,7 @@ import {
   NodeSchema,
 } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { type NodeVerdict, NodeVerdictSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
-import { toGenerationInit } from "./needs.ts";
+import { toGenerationInit } from "../explain.ts";
 import { toAbilities, toRows } from "./rows.ts";
 import { listAbilities, toHardwareText, toNodesTable } from "./table.ts";
 

@@ -1,12 +1,5 @@
 import { ScalarType } from "@bufbuild/protobuf";
-import {
-  type Capabilities,
-  Capabilities_Resume,
-  CapabilitiesSchema,
-  type Hardware,
-  type Node,
-  type ServedModel,
-} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import * as proto from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { NodeVerdict } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 
 type Verdicts = ReadonlyMap<string, readonly NodeVerdict[]>;
@@ -15,10 +8,10 @@ type Verdicts = ReadonlyMap<string, readonly NodeVerdict[]>;
 export type Row = ReturnType<typeof toRow>;
 
 /** A row for each model of a node. Without `verdicts` nothing of a router's is in them. */
-export const toRows = (node: Node, verdicts: Verdicts | undefined): Row[] =>
+export const toRows = (node: proto.Node, verdicts: Verdicts | undefined): Row[] =>
   node.models.map((served) => toRow(node, served, verdicts));
 
-function toRow(node: Node, served: ServedModel, verdicts: Verdicts | undefined) {
+function toRow(node: proto.Node, served: proto.ServedModel, verdicts: Verdicts | undefined) {
   const verdict = verdicts?.get(served.model)?.find((one) => one.node?.id === node.id);
   const { running = 0, waiting = 0 } = verdict?.load ?? {};
   return {
@@ -55,7 +48,7 @@ export const toSpeed = (tokensPerSecond: number | undefined): number | null =>
 /** A node's hardware, as in `--json`; null when the node does not report it. */
 export type HardwareRow = ReturnType<typeof toHardwareRow>;
 
-function toHardwareRow(hardware: Hardware | undefined) {
+function toHardwareRow(hardware: proto.Hardware | undefined) {
   if (hardware === undefined) return null;
   const { platform, cpu, cores, memoryBytes, gpus } = hardware;
   return {
@@ -71,19 +64,19 @@ function toHardwareRow(hardware: Hardware | undefined) {
 export type Abilities = Readonly<Record<string, boolean>> & { readonly resume: string };
 
 /** All capabilities, also absent ones. */
-export function toAbilities(capabilities: Capabilities | undefined): Abilities {
-  const flags = CapabilitiesSchema.fields.flatMap((field) =>
+export function toAbilities(capabilities: proto.Capabilities | undefined): Abilities {
+  const flags = proto.CapabilitiesSchema.fields.flatMap((field) =>
     field.fieldKind === "scalar" && field.scalar === ScalarType.BOOL
-      ? [[field.name, capabilities?.[field.localName as keyof Capabilities] === true] as const]
+      ? [[field.name, capabilities?.[field.localName as keyof proto.Capabilities] === true] as const]
       : [],
   );
-  const resume = resumeNames[capabilities?.resume ?? Capabilities_Resume.NONE];
+  const resume = resumeNames[capabilities?.resume ?? proto.Capabilities_Resume.NONE];
   return { ...Object.fromEntries(flags), resume } as Abilities;
 }
 
-const resumeNames: Readonly<Record<Capabilities_Resume, string>> = {
-  [Capabilities_Resume.UNSPECIFIED]: "none",
-  [Capabilities_Resume.NONE]: "none",
-  [Capabilities_Resume.TEXT]: "text",
-  [Capabilities_Resume.TOKENS]: "tokens",
+const resumeNames: Readonly<Record<proto.Capabilities_Resume, string>> = {
+  [proto.Capabilities_Resume.UNSPECIFIED]: "none",
+  [proto.Capabilities_Resume.NONE]: "none",
+  [proto.Capabilities_Resume.TEXT]: "text",
+  [proto.Capabilities_Resume.TOKENS]: "tokens",
 };

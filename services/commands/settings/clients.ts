@@ -2,27 +2,14 @@ import { z } from "zod";
 import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { capabilityNames } from "../../../core/generation/capabilities.ts";
-import {
-  address,
-  addresses,
-  data,
-  json,
-  number,
-  optionalAddress,
-  optionalText,
-  registryAddress,
-  routerAddresses,
-  setting,
-  toggle,
-  userId,
-} from "./parts.ts";
+import * as parts from "./parts.ts";
 import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that call a running service, or manage identities.
 
 /** How to reach the HTTP endpoint. */
 export const endpoint = {
-  baseUrl: setting({
+  baseUrl: parts.setting({
     schema: z
       .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:8080/v1" })
       .describe("a URL"),
@@ -30,33 +17,33 @@ export const endpoint = {
     placeholder: "URL",
     help: "The HTTP endpoint.",
   }),
-  apiKey: setting({
+  apiKey: parts.setting({
     schema: keyText.optional(),
     placeholder: "KEY",
     secret: true,
     help: "The API key; default: the one that `cxmpute up` stores in the data folder.",
   }),
-  userId: userId("local"),
-  data,
+  userId: parts.userId("local"),
+  data: parts.data,
 };
 
 export const chatSettings = defineSettings("chat", {
   ...endpoint,
-  model: optionalText(
+  model: parts.optionalText(
     "NAME",
     "a model's name",
     "The model to talk to; default: the first one listed by the endpoint.",
   ),
-  system: optionalText("TEXT", "text", "The system prompt."),
+  system: parts.optionalText("TEXT", "text", "The system prompt."),
 });
 
 export const modelsSettings = defineSettings(
   "models",
   {
     ...endpoint,
-    router: optionalAddress("Ask this router instead of the endpoint."),
+    router: parts.optionalAddress("Ask this router instead of the endpoint."),
     ...tls,
-    json: json("a table"),
+    json: parts.json("a table"),
   },
   checkTls,
 );
@@ -64,11 +51,11 @@ export const modelsSettings = defineSettings(
 export const nodesSettings = defineSettings(
   "nodes",
   {
-    registry: optionalAddress("The registry to ask."),
-    router: optionalAddress("Also ask this router how busy each node is and whether it is connected."),
-    wide: toggle("Show everything: engine names, capabilities, speed and hardware."),
+    registry: parts.optionalAddress("The registry to ask."),
+    router: parts.optionalAddress("Also ask this router how busy each node is and whether it is connected."),
+    wide: parts.toggle("Show everything: engine names, capabilities, speed and hardware."),
     ...tls,
-    json: json("a table"),
+    json: parts.json("a table"),
   },
   checkTls,
 );
@@ -76,8 +63,8 @@ export const nodesSettings = defineSettings(
 export const explainSettings = defineSettings(
   "explain",
   {
-    router: address("127.0.0.1:50052", "The router to ask."),
-    needs: setting({
+    router: parts.address("127.0.0.1:50052", "The router to ask."),
+    needs: parts.setting({
       schema: z.array(z.enum(capabilityNames)),
       default: [],
       name: "need",
@@ -85,13 +72,13 @@ export const explainSettings = defineSettings(
       help: `A capability that the generation requires: ${capabilityNames.join(", ")}.`,
     }),
     ...tls,
-    json: json("a table"),
+    json: parts.json("a table"),
   },
   checkTls,
 );
 
 export const tlsSettings = defineSettings("tls", {
-  hosts: setting({
+  hosts: parts.setting({
     schema: z
       .array(z.string().regex(/^[A-Za-z0-9.:*-]+$/, "expected a name or an address, such as mesh.example"))
       .describe("a name or an address"),
@@ -100,7 +87,7 @@ export const tlsSettings = defineSettings("tls", {
     placeholder: "HOST",
     help: "A host name or address of the services, for clients that verify it, such as grpcurl; the mesh itself verifies identities.",
   }),
-  days: number(z.int().min(1).max(36_500), 3650, "How long the certificates are valid."),
+  days: parts.number(z.int().min(1).max(36_500), 3650, "How long the certificates are valid."),
 });
 
 /** A duration such as `90s` or `10m`, in milliseconds; undefined for any other text. */
@@ -113,10 +100,10 @@ export function parseDuration(text: string): number | undefined {
 export const tokenSettings = defineSettings(
   "token",
   {
-    registry: registryAddress,
-    routers: routerAddresses,
-    uses: number(z.int().min(1).max(1000), 1, "How many machines the token admits."),
-    ttl: setting({
+    registry: parts.registryAddress,
+    routers: parts.routerAddresses,
+    uses: parts.number(z.int().min(1).max(1000), 1, "How many machines the token admits."),
+    ttl: parts.setting({
       schema: z
         .string()
         .refine((text) => parseDuration(text) !== undefined, "expected a duration, such as 90s or 10m")
@@ -125,14 +112,14 @@ export const tokenSettings = defineSettings(
       placeholder: "TIME",
       help: "How long the token is valid, at most 10m.",
     }),
-    joinRegistry: optionalAddress(
+    joinRegistry: parts.optionalAddress(
       "The registry's address for machines that join, if it differs from the one used here.",
     ),
-    joinRouters: addresses("join-router", "Likewise for routers."),
-    json: json("text"),
+    joinRouters: parts.addresses("join-router", "Likewise for routers."),
+    json: parts.json("text"),
     ...tls,
   },
   checkTls,
 );
 
-export const nodeSettings = defineSettings("node", { registry: registryAddress, ...tls }, checkTls);
+export const nodeSettings = defineSettings("node", { registry: parts.registryAddress, ...tls }, checkTls);

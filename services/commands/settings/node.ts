@@ -2,37 +2,24 @@ import { z } from "zod";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { nodeIdPattern } from "../../../core/identity/identity.ts";
 import { checkEngine, type EngineKey, type EngineName, engines, settingsOnlyOf } from "./engine.ts";
-import {
-  addresses,
-  data,
-  defaultRegistry,
-  defaultRouter,
-  json,
-  opsAddresses,
-  opsListen,
-  optionalAddress,
-  optionalText,
-  service,
-  setting,
-  type ValuesIn,
-} from "./parts.ts";
+import * as parts from "./parts.ts";
 import { checkTls, tlsByFiles } from "./tls.ts";
 
 // The settings of the commands that run or check a node.
 
 const membership = {
-  token: setting({
+  token: parts.setting({
     schema: z.string().min(1).describe("a join token").optional(),
     placeholder: "TOKEN",
     secret: true,
     help: "The join token from the mesh's operator; needed once, for the identity that is then stored in the data folder.",
   }),
-  registry: optionalAddress(
-    `The registry's address; default: the one in the join token, else ${defaultRegistry}.`,
+  registry: parts.optionalAddress(
+    `The registry's address; default: the one in the join token, else ${parts.defaultRegistry}.`,
   ),
-  routers: addresses(
+  routers: parts.addresses(
     "router",
-    `A router's address; default: those in the join token, else ${defaultRouter}.`,
+    `A router's address; default: those in the join token, else ${parts.defaultRouter}.`,
   ),
   ...tlsByFiles,
 };
@@ -40,12 +27,12 @@ const membership = {
 /** What a node offers: named or found engines, and the names of their models. */
 const offer = {
   ...engines,
-  models: optionalText(
+  models: parts.optionalText(
     "FOLDER",
     "a folder",
     "Serve the GGUF files in this folder and its subfolders, as many as fit into memory.",
   ),
-  as: setting({
+  as: parts.setting({
     schema: z.array(
       z
         .string()
@@ -56,7 +43,7 @@ const offer = {
     placeholder: "ENGINE_NAME=NAME",
     help: "Serve the model that an engine calls ENGINE_NAME under NAME, regardless of the catalogue.",
   }),
-  pull: setting({
+  pull: parts.setting({
     schema: z.array(z.string().min(1).describe("a model's name")),
     default: [],
     placeholder: "MODEL",
@@ -72,7 +59,7 @@ export const namedEngine = (values: {
 
 /** Reports settings that contradict each other. */
 function checkOffer(
-  values: ValuesIn<typeof offer>,
+  values: parts.ValuesIn<typeof offer>,
   report: (key: EngineKey | "models" | "pull" | "as", message: string) => void,
   given: (key: EngineKey | "models") => boolean,
 ): void {
@@ -93,7 +80,6 @@ function checkOffer(
     report("pull", `only --engine ollama understands this, and the engine is ${named}`);
 }
 
-/** Settings that need a named engine. */
 const forOneEngine: readonly (readonly [EngineKey, EngineName])[] = [
   ["modelName", "llama-cpp"],
   ...settingsOnlyOf("synthetic").map((key) => [key, "synthetic"] as const),
@@ -104,14 +90,14 @@ export const joinSettings = defineSettings(
   {
     ...membership,
     ...offer,
-    advertise: optionalAddress(
+    advertise: parts.optionalAddress(
       "The address at which routers can dial this node. Without it the node dials the routers and needs no open port.",
     ),
-    listen: optionalAddress(
+    listen: parts.optionalAddress(
       "Where the node listens; default: the advertised address; without --advertise, it does not listen.",
     ),
-    opsListen: opsListen(opsAddresses.join),
-    nodeId: setting({
+    opsListen: parts.opsListen(parts.opsAddresses.join),
+    nodeId: parts.setting({
       schema: z
         .string()
         .regex(nodeIdPattern, "expected letters, digits and . _ : @ / -")
@@ -120,7 +106,7 @@ export const joinSettings = defineSettings(
       placeholder: "NAME",
       help: "The node's name, unique in the mesh; default: the machine's name with a random suffix.",
     }),
-    ...service,
+    ...parts.service,
   },
   (values, report, given) => {
     checkOffer(values, report, given);
@@ -142,8 +128,8 @@ export const doctorSettings = defineSettings(
     url: engines.url,
     engineKey: engines.engineKey,
     models: offer.models,
-    data,
-    json: json("lines"),
+    data: parts.data,
+    json: parts.json("lines"),
   },
   (values, report) => checkTls(values, report as Parameters<typeof checkTls>[1]),
 );

@@ -5,41 +5,27 @@ import { defineSettings } from "../../../core/config/settings.ts";
 import { defaultLeaseTtlMs, storeNames } from "../../registry/store.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
 import { checkEngine, engine } from "./engine.ts";
-import {
-  admission,
-  file,
-  listen,
-  number,
-  opsAddresses,
-  opsListen,
-  registryAddress,
-  routerAddresses,
-  service,
-  setting,
-  surface,
-  userId,
-} from "./parts.ts";
+import * as parts from "./parts.ts";
 import { checkTls, checkTogether, tls } from "./tls.ts";
 
-// The settings of the commands that run services. They are apart from the services, because one file may configure all
-// of them, so each command checks every section; and because loading them must stay quick.
+// The settings of the services, apart from them: every command checks every section of a file, quickly.
 
 export const upSettings = defineSettings(
   "up",
   {
-    listen: listen("127.0.0.1:8080", "Where the HTTP endpoint listens."),
-    apiKey: setting({
+    listen: parts.listen("127.0.0.1:8080", "Where the HTTP endpoint listens."),
+    apiKey: parts.setting({
       schema: keyText.optional(),
       placeholder: "KEY",
       secret: true,
       help: "The API key; default: one is created and stored in the data folder.",
     }),
-    userId: userId("local"),
+    userId: parts.userId("local"),
     ...engine,
-    ...admission,
-    ...surface,
-    opsListen: opsListen(),
-    ...service,
+    ...parts.admission,
+    ...parts.surface,
+    opsListen: parts.opsListen(),
+    ...parts.service,
   },
   (values, report, given) => checkEngine(values.engine, values, report, given),
 );
@@ -47,9 +33,9 @@ export const upSettings = defineSettings(
 export const translatorSettings = defineSettings(
   "translator",
   {
-    listen: listen("127.0.0.1:8080", "Where the HTTP endpoint listens."),
-    routers: routerAddresses,
-    apiKeys: setting({
+    listen: parts.listen("127.0.0.1:8080", "Where the HTTP endpoint listens."),
+    routers: parts.routerAddresses,
+    apiKeys: parts.setting({
       schema: z.array(keyText),
       default: [],
       name: "api-key",
@@ -57,8 +43,8 @@ export const translatorSettings = defineSettings(
       secret: true,
       help: "An accepted API key, or its hash as `sha256:HEX`. Without any, every request is accepted, which is allowed only when no other machine can connect.",
     }),
-    userId: userId("local"),
-    bodyLimitBytes: number(
+    userId: parts.userId("local"),
+    bodyLimitBytes: parts.number(
       z
         .int()
         .min(1024)
@@ -66,19 +52,19 @@ export const translatorSettings = defineSettings(
       defaultBodyLimitBytes,
       "The largest request body.",
     ),
-    stallTimeoutMs: number(
+    stallTimeoutMs: parts.number(
       z.int().min(100).max(3_600_000),
       defaultStallTimeoutMs,
       "A streaming client that reads nothing for this long is disconnected.",
     ),
-    httpTlsCert: file(
+    httpTlsCert: parts.file(
       "Serve the endpoint over HTTPS with this certificate, PEM, with its chain; clients must trust its issuer. A changed file is reloaded within a minute.",
     ),
-    httpTlsKey: file("The private key of that certificate, PEM."),
-    ...surface,
-    opsListen: opsListen(opsAddresses.translator),
+    httpTlsKey: parts.file("The private key of that certificate, PEM."),
+    ...parts.surface,
+    opsListen: parts.opsListen(parts.opsAddresses.translator),
     ...tls,
-    ...service,
+    ...parts.service,
   },
   (values, report) => {
     const { listen: address, apiKeys } = values;
@@ -95,12 +81,12 @@ export const translatorSettings = defineSettings(
 export const routerSettings = defineSettings(
   "router",
   {
-    listen: listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
-    registry: registryAddress,
-    opsListen: opsListen(opsAddresses.router),
-    ...admission,
+    listen: parts.listen("127.0.0.1:50052", "Where translators, nodes that attach and gRPC clients connect."),
+    registry: parts.registryAddress,
+    opsListen: parts.opsListen(parts.opsAddresses.router),
+    ...parts.admission,
     ...tls,
-    ...service,
+    ...parts.service,
   },
   checkTls,
 );
@@ -108,30 +94,30 @@ export const routerSettings = defineSettings(
 export const registrySettings = defineSettings(
   "registry",
   {
-    listen: listen("127.0.0.1:50051", "Where nodes and routers connect."),
-    opsListen: opsListen(opsAddresses.registry),
-    store: setting({
+    listen: parts.listen("127.0.0.1:50051", "Where nodes and routers connect."),
+    opsListen: parts.opsListen(parts.opsAddresses.registry),
+    store: parts.setting({
       schema: z.enum(storeNames),
       default: "memory",
       placeholder: "NAME",
       help: `The store for nodes' leases: ${storeNames.join(", ")}. In memory they are lost when the process ends, and nodes register again.`,
     }),
-    leaseTtlMs: number(
+    leaseTtlMs: parts.number(
       z.int().min(500).max(600_000),
       defaultLeaseTtlMs,
       "How long a node stays registered without renewing its lease, in milliseconds.",
     ),
-    nodeCaCert: file(
+    nodeCaCert: parts.file(
       "The CA that issues identities to nodes that join, PEM; with --tls FOLDER, the one in that folder.",
     ),
-    nodeCaKey: file("The private key of that CA, PEM."),
-    identityHours: number(
+    nodeCaKey: parts.file("The private key of that CA, PEM."),
+    identityHours: parts.number(
       z.number().min(0.01).max(87_600),
       720,
       "How long a node's identity is valid. Nodes renew it after half that time; one that is away for longer needs a new token.",
     ),
     ...tls,
-    ...service,
+    ...parts.service,
   },
   (values, report) => {
     checkTls(values, report);

@@ -8,10 +8,7 @@ export interface Fit {
   readonly leftOut: readonly { readonly model: ModelFileFacts; readonly why: string }[];
 }
 
-/**
- * Takes models in order while each still fits with one slot, then shares out what is left, a slot at a time, so that
- * no model starves another. A number of slots that is set is kept: it counts as what each model needs.
- */
+/** Takes models in order while one slot fits, then shares the rest slot by slot. A set number is kept. */
 export function fitModels(
   models: readonly ModelFileFacts[],
   availableBytes: number,

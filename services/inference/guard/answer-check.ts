@@ -1,22 +1,11 @@
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { finishedEvent, isEmptyDelta } from "../../../core/generation/events.ts";
-import {
-  type Delta,
-  type Embedded,
-  type Finished,
-  FinishReason,
-  type Generation,
-  type GenerationEvent,
-  type ToolCallDelta,
-} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import * as proto from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** The most that one answer may hold: UTF-16 units of text, reasoning and tool arguments, and token ids. */
 const answerLimitUnits = 8 * 1024 * 1024;
 
-/**
- * Holds an engine to the contract, event by event. Violations of order or limits throw `engine_failed`; what can be
- * fixed without guessing is fixed: half surrogate pairs, and the token count where ids are given.
- */
+/** Holds an engine to the contract: fixes what needs no guess, else throws `engine_failed`. */
 export class AnswerCheck {
   readonly #maxTokens: number;
   readonly #resumedTokens: number;
@@ -34,7 +23,7 @@ export class AnswerCheck {
   /** Whether anything but signs of life was sent. */
   shown = false;
 
-  constructor({ model, embedding, limits, resume }: Generation) {
+  constructor({ model, embedding, limits, resume }: proto.Generation) {
     this.#model = model;
     this.#inputs = embedding?.inputs.length;
     this.#maxTokens = limits?.maxTokens ?? Number.POSITIVE_INFINITY;
@@ -48,7 +37,7 @@ export class AnswerCheck {
   }
 
   /** The event, fixed where possible; throws `engine_failed`. */
-  accept(event: GenerationEvent): GenerationEvent {
+  accept(event: proto.GenerationEvent): proto.GenerationEvent {
     const { event: kind } = event;
     switch (kind.case) {
       case "delta":
@@ -74,7 +63,7 @@ export class AnswerCheck {
     return this.#broken("ended its answer without `finished`");
   }
 
-  #acceptDelta(event: GenerationEvent, delta: Delta): GenerationEvent {
+  #acceptDelta(event: proto.GenerationEvent, delta: proto.Delta): proto.GenerationEvent {
     if (isEmptyDelta(delta)) return event;
     if (this.#inputs !== undefined) throw this.#broken("answered with text where embeddings were asked for");
     this.shown = true;
@@ -88,7 +77,7 @@ export class AnswerCheck {
     return isWellFormed(delta) ? event : { ...event, event: { case: "delta", value: toWellFormed(delta) } };
   }
 
-  #acceptEmbedded(event: GenerationEvent, { index, values }: Embedded): GenerationEvent {
+  #acceptEmbedded(event: proto.GenerationEvent, { index, values }: proto.Embedded): proto.GenerationEvent {
     if (this.#inputs === undefined) throw this.#broken("sent an embedding that was not requested");
     if (index !== this.#embedded || index >= this.#inputs) throw this.#broken("left out an embedding");
     if (values.length === 0 || !values.every(Number.isFinite))
@@ -99,7 +88,7 @@ export class AnswerCheck {
   }
 
   /** Calls are numbered without gaps; the first piece of each, with id and name, may come from another node. */
-  #acceptToolCall(piece: ToolCallDelta): void {
+  #acceptToolCall(piece: proto.ToolCallDelta): void {
     this.#units += piece.argumentsJson.length;
     this.#toolCalls ??= piece.id === "" ? piece.index + 1 : piece.index;
     if (piece.index === this.#toolCalls) {
@@ -108,9 +97,9 @@ export class AnswerCheck {
     } else if (piece.index > this.#toolCalls) throw this.#broken("left out a tool call");
   }
 
-  #acceptFinished(event: GenerationEvent, finished: Finished): GenerationEvent {
+  #acceptFinished(event: proto.GenerationEvent, finished: proto.Finished): proto.GenerationEvent {
     const { reason, usage, stop } = finished;
-    if (reason === FinishReason.UNSPECIFIED) throw this.#broken("finished without a reason");
+    if (reason === proto.FinishReason.UNSPECIFIED) throw this.#broken("finished without a reason");
     if (usage === undefined) throw this.#broken("finished without usage");
     if (this.#embedded < (this.#inputs ?? 0)) throw this.#broken("left out an embedding");
     const completionTokens =
@@ -133,7 +122,7 @@ const positions = {
   finished: "after `finished`",
 };
 
-function isWellFormed(delta: Delta): boolean {
+function isWellFormed(delta: proto.Delta): boolean {
   return (
     delta.text.isWellFormed() &&
     delta.reasoning.isWellFormed() &&
@@ -141,7 +130,7 @@ function isWellFormed(delta: Delta): boolean {
   );
 }
 
-const toWellFormed = (delta: Delta): Delta => ({
+const toWellFormed = (delta: proto.Delta): proto.Delta => ({
   ...delta,
   text: delta.text.toWellFormed(),
   reasoning: delta.reasoning.toWellFormed(),

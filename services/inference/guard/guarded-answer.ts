@@ -47,23 +47,17 @@ export interface AnswerHost {
 
 /**
  * One answer, from admission to its end, read like any event stream:
- *
  *     unread ──read──▶ waiting ──slot free──▶ running ──finished──▶ ended
  *                         └───────abort, deadline, leaving, fault──────▲
- *
- * Nothing is held before the first read. `started` is the first event, as soon as the generation is admitted;
- * while it waits for a slot, empty deltas every `heartbeatMs` are its signs of life; from then on the engine's events
- * are. The engine's own `started` is checked and goes no further.
- *
- * Whatever ends it frees the slot in the same turn, even when the engine is slow to notice. One iterator instead
- * of layers, because each layer costs half a microsecond per token.
+ * Nothing is held before the first read. `started` comes at admission; until a slot is free, empty deltas
+ * every `heartbeatMs` are signs of life. The engine's own `started` is checked and goes no further. Any end
+ * frees the slot in the same turn. One iterator, because each layer costs half a microsecond per token.
  */
 export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, undefined> {
   readonly #host: AnswerHost;
   readonly #generation: Generation;
   readonly #signal: AbortSignal;
   readonly #check: AnswerCheck;
-  /** Aborts the engine's work. */
   readonly #engineScope = new AbortController();
   #stage: "unread" | "waiting" | "running" | "ended" = "unread";
   /** Settles the read that waits. */
@@ -85,7 +79,6 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.#check = new AnswerCheck(generation);
   }
 
-  /** See `AnswerCheck`. */
   get tokensSoFar(): number {
     return this.#check.tokensSoFar;
   }
@@ -212,7 +205,6 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
 
   readonly #onAbort = (): void => this.fail(abortError(this.#signal.reason));
 
-  /** Releases everything and reports the outcome. */
   #end(outcome: FinishReason | MeshError, usage?: Usage): void {
     if (this.#stage === "ended") return;
     this.#stage = "ended";

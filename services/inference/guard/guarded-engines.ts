@@ -35,7 +35,6 @@ export interface Counters {
 }
 
 interface Refreshed {
-  /** Whether anything differs from last time. */
   readonly changed: boolean;
   /** Why engines failed to list their models, which are not served until they do. */
   readonly failures: readonly MeshError[];

@@ -24,9 +24,8 @@ interface SlotsOptions {
 }
 
 /**
- * The slots of one model and their bounded first-in, first-out queues. Answers that another node has started come
- * first, and more of them may wait: their readers are in the middle of a sentence, and a lost node leaves many at
- * once. Callbacks instead of promises pass a freed slot on in the same turn.
+ * The slots of one model and their bounded queues. Resumed answers come first, and more of them may wait:
+ * their readers are mid-sentence. Callbacks, not promises, pass a freed slot on in the same turn.
  */
 export class Slots {
   readonly #options: SlotsOptions;
@@ -41,7 +40,6 @@ export class Slots {
     this.#slots = options.slots;
   }
 
-  /** Generations that may run at the same time. */
   get slots(): number {
     return this.#slots;
   }

@@ -11,9 +11,8 @@ import type { IdentityFolder, KeptIdentity, MeshConfig } from "./identity-folder
 const answerLimitMs = 10_000;
 
 /**
- * Exchanges a join token for this node's own identity and stores it. The key never leaves the folder; every attempt
- * uses the same one, so that a lost answer costs no second use of the token. Throws what the registry, or the way to
- * it, has against the token.
+ * Exchanges a join token for this node's identity and stores it. Every attempt uses the same key, so a lost
+ * answer costs no second use of the token. Throws what the registry, or the way to it, has against the token.
  */
 export async function joinMesh(
   { secret, authorityFingerprint }: JoinToken,

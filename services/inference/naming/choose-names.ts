@@ -2,7 +2,6 @@ import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
 
 /** A model's name in the mesh, and why it has it. */
 export interface Naming {
-  /** The engine's name. */
   readonly engineName: string;
   /** The mesh's name; undefined when none is free, so that the model is not served. */
   readonly name: string | undefined;
@@ -10,9 +9,7 @@ export interface Naming {
 }
 
 export type Because =
-  /** Set by the provider. */
   | { readonly kind: "set" }
-  /** Known to the catalogue. */
   | { readonly kind: "known" }
   /** Unknown to the catalogue: the engine's name is used. */
   | { readonly kind: "unknown" }
@@ -31,10 +28,7 @@ interface Wish extends Naming {
 /** Added to the bits per weight, which are at most 32. */
 const ranks = { set: 300, exact: 200, known: 100, unknown: 0 };
 
-/**
- * Names the models of one engine, in their order. `as` maps engine names (of files, with or without folder) to the
- * provider's choice, in the catalogue or not. The result depends on the set of names alone, not on their order.
- */
+/** Names one engine's models, in any order. `as` maps engine names, of files with or without folder. */
 export function chooseNames(
   engineNames: readonly string[],
   catalogue: Catalogue,
@@ -102,9 +96,8 @@ const patterns: readonly (readonly [RegExp, number | undefined])[] = [
 ];
 
 /**
- * The name of a model that the catalogue does not know: the engine's own. Of a file, its name without folder, part
- * number and extension, because its location is private: `/home/ada/my-tune-00001-of-00003.gguf` becomes `my-tune`,
- * and `acme/assistant-7b` stays.
+ * A model's own name; of a file, without folder, part number and extension, because its location is private:
+ * `/home/ada/my-tune-00001-of-00003.gguf` becomes `my-tune`.
  */
 export function toOwnName(engineName: string): string {
   const name = engineName.trim();

@@ -14,9 +14,8 @@ export interface NamingOptions {
 }
 
 /**
- * An engine whose models go by the catalogue's names, so that an Ollama with `llama3.1:8b-instruct-q4_K_M` and a vLLM
- * with `meta-llama/Llama-3.1-8B-Instruct` are one pool. Unknown and ambiguous models keep their own names; the latter
- * is logged once.
+ * An engine whose models go by the catalogue's names, so that `llama3.1:8b-instruct-q4_K_M` and
+ * `meta-llama/Llama-3.1-8B-Instruct` are one pool. Unknown and ambiguous models keep their own.
  */
 export function withCatalogueNames(
   engine: Engine,

@@ -39,10 +39,7 @@ interface AttachmentOptions {
 /** How long the router may take to accept the node, in milliseconds. */
 const acceptLimitMs = 10_000;
 
-/**
- * Dials a router and serves a relay over that call, again and again. So a node behind a firewall is reached: the frames
- * are those of `InferenceService.Relay`, in a call of the other direction.
- */
+/** Dials a router, again and again, and serves a relay over that call: a way through a firewall. */
 export class Attachment {
   readonly #options: AttachmentOptions;
   readonly #outage: Outage;

@@ -67,10 +67,7 @@ export interface InferenceNode {
   /** Why it cannot serve now; undefined while it is registered, serves a model and does not drain. */
   whyNotReady(): string | undefined;
   readonly counters: Counters;
-  /**
-   * Loads the engines, registers and attaches. Resolves once registered, however long the registry is away. Rejects
-   * when no engine serves anything or the registry refuses the node.
-   */
+  /** Loads, registers and attaches, however long it takes. Rejects if nothing is served or it is refused. */
   start(signal: AbortSignal): Promise<void>;
   /** Refuses new generations, waits up to `graceMs` for open ones, then leaves the registry and detaches. */
   drain(graceMs: number): Promise<void>;

@@ -26,13 +26,10 @@ const callLimitMs = 5000;
 const farewellLimitMs = 1000;
 
 /**
- * Keeps one node in the registry:
- *
+ * Keeps one node in the registry, retrying forever while that is away; routers keep their last snapshot:
  *     register ──▶ wait ttl/3 ──▶ renew ──▶ wait ttl/3 ──▶ …
  *         ▲                          │ the lease has lapsed
  *         └── the record changed ────┘
- *
- * While the registry cannot be reached it retries forever, and the node keeps serving: routers keep their last snapshot.
  */
 export class Registration {
   readonly #options: RegistrationOptions;

@@ -4,10 +4,7 @@ import type { Clock } from "../../../core/clock.ts";
 /** A time in which this process did nothing. */
 export interface Sleep {
   readonly lengthMs: number;
-  /**
-   * Whether the whole machine slept, so that connections are best replaced. Otherwise only the process was stopped or
-   * starved, and connections show by themselves whether they are alive.
-   */
+  /** Whether the machine slept, so connections are best replaced; else the process stopped or starved. */
   readonly suspended: boolean;
 }
 
@@ -17,9 +14,8 @@ const periodMs = 1000;
 export const shortestSleepMs = 2000;
 
 /**
- * Notices that this machine was asleep, or this process stopped; returns how to stop watching. A stopped process
- * finds its timers late. On Linux the monotonic clock stops during suspend too, and only the uptime continues; the
- * wall clock can be set by people and the network.
+ * Notices that the machine slept or the process stopped: timers are late, or the uptime went on while Linux's
+ * monotonic clock stood still. Returns how to stop watching.
  */
 export function watchForSleep(
   clock: Clock,

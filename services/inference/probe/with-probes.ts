@@ -29,11 +29,10 @@ const roundLimitMs = 300_000;
 const retry = { firstMs: 10_000, limitMs: 600_000 };
 
 /**
- * An engine whose models claim only what they were seen to do. Each is probed when it is new, when its fingerprint or
- * claims change, and when the engine was away; undecided claims are retried, ever less often. Otherwise a `models`
- * call costs nothing. Probes never get in the way: one question at a time, none while all slots are taken, and one
- * that occupies a needed slot is aborted. A model that is not in memory (`Engine.isLoaded`) is trusted until it is,
- * unless it is the only one.
+ * An engine whose models claim only what they were seen to do. Each is probed when it is new or changed, and
+ * when the engine was away; undecided claims are retried, ever less often. Probes never get in the way: one
+ * question at a time, none while all slots are taken, and one in a needed slot is aborted. A model that is
+ * not in memory (`Engine.isLoaded`) is trusted until it is, unless it is the only one.
  */
 export const withProbes = (engine: Engine, options: ProbeOptions): Engine =>
   new ProbedEngine(engine, options);
@@ -124,7 +123,6 @@ class ProbedEngine implements Engine {
         });
   }
 
-  /** Probes what is due, one model at a time. */
   async #work(): Promise<void> {
     // So that `#working` is set before this can end.
     await undefined;

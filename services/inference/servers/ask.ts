@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { parseJson } from "../../../core/json.ts";
 import { within } from "../../../core/streams/within.ts";
-import { boundedText } from "../engines/upstream/bounded-body.ts";
+import { boundedText } from "../engines/upstream/upstream-text.ts";
 import { type ConnectionFault, fetchOrRetry, readConnectionFault, TooLate } from "./connection-fault.ts";
 
 /** A server's answer on one path. */

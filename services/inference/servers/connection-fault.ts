@@ -28,10 +28,7 @@ export function readConnectionFault(thrown: unknown): ConnectionFault {
   return { broke: false, isLate: false, why, advice: `${why}.` };
 }
 
-/**
- * Fetches without following redirects, which would carry a key elsewhere. A kept connection may just have been closed by
- * the server, so one that breaks before any answer is retried once.
- */
+/** Fetches without redirects, which would carry a key elsewhere; retries a broken kept connection once. */
 export const fetchOrRetry = (url: string, init: RequestInit): Promise<Response> => {
   const once = () => fetch(url, { ...init, redirect: "manual" });
   return once().catch((error: unknown) => {

@@ -73,7 +73,6 @@ export const serverFaults = {
       `the server at ${url} ${given ? "refuses the key" : "asks for a key"}. Set CXMPUTE_ENGINE_KEY to the key that the server was started with.`,
     ),
 
-  /** No model of that name. */
   noSuchModel: (wanted: string, has: readonly string[]) =>
     new UserFault(
       `--only ${wanted}: nothing here has a model of that name. There is ${has.length === 0 ? "none" : listed(has)}.`,

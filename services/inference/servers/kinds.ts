@@ -84,9 +84,8 @@ const commonTraits: ServerTraits = {
 };
 
 /**
- * In order of recognition: several answer each other's endpoints (LM Studio and llama-server some of Ollama's, all
- * OpenAI's list), so the most specific come first. Default slots of batching servers keep one GPU busy without long
- * internal queues.
+ * In order of recognition, the most specific first: several answer each other's endpoints. Default slots keep
+ * one GPU busy without long internal queues.
  */
 const table = {
   /** The HTTP endpoint of this mesh or another. */
@@ -140,9 +139,8 @@ const table = {
   },
 
   /**
-   * `return_progress` is a sign of life during long prompts, `timings_per_token` counts tokens. Continues turns
-   * unless started without; newer versions must be asked, older ones ignore the question. With a key it shows only
-   * the list.
+   * `return_progress` is a sign of life, `timings_per_token` counts tokens. Continues turns unless started
+   * without; newer versions must be asked, older ones ignore it. With a key it shows only the list.
    */
   "llama-server": {
     name: "llama-server",

@@ -13,7 +13,6 @@ export interface ServerFacts {
 }
 
 export interface Answers {
-  /** OpenAI's list of models. */
   readonly list: Answer | Silence;
   /** Its own endpoints that were asked, by path. */
   readonly own: ReadonlyMap<string, Answer | Silence>;

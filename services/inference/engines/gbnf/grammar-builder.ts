@@ -35,7 +35,6 @@ export class GrammarBuilder {
     return name;
   }
 
-  /** Defines a reserved name. */
   define(name: string, body: string): void {
     this.#rules.set(name, body);
     this.#length += name.length + body.length;

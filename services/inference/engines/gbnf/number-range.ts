@@ -65,10 +65,7 @@ function firstInteger({ value, included }: Bound): bigint {
   return !included && Number.isInteger(value) ? up + 1n : up;
 }
 
-/**
- * Fractions of at least 0, whose last digit is not 0: so `2.5` lies strictly between 2 and 3, and whole bounds
- * need no care.
- */
+/** Fractions of at least 0 with no final 0: `2.5` is strictly between 2 and 3; whole bounds need no care. */
 function positiveFractions(lower: Bound | undefined, upper: Bound | undefined): string[] {
   const from = Math.max(0, lower?.value ?? 0);
   if (upper !== undefined && upper.value <= from) return [];

@@ -1,10 +1,7 @@
 import { anyOf, jsonLiteral, literal } from "./grammar-builder.ts";
 import { type Compilation, list, map, SchemaError, type SchemaObject } from "./schema.ts";
 
-/**
- * An expression for objects: the properties in the order of the schema, optional ones left out at will, then
- * additional ones if the schema mentions them.
- */
+/** An expression for objects: properties in the schema's order, then additional ones if it mentions them. */
 export function objectExpression(compilation: Compilation, schema: SchemaObject, path: string): string {
   compilation.unenforced(schema, path, unenforcedKeywords);
   const { grammar } = compilation;
@@ -27,10 +24,7 @@ export function objectExpression(compilation: Compilation, schema: SchemaObject,
   return `"{" ${ws} ${memberChain(compilation, members, tail)} ${ws} "}"`;
 }
 
-/**
- * Rules for the members from each one on: `after` when others came before, `first` when none did, so that commas stand
- * exactly between members. Linear in the number of properties.
- */
+/** Rules for the members from each one on, `after` others or `first`: commas fit, and size stays linear. */
 function memberChain(
   { grammar }: Compilation,
   members: readonly { text: string; required: boolean }[],

@@ -3,10 +3,9 @@ import { allCodePoints, type CodePoints, has, toClass, toCodePoints, without } f
 import { anyOf, type GrammarBuilder, literal } from "./grammar-builder.ts";
 
 /**
- * An expression for the inside of a JSON string whose value matches an ECMAScript regular expression, with the `u`
- * flag, or without it where it is valid only so. As in JSON Schema, a pattern without anchors matches anywhere. Throws
- * a `SyntaxError` that completes the sentence "the pattern …" and names what a grammar cannot express: lookarounds,
- * backreferences, word boundaries, Unicode properties and inner anchors.
+ * An expression for the inside of a JSON string whose value matches an ECMAScript regular expression, with
+ * the `u` flag where that is valid; without anchors it matches anywhere. Throws a `SyntaxError` that
+ * completes "the pattern …" and names what a grammar cannot express, such as lookarounds.
  */
 export function patternExpression(grammar: GrammarBuilder, source: string): string {
   const pattern = parse(source);
@@ -225,7 +224,6 @@ const needEscape: CodePoints = [
   [0xd800, 0xdfff],
 ];
 
-/** The ones with a short escape. */
 const shortEscapes = [0x22, 0x5c, 0x08, 0x0c, 0x0a, 0x0d, 0x09];
 
 const depthLimit = 64;

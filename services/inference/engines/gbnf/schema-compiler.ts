@@ -22,10 +22,7 @@ export interface SchemaOptions {
   readonly strict: boolean;
 }
 
-/**
- * An expression for the JSON text of the values that a schema (drafts 4 to 2020-12) allows: every match is
- * valid, but not every valid text matches. Throws `SchemaError`.
- */
+/** An expression that only valid JSON, but not all, matches (drafts 4 to 2020-12). Throws `SchemaError`. */
 export function schemaExpression(grammar: GrammarBuilder, schema: unknown, options: SchemaOptions): string {
   return new SchemaCompiler(grammar, schema, options).compile(schema, "");
 }
@@ -147,7 +144,6 @@ class SchemaCompiler implements Compilation {
     return anyOf(expressions.map((expression) => this.grammar.rule(expression)));
   }
 
-  /** The schema with its `allOf` merged into it. */
   #flatten(schema: SchemaObject, path: string): SchemaObject;
   #flatten(schema: SchemaObject, path: string, needed: boolean): SchemaObject | undefined;
   #flatten(schema: SchemaObject, path: string, needed = true): SchemaObject | undefined {

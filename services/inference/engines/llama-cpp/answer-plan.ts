@@ -14,10 +14,7 @@ export interface AnswerPlan {
   readonly call: string | undefined;
 }
 
-/**
- * The grammars of a generation: for JSON, for required calls, and for optional calls once one is opened.
- * Throws `invalid_request` for schemas that cannot be enforced.
- */
+/** The grammars for JSON and for calls. Throws `invalid_request` for schemas that cannot be enforced. */
 export function planAnswer(
   generation: Generation,
   tools: ToolUse,
@@ -62,10 +59,7 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
   }
 }
 
-/**
- * The grammar of optional calls; undefined when a schema cannot be enforced and no tool is strict: calls are
- * then taken as the model writes them.
- */
+/** The grammar of optional calls; undefined if a schema cannot be enforced and no tool is strict. */
 function callGrammar(format: ToolCallFormat, tools: ToolUse): string | undefined {
   const grammar = new GrammarBuilder();
   try {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { never, withFile } from "../../../../test/support/inference/llama-cpp/engines.ts";
 import { tinyModel } from "../../../../test/support/inference/llama-cpp/tiny-model.ts";
 import { writeGguf } from "../../../../test/support/inference/llama-cpp/write-gguf.ts";
-import { fingerprintOf } from "./fingerprint.ts";
 import { openModelFile } from "./gguf/model-file.ts";
+import { fingerprintOf } from "./load-model.ts";
 
 const bytes = writeGguf(tinyModel("{{ messages[0].content }}", []));
 

@@ -17,11 +17,8 @@ import { TokenSource } from "./token-source.ts";
 
 /**
  * Answers one generation:
- *
  *     prepare ──▶ take a sequence ──▶ started ──▶ prefill ──▶ a token, a token, … ──▶ finished
- *
- * The sequence is released at once however the generation ends, on abort even while nothing reads the events; a native
- * step that still runs ends in the background.
+ * The sequence is released at once however it ends; a native step that still runs ends in the background.
  */
 export async function* generate(
   generation: Generation,
@@ -45,7 +42,6 @@ export async function* generate(
   }
 }
 
-/** One generation that holds a sequence. */
 class Run {
   /** True when the sequence's state is no longer reliable. */
   broken = false;
@@ -105,7 +101,6 @@ class Run {
     else void work.then(dispose, dispose);
   };
 
-  /** Replays what another engine has delivered. */
   #replay(): void {
     const { plan, partial, resumed } = this.#prepared;
     if (plan.answer !== undefined) this.#grammar = this.#model.native.grammars.begin(plan.answer);

@@ -1,8 +1,9 @@
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { type Clock, systemClock } from "../../../../core/clock.ts";
 import { type Log, silentLog } from "../../../../core/telemetry/log.ts";
 import { reasoningTags } from "./answer/pieces.ts";
-import { fingerprintOf } from "./fingerprint.ts";
 import { checkShape } from "./gguf/check.ts";
 import { loadFault, type ModelFile, openModelFile } from "./gguf/model-file.ts";
 import { gainsFromEven } from "./native/batcher.ts";
@@ -24,19 +25,16 @@ export interface LoadedModel {
   readonly template: ChatTemplate;
   /** Undefined when it makes no tool calls, or in an unknown format. */
   readonly toolCallFormat: ToolCallFormat | undefined;
-  /** Whether it can reason. */
   readonly reasons: boolean;
   readonly reportsLogits: boolean;
   /** Tokens of one generation, prompt and answer together. */
   readonly contextLength: number;
-  /** See `fingerprintOf`. */
   readonly fingerprint: string;
   readonly clock: Clock;
 }
 
 /** What to serve, and how. */
 export interface LlamaCppOptions {
-  /** A GGUF file. */
   readonly modelPath: string;
   /** Name to serve under; default: the file name without its extension. */
   readonly modelName?: string;
@@ -52,10 +50,7 @@ export interface LlamaCppOptions {
   readonly onProgress?: ((what: string, share: number) => void) | undefined;
 }
 
-/**
- * Loads a model. The file is checked before native code sees it, because a fault there may end the process. Throws
- * `invalid_request` that says what to do.
- */
+/** Loads a model, first checking what would crash native code. Throws `invalid_request` with what to do. */
 export async function loadModel(options: LlamaCppOptions, signal: AbortSignal): Promise<LoadedModel> {
   const { modelPath: path, threads = 1, clock = systemClock, log = silentLog, onProgress } = options;
   const startedAt = clock.now();
@@ -129,7 +124,6 @@ export const stemOf = (path: string): string => basename(path, extname(path));
 /** What a GGUF file reveals before it is loaded. */
 export interface ModelFileFacts {
   readonly path: string;
-  /** See `stemOf`. */
   readonly name: string;
   readonly architecture: string;
   readonly sizeBytes: number;
@@ -152,3 +146,33 @@ export async function inspectModelFile(
     need: memoryNeed(header.metadata, sizeBytes, contextSize),
   };
 }
+
+/** Equal where engines continue each other's answers exactly: same file, llama.cpp build and architecture. */
+export async function fingerprintOf(file: ModelFile, build: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256").update(`${build}\n${process.arch}\n${file.sizeBytes}\n`);
+  const handle = await open(file.path, "r");
+  try {
+    for (const [from, to] of sampledRanges(file)) {
+      signal.throwIfAborted();
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(to - from), 0, to - from, from);
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** The header, and all of the data or evenly spaced blocks of it. */
+function sampledRanges({ header, sizeBytes }: ModelFile): [from: number, to: number][] {
+  const ranges: [number, number][] = [[0, header.headerBytes]];
+  const dataBytes = sizeBytes - header.dataOffset;
+  const step = Math.max(blockBytes, Math.floor(dataBytes / blocks));
+  for (let from = header.dataOffset; from < sizeBytes; from += step)
+    ranges.push([from, Math.min(from + blockBytes, sizeBytes)]);
+  return ranges;
+}
+
+/** 64 MiB in all take a fraction of a second; all of a large file, minutes. */
+const blocks = 64;
+const blockBytes = 1024 * 1024;

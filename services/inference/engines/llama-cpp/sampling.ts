@@ -3,10 +3,7 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation, Sampling } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { SamplerConfig } from "./native/addon.ts";
 
-/**
- * Deterministic sampling: the next token depends on the tokens so far and the options alone. So another engine can
- * continue an answer, and neighbours do not change it.
- */
+/** Deterministic sampling, by tokens so far and options alone, so that any engine can continue an answer. */
 export interface TokenRule {
   /** How to sample the token after these; never one of `excluded`. */
   at(tokens: readonly number[], excluded?: readonly number[]): SamplerConfig;

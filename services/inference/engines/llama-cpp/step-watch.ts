@@ -7,10 +7,7 @@ import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/gene
 /** Result of `StepWatch.wait` when a heartbeat is due. */
 export const heartbeat = Symbol("heartbeat");
 
-/**
- * Waits for the native steps of a generation, with a timeout, prompt aborts and heartbeats. Native steps cannot be
- * cancelled: an abandoned one keeps running as `unsettled`.
- */
+/** Waits for native steps, which cannot be cancelled: an aborted or late one keeps running as `unsettled`. */
 export class StepWatch {
   readonly #signal: AbortSignal;
   readonly #clock: Clock;

@@ -11,10 +11,7 @@ export const TokenType = {
   byte: 6,
 } as const;
 
-/**
- * A model's tokens and their exact bytes, from the file: a token may be a fraction of a character, which llama.cpp's
- * detokenizer turns into U+FFFD.
- */
+/** A model's tokens and exact bytes: llama.cpp's detokenizer turns fractions of characters into U+FFFD. */
 export class Vocabulary {
   /** Tokens as they are in the file. */
   readonly pieces: readonly string[];
@@ -74,10 +71,7 @@ export class Vocabulary {
     return this.#cache[token];
   }
 
-  /**
-   * Whether a token's text is a prefix of these bytes, or the other way round; false for control tokens. Called for a
-   * whole vocabulary, so it compares pieces and caches nothing.
-   */
+  /** Whether a token's text is a prefix of these bytes, or the reverse; quick enough for a vocabulary. */
   agreesWith(bytes: Uint8Array): (token: number) => boolean {
     const text = decode(bytes);
     const asPiece = this.#kind.toPiece(bytes);

@@ -51,10 +51,7 @@ export async function* answer(
   yield* reader.finish(ended, counted ?? roughTokens(prepared));
 }
 
-/**
- * Ollama reports the prompt's length only at the end of an answer, which one that was cut here does not reach. So it
- * is asked for one token more, with the prompt still in its cache. On failure or timeout the length is estimated.
- */
+/** Counts the prompt of an answer cut here: asks for one token more, from the cache; else estimates. */
 async function countPrompt(
   client: OllamaClient,
   { path, request }: Prepared,

@@ -4,8 +4,8 @@ import { parseJson } from "../../../../core/json.ts";
 import { within } from "../../../../core/streams/within.ts";
 import { readConnectionFault } from "../../servers/connection-fault.ts";
 import { Utf8Stream } from "../text/utf8-stream.ts";
-import { boundedText } from "../upstream/bounded-body.ts";
 import { members } from "../upstream/json.ts";
+import { boundedText } from "../upstream/upstream-text.ts";
 import { versionSchema } from "./api.ts";
 import { type Asked, failed, toFailure } from "./failures.ts";
 

@@ -9,10 +9,10 @@ import {
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { OverlapTrimmer } from "../text/overlap-trimmer.ts";
 import { StopFilter } from "../text/stop-filter.ts";
+import { newCallId, toolCallDelta } from "../tools/tool-use.ts";
 import type { ForcedCall, ForcedCallReader } from "../upstream/forced-call.ts";
 import type { Matches } from "../upstream/held-schema.ts";
 import { readTokenLogprob } from "../upstream/logprobs.ts";
-import { newCallId, toolCallDelta } from "../upstream/tool-call-delta.ts";
 import type { answerLineSchema, OllamaToolCall } from "./api.ts";
 
 /** How to read the answer to a request. */

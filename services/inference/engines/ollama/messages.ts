@@ -1,7 +1,8 @@
 import { isJsonObject } from "../../../../core/json.ts";
-import { type Generation, type Message, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Generation, Message } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../text/caller-json.ts";
 import type { CallableTool } from "../tools/tool-use.ts";
+import { roleOf } from "../upstream/turns.ts";
 import type { OllamaMessage } from "./api.ts";
 import { invalid } from "./failures.ts";
 
@@ -14,8 +15,7 @@ export function toOllamaMessages({ messages }: Generation): OllamaMessage[] {
 }
 
 function toOllamaMessage(message: Message, index: number, names: ReadonlyMap<string, string>): OllamaMessage {
-  const role = roles[message.role];
-  if (role === undefined) throw invalid(`messages[${index}].role`, `Message ${index} has no role.`);
+  const role = roleOf(message, index);
   const images = message.parts.flatMap(({ part }) =>
     part.case === "image" ? [Buffer.from(part.value.data).toString("base64")] : [],
   );
@@ -46,14 +46,6 @@ function toOllamaCall(
     );
   return { id, function: { index, name, arguments: parsed } };
 }
-
-const roles: Readonly<Record<Role, OllamaMessage["role"] | undefined>> = {
-  [Role.UNSPECIFIED]: undefined,
-  [Role.SYSTEM]: "system",
-  [Role.USER]: "user",
-  [Role.ASSISTANT]: "assistant",
-  [Role.TOOL]: "tool",
-};
 
 /** A tool in Ollama's form, whose types refuse `true` as a property, and a tool without parameters. */
 export const toOllamaTool = ({ name, description, parameters }: CallableTool): object => ({

@@ -128,11 +128,7 @@ export class ModelList {
 
 const keyOf = ({ name, digest }: Tag): string => `${name} ${digest}`;
 
-/**
- * Whether two names mean the same model. Ollama shows names without defaults and accepts them with
- * (types/model/name.go, `DisplayShortest`): the tag `latest`, the namespace `library`, the host `registry.ollama.ai`;
- * case does not matter.
- */
+/** Whether names mean the same model; Ollama shortens them (types/model/name.go, `DisplayShortest`). */
 export const isNamed = (name: string, asked: string): boolean => toShortName(name) === toShortName(asked);
 
 function toShortName(name: string): string {

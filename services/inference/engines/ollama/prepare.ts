@@ -117,20 +117,15 @@ export function rawText(
   throw invalid(param, `This engine takes text, not token ids. Send \`${param}\` as text.`);
 }
 
-/**
- * Cuts trailing white space off the text to continue. Some of Ollama's renderers do so themselves
- * (model/renderers/qwen35.go), and models continue badly after a space, which in most vocabularies belongs to the
- * next word. The model writes it again, and `OverlapTrimmer` removes it.
- */
+/** Cuts off trailing space, after which models continue badly; `OverlapTrimmer` removes what they repeat. */
 export function cutPartialAnswer(text: string): { readonly sent: string; readonly space: string } {
   const sent = text.trimEnd();
   return { sent, space: text.slice(sent.length) };
 }
 
 /**
- * Ollama's `options`: context, limit and sampling. What the request leaves open is the model's default, except the
- * limit: an answer may use the whole context. Stop texts are cut here: Ollama would not say which one it met, and
- * they would replace the model's own. Throws `invalid_request` for what this version would ignore.
+ * Ollama's `options`, without stop texts: it would not say which it met, and drop the model's own. An answer
+ * may use the whole context. Throws `invalid_request` for what this version ignores.
  */
 function toOllamaOptions(
   { sampling, limits }: Generation,
@@ -161,9 +156,8 @@ function refusePassedOver(sampling: Generation["sampling"], version: string): vo
 }
 
 /**
- * Ollama's `think`; undefined leaves it to the model. Models that cannot reason only take `false`, and a continued
- * answer has its reasoning behind it. gpt-oss always reasons: with `false` it is held to a form before its reasoning
- * is over and answers nothing (server/routes.go, forceImmediate), so it gets the lowest level.
+ * Ollama's `think`; undefined leaves it to the model. A continued answer has its reasoning behind it. Without
+ * any, gpt-oss held to a form answers nothing (server/routes.go, forceImmediate).
  */
 function toThink(
   { reasoning, chatTemplateKwargsJson, resume }: Generation,

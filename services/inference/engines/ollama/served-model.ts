@@ -102,9 +102,8 @@ const fingerprintOf = (version: string, digest: string): string =>
 const defaultContextSize = 8192;
 
 /**
- * The `num_ctx` of every request for a model: the provider's, else the model file's, else what it is loaded with,
- * else 8192; never more than it was trained for. It is decided once and always sent, because Ollama reports its own
- * choice only for loaded models, and reloads a model for every other value.
+ * The `num_ctx` of every request: the provider's, else the model file's, else the loaded one, else 8192; at
+ * most as trained. Decided once and always sent, because Ollama reloads a model for every other value.
  */
 function contextSizeOf({ show, contextSize, loadedContext }: ModelFacts): number {
   const wished = contextSize ?? contextInFile(show) ?? loadedContext ?? defaultContextSize;
@@ -124,9 +123,8 @@ function contextInFile({ parameters }: Show): number | undefined {
 }
 
 /**
- * Renderers that close the assistant's last turn, so that the model does not continue its text (model/renderers at
- * fb30760996871fa9460115c753afd2c60d4ab0f7). All others, and the library's templates, leave it open, gpt-oss in its
- * `final` channel; so does llama-server.
+ * Renderers that close the assistant's last turn, so that the model starts again (model/renderers at
+ * fb30760996871fa9460115c753afd2c60d4ab0f7). All others leave it open; so does llama-server.
  */
 const startingAgain = new Set([
   "cogito",

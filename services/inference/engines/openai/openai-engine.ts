@@ -7,7 +7,7 @@ import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_p
 import type { Engine } from "../../engine.ts";
 import { parseAddress } from "../../servers/address.ts";
 import { traitsOf } from "../../servers/kinds.ts";
-import { createHealthCheck } from "../upstream/health-check.ts";
+import { createHealthCheck } from "../upstream/stall-detector.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
@@ -21,9 +21,8 @@ export interface OpenAiSurroundings {
 }
 
 /**
- * An engine on any server that speaks OpenAI's protocol: llama-server, vLLM, SGLang, LM Studio, TGI, another mesh.
- * Strict in what it sends, lenient in what it reads: what the server cannot do is refused and never weakened, and an
- * answer that breaks off is a failure. All answers are streamed, because only a stream shows progress.
+ * An engine on any server with OpenAI's protocol, strict in what it sends and lenient in what it reads: what
+ * the server cannot do is refused, never weakened. All answers are streamed: only a stream shows progress.
  */
 export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);

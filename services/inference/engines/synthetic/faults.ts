@@ -4,7 +4,6 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import { type Fault, requestOptionsSchema } from "./options.ts";
 
 export interface FaultPlan {
-  /** Whether it is rejected before it starts. */
   readonly refused: boolean;
   /** Factor on all durations. */
   readonly slowness: number;

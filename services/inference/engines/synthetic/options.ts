@@ -5,10 +5,7 @@ import { common, type EngineSettings } from "../engine-settings.ts";
 /** Share of the generations that a fault strikes, by the engine's seeded randomness. */
 const rate = z.number().min(0).max(1).default(1);
 
-/**
- * The fault strikes once the answer has this many tokens; 0 is before the first. Answers continued from there are spared,
- * so that a fault in a request strikes once.
- */
+/** Strikes after this many tokens; spares answers continued there, so a request's fault strikes once. */
 const afterTokens = z.int().min(0).default(0);
 
 /**
@@ -127,10 +124,7 @@ export const syntheticOptionsSchema = z.strictObject({
 
 export type SyntheticOptions = z.infer<typeof syntheticOptionsSchema>;
 
-/**
- * Options in a request, under `synthetic` in `chat_template_kwargs`, which other engines ignore:
- * `{"synthetic": {"faults": [{"kind": "fail", "afterTokens": 5}]}}`.
- */
+/** In `chat_template_kwargs`: `{"synthetic": {"faults": [{"kind": "fail", "afterTokens": 5}]}}`. */
 export const requestOptionsSchema = z.object(
   { synthetic: z.strictObject({ faults: z.array(faultSchema).default([]) }).optional() },
   { error: "it must be one JSON object" },

@@ -36,11 +36,7 @@ const signMs = 400;
 /** Tokens per turn of the event loop without pacing. */
 const burstTokens = 256;
 
-/**
- * One answer, one event per token. Tokens fall due by the clock whether or not they are read, so slow
- * readers find several at once and the answer keeps its pace. A hand-written iterator, because this is the
- * hot path of load tests.
- */
+/** One answer. Tokens fall due by the clock, read or not. A hand-written iterator: load tests' hot path. */
 export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, undefined>, Paced {
   readonly #options: SyntheticAnswerOptions;
   #stage: "unread" | "open" | "hung" | "ended" = "unread";
@@ -106,7 +102,6 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
     return { value: startedEvent("", fingerprint), done: false };
   }
 
-  /** Counts due tokens and schedules the next call. */
   #fallDue(now: number): void {
     const { plan, strike, tokensBefore, periodMs, pacer } = this.#options;
     const stallsAt = strike?.kind === "stall" ? strike.afterTokens - tokensBefore : Number.POSITIVE_INFINITY;
@@ -119,7 +114,6 @@ export class SyntheticAnswer implements AsyncIterableIterator<GenerationEvent, u
     else if (end === stallsAt) pacer.schedule(this, now + signMs);
   }
 
-  /** The next event, if one is due. */
   #take(): IteratorResult<GenerationEvent, undefined> | undefined {
     if (this.#stage === "ended") return done;
     const { plan, strike, tokensBefore } = this.#options;

@@ -22,9 +22,8 @@ export interface SyntheticDependencies {
 }
 
 /**
- * An engine for load and fault tests, without a model. Its text is a pure function of prompt, seed and token
- * index, so any node can verify or continue an answer of another; it is paced, and fails as configured
- * (`options.ts`). Sampling options have no effect.
+ * An engine for load and fault tests. Its text is a pure function of prompt, seed and token index, so any
+ * node can verify or continue an answer of another. Sampling options have no effect.
  */
 export function createSyntheticEngine(
   options: SyntheticOptions,

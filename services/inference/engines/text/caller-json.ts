@@ -1,9 +1,6 @@
 import { isJsonObject } from "../../../../core/json.ts";
 
-/**
- * Parses JSON from a caller. Throws a `SyntaxError` when it is malformed, or nested so deeply that walking
- * it could exhaust the stack.
- */
+/** Parses a caller's JSON. Throws a `SyntaxError` when it is malformed, or too deep for the stack. */
 export function parseCallerJson(text: string): unknown {
   if (depthOf(text) > depthLimit) throw new SyntaxError("The JSON is nested too deeply.");
   return JSON.parse(text);

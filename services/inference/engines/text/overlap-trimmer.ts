@@ -1,8 +1,4 @@
-/**
- * Removes from the beginning of a continuation what the caller already has. Some servers repeat the whole
- * partial answer in one piece, and its last characters are sometimes left to the model to write again. From
- * the first difference on, everything is new.
- */
+/** Removes what the caller has already: some servers repeat the whole text, and some models its end. */
 export class OverlapTrimmer {
   #whole: string;
   #left: string;

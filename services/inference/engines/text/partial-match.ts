@@ -1,7 +1,4 @@
-/**
- * How many characters at the end of `text` could start one of the needles and must be held back. Complete
- * needles do not count.
- */
+/** How many characters at the end of `text` could start a needle; complete needles do not count. */
 export function partialMatchLength(text: string, needles: readonly string[]): number {
   let longest = 0;
   for (const needle of needles)
@@ -13,10 +10,7 @@ export function partialMatchLength(text: string, needles: readonly string[]): nu
   return longest;
 }
 
-/**
- * The needle that is complete first; of those with the same end, the one that starts first. So the result
- * does not depend on how the text is chunked.
- */
+/** The needle that ends first, then starts first, so that the result does not depend on the chunks. */
 export function findFirst(
   text: string,
   needles: readonly string[],

@@ -1,9 +1,6 @@
 import { findFirst, partialMatchLength } from "./partial-match.ts";
 
-/**
- * Finds stop sequences in streamed text. Text that may turn into one is held back, so no part of a stop
- * sequence is ever emitted.
- */
+/** Finds stop sequences in streamed text; what may turn into one is held back, so no part is ever emitted. */
 export class StopFilter {
   readonly #stops: readonly string[];
   #held = "";

@@ -1,7 +1,4 @@
-/**
- * Decodes streamed UTF-8 into whole characters; incomplete ones wait for their remaining bytes. Invalid
- * bytes become U+FFFD. A byte order mark is text like any other.
- */
+/** Decodes streamed UTF-8 into whole characters; invalid bytes become U+FFFD. A byte order mark is text. */
 export class Utf8Stream {
   #waiting: Uint8Array = none;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { boundedText } from "./bounded-body.ts";
+import { boundedText } from "./upstream-text.ts";
 
 /** A body in these pieces; tells how many of them were read, and whether the rest was let go. */
 function bodyOf(...pieces: (string | Uint8Array)[]) {

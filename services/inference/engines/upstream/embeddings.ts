@@ -11,8 +11,8 @@ export function* embeddingEvents(
   yield finishedEvent(FinishReason.STOP, usage);
 }
 
-/** Zeros stay zeros. */
-function toUnitVector(vector: number[]): number[] {
+/** The vector at length 1; zeros stay zeros. */
+export function toUnitVector(vector: number[]): number[] {
   const length = Math.hypot(...vector);
   return length === 0 ? vector : vector.map((value) => value / length);
 }

@@ -3,10 +3,9 @@ import type { CallableTool } from "../tools/tool-use.ts";
 import { type TextTurn, type Turn, withInstruction } from "./turns.ts";
 
 /**
- * Forces a call where a server ignores `tool_choice` but holds answers to a schema: the functions are described to
- * the model in words, the schema is that of a call, and the answer's text is read as one. For one function the text
- * is just the arguments; for several it is `{"name": …, "parameters": {…}}` (in alphabetical order, which newer
- * versions of Ollama enforce).
+ * Forces a call where a server ignores `tool_choice` but enforces schemas: the functions are described in
+ * words, and the answer's text is read as a call. It is the arguments of the only function, or `{"name": …,
+ * "parameters": {…}}` (alphabetical, as newer Ollama enforces).
  */
 export interface ForcedCall {
   readonly schema: unknown;

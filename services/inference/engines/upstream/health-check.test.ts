@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../../test/support/core/fake-clock.ts";
-import { createHealthCheck } from "./health-check.ts";
+import { createHealthCheck } from "./stall-detector.ts";
 
 const { signal } = new AbortController();
 

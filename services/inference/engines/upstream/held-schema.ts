@@ -7,9 +7,8 @@ import { linearPattern } from "../text/linear-pattern.ts";
 export type Matches = (text: string) => boolean;
 
 /**
- * The check of answers that are held to a schema. Upstreams enforce most of a schema and silently skip the rest, so a
- * strict one is checked twice: here, that we support all of it, and at the end, that the answer matches; of others only
- * that they are JSON. Throws `SchemaError`.
+ * The check of answers held to a schema, of which upstreams silently skip parts: a strict one must be
+ * supported here and matched, of others the text must be JSON. Throws `SchemaError`.
  */
 export function holdTo(schema: unknown, strict: boolean): Matches {
   jsonSchemaGrammar(schema, { strict });
@@ -17,10 +16,9 @@ export function holdTo(schema: unknown, strict: boolean): Matches {
 }
 
 /**
- * Whether JSON texts match a schema of any draft from 4 to 2020-12; formats are ignored. Throws `SchemaError` for
- * invalid schemas, unresolvable or circular references, and patterns that RE2 refuses. Schemas come from strangers:
- * each is compiled on its own and not kept, external references are not loaded, and patterns run in an engine that
- * does not backtrack.
+ * Whether texts match a schema (drafts 4 to 2020-12, formats ignored). Throws `SchemaError` for invalid
+ * schemas, unresolvable or circular references, and patterns that RE2 refuses. Schemas come from strangers:
+ * none is kept, external references are not loaded, and patterns do not backtrack.
  */
 export function toMatcher(schema: unknown): Matches {
   try {

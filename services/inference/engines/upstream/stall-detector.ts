@@ -1,6 +1,7 @@
 import type { Clock } from "../../../../core/clock.ts";
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { heartbeatEvent } from "../../../../core/generation/events.ts";
+import { within } from "../../../../core/streams/within.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** How often a silent server is checked, in milliseconds; less than half of the router's limit. */
@@ -18,10 +19,9 @@ interface StallDetectorOptions {
 }
 
 /**
- * Watches one answer and sends its signs of life, without which the mesh takes a generation from a node after 1.5 s.
- * Most servers send nothing while they load a model, read a prompt, queue a request or hold back a tool call. So
- * progress is anything that the server sends or, for a limited time, that it answers a cheap request: a process that is
- * gone, frozen or cut off does not, and its generations fail over at once.
+ * Sends an answer's signs of life, without which the mesh takes a generation from a node after 1.5 s. Most
+ * servers are silent while they load a model, read a prompt or queue. So progress is anything sent or, for a
+ * limited time, the answer to a cheap request, which a frozen or lost server does not give.
  */
 export class StallDetector {
   readonly #options: StallDetectorOptions;
@@ -97,4 +97,32 @@ export async function* withSignsOfLife(
     pending?.catch(() => {});
     void Promise.resolve(source.return?.()).catch(() => {});
   }
+}
+
+/** How long an answer is reused, in milliseconds. */
+const freshMs = 300;
+/** The time limit of a check, in milliseconds; generations may be silent for little longer. */
+const patienceMs = 800;
+
+/** Checks whether a server answers at all, with one request at a time for all generations. Never rejects. */
+export function createHealthCheck(
+  answers: (signal: AbortSignal) => Promise<boolean>,
+  clock: Clock,
+  signal: AbortSignal,
+): () => Promise<boolean> {
+  let asking: Promise<boolean> | undefined;
+  let answeredAt = Number.NEGATIVE_INFINITY;
+
+  const check = async (): Promise<boolean> => {
+    const isAlive = await within(clock, patienceMs, signal, answers).catch(() => false);
+    if (isAlive) answeredAt = clock.now();
+    asking = undefined;
+    return isAlive;
+  };
+
+  return () => {
+    if (clock.now() - answeredAt < freshMs) return Promise.resolve(true);
+    asking ??= check();
+    return asking;
+  };
 }

@@ -1,3 +1,6 @@
+import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { type Message, Role } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+
 /** A turn of a conversation, in a protocol's own form. */
 export interface Turn {
   readonly role?: unknown;
@@ -19,10 +22,7 @@ export function withInstruction<T extends Turn>(
     : [{ role: "system", content: text }, ...turns];
 }
 
-/**
- * Adds the text of a partial answer as the assistant's open turn. An open turn at the end grows: llama-server takes
- * no two of them, and Ollama would make paragraphs of one (template/template.go, `collate`).
- */
+/** Adds a partial answer as the assistant's open turn; llama-server takes only one, so an open one grows. */
 export function withOpenTurn<T extends Turn>(
   turns: readonly T[],
   text: string,
@@ -33,3 +33,23 @@ export function withOpenTurn<T extends Turn>(
     return [...turns, { role: "assistant", content: text }];
   return [...turns.slice(0, -1), { ...last, content: last.content + text }];
 }
+
+/** A role in OpenAI's form, which all protocols share. */
+export type RoleName = "system" | "user" | "assistant" | "tool";
+
+/** The role of a message. Throws `invalid_request` when it has none. */
+export function roleOf({ role }: Message, index: number): RoleName {
+  const name = roles[role];
+  if (name !== undefined) return name;
+  throw new MeshError("invalid_request", `Message ${index} has no role.`, {
+    param: `messages[${index}].role`,
+  });
+}
+
+const roles: Readonly<Record<Role, RoleName | undefined>> = {
+  [Role.UNSPECIFIED]: undefined,
+  [Role.SYSTEM]: "system",
+  [Role.USER]: "user",
+  [Role.ASSISTANT]: "assistant",
+  [Role.TOOL]: "tool",
+};

@@ -1,4 +1,5 @@
 import { parseJson } from "../../../../core/json.ts";
+import { Utf8Stream } from "../text/utf8-stream.ts";
 import { members } from "./json.ts";
 
 /** The most characters of an upstream's message that are passed on. */
@@ -59,4 +60,21 @@ export function quoted(names: readonly string[]): string {
   const shown = names.slice(0, 20).map((name) => `\`${name.replace(/[\p{Cc}`]/gu, "").slice(0, 200)}\``);
   const more = names.length - shown.length;
   return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** The first `limitBytes` of a body as text, without a byte order mark. */
+export async function boundedText(
+  body: AsyncIterable<Uint8Array> | null,
+  limitBytes: number,
+): Promise<string> {
+  if (body === null) return "";
+  const decoder = new Utf8Stream();
+  let text = "";
+  let left = limitBytes;
+  for await (const bytes of body) {
+    text += decoder.push(bytes.subarray(0, left));
+    left -= bytes.length;
+    if (left <= 0) break; // Leaving the loop cancels the body.
+  }
+  return (text + decoder.end()).replace(/^\ufeff/, "");
 }

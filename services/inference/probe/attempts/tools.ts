@@ -69,9 +69,8 @@ const questions = [
 ];
 
 /**
- * Offered a function, the model calls it when a question plainly asks for that, and then accepts the result. Weak
- * models misjudge when to call; so where forced calls were shown, which proves template and parser, an answer in
- * words is no failure.
+ * The model calls a function that a question plainly asks for, and accepts the result. Weak models misjudge
+ * when to call; where forced calls were shown, which proves template and parser, words are no failure.
  */
 export const tools: Attempt = async (trial, findings) => {
   for (const question of questions) {

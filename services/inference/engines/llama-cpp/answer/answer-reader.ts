@@ -23,14 +23,11 @@ export interface AnswerReaderOptions {
 }
 
 /**
- * Parses a model's output into reasoning, text and calls, and emits each part as soon as it is unambiguous:
- *
+ * Parses a model's output and emits each part as soon as it is unambiguous; each `yield` waits for more text:
  *     reasoning ──▶ text ──opener──▶ call ──▶ text … ──stop sequence or enough calls──▶ over
  *                    ▲                 │
  *                    └──── invalid ────┘
- *
- * The parser is a coroutine: each `yield` waits for more text. A call that a grammar constrains is streamed
- * (`trustCall`). Any other is held back until it is complete and valid, and emitted as text when it is invalid.
+ * A call that a grammar constrains is streamed (`trustCall`); any other waits until it is complete and valid.
  */
 export class AnswerReader {
   readonly #options: AnswerReaderOptions;
@@ -41,7 +38,6 @@ export class AnswerReader {
   /** Unsettled input, and its offset. */
   #text = "";
   #at = 0;
-  /** True when no more input follows. */
   #ended = false;
   #thinking = false;
   /** True behind the reasoning, if any. */
@@ -84,7 +80,6 @@ export class AnswerReader {
     return this.#justOpened && this.#call?.trusted === false ? this.#call.text : undefined;
   }
 
-  /** True inside a call that a grammar constrains. */
   get inTrustedCall(): boolean {
     return this.#call?.trusted === true;
   }
@@ -252,7 +247,6 @@ export class AnswerReader {
     }
   }
 
-  /** Settles characters as text of the answer. */
   #pushText(count: number): void {
     if (count === 0) return;
     this.#pushClear(this.#stops.push(this.#text.slice(0, count)));

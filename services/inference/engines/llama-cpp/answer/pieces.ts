@@ -1,7 +1,4 @@
-/**
- * A piece of an answer; `from` and `to` are offsets into the model's output, in UTF-16 units. Pieces are ordered and
- * do not overlap; what lies between them is not shown.
- */
+/** A piece of an answer: in order, without overlap, by UTF-16 offsets into the output; gaps are not shown. */
 export type Piece =
   | {
       readonly kind: "text" | "reasoning" | "arguments";

@@ -1,12 +1,7 @@
 import { createHash } from "node:crypto";
-import type {
-  Delta,
-  GenerationEvent,
-  TokenChoice,
-  TokenLogprob,
-  ToolCallDelta,
-} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type * as proto from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { decode, Utf8Stream } from "../../text/utf8-stream.ts";
+import { toolCallDelta } from "../../tools/tool-use.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { AnswerReader } from "./answer-reader.ts";
 import type { Piece } from "./pieces.ts";
@@ -19,12 +14,10 @@ export interface TokenLikelihood {
 }
 
 /**
- * Keeps tokens, text and pieces of one answer together, and decides what may be emitted.
- *
- * **Invariant.** A delta carries the ids of exactly the tokens whose text it completes, in order. A token waits with
- * its text while its last character is incomplete, while it may belong to a stop sequence or a tag, and while a call
- * is unconfirmed. So another engine that replays the ids of the delivered deltas reaches the same state and continues
- * there: nothing is lost or repeated.
+ * Keeps tokens, text and pieces of one answer together, and decides what may be emitted. **Invariant:** a
+ * delta carries the ids of exactly the tokens whose text it completes, in order, so an engine that replays
+ * delivered ids reaches the same state: nothing is lost or repeated. So a token waits with its text for the
+ * rest of a character, while it may belong to a stop sequence or a tag, and while a call is unconfirmed.
  */
 export class TokenBuffer {
   /** All tokens of the answer, emitted or not. */
@@ -70,7 +63,6 @@ export class TokenBuffer {
     if (wasReasoning || this.#reader.thinking) this.reasoningTokens++;
   }
 
-  /** Ends the input. */
   end(): void {
     const rest = this.#utf8.end();
     this.#length += rest.length;
@@ -87,7 +79,7 @@ export class TokenBuffer {
   }
 
   /** What may be emitted now; undefined when everything is held back. */
-  take(): Delta | undefined {
+  take(): proto.Delta | undefined {
     this.#pieces.push(...this.#reader.take());
     const settledTo = Math.min(this.#reader.settledTo, this.#length);
     let count = 0;
@@ -101,7 +93,7 @@ export class TokenBuffer {
   }
 
   /** Moves the pieces up to an offset into a delta. Returns the ranges of its text. */
-  #show(end: number, delta: Delta): Range[] {
+  #show(end: number, delta: proto.Delta): Range[] {
     const shown: Range[] = [];
     let piece = this.#pieces[0];
     while (piece !== undefined && ("from" in piece ? piece.from < end : piece.to <= end)) {
@@ -122,7 +114,7 @@ export class TokenBuffer {
     return { ...piece, from: this.#deliveredTo, text: piece.text.slice(this.#deliveredTo - piece.from) };
   }
 
-  #showPiece(piece: Piece, delta: Delta, shown: Range[]): void {
+  #showPiece(piece: Piece, delta: proto.Delta, shown: Range[]): void {
     switch (piece.kind) {
       case "text":
         delta.text += piece.text;
@@ -142,7 +134,7 @@ export class TokenBuffer {
     }
   }
 
-  #addLogprobs(released: readonly WaitingToken[], shown: readonly Range[], delta: Delta): void {
+  #addLogprobs(released: readonly WaitingToken[], shown: readonly Range[], delta: proto.Delta): void {
     for (const { token, bytes, from, to, likelihood } of released) {
       if (likelihood === undefined || bytes.length === 0) continue;
       const visible = shown.find((range) => range.from < to && range.to > from);
@@ -180,28 +172,19 @@ interface WaitingToken extends Range {
 }
 
 /** The event of a delta. */
-export const deltaEvent = (value: Delta): GenerationEvent => ({
+export const deltaEvent = (value: proto.Delta): proto.GenerationEvent => ({
   $typeName: "cxmpute.generation.v1.GenerationEvent",
   event: { case: "delta", value },
 });
 
 /** A delta of these tokens. A literal, because one is made per token. */
-const createDelta = (tokenIds: number[]): Delta => ({
+const createDelta = (tokenIds: number[]): proto.Delta => ({
   $typeName: "cxmpute.generation.v1.Delta",
   text: "",
   reasoning: "",
   toolCalls: [],
   tokenIds,
   logprobs: [],
-});
-
-/** A fragment of a tool call. Only the first of an index has id and name. */
-const toolCallDelta = (index: number, id: string, name: string, argumentsJson: string): ToolCallDelta => ({
-  $typeName: "cxmpute.generation.v1.ToolCallDelta",
-  index,
-  id,
-  name,
-  argumentsJson,
 });
 
 /** A token with its log probability. `shown`: the part of its text that belongs to the answer, unless that is all. */
@@ -211,7 +194,7 @@ function toLogprob(
   { logprob, top }: TokenLikelihood,
   vocabulary: Vocabulary,
   shown?: string,
-): TokenLogprob {
+): proto.TokenLogprob {
   return {
     $typeName: "cxmpute.generation.v1.TokenLogprob",
     token: shown === undefined ? choice(bytes, logprob) : choice(Buffer.from(shown), logprob),
@@ -221,7 +204,7 @@ function toLogprob(
   };
 }
 
-const choice = (bytes: Uint8Array, logprob: number): TokenChoice => ({
+const choice = (bytes: Uint8Array, logprob: number): proto.TokenChoice => ({
   $typeName: "cxmpute.generation.v1.TokenChoice",
   text: decode(bytes),
   bytes,

@@ -2,9 +2,8 @@ import type { Tokenizer } from "../prompt/tokenizer.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 
 /**
- * Token healing: the model regenerates the last word of the text that its answer continues. Cut text is tokenized
- * differently, such as ` strea` of ` streaming`, and models continue badly from tokens that they would not have chosen.
- * So the last word is drawn again, constrained to its bytes; the last of its tokens may extend it.
+ * Token healing: the model draws the last word of a continued text again, constrained to its bytes, because
+ * it continues badly from tokens that it would not have chosen, such as ` strea` of ` streaming`.
  */
 export class TokenHealing {
   readonly #vocabulary: Vocabulary;

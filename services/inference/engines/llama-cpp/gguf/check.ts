@@ -28,10 +28,7 @@ function tensorBytes({ dimensions, type }: TensorInfo): number {
   return (elements / stored.elements) * stored.bytes;
 }
 
-/**
- * ggml's types (ggml.h, `enum ggml_type`, and ggml-common.h): elements per block, then pairs of type and
- * bytes per block.
- */
+/** ggml's types (ggml.h and ggml-common.h): elements per block, then pairs of type and bytes per block. */
 const blocks: readonly (readonly [elements: number, ...types: number[]])[] = [
   // Plain numbers: F32, F16, I8, I16, I32, I64, F64, BF16.
   [1, 0, 4, 1, 2, 24, 1, 25, 2, 26, 4, 27, 8, 28, 8, 30, 2],
@@ -51,10 +48,7 @@ const tensorTypes = new Map(
   ),
 );
 
-/**
- * Throws `GgufError` when sizes in the metadata are impossible or do not match the tensors. Native code trusts many of
- * them, and aborts the process on others.
- */
+/** Throws `GgufError` for impossible or mismatched sizes, on many of which native code aborts the process. */
 export function checkShape(header: GgufHeader): void {
   const { metadata } = header;
   // Models without attention have none of these sizes, all others have all.

@@ -4,10 +4,7 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
 import { findAddon } from "./platform.ts";
 
-/**
- * The part of node-llama-cpp's addon that the engine uses: thin bindings to llama.cpp. The types follow its
- * `AddonTypes.d.ts`; any release may change them, so versions are pinned (docs/decisions/0012).
- */
+/** The used part of node-llama-cpp's addon (`AddonTypes.d.ts`). Versions are pinned: docs/decisions/0012. */
 export interface Addon {
   readonly AddonModel: new (path: string, options: AddonModelOptions) => AddonModel;
   readonly AddonContext: new (model: AddonModel, options: AddonContextOptions) => AddonContext;
@@ -135,10 +132,7 @@ export interface SamplerConfig {
   readonly grammarEvaluationState?: AddonGrammarState;
 }
 
-/**
- * The addon, loaded once per process and never unloaded. llama.cpp's errors go to the log of the engine that loaded
- * last. Throws `invalid_request` that says what to do when the addon does not load.
- */
+/** The addon, loaded once per process. Its errors go to the latest `log`. Throws `invalid_request`. */
 export async function loadAddon(log: Log): Promise<Addon> {
   logOfLatest = log;
   loading ??= open(findAddon().path);

@@ -10,18 +10,13 @@ export interface BatcherOptions {
 }
 
 /**
- * Continuous batching over the sequences of a context. Each batch starts one turn of the event loop after the last,
- * so that sequences which continue after a token are in it. Long prompts do not block others: each sequence gets an
- * equal share of the batch, and what it does not need goes to the others.
- *
- * **Order.** llama.cpp computes sequences together only in ascending order; in any other, it reads the weights again
- * for each.
- *
- * **Even batches** make results bit-identical whatever else is computed. llama.cpp multiplies floats with one kernel
- * for a single row and another for more, and the two round differently: unpadded, logits of the starter model vary by
- * up to 0.2. So each piece of work is padded with one token to an even number, however llama.cpp splits the batch.
- * With `flashAttention: false`, logits are then the same alone, beside others, in chunks of any size, and continued
- * elsewhere (compared over prompts of 100 and 900 tokens on an AMD EPYC).
+ * Continuous batching. Each batch starts one turn of the event loop after the last, so that sequences which
+ * continue after a token are in it. Each gets an equal share, and what it does not need goes to the others.
+ * Order: llama.cpp computes sequences together only in ascending order; otherwise it reads weights for each.
+ * Even batches make results bit-identical whatever else is computed: llama.cpp multiplies a single row with
+ * another kernel than more rows, which rounds differently (the starter model's logits vary by up to 0.2), so
+ * each piece is padded to an even number of tokens. With `flashAttention: false`, logits are then the same
+ * alone, beside others, in chunks and continued elsewhere (100 and 900 tokens on an AMD EPYC).
  */
 export class Batcher {
   readonly #context: AddonContext;
@@ -134,7 +129,6 @@ const ggmlF16 = 1;
 
 type Read<T> = (place: number) => T | Promise<T>;
 
-/** What remains to be computed of a call. */
 interface Work {
   readonly sequence: number;
   first: number;
@@ -148,7 +142,6 @@ interface Work {
 interface Piece {
   readonly work: Work;
   readonly tokens: Uint32Array;
-  /** Whether it completes the work. */
   readonly isLast: boolean;
 }
 

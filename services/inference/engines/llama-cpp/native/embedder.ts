@@ -1,3 +1,4 @@
+import { toUnitVector } from "../../upstream/embeddings.ts";
 import type { Context } from "./context.ts";
 
 /** The embedding of an input. */
@@ -51,7 +52,7 @@ export class Embedder {
     const input = this.#surround(tokens);
     await sequences[0]!.clear();
     const vector = await sequences[0]!.evaluate(input, () => native.getEmbedding(input.length));
-    return { values: toUnit(vector), tokens: input.length };
+    return { values: toUnitVector(Array.from(vector)), tokens: input.length };
   }
 
   #surround(tokens: readonly number[]): number[] {
@@ -61,9 +62,4 @@ export class Embedder {
     if (after !== undefined && input.at(-1) !== after) input.push(after);
     return input;
   }
-}
-
-function toUnit(vector: Float64Array): number[] {
-  const length = Math.hypot(...vector);
-  return Array.from(vector, (value) => (length === 0 ? value : value / length));
 }

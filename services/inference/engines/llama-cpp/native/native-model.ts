@@ -69,7 +69,6 @@ export class NativeModel {
     }
   }
 
-  /** Whether a token ends the turn. */
   isEnd(token: number): boolean {
     return this.#ends.includes(token) || this.model.isEogToken(token);
   }
@@ -125,10 +124,7 @@ async function loadWeights(
   }
 }
 
-/**
- * Whether a model can remove just its last token, as padding requires. Recurrent models cannot, nor those with a
- * sliding window, where a new token evicts an old one.
- */
+/** Whether the last token can be removed, as padding needs: not with recurrence or a sliding window. */
 function canForgetLast(addon: Addon, metadata: Metadata): boolean {
   const { architecture } = metadata;
   const window = metadata.shape("attention.sliding_window") ?? 0;

@@ -24,10 +24,7 @@ export class Sequence {
     return different < 0 ? this.#held.length : different;
   }
 
-  /**
-   * Removes what differs from these tokens; everything, where llama.cpp cannot remove a part: in recurrent models, and
-   * where a sliding window has dropped what came before.
-   */
+  /** Removes what differs from these tokens; everything in recurrent models and past a sliding window. */
   async keep(tokens: readonly number[]): Promise<void> {
     const shared = this.sharedLength(tokens);
     if (shared === this.length) return;

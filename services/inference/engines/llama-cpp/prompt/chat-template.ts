@@ -1,7 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { GgufError, type Metadata } from "../gguf/header.ts";
 import { arrangements } from "./arrangements.ts";
-import { callMethodsFirst } from "./method-calls.ts";
 import type { Turn, TurnTool } from "./turns.ts";
 
 /** What a template renders. */
@@ -16,7 +15,6 @@ export interface Conversation {
 export class ChatTemplate {
   /** Source of the template; of both, if tools have one of their own. */
   readonly source: string;
-  /** Whether it renders tools. */
   readonly showsTools: boolean;
   readonly #plain: Template;
   readonly #withTools: Template;
@@ -77,3 +75,47 @@ export class ChatTemplate {
 
 /** For models without a template: the most common format. */
 const chatMl = `{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}`;
+
+/**
+ * Makes `value.items()` and the like call the method, as in Python, even if the value has such a key (such as
+ * a parameter called `items`). Filters ignore keys, so each call becomes one. Modifies the tree.
+ */
+export function callMethodsFirst(program: Template["parsed"]): void {
+  const left: unknown[] = [program];
+  for (let value = left.pop(); value !== undefined; value = left.pop()) {
+    if (typeof value !== "object" || value === null) continue;
+    if (isMethodCall(value)) becomeFilter(value);
+    left.push(...Object.values(value));
+  }
+}
+
+/** Methods of Python's dictionaries that this engine supports. */
+const methods: ReadonlySet<string> = new Set(["get", "items", "keys", "values"]);
+
+/** `object.property(…args)`, as the parser has it. */
+interface MethodCall {
+  type: string;
+  callee?: { type: string; computed: boolean; object: unknown; property: { type: string; value: string } };
+  args?: unknown[];
+}
+
+function isMethodCall(value: object): value is Required<MethodCall> {
+  const { type, callee } = value as MethodCall;
+  return (
+    type === "CallExpression" &&
+    callee?.type === "MemberExpression" &&
+    !callee.computed &&
+    methods.has(callee.property.value)
+  );
+}
+
+function becomeFilter(call: Required<MethodCall>): void {
+  const { callee, args } = call;
+  delete (call as MethodCall).callee;
+  delete (call as MethodCall).args;
+  Object.assign(call, {
+    type: "FilterExpression",
+    operand: callee.object,
+    filter: { type: "CallExpression", callee: callee.property, args },
+  });
+}

@@ -1,6 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { describe, expect, test } from "vitest";
-import { callMethodsFirst } from "./method-calls.ts";
+import { callMethodsFirst } from "./chat-template.ts";
 
 const render = (source: string, variables: Record<string, unknown>): string => {
   const template = new Template(source);

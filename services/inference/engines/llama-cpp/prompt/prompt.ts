@@ -14,10 +14,7 @@ export interface Prompt {
   readonly inReasoning: boolean;
 }
 
-/**
- * Renders the prompt of a generation, up to where the answer begins. Reasoning that the template opened is
- * closed when text follows. Throws `invalid_request` when the template rejects the conversation.
- */
+/** Renders the prompt up to the answer. Throws `invalid_request` if the template rejects the conversation. */
 export function toPrompt(
   generation: Generation,
   tools: ToolUse,

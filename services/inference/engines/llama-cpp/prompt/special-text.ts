@@ -1,7 +1,4 @@
-/**
- * Keeps callers' text apart from special tokens. Templates write them as text, such as `<|im_end|>`, which a caller
- * could forge. So what looks like one in callers' text is masked before rendering; afterwards, only the template's do.
- */
+/** Masks look-alikes of special tokens, such as `<|im_end|>`, in callers' text: they could forge a turn. */
 export class SpecialText {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #pattern: RegExp;

@@ -19,7 +19,6 @@ export class Tokenizer {
     this.#specialIds = new Set(pieces.values());
   }
 
-  /** A mask for the text of callers. */
   createMask(): Mask {
     return this.#special.createMask();
   }

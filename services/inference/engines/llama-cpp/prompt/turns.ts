@@ -1,14 +1,11 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import {
-  type Generation,
-  type Message,
-  Role,
-} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Generation, Message } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
+import { type RoleName, roleOf } from "../../upstream/turns.ts";
 
 /** A turn of the conversation as chat templates expect it (Hugging Face). */
 export interface Turn {
-  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly role: RoleName;
   readonly content: string;
   readonly name?: string;
   readonly reasoning_content?: string;
@@ -44,11 +41,7 @@ export function toTurns(generation: Generation): Turn[] {
 }
 
 function toTurn(message: Message, index: number, names: ReadonlyMap<string, string>): Turn {
-  const role = roles[message.role];
-  if (role === undefined)
-    throw new MeshError("invalid_request", `Message ${index} has no role.`, {
-      param: `messages[${index}].role`,
-    });
+  const role = roleOf(message, index);
   const name = message.name || (role === "tool" ? names.get(message.toolCallId) : undefined);
   return {
     role,
@@ -77,11 +70,3 @@ function toToolCall({ id, name, argumentsJson: json }: Message["toolCalls"][numb
   const parsed = json.trim() === "" ? {} : (parseCallerObject(json) ?? json);
   return { id, type: "function", function: { name, arguments: parsed } };
 }
-
-const roles: Readonly<Record<Role, Turn["role"] | undefined>> = {
-  [Role.UNSPECIFIED]: undefined,
-  [Role.SYSTEM]: "system",
-  [Role.USER]: "user",
-  [Role.ASSISTANT]: "assistant",
-  [Role.TOOL]: "tool",
-};

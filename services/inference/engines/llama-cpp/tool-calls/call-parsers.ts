@@ -39,10 +39,7 @@ export const namedCall: CallParser = function* (call) {
   call.emit({ kind: "end" });
 };
 
-/**
- * One call as a JSON object: `{"name": …, "arguments": {…}}`, or `"parameters"`, with keys in any order and
- * others among them. Arguments are streamed when the name precedes them.
- */
+/** `{"name": …, "arguments": {…}}`, or `"parameters"`, in any order; arguments after a name are streamed. */
 function* object(call: OpenCall): Parsing<void> {
   let name: string | undefined;
   let earlyArguments: string | undefined;
@@ -90,10 +87,7 @@ function* object(call: OpenCall): Parsing<void> {
   call.emit({ kind: "end" });
 }
 
-/**
- * Finds the end of a JSON value and passes on its characters, `first` included. It tracks brackets and strings only;
- * parse the complete value to validate it. Returns the character after a scalar, whose end shows only there.
- */
+/** Passes on the characters of an unvalidated JSON value, with `first`; returns the one after a scalar. */
 function* jsonValue(first: string, take: (character: string) => void): Parsing<string | undefined> {
   if (/[-0-9tfn]/.test(first)) {
     let character = first;

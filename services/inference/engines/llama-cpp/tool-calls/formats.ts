@@ -37,10 +37,7 @@ export function detectToolCallFormat(templateSource: string): ToolCallFormat | u
   return undefined;
 }
 
-/**
- * `<tool_call>{"name": "f", "arguments": {…}}</tool_call>`, repeated: Hermes, Qwen 2.5 and 3, and the
- * starter model. Some put line breaks between tag and object.
- */
+/** `<tool_call>{"name": "f", "arguments": {…}}</tool_call>`, any spacing: Hermes, Qwen 2.5 and 3, starter. */
 export const hermes: ToolCallFormat = {
   name: "hermes",
   openers: ["<tool_call>"],
@@ -55,10 +52,7 @@ export const hermes: ToolCallFormat = {
     `"\\n"? ${callObjectRule(grammar, tools, "arguments")} "\\n"? "</tool_call>"`,
 };
 
-/**
- * `{"name": "f", "parameters": {…}}` as the whole answer, sometimes after `<|python_tag|>`: Llama 3.1 and
- * later, which make one call per turn.
- */
+/** `{"name": "f", "parameters": {…}}`, bare or after `<|python_tag|>`: Llama 3.1 and on, a call per turn. */
 export const llama3: ToolCallFormat = {
   name: "llama3",
   openers: ["<|python_tag|>"],

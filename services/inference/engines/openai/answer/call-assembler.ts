@@ -1,6 +1,6 @@
 import { parseJson } from "../../../../../core/json.ts";
 import type { ToolCallDelta } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { newCallId, toolCallDelta } from "../../upstream/tool-call-delta.ts";
+import { newCallId, toolCallDelta } from "../../tools/tool-use.ts";
 import type { WrittenCall } from "./chunk.ts";
 
 /** A call that the model made. */
@@ -20,9 +20,8 @@ interface Call {
 }
 
 /**
- * Normalizes the pieces of tool calls: numbered from 0 without gaps, id and name in the first piece. Servers may omit
- * the index or repeat it for every call, repeat id and name in every piece, omit the id, or send the name after the
- * first arguments.
+ * Normalizes pieces of tool calls: numbered from 0, id and name in the first piece. Servers omit or repeat
+ * index and id, and repeat the name or send it after the first arguments.
  */
 export class CallAssembler {
   readonly #most: number;

@@ -1,14 +1,7 @@
 import type { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import { finishedEvent } from "../../../../../core/generation/events.ts";
 import { parseJson } from "../../../../../core/json.ts";
-import {
-  FinishReason,
-  type Generation,
-  type GenerationEvent,
-  type TokenLogprob,
-  type ToolCallDelta,
-  ToolChoice_Mode,
-} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import * as proto from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { SchemaError } from "../../gbnf/index.ts";
 import { OverlapTrimmer } from "../../text/overlap-trimmer.ts";
 import { StopFilter } from "../../text/stop-filter.ts";
@@ -23,13 +16,9 @@ import { type Chunk, readChunk } from "./chunk.ts";
 import { UsageCounter } from "./usage-counter.ts";
 
 /**
- * Makes the mesh's events out of a stream's chunks:
- *
+ * Makes the mesh's events out of a stream's chunks; one that ends open, without `[DONE]`, was cut off:
  *     open ──finish reason──▶ closing ──usage, [DONE] or the end──▶ over
  *       └──stop text met, which the server does not know of────────▶──┘
- *
- * A stream that ends while it is open, without `[DONE]`, was cut off: a failure. `[DONE]` without a finish reason is
- * an end like any other.
  */
 export class ChunkReader {
   readonly #job: Job;
@@ -43,7 +32,7 @@ export class ChunkReader {
   readonly #reasoning = new WholeCharacters();
   /** The text so far, where its form is checked. */
   #written = "";
-  #reason: FinishReason | undefined;
+  #reason: proto.FinishReason | undefined;
   #isOver = false;
 
   constructor(job: Job) {
@@ -72,21 +61,21 @@ export class ChunkReader {
   }
 
   /** The events of a chunk. Throws `engine_failed`. */
-  push(value: unknown): GenerationEvent[] {
+  push(value: unknown): proto.GenerationEvent[] {
     const chunk = this.#fresh(readChunk(value));
     this.#usage.push(chunk);
     if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
     const events = this.#readDelta(chunk);
-    if (this.#stops.hit) events.push(this.#finish(FinishReason.STOP));
+    if (this.#stops.hit) events.push(this.#finish(proto.FinishReason.STOP));
     else if (this.#reason !== undefined && members(chunk.members.usage).completion_tokens !== undefined)
       events.push(...this.#end(this.#reason));
     return events;
   }
 
   /** The remaining events once the stream is done, or has ended. Throws `engine_failed`. */
-  end(isDone: boolean): GenerationEvent[] {
+  end(isDone: boolean): proto.GenerationEvent[] {
     if (this.#reason === undefined && !isDone) throw this.#failed("broke off in the middle of an answer");
-    return this.#end(this.#reason ?? FinishReason.STOP);
+    return this.#end(this.#reason ?? proto.FinishReason.STOP);
   }
 
   /** The chunk without what the caller already has; of a forced call, its text is the call. */
@@ -99,7 +88,7 @@ export class ChunkReader {
     return { ...chunk, text: "", calls, logprobs };
   }
 
-  #readDelta(chunk: Chunk): GenerationEvent[] {
+  #readDelta(chunk: Chunk): proto.GenerationEvent[] {
     const toolCalls = this.#calls.push(chunk.calls);
     if (toolCalls.some(({ name }) => name !== "" && !this.#callable.has(name)))
       throw this.#failed("called a function that it was not given");
@@ -116,20 +105,20 @@ export class ChunkReader {
     return toDelta(text, reasoning, this.#stops.hit ? [] : toolCalls, logprobs);
   }
 
-  #end(reason: FinishReason): GenerationEvent[] {
+  #end(reason: proto.FinishReason): proto.GenerationEvent[] {
     const rest = this.#stops.flush();
     this.#written += rest;
     const events = toDelta(rest, "", this.#calls.end(), []);
     return [...events, this.#finish(reason)];
   }
 
-  #finish(given: FinishReason): GenerationEvent {
+  #finish(given: proto.FinishReason): proto.GenerationEvent {
     this.#isOver = true;
-    const isOwnEnd = given === FinishReason.STOP || given === FinishReason.TOOL_CALLS;
+    const isOwnEnd = given === proto.FinishReason.STOP || given === proto.FinishReason.TOOL_CALLS;
     if (isOwnEnd && !this.#stops.hit) this.#checkForm();
     // Servers send `stop` after calls, or `tool_calls` without one.
     const hasCalls = this.#calls.opened.length > 0 && !this.#stops.hit;
-    const ownReason = hasCalls ? FinishReason.TOOL_CALLS : FinishReason.STOP;
+    const ownReason = hasCalls ? proto.FinishReason.TOOL_CALLS : proto.FinishReason.STOP;
     const reason = isOwnEnd ? ownReason : given;
     return finishedEvent(reason, this.#usage.usage(reason), this.#stops.met);
   }
@@ -138,7 +127,7 @@ export class ChunkReader {
   #checkForm(): void {
     const { generation, server } = this.#job;
     const calls = this.#calls.opened;
-    const isRequired = generation.toolChoice?.mode === ToolChoice_Mode.REQUIRED;
+    const isRequired = generation.toolChoice?.mode === proto.ToolChoice_Mode.REQUIRED;
     if (isRequired && this.#callable.size > 0 && calls.length === 0) {
       server.unforced.add(generation.model);
       throw this.#failed("answered without the call that it was required to make");
@@ -150,7 +139,7 @@ export class ChunkReader {
     if (fault !== undefined) throw this.#failed(fault);
   }
 
-  #readReason(written: string): FinishReason {
+  #readReason(written: string): proto.FinishReason {
     const reason = reasons[written];
     if (reason === undefined) throw this.#failed("ended its answer for an unknown reason");
     return reason;
@@ -161,12 +150,9 @@ export class ChunkReader {
   }
 }
 
-/**
- * What is wrong with the form of a complete answer, in words that follow "the engine"; undefined if nothing is. Some
- * servers silently ignore the form, or parts of a schema. A schema that cannot be checked is left to the server.
- */
+/** Completes "the engine …" where an answer misses its form, which some servers ignore; else undefined. */
 function formFault(
-  { outputFormat, tools }: Generation,
+  { outputFormat, tools }: proto.Generation,
   text: string,
   calls: readonly MadeCall[],
 ): string | undefined {
@@ -196,23 +182,23 @@ function keepsTo(schemaJson: string, text: string): boolean {
 }
 
 /** Finish reasons of OpenAI, TGI and Mistral. All others (`error`, `abort`) are failures. */
-const reasons: Readonly<Record<string, FinishReason>> = {
-  stop: FinishReason.STOP,
-  eos_token: FinishReason.STOP,
-  stop_sequence: FinishReason.STOP,
-  length: FinishReason.LENGTH,
-  model_length: FinishReason.LENGTH,
-  tool_calls: FinishReason.TOOL_CALLS,
-  function_call: FinishReason.TOOL_CALLS,
-  content_filter: FinishReason.CONTENT_FILTER,
+const reasons: Readonly<Record<string, proto.FinishReason>> = {
+  stop: proto.FinishReason.STOP,
+  eos_token: proto.FinishReason.STOP,
+  stop_sequence: proto.FinishReason.STOP,
+  length: proto.FinishReason.LENGTH,
+  model_length: proto.FinishReason.LENGTH,
+  tool_calls: proto.FinishReason.TOOL_CALLS,
+  function_call: proto.FinishReason.TOOL_CALLS,
+  content_filter: proto.FinishReason.CONTENT_FILTER,
 };
 
 function toDelta(
   text: string,
   reasoning: string,
-  toolCalls: ToolCallDelta[],
-  logprobs: TokenLogprob[],
-): GenerationEvent[] {
+  toolCalls: proto.ToolCallDelta[],
+  logprobs: proto.TokenLogprob[],
+): proto.GenerationEvent[] {
   if (text === "" && reasoning === "" && toolCalls.length === 0 && logprobs.length === 0) return [];
   const value = { ...emptyDelta, tokenIds: [], text, reasoning, toolCalls, logprobs };
   return [{ $typeName: "cxmpute.generation.v1.GenerationEvent", event: { case: "delta", value } }];

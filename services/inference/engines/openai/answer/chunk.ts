@@ -21,10 +21,7 @@ export interface Chunk {
   readonly members: Members;
 }
 
-/**
- * Reads a chunk of `/chat/completions` or `/completions`. Choices may be missing or null, content null or a list of
- * parts, reasoning called `reasoning_content`, `reasoning` or both; `<think>` in the content stays text.
- */
+/** Reads a chunk of `/chat/completions` or `/completions`, leniently. `<think>` in the content stays text. */
 export function readChunk(value: unknown): Chunk {
   const chunk = members(value);
   const choice = members(list(chunk.choices).find((one) => (members(one).index ?? 0) === 0));

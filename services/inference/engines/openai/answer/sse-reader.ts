@@ -12,11 +12,7 @@ const eventLimit = 8 * 1024 * 1024;
 /** How long the rest of a complete answer's body may take, in milliseconds. */
 const restMs = 1000;
 
-/**
- * Reads the events of a response, tolerating comments, any line ends, data without a space or over several lines, a
- * byte order mark, ids, retry times, pings, empty data, and a last event without blank line. Anything else than JSON
- * or `[DONE]` is a failure.
- */
+/** Reads events, even a last one without blank line. Anything else than JSON or `[DONE]` is a failure. */
 export class SseReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #base: string;

@@ -14,9 +14,8 @@ interface Reported {
 }
 
 /**
- * Counts the tokens of an answer, by the server's latest `usage`, or llama-server's `timings` with each token.
- * Otherwise each non-empty chunk counts as one token, or as many as it has words (a mesh merges tokens under load),
- * and four bytes of the prompt count as one.
+ * Counts an answer's tokens by the latest `usage` or llama-server's `timings`. Otherwise a chunk counts as
+ * one, or as many as it has words (a mesh merges tokens under load), and four bytes of the prompt as one.
  */
 export class UsageCounter {
   readonly #generation: Generation;

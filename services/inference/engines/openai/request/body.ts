@@ -1,17 +1,8 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import {
-  type Generation,
-  type LogprobsRequest,
-  type Message,
-  type Part,
-  type RawPrompt,
-  Role,
-  type Sampling,
-  type ToolCall,
-} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type * as proto from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 import { toCommonSampling } from "../../upstream/sampling.ts";
-import { withOpenTurn } from "../../upstream/turns.ts";
+import { roleOf, withOpenTurn } from "../../upstream/turns.ts";
 import type { Job } from "../job.ts";
 import { toForcedMembers, toResponseFormat, toToolMembers } from "./forms.ts";
 import type { JsonObject } from "./json.ts";
@@ -45,7 +36,11 @@ function toTurns({ generation, partial, forced }: Job): JsonObject[] {
 }
 
 /** The body of `POST /completions`, for a raw prompt. */
-export function toCompletionBody(job: Job, given: RawPrompt, maxTokens: number | undefined): JsonObject {
+export function toCompletionBody(
+  job: Job,
+  given: proto.RawPrompt,
+  maxTokens: number | undefined,
+): JsonObject {
   const { generation, partial, served, server } = job;
   const { contextLength } = served;
   const start = toPrompt(given);
@@ -77,7 +72,7 @@ const toStreaming = ({ generation, server: { traits } }: Job): JsonObject => ({
   ...traits.extras,
 });
 
-const toPrompt = ({ prompt }: RawPrompt): string | readonly number[] =>
+const toPrompt = ({ prompt }: proto.RawPrompt): string | readonly number[] =>
   prompt.case === "tokens" ? prompt.value.ids : (prompt.value ?? "");
 
 /** Tokens that surely fit: a text has no more tokens than bytes. If none do, the server reports the length. */
@@ -95,16 +90,9 @@ function parseKwargs(json: string): JsonObject {
   });
 }
 
-/**
- * A turn in OpenAI's form. Content is a plain string unless there is an image: many chat templates read nothing
- * else. Reasoning goes back as `reasoning_content`, which llama-server, SGLang and vLLM pass to the template.
- */
-function toMessage(message: Message, index: number): JsonObject {
-  const role = roles[message.role];
-  if (role === undefined)
-    throw new MeshError("invalid_request", `Message ${index} has no role.`, {
-      param: `messages[${index}].role`,
-    });
+/** A turn in OpenAI's form. Without images its content is a string: many chat templates read nothing else. */
+function toMessage(message: proto.Message, index: number): JsonObject {
+  const role = roleOf(message, index);
   const isOnlyCalls = message.parts.length === 0 && message.toolCalls.length > 0;
   return {
     role,
@@ -116,12 +104,12 @@ function toMessage(message: Message, index: number): JsonObject {
   };
 }
 
-const toContent = (parts: readonly Part[]): string | JsonObject[] =>
+const toContent = (parts: readonly proto.Part[]): string | JsonObject[] =>
   parts.every(({ part }) => part.case === "text")
     ? parts.map(({ part }) => part.value ?? "").join("")
     : parts.flatMap(toContentPart);
 
-function toContentPart({ part }: Part): JsonObject[] {
+function toContentPart({ part }: proto.Part): JsonObject[] {
   if (part.case === "text") return [{ type: "text", text: part.value }];
   if (part.case !== "image") return [];
   const { data, mimeType, detail } = part.value;
@@ -130,25 +118,14 @@ function toContentPart({ part }: Part): JsonObject[] {
 }
 
 /** Servers refuse empty arguments. */
-const toToolCall = ({ id, name, argumentsJson }: ToolCall): JsonObject => ({
+const toToolCall = ({ id, name, argumentsJson }: proto.ToolCall): JsonObject => ({
   id,
   type: "function",
   function: { name, arguments: argumentsJson.trim() === "" ? "{}" : argumentsJson },
 });
 
-const roles: Readonly<Record<Role, string | undefined>> = {
-  [Role.UNSPECIFIED]: undefined,
-  [Role.SYSTEM]: "system",
-  [Role.USER]: "user",
-  [Role.ASSISTANT]: "assistant",
-  [Role.TOOL]: "tool",
-};
-
-/**
- * Sampling, with vendors' names beside OpenAI's: all read `top_k` and `min_p`; vLLM, SGLang and TGI
- * `repetition_penalty`, llama-server and LM Studio `repeat_penalty`.
- */
-function toSampling(sampling: Sampling | undefined): JsonObject {
+/** Sampling with vendors' names: vLLM, SGLang, TGI read `repetition_penalty`, others `repeat_penalty`. */
+function toSampling(sampling: proto.Sampling | undefined): JsonObject {
   if (sampling === undefined) return {};
   const { topK, logitBias, repetitionPenalty } = sampling;
   return {
@@ -161,14 +138,13 @@ function toSampling(sampling: Sampling | undefined): JsonObject {
 }
 
 /** At least one alternative, because llama-server sends nothing for 0. */
-const leastAlternatives = ({ top }: LogprobsRequest): number => Math.max(1, top);
+const leastAlternatives = ({ top }: proto.LogprobsRequest): number => Math.max(1, top);
 
 /**
- * Reasoning, for OpenAI and in the variables of common chat templates, which the caller's `kwargs` (an object)
- * override. A continued answer has its reasoning behind it: llama-server refuses to continue with reasoning, and
- * SGLang would leave it open.
+ * Reasoning, for OpenAI and common chat templates; the caller's `kwargs` override it. A continued answer has
+ * it behind it: llama-server refuses to continue with reasoning, and SGLang would leave it open.
  */
-function toThinking({ reasoning }: Generation, kwargs: JsonObject, isResumed: boolean): JsonObject {
+function toThinking({ reasoning }: proto.Generation, kwargs: JsonObject, isResumed: boolean): JsonObject {
   if (isResumed) return { chat_template_kwargs: { ...kwargs, enable_thinking: false, thinking: false } };
   const { effort = "", enabled } = reasoning ?? {};
   const thinks = enabled ?? (effort === "" ? undefined : effort !== "none");

@@ -16,10 +16,7 @@ export function callableTools({ tools, toolChoice }: Generation): readonly Tool[
   return allowed.length === 0 ? tools : tools.filter(({ name }) => allowed.includes(name));
 }
 
-/**
- * The members for functions. Functions that must not be called are not sent, and a certain one is forced by sending
- * it alone with `required`: llama-server takes a named choice for `auto`, and others ignore `none`.
- */
+/** Functions; forbidden ones are left out and a named one goes alone, because servers ignore such choices. */
 export function toToolMembers(generation: Generation): JsonObject {
   const tools = callableTools(generation);
   if (tools.length === 0) return {};

@@ -13,10 +13,9 @@ export interface PartialAnswer {
 }
 
 /**
- * The answer so far; undefined when it starts here. A cut text need not split into the tokens it was made of, and
- * models derail after tokens that they would never write: a bare space, half a word. So where a grammar can enforce
- * it, the server writes the last word again; elsewhere a single space at the end, or all white space where it would
- * get lost.
+ * The answer so far; undefined when it starts here. Models derail after tokens that they would never write: a
+ * bare space, half a word. So where a grammar can enforce it, the server writes the last word again;
+ * elsewhere a single space at the end, or all white space where it would get lost.
  */
 export function readPartialAnswer(
   generation: Generation,

@@ -2,7 +2,7 @@ import type { Clock } from "../../../../../core/clock.ts";
 import type { Address } from "../../../servers/address.ts";
 import { mediaTypeOf } from "../../../servers/ask.ts";
 import { cannotUse, fetchOrRetry, readConnectionFault } from "../../../servers/connection-fault.ts";
-import { boundedText } from "../../upstream/bounded-body.ts";
+import { boundedText } from "../../upstream/upstream-text.ts";
 import { readHttpFault, type UpstreamFault } from "./fault.ts";
 
 /** A request that the server refused. */

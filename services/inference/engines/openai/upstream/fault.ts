@@ -30,10 +30,7 @@ export function readHttpFault(status: number, headers: Headers, text: string, no
   };
 }
 
-/**
- * A failure in a body with status 200, if it is one: OpenAI's `{"error": {…}}`, TGI's `{"error": "…"}`, vLLM's flat
- * `{"object": "error", …}`, or an `event: error`. `"error": null` is none.
- */
+/** A failure in a body with status 200: OpenAI's, TGI's or vLLM's `error`, if not null, or `event: error`. */
 export function readEventFault(value: unknown, isErrorEvent: boolean): UpstreamFault | undefined {
   const body = members(value);
   if (!isErrorEvent && body.object !== "error" && (body.error ?? undefined) === undefined) return undefined;
