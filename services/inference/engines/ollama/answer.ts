@@ -2,7 +2,7 @@ import type { Clock } from "../../../../core/clock.ts";
 import { startedEvent } from "../../../../core/generation/events.ts";
 import { within } from "../../../../core/streams/within.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { embeddingEvents } from "../upstream/embeddings.ts";
+import { embeddingEvents } from "../embeddings.ts";
 import { answerLineSchema, embedSchema } from "./api.ts";
 import type { OllamaClient } from "./client.ts";
 import { type Asked, failed } from "./failures.ts";

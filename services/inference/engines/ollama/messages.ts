@@ -1,8 +1,8 @@
 import { isJsonObject } from "../../../../core/json.ts";
 import type { Generation, Message } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { roleOf } from "../roles.ts";
 import { parseCallerObject } from "../text/caller-json.ts";
 import type { CallableTool } from "../tools/tool-use.ts";
-import { roleOf } from "../upstream/turns.ts";
 import type { OllamaMessage } from "./api.ts";
 import { invalid } from "./failures.ts";
 

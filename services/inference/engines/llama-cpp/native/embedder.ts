@@ -1,4 +1,4 @@
-import { toUnitVector } from "../../upstream/embeddings.ts";
+import { toUnitVector } from "../../embeddings.ts";
 import type { Context } from "./context.ts";
 
 /** The embedding of an input. */

@@ -1,7 +1,7 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Generation, Message } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { type RoleName, roleOf } from "../../roles.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
-import { type RoleName, roleOf } from "../../upstream/turns.ts";
 
 /** A turn of the conversation as chat templates expect it (Hugging Face). */
 export interface Turn {

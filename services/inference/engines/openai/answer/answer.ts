@@ -2,7 +2,7 @@ import type { Clock } from "../../../../../core/clock.ts";
 import { heartbeatEvent, startedEvent } from "../../../../../core/generation/events.ts";
 import { linkSignal } from "../../../../../core/streams/link-signal.ts";
 import type { GenerationEvent } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { embeddingEvents } from "../../upstream/embeddings.ts";
+import { embeddingEvents } from "../../embeddings.ts";
 import { count, list, members } from "../../upstream/json.ts";
 import { StallDetector } from "../../upstream/stall-detector.ts";
 import { engineFailed, fetchEmbeddings, openStream, toError } from "../connection.ts";

@@ -1,8 +1,9 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type * as proto from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { roleOf } from "../../roles.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 import { toCommonSampling } from "../../upstream/sampling.ts";
-import { roleOf, withOpenTurn } from "../../upstream/turns.ts";
+import { withOpenTurn } from "../../upstream/turns.ts";
 import type { Job } from "../job.ts";
 import { toForcedMembers, toResponseFormat, toToolMembers } from "./forms.ts";
 import type { JsonObject } from "./json.ts";

@@ -1,7 +1,7 @@
-import { embeddedEvent, finishedEvent } from "../../../../core/generation/events.ts";
-import { FinishReason, type GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { embeddedEvent, finishedEvent } from "../../../core/generation/events.ts";
+import { FinishReason, type GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
-/** The events of an upstream's vectors, which are normalized to length 1, and the end. */
+/** The events of vectors that another server computed, normalized to length 1, and the end. */
 export function* embeddingEvents(
   vectors: readonly number[][],
   promptTokens: number,
