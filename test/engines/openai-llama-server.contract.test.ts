@@ -4,8 +4,8 @@ import { silentLog } from "../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
 import { describeEngine } from "../support/inference/engine-contract.ts";
+import { claiming, starterAbilities, starterPrompts } from "../support/inference/starter.ts";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
-import { claiming, starterAbilities, starterPrompts } from "./claiming.ts";
 
 const found = findLlamaServer();
 const abilities = { ...starterAbilities, resume: Capabilities_Resume.TEXT };

@@ -9,8 +9,8 @@ import type { Engine } from "../../services/inference/engine.ts";
 import { createOpenAiEngine } from "../../services/inference/engines/openai/index.ts";
 import { type Transcript, transcribe } from "../../services/inference/transcript.ts";
 import { type GenerationInit, generationOf } from "../support/inference/fake-engine.ts";
+import { starterPrompts } from "../support/inference/starter.ts";
 import { findLlamaServer, type LlamaServer, startLlamaServer } from "../support/llama-server.ts";
-import { starterPrompts } from "./claiming.ts";
 
 // Answers at temperature 0 that are cut and gone on with, by a llama-server that nobody here wrote.
 

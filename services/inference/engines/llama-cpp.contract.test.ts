@@ -3,6 +3,7 @@ import { systemClock } from "../../../core/clock.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
+import { starterAbilities, starterPrompts } from "../../../test/support/inference/starter.ts";
 import { createEngine } from "../create-engine.ts";
 
 describeEngine("llama-cpp", {
@@ -15,17 +16,6 @@ describeEngine("llama-cpp", {
       },
       { clock: systemClock, log: silentLog },
     ),
-  abilities: {
-    tools: true,
-    forcedToolChoice: true,
-    jsonObject: true,
-    jsonSchema: true,
-    logprobs: true,
-    seed: true,
-    logitBias: true,
-    rawPrompt: true,
-    embeddings: true,
-    resume: Capabilities_Resume.TOKENS,
-  },
-  prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],
+  abilities: { ...starterAbilities, resume: Capabilities_Resume.TOKENS },
+  prompts: starterPrompts,
 });

@@ -4,6 +4,7 @@ import { silentLog } from "../../../core/telemetry/log.ts";
 import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { describeEngine } from "../../../test/support/inference/engine-contract.ts";
 import { starterPath } from "../../../test/support/inference/llama-cpp/engines.ts";
+import { starterAbilities, starterPrompts } from "../../../test/support/inference/starter.ts";
 import { createLlamaCppEngine } from "../engines/llama-cpp/index.ts";
 import { withCatalogueNames } from "../naming/with-catalogue-names.ts";
 import { withProbes } from "./with-probes.ts";
@@ -20,17 +21,6 @@ describeEngine("behind probes and names", {
       as,
     });
   },
-  abilities: {
-    tools: true,
-    forcedToolChoice: true,
-    jsonObject: true,
-    jsonSchema: true,
-    logprobs: true,
-    seed: true,
-    logitBias: true,
-    rawPrompt: true,
-    embeddings: true,
-    resume: Capabilities_Resume.TOKENS,
-  },
-  prompts: ["Tell me a short story.", "What is gRPC?", "Write a haiku about rain.", "What can you do?"],
+  abilities: { ...starterAbilities, resume: Capabilities_Resume.TOKENS },
+  prompts: starterPrompts,
 });

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { Capabilities_Resume, CapabilitiesSchema } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
-import type { Engine } from "../../services/inference/engine.ts";
-import type { Abilities } from "../support/inference/fake-engine.ts";
+import { Capabilities_Resume, CapabilitiesSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Engine } from "../../../services/inference/engine.ts";
+import type { Abilities } from "./fake-engine.ts";
 
 /** The engine with other claims: what a server behind HTTP can do is found out by probes, not by the engine. */
 export const claiming = (engine: Engine, abilities: Abilities): Engine => ({
@@ -14,7 +14,7 @@ export const claiming = (engine: Engine, abilities: Abilities): Engine => ({
     })),
 });
 
-/** All that servers with the starter model can do over OpenAI's protocol: the model sees no pictures. */
+/** All that servers with the starter model can do over OpenAI's protocol: the model reads no images. */
 export const starterAbilities: Abilities = {
   tools: true,
   forcedToolChoice: true,
