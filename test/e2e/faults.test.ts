@@ -28,17 +28,16 @@ async function untilRunning(nodeId: string, model: string, count: number): Promi
   const transports = mesh.routers.map((address) => createGrpcTransport({ address }));
   const routers = transports.map((transport) => createClient(RouterService, transport));
   const generation = { id: "dry", model };
+  const running = async () => {
+    const answers = await Promise.all(routers.map((router) => router.explainRoute({ generation })));
+    const verdicts = answers.flatMap((answer) => answer.verdicts);
+    return verdicts.flatMap(({ node, load }) => (node?.id === nodeId ? [load?.running] : []));
+  };
   try {
-    for (let tries = 0; tries < 500; tries++) {
-      const answers = await Promise.all(routers.map((router) => router.explainRoute({ generation })));
-      const verdicts = answers.flatMap((answer) => answer.verdicts);
-      if (verdicts.some(({ node, load }) => node?.id === nodeId && load?.running === count)) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await expect.poll(running).toContain(count);
   } finally {
     for (const transport of transports) transport.close();
   }
-  throw new Error(`${nodeId} never ran ${count} generations.`);
 }
 
 /** The line that ends a generation in the node's own log. */

@@ -28,14 +28,7 @@ test.skipIf("missing" in found)(
       // Its own name is the catalogue's.
       expect(served).toMatchObject({ model: "starter", engineName: "starter", engine: "openai" });
       expect(served?.capabilities).toMatchObject({
-        tools: true,
-        forcedToolChoice: true,
-        jsonObject: true,
-        jsonSchema: true,
-        logprobs: true,
-        seed: true,
-        logitBias: true,
-        rawPrompt: true,
+        ...starterAbilities,
         resume: Capabilities_Resume.TEXT,
         // It was not started with --embeddings, and the model has no eyes.
         embeddings: false,
