@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cxmpute, type Program } from "./program.ts";
+import { cxmpute, type Program, type ProgramOptions } from "./program.ts";
 
 /** A whole mesh of real processes, ready to answer. */
 export interface Mesh {
@@ -57,7 +57,7 @@ export async function startMesh(
     surface?: readonly string[];
     /** Where registry and routers listen; default: loopback. */
     host?: string;
-  } = {},
+  } & ProgramOptions = {},
 ): Promise<Mesh> {
   const engine = options.engine ?? realEngine;
   const routing = options.routing ?? [];
@@ -66,7 +66,7 @@ export async function startMesh(
   const data = await mkdtemp(join(tmpdir(), "cxmpute-test-"));
   const programs = new Map<string, Program>();
   const start = (name: string, args: readonly string[]): Program => {
-    const program = cxmpute([...args, "--data", join(data, name)], environment);
+    const program = cxmpute([...args, "--data", join(data, name)], environment, undefined, options);
     programs.set(name, program);
     return program;
   };

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Channel } from "../../core/streams/channel.ts";
 import { markOfRun } from "./run/reaper.ts";
+import { type Turns, turnsQuestion } from "./turns.ts";
 
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -31,7 +32,20 @@ export interface Program {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Sends a signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /**
+   * What its event loop did since the last call. Resolves once the loop is free; rejects when the program was not
+   * started with `recordTurns`, or has ended.
+   */
+  takeTurns(): Promise<Turns>;
 }
+
+/** What a test wants of a program besides its output. */
+export interface ProgramOptions {
+  /** Whether `takeTurns` works. */
+  readonly recordTurns?: boolean;
+}
+
+const recorder = fileURLToPath(new URL("run/record-turns.ts", import.meta.url));
 
 /**
  * Runs a program with the Node that runs the test, in a network namespace where one is named. Nothing of the
@@ -41,10 +55,12 @@ export function run(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   namespace?: string,
+  { recordTurns = false }: ProgramOptions = {},
 ): Program {
   const [command, ...words] = [
     ...(namespace === undefined ? [] : ["ip", "netns", "exec", namespace]),
     process.execPath,
+    ...(recordTurns ? ["--import", recorder] : []),
     ...args,
   ] as [string, ...string[]];
   const child = spawn(command, words, {
@@ -56,11 +72,11 @@ export function run(
       ...markOfRun(),
       ...env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: recordTurns ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],
   });
   endWithTests(child);
-  const output = collect(child.stdout);
-  const errors = collect(child.stderr);
+  const output = collect(child.stdout!);
+  const errors = collect(child.stderr!);
   const ended = once(child, "close").then(([code, signal]) => {
     output.close();
     errors.close();
@@ -92,6 +108,14 @@ export function run(
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       return ended;
     },
+    async takeTurns() {
+      if (!child.connected) throw missing("reporting its turns, or was not asked to record them");
+      const answer = once(child, "message");
+      child.send(turnsQuestion);
+      const ending = ended.then(() => Promise.reject(missing("reporting its turns")));
+      const [message] = (await Promise.race([answer, ending])) as [{ turns: Turns }];
+      return message.turns;
+    },
   };
 }
 
@@ -120,7 +144,8 @@ export const cxmpute = (
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   namespace?: string,
-): Program => run(["services/main.ts", ...args], { CXMPUTE_LOG_FORMAT: "json", ...env }, namespace);
+  options?: ProgramOptions,
+): Program => run(["services/main.ts", ...args], { CXMPUTE_LOG_FORMAT: "json", ...env }, namespace, options);
 
 /** Keeps the lines of a stream; any number of readers follow it from its beginning. */
 function collect(stream: NodeJS.ReadableStream) {
