@@ -7,6 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { toListenFault } from "../core/lifecycle/listen-fault.ts";
 import { type ProtocolRange, protocolFault } from "../core/protocol.ts";
 import { createLog, silentLog } from "../core/telemetry/log.ts";
+import { lockDataFolder } from "../services/commands/data-lock.ts";
 import { hints, nothingOffered, onlySilent } from "../services/commands/join/hints.ts";
 import { folderFault } from "../services/inference/discover/find-model-files.ts";
 import { sameName, tooLarge } from "../services/inference/discover/fit-models.ts";
@@ -17,6 +18,7 @@ import { nodeMessages } from "../services/inference/node/messages.ts";
 import { logFindings } from "../services/inference/probe/findings.ts";
 import { readConnectionFault } from "../services/inference/servers/connection-fault.ts";
 import { serverFaults } from "../services/inference/servers/inspect-server.ts";
+import { nameInUse, unknownHolder } from "../services/registry/name-holder.ts";
 import { identityMessages } from "./support/identity-messages.ts";
 import { type Script, scripts, startScripted } from "./support/inference/discover.ts";
 import { FakeEngine, servedModel } from "./support/inference/fake-engine.ts";
@@ -84,6 +86,13 @@ const older: ProtocolRange = { current: 1, oldest: 1 };
 const newer: ProtocolRange = { current: 99, oldest: 98 };
 const url = "http://127.0.0.1:8000";
 
+/** What the registry says of a name that another process holds. */
+const inUse = (verdict: "asks again" | "refused"): string => {
+  const holder = { ...unknownHolder, host: "gpu-1", address: "10.0.0.7" };
+  const held = { holder, draining: false, since: 0, renewedAt: 0, contender: undefined };
+  return nameInUse("gpu-1", held, verdict, 10_000).message;
+};
+
 /** Every message, made. */
 async function produce(): Promise<string[]> {
   const closed = await startScripted({});
@@ -111,6 +120,7 @@ async function produce(): Promise<string[]> {
     ...samples<typeof nodeMessages>({
       registryAway: [nodeMessages.registryAway("the registry at r:1")],
       registryRefuses: [nodeMessages.registryRefuses("the registry at r:1")],
+      nameInUse: [nodeMessages.nameInUse],
       registryBack: [nodeMessages.registryBack("the registry at r:1")],
       routerAway: [nodeMessages.routerAway("the router at r:2")],
       routerRefuses: [nodeMessages.routerRefuses("the router at r:2")],
@@ -163,6 +173,13 @@ async function produce(): Promise<string[]> {
         "127.0.0.1:50053",
         "--advertise",
       );
+    }),
+    inUse("asks again"),
+    inUse("refused"),
+    await thrown(() => {
+      const path = join(folder, "data");
+      lockDataFolder(path, "join", silentLog);
+      lockDataFolder(path, "join", silentLog);
     }),
     ...(await identityMessages()),
   ];

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "../../core/rpc/grpc-transport.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
@@ -42,12 +45,13 @@ const tokensBefore = 10;
 export async function loseNode(loss: Loss, plan: LossPlan): Promise<LossFigures> {
   const ports = await freePorts(3);
   const [registry, router, http] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string];
+  const data = await mkdtemp(join(tmpdir(), "cxmpute-bench-"));
   const children: Child[] = [];
   const start = (...args: string[]) => {
     const child = startChild({
       program: process.execPath,
       args: [`${projectFolder}services/main.ts`, ...args, "--log-level", "error"],
-      environment: { CXMPUTE_API_KEY: apiKey },
+      environment: { CXMPUTE_API_KEY: apiKey, CXMPUTE_DATA: join(data, String(children.length)) },
     });
     children.push(child);
     return child;
@@ -99,6 +103,7 @@ export async function loseNode(loss: Loss, plan: LossPlan): Promise<LossFigures>
   } finally {
     transport.close();
     await Promise.all(children.map((child) => child.stop()));
+    await rm(data, { recursive: true });
   }
 }
 

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Child, startChild } from "../processes/child.ts";
 import { freePorts } from "../processes/ports.ts";
 import { projectFolder } from "./cache.ts";
@@ -42,9 +45,14 @@ export const meshTls: Peer = {
 async function startMesh(setting: PeerSetting, tls: MeshTls | undefined): Promise<RunningPeer> {
   const ports = await freePorts(6);
   const running: { readonly part: Part; readonly child: Child }[] = [];
-  const stop = async () => void (await Promise.all(running.map(({ child }) => child.stop())));
+  const data = await mkdtemp(join(tmpdir(), "cxmpute-bench-"));
+  const stop = async () => {
+    await Promise.all(running.map(({ child }) => child.stop()));
+    await rm(data, { recursive: true, force: true });
+  };
   const start = (part: Part): Child => {
-    const child = startPart(part, setting.inspect.includes(part.role));
+    const folder = join(data, String(running.length));
+    const child = startPart(part, folder, setting.inspect.includes(part.role));
     running.push({ part, child });
     return child;
   };
@@ -106,11 +114,11 @@ const nodePart = (
 /** Slots enough that nothing waits for one, neither streams nor short requests: waiting is not what is measured. */
 const slotsFor = (streams: number): number => Math.max(2 * streams, 512);
 
-function startPart({ args }: Part, inspect: boolean): Child {
+function startPart({ args }: Part, dataFolder: string, inspect: boolean): Child {
   return startChild({
     program: process.execPath,
     args: [...(inspect ? ["--inspect=127.0.0.1:0"] : []), `${projectFolder}services/main.ts`, ...args],
-    environment: { CXMPUTE_API_KEY: apiKey },
+    environment: { CXMPUTE_API_KEY: apiKey, CXMPUTE_DATA: dataFolder },
   });
 }
 

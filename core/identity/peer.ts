@@ -17,6 +17,11 @@ export const anonymousPeer: Peer = { kind: "anonymous" };
 /** The caller in a handler's context; anonymous unless the transport sets it. */
 export const peerKey: ContextKey<Peer> = createContextKey<Peer>(anonymousPeer);
 
+/** The IP address of the caller's connection; empty within a process. */
+export const callerAddressKey: ContextKey<string> = createContextKey("");
+
+export const callerAddress = (context: HandlerContext): string => context.values.get(callerAddressKey);
+
 /** Throws `unauthenticated` unless the caller is trusted or has one of the roles. */
 export function demandRole(context: HandlerContext, roles: readonly Role[], what: string): void {
   const peer = context.values.get(peerKey);

@@ -15,7 +15,7 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { MeshError, toMeshError } from "../errors/mesh-error.ts";
-import { type Peer, peerKey } from "../identity/peer.ts";
+import { callerAddressKey, type Peer, peerKey } from "../identity/peer.ts";
 import { untilAborted } from "../streams/until-aborted.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
@@ -28,6 +28,7 @@ type Handler = (input: unknown, context: HandlerContext) => unknown;
 interface ServerCall extends Pick<EventEmitter, "on" | "off">, SecuredCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
+  getPeer(): string;
 }
 
 /** How to run handlers. */
@@ -124,7 +125,9 @@ function openCall(method: DescMethod, call: ServerCall, { shutdown, peerOf }: Ha
     url: `http://mesh/${method.parent.typeName}/${method.name}`,
     ...(Number.isFinite(remainingMs) ? { timeoutMs: Math.max(0, remainingMs) } : {}),
     requestHeader: toHeaders(call.metadata),
-    contextValues: createContextValues().set(peerKey, peerOf(call)),
+    contextValues: createContextValues()
+      .set(peerKey, peerOf(call))
+      .set(callerAddressKey, call.getPeer().replace(/:\d+$/, "")),
     requestSignal: caller.signal,
   });
   return {

@@ -9,6 +9,7 @@ import { InferenceService } from "../../gen/cxmpute/inference/v1/inference_pb.ts
 import { ollamaPlace } from "../inference/discover/index.ts";
 import { pullOllamaModel } from "../inference/engines/ollama/index.ts";
 import { createNode, readHardware } from "../inference/index.ts";
+import { lockDataFolder } from "./data-lock.ts";
 import { findOffer } from "./join/find-offer.ts";
 import { createOffered, toSourceFacts } from "./join/offered.ts";
 import { toJoinScreen } from "./join/screen.ts";
@@ -41,6 +42,9 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
         await followed;
       },
     });
+
+    const { instance, replaces, unlock } = lockDataFolder(values.data, "join", log);
+    add({ name: "data folder", stop: unlock });
 
     // Before models are loaded or pulled, because a join token is short-lived.
     const membership = await openMembership(values, { signal, add, log, createNodeId });
@@ -77,6 +81,8 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
       advertise === undefined ? routerAddresses.map((address) => connect(address, "router")) : [];
     const node = createNode({
       id,
+      instance,
+      replaces,
       engines: engines.map(({ engine }) => engine),
       registry,
       routers,

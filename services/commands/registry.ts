@@ -6,6 +6,7 @@ import { IdentityService } from "../../gen/cxmpute/registry/v1/identity_pb.ts";
 import { RegistryService } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { createRegistry, type IdentityOptions, openFileStore, openStore } from "../registry/index.ts";
 import { openAuthority, tlsFiles } from "./credentials.ts";
+import { lockDataFolder } from "./data-lock.ts";
 import { type Security, secure } from "./security.ts";
 import { announce, serve, serveGrpc } from "./service.ts";
 import { opsAddresses } from "./settings/parts.ts";
@@ -16,6 +17,9 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
   return serve("registry", values, { opsAddress: opsAddresses.registry }, async (lifecycle) => {
     const { add, log } = lifecycle;
     const security = secure(values, "registry", lifecycle);
+    // In plain text it keeps nothing.
+    if (security.credentials !== undefined)
+      add({ name: "data folder", stop: lockDataFolder(values.data, "registry", log).unlock });
     const identities = await openIdentities(values, security);
     const store = await openStore(values.store, {
       clock: systemClock,

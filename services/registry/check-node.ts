@@ -1,6 +1,6 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { nodeIdPattern } from "../../core/identity/identity.ts";
-import type { Hardware, Node, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Hardware, Node, NodeProcess, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
 /** The most that one node may report: models, slots of a model, tokens per second, graphics cards. */
 const modelLimit = 512;
@@ -40,6 +40,13 @@ export function checkNode(node: Node | undefined): Node {
     seen.set(served.model, index);
   });
   return node;
+}
+
+/** Throws `invalid_request` at the first fault of what a process says of itself. */
+export function checkProcess(process: NodeProcess | undefined): void {
+  checkText(process?.instance ?? "", "process.instance", 0, 64);
+  checkText(process?.replaces ?? "", "process.replaces", 0, 64);
+  checkText(process?.host ?? "", "process.host", 0, 253);
 }
 
 function checkServedModel(served: ServedModel, path: string): void {

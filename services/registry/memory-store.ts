@@ -9,6 +9,7 @@ import {
   WatchNodesResponseSchema,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { History } from "./history.ts";
+import { type HeldName, type Holder, judge, nameInUse, unknownHolder } from "./name-holder.ts";
 import type { StoreOptions } from "./open-store.ts";
 import { noRevocations, revokedFault } from "./revocations.ts";
 import { defaultLeaseTtlMs, type Store } from "./store.ts";
@@ -22,9 +23,8 @@ export interface MemoryStoreOptions extends StoreOptions {
 
 type ChangeOfNode = WatchNodesResponse_Change["change"];
 
-interface Lease {
+interface Lease extends HeldName {
   readonly node: Node;
-  readonly expiresAt: number;
 }
 
 /** A store in this process. All leases last equally long, so a map in order of renewal is also in order of expiry. */
@@ -65,7 +65,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     timer?.cancel();
     timer = undefined;
     const now = clock.now();
-    for (const [leaseId, { expiresAt }] of leases) {
+    for (const [leaseId, { renewedAt }] of leases) {
+      const expiresAt = renewedAt + ttlMs;
       if (expiresAt > now) {
         if (!closed) timer = clock.after(expiresAt - now, sweep);
         return;
@@ -74,10 +75,22 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     }
   };
 
-  const keep = (leaseId: string, node: Node) => {
+  const keep = (leaseId: string, lease: Omit<Lease, "renewedAt">) => {
     leases.delete(leaseId);
-    leases.set(leaseId, { node, expiresAt: clock.now() + ttlMs });
+    leases.set(leaseId, { ...lease, renewedAt: clock.now() });
     if (timer === undefined) sweep();
+  };
+
+  /** Throws when the name stays with the process that holds it; remembers who asked. */
+  const demandName = (leaseId: string, nodeId: string, claim: Holder): HeldName => {
+    const held = leases.get(leaseId)!;
+    const now = clock.now();
+    const verdict = judge(held, claim, now, ttlMs);
+    if (verdict === "granted") return held;
+    // In place, because the map is in order of renewal.
+    if (held.contender?.instance !== claim.instance)
+      leases.set(leaseId, { ...held, contender: { instance: claim.instance, since: now } });
+    throw nameInUse(nodeId, held, verdict, ttlMs);
   };
 
   const list = () => {
@@ -98,23 +111,26 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
 
   return {
     ttlMs,
-    async put(node) {
+    async put(node, claim = unknownHolder) {
       sweep();
       if (revocations.has(node.id)) throw revokedFault(node.id);
       const former = leaseIds.get(node.id);
       if (former === undefined && leases.size >= nodeLimit)
         throw new MeshError("saturated", `The registry is full: it holds ${nodeLimit} nodes.`);
+      const held = former === undefined ? undefined : demandName(former, node.id, claim);
       if (former !== undefined) leases.delete(former);
       const leaseId = randomUUID();
       leaseIds.set(node.id, leaseId);
-      keep(leaseId, node);
+      const isSame = held?.holder.instance === claim.instance;
+      const { since, contender } = isSame ? held : { since: clock.wallTime(), contender: undefined };
+      keep(leaseId, { node, draining: node.draining, holder: claim, since, contender });
       return { leaseId, revision: publish({ case: "upserted", value: node }) };
     },
     async renew(leaseId, holder) {
       sweep();
       const lease = find(leaseId, holder);
       if (lease === undefined) return undefined;
-      keep(leaseId, lease.node);
+      keep(leaseId, lease);
       return lease.node.id;
     },
     async delete(leaseId, holder) {

@@ -3,6 +3,7 @@ import type {
   Node,
   WatchNodesResponse,
 } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
+import type { Holder } from "./name-holder.ts";
 
 /** The values of `--store`. */
 export const storeNames = ["memory"] as const;
@@ -20,9 +21,10 @@ export interface Store {
   readonly ttlMs: number;
   /**
    * Adds a node under a new lease, in place of any of the same id, whose lease ends. Throws `saturated` when the store
-   * is full, and `unauthenticated` for a revoked node.
+   * is full, `unauthenticated` for a revoked node, and code `name_in_use` where `name-holder.ts` keeps the name for
+   * another process.
    */
-  put(node: Node): Promise<PutResult>;
+  put(node: Node, claim?: Holder): Promise<PutResult>;
   /** Renews a lease; returns its node's id, or undefined when it is not valid or not `holder`'s. */
   renew(leaseId: string, holder?: string): Promise<string | undefined>;
   /** Ends a lease; harmless when there is none, or it is not `holder`'s. */

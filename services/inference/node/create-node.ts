@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Clock, sleep } from "../../../core/clock.ts";
@@ -14,7 +16,12 @@ import {
 } from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { InferenceService } from "../../../gen/cxmpute/inference/v1/inference_pb.ts";
-import { type Hardware, NodeSchema, type ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  type Hardware,
+  NodeProcessSchema,
+  NodeSchema,
+  type ServedModel,
+} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Engine } from "../engine.ts";
 import type { AnswerRecord } from "../guard/guarded-answer.ts";
 import { type Counters, GuardedEngines } from "../guard/guarded-engines.ts";
@@ -30,6 +37,10 @@ import { watchForSleep } from "./sleep-watch.ts";
 export interface NodeOptions {
   /** Unique in the mesh and kept across restarts. */
   readonly id: string;
+  /** This run of the program; random by default. */
+  readonly instance?: string;
+  /** The run before in the same data folder, if its process has certainly ended. */
+  readonly replaces?: string | undefined;
   /** In order of preference: the first that serves a model has it. The node closes them. */
   readonly engines: readonly Engine[];
   readonly registry: Peer;
@@ -118,6 +129,11 @@ export function createNode(options: NodeOptions): InferenceNode {
         draining: guard.current().draining,
         ...(hardware === undefined ? {} : { hardware }),
       }),
+    process: create(NodeProcessSchema, {
+      instance: options.instance ?? randomUUID(),
+      replaces: options.replaces ?? "",
+      host: hostname().slice(0, 253),
+    }),
     clock,
     random,
     log,

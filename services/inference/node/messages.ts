@@ -3,6 +3,7 @@ export const nodeMessages = {
   registryAway: (registry: string) =>
     `cannot reach ${registry}; retrying until it answers. Check that it runs there, its address (--registry), this machine's network and firewalls on the way`,
   registryRefuses: (registry: string) => `${registry} rejects the node; retrying until it accepts it`,
+  nameInUse: "another process holds this node's name; waiting in case it has just ended",
   registryBack: (registry: string) => `${registry} answers again`,
   routerAway: (router: string) =>
     `cannot reach ${router}; retrying until it answers. Check that it runs there, its address (--router), this machine's network and firewalls on the way`,

@@ -24,6 +24,8 @@ interface OutageOptions {
   readonly away: string;
   /** The message when the node is refused. */
   readonly refuses: string;
+  /** The message while the registry keeps the node's name for another process. */
+  readonly inUse?: string;
   /** The message when protocol versions differ; `fault` says which side to update. */
   readonly mismatch: (fault: string) => string;
   /** Called with that fault while it lasts, and with undefined once the node is accepted. */
@@ -45,10 +47,11 @@ export class Outage {
 
   /** Logs the first failure of an outage, and each version mismatch once. Returns the wait, in milliseconds. */
   fail(error: MeshError): number {
-    const { log, away, refuses, mismatch, onMismatch } = this.#options;
+    const { log, away, refuses, inUse = refuses, mismatch, onMismatch } = this.#options;
     const isMismatch = error.code === protocolCode;
     if (isMismatch) onMismatch(error.message);
-    const message = isMismatch ? mismatch(error.message) : isAway(error) ? away : refuses;
+    const refusal = error.code === nameInUseCode ? inUse : refuses;
+    const message = isMismatch ? mismatch(error.message) : isAway(error) ? away : refusal;
     if (!this.#logged.has(message) && (isMismatch || this.#logged.size === 0))
       log.warn({ err: error }, message);
     this.#logged.add(message);
@@ -74,6 +77,9 @@ export class Outage {
     return this.#backoff.next();
   }
 }
+
+/** `code` of the registry's error for a name that another process holds. */
+const nameInUseCode = "name_in_use";
 
 /** No answer, as opposed to a refusal. */
 const isAway = ({ kind, code }: MeshError): boolean =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { generationOf, servedModel } from "../../../test/support/inference/fake-engine.ts";
-import { advance, away, never, settle, startNode } from "../../../test/support/inference/node.ts";
+import { advance, away, makeNode, never, settle, startNode } from "../../../test/support/inference/node.ts";
 import { transcribe } from "../transcript.ts";
 
 describe("the lease", () => {
@@ -60,6 +60,29 @@ describe("the lease", () => {
     registry.fails = undefined;
     await advance(clock, 60_000);
     expect(registry.registered).toHaveLength(1);
+  });
+
+  test("is waited for while the name may belong to a process that has ended", async () => {
+    const { clock, registry, start, started, lines } = await makeNode();
+    registry.fails = new MeshError("saturated", "The name is in use.", { code: "name_in_use" });
+    void start();
+    await advance(clock, 4000);
+    expect(started()).toBe("no");
+    expect(lines.filter(({ level }) => level === "warn").map(({ msg }) => msg)).toEqual([
+      "another process holds this node's name; waiting in case it has just ended",
+    ]);
+    registry.fails = undefined;
+    await advance(clock, 2000);
+    expect(started()).toBe("yes");
+  });
+
+  test("is asked for no more by a process that starts beside the one that has the name", async () => {
+    const { clock, registry, start, started } = await makeNode();
+    registry.fails = new MeshError("invalid_request", "The name is in use.", { code: "name_in_use" });
+    void start();
+    await advance(clock, 60_000);
+    expect(started()).toBe(registry.fails);
+    expect(registry.calls).toBe(1);
   });
 
   test("a change of the models is registered at the next look", async () => {

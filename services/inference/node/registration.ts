@@ -4,13 +4,18 @@ import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts"
 import { demandProtocol, protocol } from "../../../core/protocol.ts";
 import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
-import { type Node, RegistryService } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import {
+  type Node,
+  type NodeProcess,
+  RegistryService,
+} from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import { clockSkewLimitMs, nodeMessages } from "./messages.ts";
 import { Outage, type Peer } from "./outage.ts";
 
 interface RegistrationOptions {
   readonly registry: Peer;
   readonly describe: () => Node;
+  readonly process: NodeProcess;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -54,6 +59,7 @@ export class Registration {
       ...options,
       away: nodeMessages.registryAway(name),
       refuses: nodeMessages.registryRefuses(name),
+      inUse: nodeMessages.nameInUse,
       mismatch: (fault) => nodeMessages.registryMismatch(name, fault),
     });
     // Handled by callers of `start`, if any.
@@ -124,7 +130,7 @@ export class Registration {
     const node = this.#options.describe();
     const versions = { protocolVersion: protocol.current, oldestProtocolVersion: protocol.oldest };
     const { leaseId, ttlMs, ...answer } = await this.#call((signal) =>
-      this.#client.registerNode({ node, ...versions }, { signal }),
+      this.#client.registerNode({ node, process: this.#options.process, ...versions }, { signal }),
     );
     demandProtocol(
       { other: "registry", self: "node" },

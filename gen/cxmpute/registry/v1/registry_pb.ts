@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cxmpute/registry/v1/registry.proto.
  */
 export const file_cxmpute_registry_v1_registry: GenFile = /*@__PURE__*/
-  fileDesc("CiJjeG1wdXRlL3JlZ2lzdHJ5L3YxL3JlZ2lzdHJ5LnByb3RvEhNjeG1wdXRlLnJlZ2lzdHJ5LnYxIqkBCgROb2RlEgoKAmlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSMAoGbW9kZWxzGAMgAygLMiAuY3htcHV0ZS5yZWdpc3RyeS52MS5TZXJ2ZWRNb2RlbBIPCgd2ZXJzaW9uGAQgASgJEhAKCGRyYWluaW5nGAUgASgIEi8KCGhhcmR3YXJlGAYgASgLMh0uY3htcHV0ZS5yZWdpc3RyeS52MS5IYXJkd2FyZSJ2CghIYXJkd2FyZRIQCghwbGF0Zm9ybRgBIAEoCRILCgNjcHUYAiABKAkSDQoFY29yZXMYAyABKA0SFAoMbWVtb3J5X2J5dGVzGAQgASgEEiYKBGdwdXMYBSADKAsyGC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkdwdSIpCgNHcHUSDAoEbmFtZRgBIAEoCRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQi+QEKC1NlcnZlZE1vZGVsEg0KBW1vZGVsGAEgASgJEhMKC2VuZ2luZV9uYW1lGAIgASgJEg4KBmVuZ2luZRgDIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgEIAEoDRINCgVzbG90cxgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoCRI3CgxjYXBhYmlsaXRpZXMYByABKAsyIS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkNhcGFiaWxpdGllcxIeChF0b2tlbnNfcGVyX3NlY29uZBgIIAEoAUgAiAEBEgsKA3ZpYRgJIAEoCUIUChJfdG9rZW5zX3Blcl9zZWNvbmQi4AIKDENhcGFiaWxpdGllcxINCgV0b29scxgBIAEoCBIaChJmb3JjZWRfdG9vbF9jaG9pY2UYAiABKAgSEwoLanNvbl9vYmplY3QYAyABKAgSEwoLanNvbl9zY2hlbWEYBCABKAgSEAoIbG9ncHJvYnMYBSABKAgSDAoEc2VlZBgGIAEoCBIOCgZ2aXNpb24YByABKAgSEgoKbG9naXRfYmlhcxgIIAEoCBI4CgZyZXN1bWUYCSABKA4yKC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkNhcGFiaWxpdGllcy5SZXN1bWUSEgoKcmF3X3Byb21wdBgKIAEoCBISCgplbWJlZGRpbmdzGAsgASgIIlUKBlJlc3VtZRIWChJSRVNVTUVfVU5TUEVDSUZJRUQQABIPCgtSRVNVTUVfTk9ORRABEg8KC1JFU1VNRV9URVhUEAISEQoNUkVTVU1FX1RPS0VOUxADIhkKF0Rlc2NyaWJlUmVnaXN0cnlSZXF1ZXN0ImUKGERlc2NyaWJlUmVnaXN0cnlSZXNwb25zZRIOCgZub3dfbXMYASABKAMSGAoQcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIfChdvbGRlc3RfcHJvdG9jb2xfdmVyc2lvbhgDIAEoDSJ5ChNSZWdpc3Rlck5vZGVSZXF1ZXN0EicKBG5vZGUYASABKAsyGS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLk5vZGUSGAoQcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIfChdvbGRlc3RfcHJvdG9jb2xfdmVyc2lvbhgDIAEoDSKVAQoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgNEhAKCHJldmlzaW9uGAMgASgEEg4KBm5vd19tcxgEIAEoAxIYChBwcm90b2NvbF92ZXJzaW9uGAUgASgNEh8KF29sZGVzdF9wcm90b2NvbF92ZXJzaW9uGAYgASgNIiUKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJIjUKElJlbmV3TGVhc2VSZXNwb25zZRIOCgZ0dGxfbXMYASABKA0SDwoHbm9kZV9pZBgCIAEoCSIpChVEZXJlZ2lzdGVyTm9kZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkiGAoWRGVyZWdpc3Rlck5vZGVSZXNwb25zZSISChBMaXN0Tm9kZXNSZXF1ZXN0Il4KEUxpc3ROb2Rlc1Jlc3BvbnNlEigKBW5vZGVzGAEgAygLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlEhAKCHJldmlzaW9uGAIgASgEEg0KBWVwb2NoGAMgASgJIhMKEVdhdGNoTm9kZXNSZXF1ZXN0IogDChJXYXRjaE5vZGVzUmVzcG9uc2USRAoIc25hcHNob3QYASABKAsyMC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXNwb25zZS5TbmFwc2hvdEgAEkAKBmNoYW5nZRgCIAEoCzIuLmN4bXB1dGUucmVnaXN0cnkudjEuV2F0Y2hOb2Rlc1Jlc3BvbnNlLkNoYW5nZUgAGmYKCFNuYXBzaG90EigKBW5vZGVzGAEgAygLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlEhAKCHJldmlzaW9uGAIgASgEEg0KBWVwb2NoGAMgASgJEg8KB3Jldm9rZWQYBCADKAkaeQoGQ2hhbmdlEhAKCHJldmlzaW9uGAEgASgEEi0KCHVwc2VydGVkGAIgASgLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlSAASEQoHcmVtb3ZlZBgDIAEoCUgAEhEKB3Jldm9rZWQYBCABKAlIAEIICgZjaGFuZ2VCBwoFZXZlbnQy7gQKD1JlZ2lzdHJ5U2VydmljZRJvChBEZXNjcmliZVJlZ2lzdHJ5EiwuY3htcHV0ZS5yZWdpc3RyeS52MS5EZXNjcmliZVJlZ2lzdHJ5UmVxdWVzdBotLmN4bXB1dGUucmVnaXN0cnkudjEuRGVzY3JpYmVSZWdpc3RyeVJlc3BvbnNlEmMKDFJlZ2lzdGVyTm9kZRIoLmN4bXB1dGUucmVnaXN0cnkudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBopLmN4bXB1dGUucmVnaXN0cnkudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USXQoKUmVuZXdMZWFzZRImLmN4bXB1dGUucmVnaXN0cnkudjEuUmVuZXdMZWFzZVJlcXVlc3QaJy5jeG1wdXRlLnJlZ2lzdHJ5LnYxLlJlbmV3TGVhc2VSZXNwb25zZRJpCg5EZXJlZ2lzdGVyTm9kZRIqLmN4bXB1dGUucmVnaXN0cnkudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GisuY3htcHV0ZS5yZWdpc3RyeS52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEloKCUxpc3ROb2RlcxIlLmN4bXB1dGUucmVnaXN0cnkudjEuTGlzdE5vZGVzUmVxdWVzdBomLmN4bXB1dGUucmVnaXN0cnkudjEuTGlzdE5vZGVzUmVzcG9uc2USXwoKV2F0Y2hOb2RlcxImLmN4bXB1dGUucmVnaXN0cnkudjEuV2F0Y2hOb2Rlc1JlcXVlc3QaJy5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("CiJjeG1wdXRlL3JlZ2lzdHJ5L3YxL3JlZ2lzdHJ5LnByb3RvEhNjeG1wdXRlLnJlZ2lzdHJ5LnYxIqkBCgROb2RlEgoKAmlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSMAoGbW9kZWxzGAMgAygLMiAuY3htcHV0ZS5yZWdpc3RyeS52MS5TZXJ2ZWRNb2RlbBIPCgd2ZXJzaW9uGAQgASgJEhAKCGRyYWluaW5nGAUgASgIEi8KCGhhcmR3YXJlGAYgASgLMh0uY3htcHV0ZS5yZWdpc3RyeS52MS5IYXJkd2FyZSJ2CghIYXJkd2FyZRIQCghwbGF0Zm9ybRgBIAEoCRILCgNjcHUYAiABKAkSDQoFY29yZXMYAyABKA0SFAoMbWVtb3J5X2J5dGVzGAQgASgEEiYKBGdwdXMYBSADKAsyGC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkdwdSIpCgNHcHUSDAoEbmFtZRgBIAEoCRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQi+QEKC1NlcnZlZE1vZGVsEg0KBW1vZGVsGAEgASgJEhMKC2VuZ2luZV9uYW1lGAIgASgJEg4KBmVuZ2luZRgDIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgEIAEoDRINCgVzbG90cxgFIAEoDRITCgtmaW5nZXJwcmludBgGIAEoCRI3CgxjYXBhYmlsaXRpZXMYByABKAsyIS5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkNhcGFiaWxpdGllcxIeChF0b2tlbnNfcGVyX3NlY29uZBgIIAEoAUgAiAEBEgsKA3ZpYRgJIAEoCUIUChJfdG9rZW5zX3Blcl9zZWNvbmQi4AIKDENhcGFiaWxpdGllcxINCgV0b29scxgBIAEoCBIaChJmb3JjZWRfdG9vbF9jaG9pY2UYAiABKAgSEwoLanNvbl9vYmplY3QYAyABKAgSEwoLanNvbl9zY2hlbWEYBCABKAgSEAoIbG9ncHJvYnMYBSABKAgSDAoEc2VlZBgGIAEoCBIOCgZ2aXNpb24YByABKAgSEgoKbG9naXRfYmlhcxgIIAEoCBI4CgZyZXN1bWUYCSABKA4yKC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLkNhcGFiaWxpdGllcy5SZXN1bWUSEgoKcmF3X3Byb21wdBgKIAEoCBISCgplbWJlZGRpbmdzGAsgASgIIlUKBlJlc3VtZRIWChJSRVNVTUVfVU5TUEVDSUZJRUQQABIPCgtSRVNVTUVfTk9ORRABEg8KC1JFU1VNRV9URVhUEAISEQoNUkVTVU1FX1RPS0VOUxADIhkKF0Rlc2NyaWJlUmVnaXN0cnlSZXF1ZXN0ImUKGERlc2NyaWJlUmVnaXN0cnlSZXNwb25zZRIOCgZub3dfbXMYASABKAMSGAoQcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIfChdvbGRlc3RfcHJvdG9jb2xfdmVyc2lvbhgDIAEoDSKsAQoTUmVnaXN0ZXJOb2RlUmVxdWVzdBInCgRub2RlGAEgASgLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlEhgKEHByb3RvY29sX3ZlcnNpb24YAiABKA0SHwoXb2xkZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SMQoHcHJvY2VzcxgEIAEoCzIgLmN4bXB1dGUucmVnaXN0cnkudjEuTm9kZVByb2Nlc3MiPwoLTm9kZVByb2Nlc3MSEAoIaW5zdGFuY2UYASABKAkSEAoIcmVwbGFjZXMYAiABKAkSDAoEaG9zdBgDIAEoCSKVAQoUUmVnaXN0ZXJOb2RlUmVzcG9uc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgNEhAKCHJldmlzaW9uGAMgASgEEg4KBm5vd19tcxgEIAEoAxIYChBwcm90b2NvbF92ZXJzaW9uGAUgASgNEh8KF29sZGVzdF9wcm90b2NvbF92ZXJzaW9uGAYgASgNIiUKEVJlbmV3TGVhc2VSZXF1ZXN0EhAKCGxlYXNlX2lkGAEgASgJIjUKElJlbmV3TGVhc2VSZXNwb25zZRIOCgZ0dGxfbXMYASABKA0SDwoHbm9kZV9pZBgCIAEoCSIpChVEZXJlZ2lzdGVyTm9kZVJlcXVlc3QSEAoIbGVhc2VfaWQYASABKAkiGAoWRGVyZWdpc3Rlck5vZGVSZXNwb25zZSISChBMaXN0Tm9kZXNSZXF1ZXN0Il4KEUxpc3ROb2Rlc1Jlc3BvbnNlEigKBW5vZGVzGAEgAygLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlEhAKCHJldmlzaW9uGAIgASgEEg0KBWVwb2NoGAMgASgJIhMKEVdhdGNoTm9kZXNSZXF1ZXN0IogDChJXYXRjaE5vZGVzUmVzcG9uc2USRAoIc25hcHNob3QYASABKAsyMC5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXNwb25zZS5TbmFwc2hvdEgAEkAKBmNoYW5nZRgCIAEoCzIuLmN4bXB1dGUucmVnaXN0cnkudjEuV2F0Y2hOb2Rlc1Jlc3BvbnNlLkNoYW5nZUgAGmYKCFNuYXBzaG90EigKBW5vZGVzGAEgAygLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlEhAKCHJldmlzaW9uGAIgASgEEg0KBWVwb2NoGAMgASgJEg8KB3Jldm9rZWQYBCADKAkaeQoGQ2hhbmdlEhAKCHJldmlzaW9uGAEgASgEEi0KCHVwc2VydGVkGAIgASgLMhkuY3htcHV0ZS5yZWdpc3RyeS52MS5Ob2RlSAASEQoHcmVtb3ZlZBgDIAEoCUgAEhEKB3Jldm9rZWQYBCABKAlIAEIICgZjaGFuZ2VCBwoFZXZlbnQy7gQKD1JlZ2lzdHJ5U2VydmljZRJvChBEZXNjcmliZVJlZ2lzdHJ5EiwuY3htcHV0ZS5yZWdpc3RyeS52MS5EZXNjcmliZVJlZ2lzdHJ5UmVxdWVzdBotLmN4bXB1dGUucmVnaXN0cnkudjEuRGVzY3JpYmVSZWdpc3RyeVJlc3BvbnNlEmMKDFJlZ2lzdGVyTm9kZRIoLmN4bXB1dGUucmVnaXN0cnkudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBopLmN4bXB1dGUucmVnaXN0cnkudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USXQoKUmVuZXdMZWFzZRImLmN4bXB1dGUucmVnaXN0cnkudjEuUmVuZXdMZWFzZVJlcXVlc3QaJy5jeG1wdXRlLnJlZ2lzdHJ5LnYxLlJlbmV3TGVhc2VSZXNwb25zZRJpCg5EZXJlZ2lzdGVyTm9kZRIqLmN4bXB1dGUucmVnaXN0cnkudjEuRGVyZWdpc3Rlck5vZGVSZXF1ZXN0GisuY3htcHV0ZS5yZWdpc3RyeS52MS5EZXJlZ2lzdGVyTm9kZVJlc3BvbnNlEloKCUxpc3ROb2RlcxIlLmN4bXB1dGUucmVnaXN0cnkudjEuTGlzdE5vZGVzUmVxdWVzdBomLmN4bXB1dGUucmVnaXN0cnkudjEuTGlzdE5vZGVzUmVzcG9uc2USXwoKV2F0Y2hOb2RlcxImLmN4bXB1dGUucmVnaXN0cnkudjEuV2F0Y2hOb2Rlc1JlcXVlc3QaJy5jeG1wdXRlLnJlZ2lzdHJ5LnYxLldhdGNoTm9kZXNSZXNwb25zZTABYgZwcm90bzM");
 
 /**
  * A node as it describes itself.
@@ -441,6 +441,15 @@ export type RegisterNodeRequest = Message<"cxmpute.registry.v1.RegisterNodeReque
    * @generated from field: uint32 oldest_protocol_version = 3;
    */
   oldestProtocolVersion: number;
+
+  /**
+   * The process that registers; absent from programs that do not tell. While one process holds a name, another that asks
+   * for it fails with code `name_in_use`: `saturated` until it is known whether the holder still runs, then
+   * `invalid_request`.
+   *
+   * @generated from field: cxmpute.registry.v1.NodeProcess process = 4;
+   */
+  process?: NodeProcess | undefined;
 };
 
 /**
@@ -449,6 +458,41 @@ export type RegisterNodeRequest = Message<"cxmpute.registry.v1.RegisterNodeReque
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
   messageDesc(file_cxmpute_registry_v1_registry, 7);
+
+/**
+ * One run of a node's program.
+ *
+ * @generated from message cxmpute.registry.v1.NodeProcess
+ */
+export type NodeProcess = Message<"cxmpute.registry.v1.NodeProcess"> & {
+  /**
+   * Random, made at its start.
+   *
+   * @generated from field: string instance = 1;
+   */
+  instance: string;
+
+  /**
+   * The instance that ran before in the same data folder, when that process is known to have ended; else empty.
+   *
+   * @generated from field: string replaces = 2;
+   */
+  replaces: string;
+
+  /**
+   * The name of its machine, for people.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message cxmpute.registry.v1.NodeProcess.
+ * Use `create(NodeProcessSchema)` to create a new message.
+ */
+export const NodeProcessSchema: GenMessage<NodeProcess> = /*@__PURE__*/
+  messageDesc(file_cxmpute_registry_v1_registry, 8);
 
 /**
  * A node was added.
@@ -504,7 +548,7 @@ export type RegisterNodeResponse = Message<"cxmpute.registry.v1.RegisterNodeResp
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 8);
+  messageDesc(file_cxmpute_registry_v1_registry, 9);
 
 /**
  * Keeps a lease alive.
@@ -525,7 +569,7 @@ export type RenewLeaseRequest = Message<"cxmpute.registry.v1.RenewLeaseRequest">
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 9);
+  messageDesc(file_cxmpute_registry_v1_registry, 10);
 
 /**
  * The lease lives on.
@@ -553,7 +597,7 @@ export type RenewLeaseResponse = Message<"cxmpute.registry.v1.RenewLeaseResponse
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 10);
+  messageDesc(file_cxmpute_registry_v1_registry, 11);
 
 /**
  * Ends a lease.
@@ -574,7 +618,7 @@ export type DeregisterNodeRequest = Message<"cxmpute.registry.v1.DeregisterNodeR
  * Use `create(DeregisterNodeRequestSchema)` to create a new message.
  */
 export const DeregisterNodeRequestSchema: GenMessage<DeregisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 11);
+  messageDesc(file_cxmpute_registry_v1_registry, 12);
 
 /**
  * The lease is gone.
@@ -589,7 +633,7 @@ export type DeregisterNodeResponse = Message<"cxmpute.registry.v1.DeregisterNode
  * Use `create(DeregisterNodeResponseSchema)` to create a new message.
  */
 export const DeregisterNodeResponseSchema: GenMessage<DeregisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 12);
+  messageDesc(file_cxmpute_registry_v1_registry, 13);
 
 /**
  * Asks for all nodes.
@@ -604,7 +648,7 @@ export type ListNodesRequest = Message<"cxmpute.registry.v1.ListNodesRequest"> &
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 13);
+  messageDesc(file_cxmpute_registry_v1_registry, 14);
 
 /**
  * All nodes.
@@ -639,7 +683,7 @@ export type ListNodesResponse = Message<"cxmpute.registry.v1.ListNodesResponse">
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 14);
+  messageDesc(file_cxmpute_registry_v1_registry, 15);
 
 /**
  * Asks for all changes.
@@ -654,7 +698,7 @@ export type WatchNodesRequest = Message<"cxmpute.registry.v1.WatchNodesRequest">
  * Use `create(WatchNodesRequestSchema)` to create a new message.
  */
 export const WatchNodesRequestSchema: GenMessage<WatchNodesRequest> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 15);
+  messageDesc(file_cxmpute_registry_v1_registry, 16);
 
 /**
  * A snapshot or changes.
@@ -691,7 +735,7 @@ export type WatchNodesResponse = Message<"cxmpute.registry.v1.WatchNodesResponse
  * Use `create(WatchNodesResponseSchema)` to create a new message.
  */
 export const WatchNodesResponseSchema: GenMessage<WatchNodesResponse> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 16);
+  messageDesc(file_cxmpute_registry_v1_registry, 17);
 
 /**
  * All nodes.
@@ -733,7 +777,7 @@ export type WatchNodesResponse_Snapshot = Message<"cxmpute.registry.v1.WatchNode
  * Use `create(WatchNodesResponse_SnapshotSchema)` to create a new message.
  */
 export const WatchNodesResponse_SnapshotSchema: GenMessage<WatchNodesResponse_Snapshot> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 16, 0);
+  messageDesc(file_cxmpute_registry_v1_registry, 17, 0);
 
 /**
  * One change.
@@ -785,7 +829,7 @@ export type WatchNodesResponse_Change = Message<"cxmpute.registry.v1.WatchNodesR
  * Use `create(WatchNodesResponse_ChangeSchema)` to create a new message.
  */
 export const WatchNodesResponse_ChangeSchema: GenMessage<WatchNodesResponse_Change> = /*@__PURE__*/
-  messageDesc(file_cxmpute_registry_v1_registry, 16, 1);
+  messageDesc(file_cxmpute_registry_v1_registry, 17, 1);
 
 /**
  * Keeps one lease for each node and tells every change.
