@@ -1,10 +1,9 @@
-import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { type CapabilitySet, offersOf } from "../../../core/generation/capabilities.ts";
 import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { ModelLoad } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
-import type { Candidate } from "../routing/candidate.ts";
+import type { Candidate, EjectionCause } from "../routing/candidate.ts";
 import { Average } from "./average.ts";
-import { Outlier } from "./outlier.ts";
+import { Health, type OpenGeneration } from "./health.ts";
 
 /** What an endpoint reads of its node. */
 export type NodeState = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
@@ -14,14 +13,14 @@ export interface SnapshotTime {
   now: number;
 }
 
-/** One model on one node: its load, what was learned of its speed, and its failures. */
+/** One model on one node: its load, what was learned of its speed, and its health. */
 export class ModelEndpoint implements Candidate {
   readonly #state: NodeState;
   readonly #time: SnapshotTime;
   readonly #firstToken = new Average();
   readonly #token = new Average();
   readonly #service = new Average();
-  readonly #outlier = new Outlier();
+  readonly health = new Health();
   #served: ServedModel;
   #offers: CapabilitySet;
   #reported: ModelLoad | undefined;
@@ -56,8 +55,15 @@ export class ModelEndpoint implements Candidate {
   get draining(): boolean {
     return this.#state.draining;
   }
-  get ejectedMs(): number {
-    return this.#outlier.ejectedForMs(this.#time.now);
+  /** Whether it can take generations now, unless it is ejected. */
+  get isReady(): boolean {
+    return this.listed && this.connected && !this.draining;
+  }
+  get ejected(): EjectionCause | undefined {
+    return this.health.ejectedAt(this.#time.now);
+  }
+  get whyEjected(): string {
+    return this.health.ejection.describe(this.#time.now);
   }
   get slots(): number {
     return this.#reported?.slots ?? this.#served.slots;
@@ -96,27 +102,25 @@ export class ModelEndpoint implements Candidate {
     this.#openWhenReported = this.#open;
   }
 
-  open(): void {
+  open(generation: OpenGeneration): void {
     this.#open += 1;
+    this.health.open(generation);
   }
 
-  close(): void {
+  close(generation: OpenGeneration): void {
     this.#open -= 1;
+    this.health.close(generation);
   }
 
   /** Learns from a first token. Only for generations that found a free slot, so that queues are not counted twice. */
   learnFirstToken(ms: number, now: number): void {
     this.#firstToken.add(ms, now);
+    this.health.noteFirstToken(ms, now);
   }
 
   learnFinish(serviceMs: number, tokenMs: number | undefined, now: number): void {
     this.#service.add(serviceMs, now);
     if (tokenMs !== undefined) this.#token.add(tokenMs, now);
-    this.#outlier.succeed(now);
-  }
-
-  /** Learns from a failure that is the node's fault; true when that ejects it. */
-  learnFailure(error: MeshError, mayEject: () => boolean, now: number): boolean {
-    return this.#outlier.fail(error, now, mayEject);
+    this.health.succeed(tokenMs, now);
   }
 }

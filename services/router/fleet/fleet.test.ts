@@ -269,7 +269,7 @@ describe("what is learned", () => {
     const reservation = fleet.reserve("a", "m");
     await clock.advance(100);
     reservation.leave({ error: new MeshError("cancelled", "The caller left.") });
-    expect(endpoint()).toMatchObject({ serviceMs: undefined, ejectedMs: 0 });
+    expect(endpoint()).toMatchObject({ serviceMs: undefined, ejected: undefined });
   });
 
   test("a node that fails five times in a row is ejected, but never more than half of those that serve the model", () => {
@@ -279,7 +279,7 @@ describe("what is learned", () => {
     expect(
       fleet
         .candidates("m")
-        .filter(({ ejectedMs }) => ejectedMs > 0)
+        .filter(({ ejected }) => ejected !== undefined)
         .map(({ node }) => node.id),
     ).toEqual(["a"]);
   });
@@ -289,7 +289,7 @@ describe("what is learned", () => {
     for (const kind of ["saturated", "invalid_request", "cancelled", "deadline"] as const)
       for (let index = 0; index < 5; index++)
         fleet.reserve("a", "m").leave({ error: new MeshError(kind, "Not the node's fault.") });
-    expect(endpoint().ejectedMs).toBe(0);
+    expect(endpoint().ejected).toBeUndefined();
   });
 });
 

@@ -9,6 +9,7 @@ import type { SnapshotTime } from "./endpoint.ts";
 import { Member } from "./member.ts";
 import { ModelIndex } from "./model-index.ts";
 import { NodeRelays } from "./node-relays.ts";
+import { OutlierDetector } from "./outlier-detector.ts";
 import { Reservation } from "./reservation.ts";
 
 /** How long nodes get to register again with a registry that lost its memory: more than its usual lease. */
@@ -22,6 +23,7 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
   readonly #models: ModelIndex;
   readonly #relays: NodeRelays;
+  readonly #outliers: OutlierDetector;
   #informed = false;
   #recovery: Timer | undefined;
   #listener: () => void = () => {};
@@ -32,6 +34,7 @@ export class Fleet {
     this.#time = { now: clock.now() };
     this.#models = new ModelIndex(clock);
     this.#relays = new NodeRelays(log);
+    this.#outliers = new OutlierDetector({ clock, log });
   }
 
   get informed(): boolean {
@@ -151,9 +154,8 @@ export class Fleet {
       endpoint,
       relay,
       clock: this.#clock,
-      mayEject: () => this.#mayEject(model),
-      onEject: () => this.#log.warn({ node_id: nodeId, model }, "node ejected after failures in a row"),
-      onLeave: () => {
+      onLeave: (outcome, isTrial) => {
+        this.#outliers.onEnd(model, endpoint, this.#models.endpoints(model), outcome, isTrial);
         if (member.relay !== relay && relay.open === 0) relay.close(replaced(nodeId));
         this.#listener();
       },
@@ -189,13 +191,6 @@ export class Fleet {
     }
     this.#models.index(this.#members.values());
     this.#listener();
-  }
-
-  /** At most half of the nodes that serve a model are ejected at the same time. */
-  #mayEject(model: string): boolean {
-    const endpoints = this.candidates(model);
-    const ejected = endpoints.filter(({ ejectedMs }) => ejectedMs > 0).length;
-    return 2 * (ejected + 1) <= endpoints.length;
   }
 }
 

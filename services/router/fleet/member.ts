@@ -73,7 +73,8 @@ const byModel = (load: Load | undefined): Map<string, ModelLoad> =>
 const notServed: Omit<Candidate, keyof NodeState> = {
   served: undefined,
   offers: 0,
-  ejectedMs: 0,
+  ejected: undefined,
+  whyEjected: "",
   slots: 0,
   running: 0,
   waiting: 0,

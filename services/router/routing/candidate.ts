@@ -1,6 +1,9 @@
 import type { CapabilitySet } from "../../../core/generation/capabilities.ts";
 import type { Node, ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 
+/** Why an endpoint is ejected: its generations fail, or they take much longer than at its peers. */
+export type EjectionCause = "failing" | "slow";
+
 /** One node for one model. Routing reads it without waiting, so that the numbers of one ranking are consistent. */
 export interface Candidate {
   readonly node: Node;
@@ -13,8 +16,10 @@ export interface Candidate {
   readonly connected: boolean;
   /** True once it takes no new generations. */
   readonly draining: boolean;
-  /** Milliseconds for which it is still ejected after failures; 0 when it is not. */
-  readonly ejectedMs: number;
+  /** Why it is ejected for the time being; undefined when it is not. */
+  readonly ejected: EjectionCause | undefined;
+  /** The same as a sentence; empty when it never was. */
+  readonly whyEjected: string;
   /** Generations that can run at the same time. */
   readonly slots: number;
   /** As last reported, like `waiting`. */

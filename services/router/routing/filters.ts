@@ -90,13 +90,12 @@ export const isSuited = (
   !isTooShort(served, leastContext) &&
   !cameThrough(served, generation);
 
-/** A node that one of these rejects is used when no other is left. */
+/** A node that one of these rejects is used when no other is left; the first counts most. */
 export const preferences: readonly Filter[] = [
   {
     name: "ejected",
-    rejects: ({ ejectedMs }) => ejectedMs > 0,
-    reason: ({ ejectedMs }) =>
-      `It failed several times in a row and is ejected for ${Math.ceil(ejectedMs)} ms more.`,
+    rejects: ({ ejected }) => ejected === "failing",
+    reason: ({ whyEjected }) => whyEjected,
   },
   {
     // A short queue at a fast node beats a free slot at a slow one; a long queue belongs in the router, which is fair
@@ -105,7 +104,17 @@ export const preferences: readonly Filter[] = [
     rejects: ({ occupied, slots }) => occupied >= 2 * slots,
     reason: () => "As many generations wait there as can run.",
   },
+  {
+    // After "room": a slow node still answers, so it takes what the others have no room for.
+    name: "slow",
+    rejects: ({ ejected }) => ejected === "slow",
+    reason: ({ whyEjected }) => whyEjected,
+  },
 ];
+
+/** How many preferences speak against a node, the first counting most: 0 for none. As `rejects` in one expression. */
+export const reluctance = ({ ejected, occupied, slots }: Candidate): number =>
+  (ejected === "failing" ? 4 : 0) + (occupied >= 2 * slots ? 2 : 0) + (ejected === "slow" ? 1 : 0);
 
 export function firstToReject(
   rules: readonly Filter[],

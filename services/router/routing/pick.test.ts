@@ -15,7 +15,7 @@ const fleets = fc
       slots: fc.constantFrom(1, 4),
       occupied: fc.constantFrom(0, 1, 4, 8, 9),
       offers: fc.constantFrom(0, 1, 3, 511),
-      ejectedMs: fc.constantFrom(0, 0, 5000),
+      ejected: fc.constantFrom(undefined, undefined, "failing" as const, "slow" as const),
       listed: fc.constantFrom(true, true, true, false),
       connected: fc.constantFrom(true, true, true, false),
       draining: fc.constantFrom(false, false, false, true),

@@ -1,6 +1,6 @@
 import type { Candidate } from "./candidate.ts";
 import { readFigures, Scratch } from "./figures.ts";
-import { isAble, preferences, type RouteRequest } from "./filters.ts";
+import { isAble, type RouteRequest, reluctance } from "./filters.ts";
 import type { Profile } from "./profile.ts";
 import { hashOf, rendezvousHash } from "./rendezvous-hash.ts";
 
@@ -10,29 +10,30 @@ export function pick(
   candidates: readonly Candidate[],
   profile: Profile,
 ): Candidate | undefined {
-  let eligible = keep(candidates, (candidate) => isAble(candidate, request));
-  for (const { rejects } of preferences) {
-    const preferred = keep(eligible, (candidate) => !rejects(candidate, request));
-    if (preferred.length > 0) eligible = preferred;
-  }
-  return best(request.generation.id, eligible, profile);
+  return best(request.generation.id, leastReluctant(request, candidates), profile);
 }
 
-/** Those that pass; the list itself when all do, which is usual. */
-function keep(
-  candidates: readonly Candidate[],
-  passes: (candidate: Candidate) => boolean,
-): readonly Candidate[] {
-  let first = 0;
-  while (first < candidates.length && passes(candidates[first] as Candidate)) first++;
-  if (first === candidates.length) return candidates;
-  const kept = candidates.slice(0, first);
-  for (let index = first + 1; index < candidates.length; index++) {
+/** Those that no filter and the fewest preferences speak against; the list itself when that is all, which is usual. */
+function leastReluctant(request: RouteRequest, candidates: readonly Candidate[]): readonly Candidate[] {
+  let count = 0;
+  while (count < candidates.length && isWanted(candidates[count] as Candidate, request)) count++;
+  if (count === candidates.length) return candidates;
+  let kept = candidates.slice(0, count);
+  let least = count > 0 ? 0 : Number.POSITIVE_INFINITY;
+  for (let index = count; index < candidates.length; index++) {
     const candidate = candidates[index] as Candidate;
-    if (passes(candidate)) kept.push(candidate);
+    if (!isAble(candidate, request)) continue;
+    const own = reluctance(candidate);
+    if (own > least) continue;
+    if (own < least) kept = [];
+    least = own;
+    kept.push(candidate);
   }
   return kept;
 }
+
+const isWanted = (candidate: Candidate, request: RouteRequest): boolean =>
+  isAble(candidate, request) && reluctance(candidate) === 0;
 
 /** Shared by all picks: a pick is synchronous. */
 const scratch = new Scratch();

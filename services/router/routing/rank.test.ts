@@ -79,7 +79,7 @@ describe("the filters", () => {
   });
 
   test("use a resting node, or one with a long queue, only when nobody else is left", () => {
-    const resting = candidateOf("resting", { ejectedMs: 500 });
+    const resting = candidateOf("resting", { ejected: "failing", whyEjected: "It rests." });
     const crowded = candidateOf("crowded", { occupied: 8, slots: 4 });
     expect(order([resting, candidateOf("b")])).toEqual(["b"]);
     expect(order([crowded, candidateOf("b")])).toEqual(["b"]);
@@ -128,7 +128,7 @@ describe("the order", () => {
     const candidate = fc.record({
       slots: fc.integer({ min: 1, max: 64 }),
       occupied: fc.integer({ min: 0, max: 200 }),
-      ejectedMs: fc.constantFrom(0, 0, 5000),
+      ejected: fc.constantFrom(undefined, undefined, "failing" as const, "slow" as const),
       connected: fc.boolean(),
       draining: fc.boolean(),
       firstTokenMs: fc.option(number(1e6), { nil: undefined }),

@@ -13,14 +13,14 @@ test.each<{ room: string; because: string; nodes: Partial<Candidate>[] }>([
   {
     room: "full",
     because: "the only free node rests while another is awake",
-    nodes: [busy, { ejectedMs: 1 }],
+    nodes: [busy, { ejected: "failing" }],
   },
   {
     room: "free",
     because: "nobody is awake, so one who rests will do",
-    nodes: [{ ejectedMs: 1 }, { connected: false }],
+    nodes: [{ ejected: "failing" }, { connected: false }],
   },
-  { room: "full", because: "those who rest are busy too", nodes: [{ ...busy, ejectedMs: 1 }] },
+  { room: "full", because: "those who rest are busy too", nodes: [{ ...busy, ejected: "failing" }] },
   {
     room: "unconnected",
     because: "who could have it is not reached",
