@@ -6,8 +6,8 @@ export type Sender = "client" | "translator" | "router";
 /** A field of a generation that only some senders may set. */
 interface ReservedField {
   readonly field: string;
-  /** The only sender that may set it. */
-  readonly setBy: Exclude<Sender, "client">;
+  /** The senders that may set it. */
+  readonly setBy: readonly Exclude<Sender, "client">[];
   readonly isSet: (generation: Generation) => boolean;
   readonly clear: (generation: Generation) => Generation;
 }
@@ -17,7 +17,7 @@ export const reservedFields: readonly ReservedField[] = [
   {
     // Gives an answer with a waiting reader priority for a node's slots.
     field: "resume.being_read",
-    setBy: "router",
+    setBy: ["translator", "router"],
     isSet: ({ resume }) => resume?.beingRead === true,
     clear: (generation) => ({
       ...generation,
@@ -26,13 +26,13 @@ export const reservedFields: readonly ReservedField[] = [
   },
   {
     field: "caller.hops",
-    setBy: "translator",
+    setBy: ["translator"],
     isSet: ({ caller }) => caller !== undefined && caller.hops > 0,
     clear: (generation) => ({ ...generation, caller: { ...(generation.caller as Caller), hops: 0 } }),
   },
   {
     field: "caller.via",
-    setBy: "translator",
+    setBy: ["translator"],
     isSet: ({ caller }) => caller !== undefined && caller.via.length > 0,
     clear: (generation) => ({ ...generation, caller: { ...(generation.caller as Caller), via: [] } }),
   },
@@ -42,6 +42,6 @@ export const reservedFields: readonly ReservedField[] = [
 export function withoutReserved(generation: Generation, sender: Sender): Generation {
   let allowed = generation;
   for (const { setBy, isSet, clear } of reservedFields)
-    if (setBy !== sender && isSet(allowed)) allowed = clear(allowed);
+    if (!setBy.some((one) => one === sender) && isSet(allowed)) allowed = clear(allowed);
   return allowed;
 }

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl, Transport } from "@connectrpc/connect";
+import { routerStoppedCode } from "../../core/answers/call.ts";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
@@ -123,7 +124,7 @@ export function createRouter(options: RouterOptions): Router {
     },
     close() {
       pipeline.refuseNew();
-      const stopped = new MeshError("node_lost", shuttingDown);
+      const stopped = new MeshError("node_lost", shuttingDown, { code: routerStoppedCode });
       dialler.close();
       pipeline.open.abort(stopped);
       // `cancelled`, so that the fleet does not log it as the loss of nodes.

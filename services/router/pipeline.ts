@@ -1,24 +1,26 @@
 import { randomUUID } from "node:crypto";
+import type { StartAnswer } from "../../core/answers/call.ts";
+import { continueAnswer } from "../../core/answers/continue-answer.ts";
+import { DeliveryLog } from "../../core/answers/delivery-log.ts";
+import { SurvivingAnswer } from "../../core/answers/surviving-answer.ts";
 import type { Clock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import type { Generate } from "../../core/generate.ts";
 import { checkGeneration } from "../../core/generation/check-generation.ts";
 import { type Layer, stack } from "../../core/layers.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
-import { DeliveryLog } from "../../core/relay/delivery-log.ts";
 import { logGenerations, notifyAll, type OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
-import { Call, type StartAnswer } from "./call.ts";
-import { continueAnswer } from "./continue-answer.ts";
+import { RoutedCall } from "./call.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import { Admission } from "./layers/admission.ts";
 import { deadline } from "./layers/deadline.ts";
 import { dispatch } from "./layers/dispatch.ts";
-import { failover } from "./layers/failover.ts";
+import { failover, isMovable } from "./layers/failover.ts";
 import { observe } from "./layers/observe.ts";
 import { RetryBudget } from "./layers/retry-budget.ts";
 import type { QueueLimits } from "./queue-limits.ts";
-import { RoutedAnswer } from "./routed-answer.ts";
+import { isSuited } from "./routing/filters.ts";
 import type { Profile } from "./routing/profile.ts";
 
 /** How to make a pipeline. */
@@ -54,14 +56,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   fleet.onChange(() => admission.admit());
 
   /** Counts a generation as open; refuses malformed ones, and all while draining. */
-  const accept: Layer<StartAnswer> = (next) => async (call) => {
+  const accept: Layer<StartAnswer<RoutedCall>> = (next) => async (call) => {
     open.add(call);
     checkGeneration(call.generation);
     if (draining) throw new MeshError("saturated", shuttingDown, { retryAfterMs: 1000 });
     return next(call);
   };
-  const send = stack<StartAnswer>([failover({ budget, attemptLimit })], dispatch(options));
-  const route = stack<StartAnswer>(
+  /** Queues generations; an answer that has started, here or in another router, has had its turn. */
+  const inTurn: Layer<StartAnswer<RoutedCall>> = (next) => {
+    const queue = admission.layer(next);
+    return (call) => (call.asked.resume?.beingRead === true ? next(call) : queue(call));
+  };
+  const send = stack<StartAnswer<RoutedCall>>([failover({ budget, attemptLimit })], dispatch(options));
+  const route = stack<StartAnswer<RoutedCall>>(
     [
       // Outermost, so that every end is observed.
       observe({ clock, log, onGenerationEnd: notifyAll(onGenerationEnd, log) }),
@@ -69,24 +76,29 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       // Around the queue, so that time spent there counts.
       deadline(options),
       // Around failover: a generation that fails over keeps its turn.
-      admission.layer,
+      inTurn,
     ],
     send,
   );
-  // Inside of admission: an answer that has started has had its turn.
-  const continueOn = continueAnswer({
+  const continueOn = continueAnswer<RoutedCall>({
     start: send,
-    fleet,
+    mayContinue: (_call, failure) => isMovable(failure),
+    isPossible: (generation, { needs, leastContext }) =>
+      fleet
+        .candidates(generation.model)
+        .some((candidate) => isSuited(candidate, { generation, needs, leastContext, tried: [] })),
     clock,
     log,
+    sourceName: "node",
     patienceMs: queueTimeoutMs,
     attemptLimit,
   });
+  const parts = { start: route, continueOn, deliveries, sourcesContinue: false };
 
   return {
     generate(generation, signal) {
       const named = generation.id === "" ? { ...generation, id: randomUUID() } : generation;
-      return new RoutedAnswer(new Call(named, clock.now()), signal, { start: route, continueOn, deliveries });
+      return new SurvivingAnswer(new RoutedCall(named, clock.now()), signal, parts);
     },
     open,
     get draining() {
@@ -100,14 +112,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
 /** The generations that are open in a router. */
 class OpenCalls {
-  readonly #calls = new Set<Call>();
+  readonly #calls = new Set<RoutedCall>();
   readonly #idle = new Set<() => void>();
 
   get size(): number {
     return this.#calls.size;
   }
 
-  add(call: Call): void {
+  add(call: RoutedCall): void {
     this.#calls.add(call);
     call.onEnd(() => {
       this.#calls.delete(call);

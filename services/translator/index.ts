@@ -66,7 +66,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   const links = routers.map(
     (transport, index) => new RouterLink({ transport, name: `router ${index + 1}`, clock, log, random }),
   );
-  const pool = createRouterPool(links);
+  const pool = createRouterPool({ links, clock, log });
   const listModels = cacheModels(pool.listModels, clock);
   const openRequests = new OpenRequests();
   const authenticate = createAuthenticate(config.keys);

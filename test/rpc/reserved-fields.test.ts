@@ -5,6 +5,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
+import type { Generate } from "../../core/generate.ts";
 import { reservedFields } from "../../core/generation/reserved-fields.ts";
 import { certifyNew } from "../../core/identity/authority.ts";
 import { type Credentials, LiveCredentials } from "../../core/identity/credentials.ts";
@@ -67,9 +68,11 @@ test("the fields that are tried are those of the table, and those that the proto
     "utf8",
   );
   const documented = [
-    ...proto.matchAll(/\/\/ Set by \w+:(?:[^\n]*\n\s*\/\/)*[^\n]*\n\s*(?:repeated )?\w+ (\w+) =/g),
+    ...proto.matchAll(/\/\/ Set by [\w ]+:(?:[^\n]*\n\s*\/\/)*[^\n]*\n\s*(?:repeated )?\w+ (\w+) =/g),
   ];
-  expect(documented.map(([, name]) => name)).toEqual(["hops", "via", "being_read", "continuations"]);
+  expect(documented.map(([, name]) => name)).toEqual([
+    ...["hops", "via", "being_read", "continued", "continuations"],
+  ]);
 });
 
 describe("over Connect", () => {
@@ -206,30 +209,22 @@ describe.each([
   });
 });
 
-test("a translator says what other meshes have handed on, but nobody whom a router knows to be read", async () => {
+test("a translator says what other meshes have handed on, and which answers are being read", async () => {
   const { seen, client } = await serveRouter("translator");
   for (const { init } of Object.values(claims)) await overRelay(client, generationOf(init));
   const [continued, ...handedOn] = seen;
-  expect(continued?.resume).toMatchObject({ text: "Once", beingRead: false });
+  expect(continued?.resume).toMatchObject({ text: "Once", beingRead: true });
   expect(handedOn.map(({ caller }) => [caller?.hops, caller?.via])).toEqual([
     [7, []],
     [0, ["mark"]],
   ]);
 });
 
-test("a node does not say where routers have taken answers over", async () => {
+/** What a client of a router sees of a node that plays these events. */
+async function throughRouter(play: Generate): Promise<GenerationEvent[]> {
   const registry = new FakeRegistry();
   const nodes = new FakeNodes(systemClock);
-  nodes.start("n:1", async function* () {
-    yield started();
-    yield delta("ok");
-    yield create(GenerationEventSchema, {
-      event: {
-        case: "finished",
-        value: { reason: FinishReason.STOP, usage: {}, continuations: [{ nodeId: "x", exact: true }] },
-      },
-    });
-  });
+  nodes.start("n:1", play);
   registry.put(nodeOf("n", { address: "n:1" }));
   const router = createRouter({
     registry: registry.transport,
@@ -250,6 +245,29 @@ test("a node does not say where routers have taken answers over", async () => {
     transport.close();
     await server.shutdown(0);
   });
-  const events = await overGenerate(createClient(RouterService, transport), generationOf());
+  return overGenerate(createClient(RouterService, transport), generationOf());
+}
+
+test("a node does not say where routers have taken answers over", async () => {
+  const continuations = [{ nodeId: "x", exact: true }];
+  const events = await throughRouter(async function* () {
+    yield started();
+    yield delta("ok");
+    yield create(GenerationEventSchema, {
+      event: { case: "finished", value: { reason: FinishReason.STOP, usage: {}, continuations } },
+    });
+  });
   expect(events.at(-1)?.event).toMatchObject({ case: "finished", value: { continuations: [] } });
+});
+
+test("a node that claims in the middle of an answer to have taken it over has failed", async () => {
+  const answer = throughRouter(async function* () {
+    yield started();
+    yield delta("ok");
+    yield create(GenerationEventSchema, {
+      event: { case: "continued", value: { nodeId: "x", exact: true } },
+    });
+    yield finished();
+  });
+  await expect(answer).rejects.toMatchObject({ message: expect.stringContaining("`continued`") });
 });

@@ -1,8 +1,8 @@
+import type { Ending } from "../../../core/answers/call.ts";
 import type { Clock } from "../../../core/clock.ts";
 import type { Kind } from "../../../core/errors/kinds.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
-import type { Ending } from "../call.ts";
 import type { ModelEndpoint } from "./endpoint.ts";
 import type { OpenGeneration } from "./health.ts";
 import type { Outcome } from "./outlier-detector.ts";

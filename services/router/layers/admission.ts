@@ -1,7 +1,8 @@
+import type { StartAnswer } from "../../../core/answers/call.ts";
 import type { Clock, Timer } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
-import type { Call, StartAnswer } from "../call.ts";
+import type { RoutedCall } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { QueueLimits } from "../queue-limits.ts";
 import { refuse } from "../routing/refuse.ts";
@@ -15,7 +16,7 @@ export interface AdmissionOptions extends QueueLimits {
 }
 
 interface Waiter {
-  readonly call: Call;
+  readonly call: RoutedCall;
   readonly since: number;
   /** Calls the next layer, synchronously until its slot is reserved. */
   admit(): void;
@@ -46,7 +47,7 @@ export class Admission {
     return this.#waiting;
   }
 
-  readonly layer: Layer<StartAnswer> = (next) => (call) => {
+  readonly layer: Layer<StartAnswer<RoutedCall>> = (next) => (call) => {
     const queued = this.#lanes.has(this.#laneOf(call));
     const { room, error } = this.#look(call);
     if (error !== undefined) return Promise.reject(error);
@@ -84,7 +85,7 @@ export class Admission {
     return true;
   }
 
-  #look(call: Call) {
+  #look(call: RoutedCall) {
     const { fleet } = this.#options;
     const { model } = call.generation;
     const candidates = fleet.candidates(model);
@@ -95,7 +96,7 @@ export class Admission {
   }
 
   /** The queue of a generation: one for those that the same nodes can have. */
-  #laneOf({ generation: { model, caller, resume }, needs }: Call): string {
+  #laneOf({ generation: { model, caller, resume }, needs }: RoutedCall): string {
     const lane = resume === undefined ? `${needs} ${model}` : `${needs} ${model} ${resume.fingerprint}`;
     if (caller === undefined || caller.via.length === 0) return lane;
     // Only the marks of nodes here matter: made-up ones must not give a caller extra turns.
@@ -105,7 +106,7 @@ export class Admission {
   }
 
   /** Why a generation may not wait; undefined when it may. */
-  #whyShed(call: Call): MeshError | undefined {
+  #whyShed(call: RoutedCall): MeshError | undefined {
     const { callerQueueLimit, queueLimit, queueTimeoutMs, clock } = this.#options;
     const waitMs = this.#expectedWaitMs(call);
     const retryAfterMs = Math.min(30_000, Math.max(1000, waitMs ?? 0));
@@ -127,14 +128,19 @@ export class Admission {
   }
 
   /** How long a generation would wait at the speed learned so far; undefined when none was. */
-  #expectedWaitMs(call: Call): number | undefined {
+  #expectedWaitMs(call: RoutedCall): number | undefined {
     const perMs = workRate(call, this.#options.fleet.candidates(call.generation.model));
     if (perMs === undefined) return undefined;
     const ahead = this.#lanes.get(this.#laneOf(call))?.aheadOf(call.userId) ?? 0;
     return (ahead + 1) / perMs;
   }
 
-  #enqueue(call: Call, start: () => void, reject: (error: MeshError) => void, unconnected: boolean): void {
+  #enqueue(
+    call: RoutedCall,
+    start: () => void,
+    reject: (error: MeshError) => void,
+    unconnected: boolean,
+  ): void {
     const { clock, queueTimeoutMs, connectTimeoutMs } = this.#options;
     const key = this.#laneOf(call);
     const lane = this.#lanes.get(key) ?? new FairQueue<Waiter>();
@@ -192,7 +198,7 @@ function expired(queueTimeoutMs: number): MeshError {
   );
 }
 
-function unreachable({ generation: { model } }: Call): MeshError {
+function unreachable({ generation: { model } }: RoutedCall): MeshError {
   return new MeshError(
     "no_nodes",
     `The nodes that serve the model \`${model}\` cannot be reached right now: try again soon.`,

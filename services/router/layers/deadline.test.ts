@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { Call, type StartAnswer } from "../../../core/answers/call.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import { generationOf } from "../../../test/support/router/router.ts";
-import { Call, type StartAnswer } from "../call.ts";
 import { deadline } from "./deadline.ts";
 
 const never: StartAnswer = () => new Promise(() => {});

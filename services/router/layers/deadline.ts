@@ -1,7 +1,7 @@
+import type { Call, StartAnswer } from "../../../core/answers/call.ts";
 import { type Clock, longestTimerMs } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
-import type { StartAnswer } from "../call.ts";
 
 /** How long generations may take. */
 export interface DeadlineOptions {
@@ -12,7 +12,10 @@ export interface DeadlineOptions {
 
 /** Ends a generation with `deadline` when its caller's time limit or the mesh's is over. */
 export const deadline =
-  ({ clock, answerTimeoutMs = Number.POSITIVE_INFINITY }: DeadlineOptions): Layer<StartAnswer> =>
+  <C extends Call>({
+    clock,
+    answerTimeoutMs = Number.POSITIVE_INFINITY,
+  }: DeadlineOptions): Layer<StartAnswer<C>> =>
   (next) =>
   (call) => {
     const timeoutMs = Math.min(

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import type { Ending, StartAnswer, StartedAnswer } from "../../../core/answers/call.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import {
@@ -6,7 +7,7 @@ import {
   type GenerationEvent,
   GenerationEventSchema,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Call, Ending, StartAnswer, StartedAnswer } from "../call.ts";
+import type { RoutedCall } from "../call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Reservation } from "../fleet/reservation.ts";
 import type { Candidate } from "../routing/candidate.ts";
@@ -24,7 +25,7 @@ export interface DispatchOptions {
 
 /** Sends a generation to the best node, up to its first token; reserves at once, so that the next pick counts it. */
 export const dispatch =
-  ({ fleet, clock, profile }: DispatchOptions): StartAnswer =>
+  ({ fleet, clock, profile }: DispatchOptions): StartAnswer<RoutedCall> =>
   async (call) => {
     const { model } = call.generation;
     const candidates = fleet.candidates(model);
@@ -52,7 +53,7 @@ export const dispatch =
   };
 
 /** A prompt that is too long for one node may fit on another: restricts it to nodes with more context, if any. */
-function raiseLeastContext(call: Call, { served }: Candidate, candidates: readonly Candidate[]): void {
+function raiseLeastContext(call: RoutedCall, { served }: Candidate, candidates: readonly Candidate[]): void {
   const { generation, needs, tried } = call;
   const leastContext = (served?.contextLength ?? 0) + 1;
   const request = { generation, needs, tried, leastContext };
@@ -65,7 +66,7 @@ const headLimit = 16;
 /** Holds events back until there is something to show: a failover must not show two `started`. */
 async function readHead(
   reservation: Reservation,
-  call: Call,
+  call: RoutedCall,
   nodeId: string,
 ): Promise<Omit<StartedAnswer, "leave">> {
   const rest = reservation.generate(call.generation, call.signal)[Symbol.asyncIterator]();

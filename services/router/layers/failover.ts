@@ -1,7 +1,8 @@
+import type { StartAnswer } from "../../../core/answers/call.ts";
 import type { Kind } from "../../../core/errors/kinds.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
-import type { StartAnswer } from "../call.ts";
+import type { RoutedCall } from "../call.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
 /** How far failover goes. */
@@ -16,7 +17,7 @@ export interface FailoverOptions {
  * here too and need no budget: their work is half done, and a full mesh does not lose nodes by the hundred.
  */
 export const failover =
-  ({ budget, attemptLimit }: FailoverOptions): Layer<StartAnswer> =>
+  ({ budget, attemptLimit }: FailoverOptions): Layer<StartAnswer<RoutedCall>> =>
   (next) =>
   async (call) => {
     const isContinuation = call.firstTokenMs !== undefined;

@@ -1,8 +1,9 @@
+import type { Ending, StartAnswer } from "../../../core/answers/call.ts";
 import type { Clock } from "../../../core/clock.ts";
 import type { Layer } from "../../../core/layers.ts";
 import { describeGeneration, type OnGenerationEnd } from "../../../core/telemetry/generation-record.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
-import type { Call, Ending, StartAnswer } from "../call.ts";
+import type { RoutedCall } from "../call.ts";
 
 /** How to observe generations. */
 export interface ObserveOptions {
@@ -13,7 +14,7 @@ export interface ObserveOptions {
 
 /** Reports the end of every generation once, and logs unexpected errors with their cause. */
 export const observe =
-  ({ clock, log, onGenerationEnd }: ObserveOptions): Layer<StartAnswer> =>
+  ({ clock, log, onGenerationEnd }: ObserveOptions): Layer<StartAnswer<RoutedCall>> =>
   (next) =>
   (call) => {
     call.onEnd((ending) => {
@@ -24,7 +25,7 @@ export const observe =
     return next(call);
   };
 
-const toRecord = (call: Call, { finished, error }: Ending, now: number) => ({
+const toRecord = (call: RoutedCall, { finished, error }: Ending, now: number) => ({
   ...describeGeneration(call.generation),
   nodeId: call.attempts.at(-1),
   attempts: call.attempts,

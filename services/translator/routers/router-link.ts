@@ -43,6 +43,11 @@ export class RouterLink {
     this.#open();
   }
 
+  /** For logs. */
+  get name(): string {
+    return this.#options.name;
+  }
+
   /** Whether the router refuses new generations. */
   get draining(): boolean {
     return this.relay?.load?.draining === true;

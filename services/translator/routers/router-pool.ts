@@ -1,17 +1,28 @@
-import type { Kind } from "../../../core/errors/kinds.ts";
+import { Call, routerStoppedCode, type StartAnswer } from "../../../core/answers/call.ts";
+import { type ContinueAnswer, continueAnswer } from "../../../core/answers/continue-answer.ts";
+import { DeliveryLog, nothing } from "../../../core/answers/delivery-log.ts";
+import { SurvivingAnswer } from "../../../core/answers/surviving-answer.ts";
+import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
-import { type PushEnd, type PushSource, pushTo, type Sink } from "../../../core/streams/push.ts";
-import type { Generation, GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Log } from "../../../core/telemetry/log.ts";
+import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
 
-export type Link = Readonly<Pick<RouterLink, "relay" | "connected" | "draining" | "client">>;
+export type Link = Readonly<Pick<RouterLink, "name" | "relay" | "connected" | "draining" | "client">>;
+
+/** How to pool routers. */
+export interface RouterPoolOptions {
+  readonly links: readonly Link[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
 /** All routers as one. */
 export interface RouterPool {
-  /** Answers through the least busy relay; fails over when a router is lost before the first event. */
+  /** Answers through the least busy relay; when its router is lost, another one continues the answer. */
   readonly generate: Generate;
   /** The models that any router serves. */
   listModels(): Promise<readonly Model[]>;
@@ -23,7 +34,8 @@ export interface RouterPool {
 const callTimeoutMs = 2000;
 
 /** Pools routers. They know the same fleet, so any of them can answer anything. */
-export function createRouterPool(links: readonly Link[]): RouterPool {
+export function createRouterPool(options: RouterPoolOptions): RouterPool {
+  const { links } = options;
   const call = async <T>(run: (client: Link["client"]) => Promise<T>): Promise<T> => {
     let failure: unknown;
     for (const { client } of byPreference(links))
@@ -36,9 +48,7 @@ export function createRouterPool(links: readonly Link[]): RouterPool {
     throw failure === undefined || isUnreachable(failure) ? unreachable(failure) : failure;
   };
   return {
-    generate: (generation, signal) => ({
-      [Symbol.asyncIterator]: () => new PooledAnswer(links, generation, signal),
-    }),
+    generate: createGenerate(options),
     async listModels() {
       return (await call((client) => client.listModels({}, { timeoutMs: callTimeoutMs }))).models;
     },
@@ -47,85 +57,117 @@ export function createRouterPool(links: readonly Link[]): RouterPool {
   };
 }
 
-/**
- * One generation, tried on one router after another until its first event. Later events are passed through without a
- * layer, which would cost half a microsecond per token.
- */
-class PooledAnswer implements PushSource<GenerationEvent> {
-  readonly #links: readonly Link[];
-  readonly #generation: Generation;
-  readonly #signal: AbortSignal;
-  #events: AsyncIterator<GenerationEvent> | undefined;
-  #left = false;
+/** One generation in the translator; its sources are routers. */
+class PooledCall extends Call {
+  /** Where it was last tried. */
+  link: Link | undefined;
+  relay: RelayClient | undefined;
+}
 
-  constructor(links: readonly Link[], generation: Generation, signal: AbortSignal) {
-    this.#links = links;
-    this.#generation = generation;
-    this.#signal = signal;
-  }
+/** How long a request that has lost its router waits for one, in milliseconds: enough for a router to restart. */
+const patienceMs = 30_000;
+/** The most attempts to continue an answer that may fail at routers. */
+const attemptLimit = 4;
 
-  next(): Promise<IteratorResult<GenerationEvent>> {
-    return this.#events === undefined ? this.#start() : this.#events.next();
-  }
-
-  async pushTo(sink: Sink<GenerationEvent>): Promise<PushEnd> {
-    if (this.#events === undefined) {
-      const first = await this.#start();
-      if (first.done === true) return "ended";
-      if (!sink.take(first.value)) return "stopped";
-    }
-    return this.#events === undefined ? "ended" : pushTo(this.#events, sink);
-  }
-
-  async return(): Promise<IteratorResult<GenerationEvent>> {
-    this.#left = true;
-    await this.#events?.return?.();
-    return { value: undefined, done: true };
-  }
-
-  async #start(): Promise<IteratorResult<GenerationEvent>> {
-    const tried = new Set<Link>();
+function createGenerate({ links, clock, log }: RouterPoolOptions): Generate {
+  /** Tries one router after another. */
+  const connect: StartAnswer<PooledCall> = async (call) => {
     let failure: unknown;
-    while (!this.#left) {
-      const link = byPreference(this.#links).find((candidate) => candidate.relay && !tried.has(candidate));
+    for (;;) {
+      const link = byPreference(links).find(({ relay, name }) => relay && !call.tried.includes(name));
       const relay = link?.relay;
       if (link === undefined || relay === undefined) throw failure ?? unreachable();
-      tried.add(link);
+      call.attempts.push(link.name);
+      call.tried.push(link.name);
+      call.link = link;
+      call.relay = relay;
       try {
-        this.#events = relay.generate(this.#generation, this.#signal)[Symbol.asyncIterator]();
-        return await this.#events.next();
+        const rest = relay.generate(withTimeLeft(call, clock), call.signal)[Symbol.asyncIterator]();
+        const { value, done } = await rest.next();
+        if (done !== true) return { head: [value], rest };
+        throw new MeshError("engine_failed", "The router ended the answer before it began.");
       } catch (error) {
-        this.#events = undefined;
         const { kind } = toMeshError(error);
         // An answer from a router is worth more than that another one is gone.
         if (failure === undefined || kind !== "node_lost") failure = error;
-        if (this.#signal.aborted || !(await mayFailOver(kind, link, relay))) throw error;
+        if (call.ending !== undefined) throw error;
+        if (await mayFailOver(error, call)) continue;
+        call.failures += 1;
+        throw error;
       }
     }
-    return { value: undefined, done: true };
-  }
+  };
+  const onAnyRouter = continueAnswer<PooledCall>({
+    start: connect,
+    mayContinue: hasLostRouter,
+    isPossible: () => true,
+    clock,
+    log,
+    sourceName: "router",
+    patienceMs,
+    attemptLimit,
+  });
+  const continueOn: ContinueAnswer<PooledCall> = async (call, partial, failure) => {
+    try {
+      return await onAnyRouter(call, partial, failure);
+    } catch (error) {
+      throw error === failure && (await hasLostRouter(call, failure)) ? routerLost(failure) : error;
+    }
+  };
+  /** Waits for a router when the one that had the request was lost before the answer began. */
+  const start: StartAnswer<PooledCall> = async (call) => {
+    try {
+      return await connect(call);
+    } catch (thrown) {
+      return continueOn(
+        call,
+        { asked: call.asked, delivered: nothing, fingerprint: "" },
+        toMeshError(thrown),
+      );
+    }
+  };
+  const parts = { start, continueOn, deliveries: new DeliveryLog(), sourcesContinue: true };
+  return (generation, signal) => new SurvivingAnswer(new PooledCall(generation, clock.now()), signal, parts);
+}
+
+/** What is asked of the next router, with the time that the caller has left. */
+function withTimeLeft({ generation, receivedAt }: Call, clock: Clock): Generation {
+  const { limits } = generation;
+  if (limits?.timeoutMs === undefined) return generation;
+  const timeoutMs = Math.max(1, Math.round(limits.timeoutMs - (clock.now() - receivedAt)));
+  return { ...generation, limits: { ...limits, timeoutMs } };
 }
 
 /**
  * Whether another router may answer what this one could not. Failures after a node was tried are final: retrying
  * would only multiply the load.
  */
-async function mayFailOver(kind: Kind, link: Link, relay: RelayClient): Promise<boolean> {
-  switch (kind) {
+async function mayFailOver(thrown: unknown, call: PooledCall): Promise<boolean> {
+  const error = toMeshError(thrown);
+  switch (error.kind) {
     // No node was tried. A router that has just started knows fewer nodes.
     case "no_nodes":
     case "model_not_found":
       return true;
     case "saturated":
-      return link.draining;
-    case "node_lost":
-      return hasEnded(relay);
+      return call.link?.draining === true;
     default:
-      return false;
+      return hasLostRouter(call, error);
   }
 }
 
-/** Whether the relay has ended, so that `node_lost` means the router itself. */
+/** Whether a failure means the router itself, which has gone or is about to. */
+async function hasLostRouter({ link, relay }: PooledCall, { kind, code }: MeshError): Promise<boolean> {
+  if (kind !== "node_lost" || relay === undefined) return false;
+  return code === routerStoppedCode || link?.draining === true || hasEnded(relay);
+}
+
+const routerLost = (cause: MeshError): MeshError =>
+  new MeshError("node_lost", "The router of this answer was lost, and no router could continue it in time.", {
+    code: "router_lost",
+    cause,
+  });
+
 const hasEnded = (relay: RelayClient): Promise<boolean> =>
   new Promise((resolve) => {
     void relay.closed.then(() => resolve(true));

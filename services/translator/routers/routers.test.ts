@@ -1,5 +1,6 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { routerStoppedCode } from "../../../core/answers/call.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
@@ -7,16 +8,26 @@ import { register } from "../../../core/rpc/contract.ts";
 import { createInProcessTransport } from "../../../core/rpc/in-process-transport.ts";
 import { Channel } from "../../../core/streams/channel.ts";
 import { silentLog } from "../../../core/telemetry/log.ts";
-import { type Generation, GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+  GenerationEventSchema,
+  GenerationSchema,
+  type UsageSchema,
+} from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { FakeClock } from "../../../test/support/core/fake-clock.ts";
 import {
   answering,
   answerOf,
+  continuedEvent,
   createScript,
+  deltaEvent,
   finishedEvent,
   modelOf,
+  type ScriptedCall,
   startedEvent,
   textEvent,
 } from "../../../test/support/translator/translator.ts";
@@ -32,7 +43,7 @@ const never = new AbortController().signal;
 const generationOf = (id: string): Generation => create(GenerationSchema, { id, model: "m" });
 
 /** A router that a test can kill and bring back. */
-function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("hi"))) {
+function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("hi")), name = "test") {
   const router = {
     up: true,
     generate,
@@ -40,6 +51,8 @@ function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("h
     /** Relays that were opened, successfully or not. */
     attempts: 0,
     models: async () => [modelOf("m")],
+    /** Reports a change of load. */
+    announce: () => {},
     /** Breaks the open relay. */
     kill() {
       router.up = false;
@@ -50,7 +63,10 @@ function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("h
   let breaks: AbortController | undefined;
   const load = {
     current: (): Load => ({ $typeName: "cxmpute.relay.v1.Load", models: [], draining: router.draining }),
-    subscribe: () => () => {},
+    subscribe(listener: () => void) {
+      router.announce = listener;
+      return () => {};
+    },
   };
   const away = () => new MeshError("node_lost", "Connection refused.");
   const transport = createInProcessTransport([
@@ -63,7 +79,7 @@ function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("h
         const broken = breaks.signal;
         signal.addEventListener("abort", () => breaks?.abort(signal.reason));
         const options = {
-          generate: router.generate,
+          generate: (...asked: Parameters<Generate>) => router.generate(...asked),
           frames: framesOf(requests),
           signal: broken,
           clock,
@@ -80,7 +96,7 @@ function testRouter(clock: FakeClock, generate: Generate = answering(answerOf("h
       explainRoute: () => ({}),
     }),
   ]);
-  router.link = new RouterLink({ transport, name: "test", clock, log: silentLog, random: () => 0 });
+  router.link = new RouterLink({ transport, name, clock, log: silentLog, random: () => 0 });
   return router;
 }
 
@@ -90,14 +106,17 @@ async function* framesOf(requests: AsyncIterable<RelayRequest>) {
 
 /** Reads an answer in the background; what it has said so far, and how it ended. */
 function read(generate: Generate, generation: Generation, signal = never) {
+  const events: GenerationEvent[] = [];
   const texts: string[] = [];
   const done = (async () => {
-    for await (const { event } of generate(generation, signal))
-      if (event.case === "delta") texts.push(event.value.text);
+    for await (const event of generate(generation, signal)) {
+      events.push(event);
+      if (event.event.case === "delta") texts.push(event.event.value.text);
+    }
     return texts.join("");
   })();
   done.catch(() => {});
-  return { texts, done };
+  return { events, texts, done };
 }
 
 describe("the way to a router", () => {
@@ -143,18 +162,225 @@ describe("the way to a router", () => {
   });
 });
 
-describe("several routers", () => {
-  /** Routers that stand, and the pool of them. */
-  async function mesh(...generates: (Generate | undefined)[]) {
-    const clock = new FakeClock();
-    const routers = generates.map((generate) => testRouter(clock, generate));
-    await settle();
-    return { routers, pool: createRouterPool(routers.map(({ link }) => link)) };
-  }
+/** Routers that stand, and the pool of them. */
+async function createMesh(...generates: (Generate | undefined)[]) {
+  const clock = new FakeClock();
+  const routers = generates.map((generate, index) => testRouter(clock, generate, `router ${index + 1}`));
+  await settle();
+  const links = routers.map(({ link }) => link);
+  return { clock, routers, pool: createRouterPool({ links, clock, log: silentLog }) };
+}
 
+describe("an answer outlives its router", () => {
+  /** What the second router was asked for, and the answer, after the first was lost in the middle of it. */
+  async function lose(
+    events: readonly GenerationEvent[],
+    asked: Generation = generationOf("1"),
+    end: (made: Awaited<ReturnType<typeof createMesh>>, call: ScriptedCall) => void = ({ routers }) =>
+      routers[0]!.kill(),
+  ) {
+    const [a, b] = [createScript(), createScript()];
+    const made = await createMesh(a.generate, b.generate);
+    const answer = read(made.pool.generate, asked);
+    const first = await a.next();
+    first.push(...events);
+    await settle();
+    end(made, first);
+    await settle();
+    return { ...made, answer, second: b };
+  }
+  const finishedWith = (usage: MessageInitShape<typeof UsageSchema>) =>
+    finishedEvent(FinishReason.STOP, usage);
+
+  test("from its tokens, at a router that has an equal engine", async () => {
+    const { answer, second } = await lose([
+      startedEvent("n1", "f"),
+      deltaEvent({ text: "one ", tokenIds: [1] }),
+      deltaEvent({ text: "two ", tokenIds: [2] }),
+    ]);
+    const call = await second.next();
+    expect(call.generation.resume).toMatchObject({
+      tokenIds: [1, 2],
+      text: "one two ",
+      fingerprint: "f",
+      beingRead: true,
+    });
+    call.push(startedEvent("n2", "f"), deltaEvent({ text: "three", tokenIds: [3] }));
+    call.push(finishedWith({ promptTokens: 5, completionTokens: 3 }));
+    expect(await answer.done).toBe("one two three");
+    const continuation = { nodeId: "n2", afterTokens: 2, exact: true, fingerprint: "f" };
+    expect(answer.events.map(({ event }) => event.case)).toEqual([
+      ...["started", "delta", "continued", "delta", "finished"],
+    ]);
+    expect(answer.events[2]?.event).toMatchObject({ value: continuation });
+    expect(answer.events.at(-1)?.event).toMatchObject({
+      value: { continuations: [continuation], usage: { promptTokens: 5, completionTokens: 3 } },
+    });
+  });
+
+  test("from its text, when engines report no tokens; the usage is that of the whole answer", async () => {
+    const { answer, second } = await lose([startedEvent("n1", ""), deltaEvent({ text: "one " })]);
+    const call = await second.next();
+    expect(call.generation.resume).toMatchObject({ tokenIds: [], text: "one ", beingRead: true });
+    call.push(startedEvent("n2", ""), deltaEvent({ text: "two" }));
+    call.push(finishedWith({ promptTokens: 6, completionTokens: 1 }));
+    expect(await answer.done).toBe("one two");
+    expect(answer.events.at(-1)?.event).toMatchObject({
+      value: { continuations: [{ exact: false }], usage: { promptTokens: 5, completionTokens: 2 } },
+    });
+  });
+
+  test("from its text, when the lost router had continued it inexactly itself", async () => {
+    const taken = { nodeId: "n2", afterTokens: 1, exact: false, fingerprint: "g" };
+    const { answer, second } = await lose([
+      startedEvent("n1", "f"),
+      deltaEvent({ text: "one ", tokenIds: [1] }),
+      create(GenerationEventSchema, { event: { case: "continued", value: taken } }),
+      deltaEvent({ text: "two ", tokenIds: [7] }),
+    ]);
+    const call = await second.next();
+    expect(call.generation.resume).toMatchObject({ tokenIds: [], text: "one two ", fingerprint: "" });
+    const again = { nodeId: "n4", afterTokens: 1, exact: true, fingerprint: "f" };
+    call.push(startedEvent("n3", "f"), deltaEvent({ text: "three ", tokenIds: [3] }));
+    call.push(create(GenerationEventSchema, { event: { case: "continued", value: again } }));
+    call.push(finishedEvent());
+    await answer.done;
+    // The second router counts from where it began.
+    const last = { ...again, afterTokens: 3 };
+    expect(answer.events.at(-1)?.event).toMatchObject({
+      value: { continuations: [taken, { nodeId: "n3", afterTokens: 2, exact: false }, last] },
+    });
+  });
+
+  test("and a router of an earlier version reports continuations only at the end", async () => {
+    const { pool } = await createMesh(
+      answering([startedEvent("n1", "f"), textEvent("a"), continuedEvent("g", false)]),
+    );
+    const answer = read(pool.generate, generationOf("1"));
+    await answer.done;
+    expect(answer.events.at(-1)?.event).toMatchObject({
+      value: { continuations: [{ nodeId: "b", exact: false, fingerprint: "g" }] },
+    });
+  });
+
+  test.each([
+    {
+      what: "stops",
+      end: (_: unknown, call: ScriptedCall) =>
+        call.fail(new MeshError("node_lost", "It stops.", { code: routerStoppedCode })),
+    },
+    {
+      what: "drains and loses a node",
+      end: ({ routers }: Awaited<ReturnType<typeof createMesh>>, call: ScriptedCall) => {
+        routers[0]!.draining = true;
+        routers[0]!.announce();
+        setImmediate(() => setImmediate(() => call.fail(new MeshError("node_lost", "Gone."))));
+      },
+    },
+  ])("when its router $what", async ({ end }) => {
+    const { answer, second } = await lose([startedEvent(), textEvent("one ")], undefined, end);
+    (await second.next()).push(startedEvent(), textEvent("two"), finishedEvent());
+    expect(await answer.done).toBe("one two");
+  });
+
+  test("but not what a router that stands reports: it has tried all nodes itself", async () => {
+    const lost = new MeshError("node_lost", "All nodes are gone.");
+    const { answer } = await lose([startedEvent(), textEvent("one ")], undefined, (_, call) =>
+      call.fail(lost),
+    );
+    await expect(answer.done).rejects.toMatchObject({ kind: "node_lost", message: lost.message });
+  });
+
+  test("but not with a tool call that has begun, unless exactly", async () => {
+    const toolCalls = [{ index: 0, id: "c", name: "f", argumentsJson: '{"a' }];
+    const { answer } = await lose([startedEvent("n1", ""), deltaEvent({ toolCalls })]);
+    await expect(answer.done).rejects.toMatchObject({ kind: "node_lost" });
+  });
+
+  test("with the time that its caller has left", async () => {
+    const asked = create(GenerationSchema, { id: "1", model: "m", limits: { timeoutMs: 10_000 } });
+    const [a, b] = [createScript(), createScript()];
+    const { clock, routers, pool } = await createMesh(a.generate, b.generate);
+    read(pool.generate, asked);
+    (await a.next()).push(startedEvent(), textEvent("one "));
+    await clock.advance(4000);
+    routers[0]!.kill();
+    expect((await b.next()).generation.limits?.timeoutMs).toBe(6000);
+  });
+
+  describe("when there is only one router", () => {
+    test.each([
+      { what: "in the middle", before: [startedEvent(), textEvent("one ")], text: "one two" },
+      { what: "before the first token", before: [], text: "two" },
+    ])("which comes back: its reader waits, $what", async ({ before, text }) => {
+      const script = createScript();
+      const { clock, routers, pool } = await createMesh(script.generate);
+      const answer = read(pool.generate, generationOf("1"));
+      (await script.next()).push(...before);
+      await settle();
+      routers[0]!.kill();
+      await clock.advance(20_000);
+      routers[0]!.up = true;
+      const next = script.next();
+      await clock.advance(6000);
+      (await next).push(startedEvent(), textEvent("two"), finishedEvent());
+      await settle();
+      expect(await answer.done).toBe(text);
+      expect(answer.events.filter(({ event }) => event.case === "started").length).toBe(1);
+    });
+
+    test("which knows no nodes yet: its reader waits for them", async () => {
+      const script = createScript();
+      const { clock, routers, pool } = await createMesh(script.generate);
+      const answer = read(pool.generate, generationOf("1"));
+      (await script.next()).push(startedEvent(), textEvent("one "));
+      await settle();
+      routers[0]!.kill();
+      routers[0]!.generate = answering([], new MeshError("no_nodes", "None yet."));
+      routers[0]!.up = true;
+      await clock.advance(3000);
+      routers[0]!.generate = script.generate;
+      const next = script.next();
+      await clock.advance(500);
+      (await next).push(startedEvent(), textEvent("two"), finishedEvent());
+      expect(await answer.done).toBe("one two");
+    });
+
+    test("which does not come back: an error after 30 s, with a code", async () => {
+      const script = createScript();
+      const { clock, routers, pool } = await createMesh(script.generate);
+      const answer = read(pool.generate, generationOf("1"));
+      (await script.next()).push(startedEvent(), textEvent("one "));
+      await settle();
+      routers[0]!.kill();
+      await clock.advance(29_000);
+      expect(answer.texts).toEqual(["one "]);
+      await clock.advance(2000);
+      await expect(answer.done).rejects.toMatchObject({ kind: "node_lost", code: "router_lost" });
+    });
+
+    test("nobody waits for it once the caller has left", async () => {
+      const script = createScript();
+      const { clock, routers, pool } = await createMesh(script.generate);
+      const left = new AbortController();
+      const answer = read(pool.generate, generationOf("1"), left.signal);
+      (await script.next()).push(startedEvent(), textEvent("one "));
+      await settle();
+      routers[0]!.kill();
+      await settle();
+      left.abort(new MeshError("cancelled", "The caller left."));
+      await expect(answer.done).rejects.toMatchObject({ kind: "cancelled" });
+      routers[0]!.link.close(new MeshError("cancelled", "end"));
+      await clock.advance(40_000);
+      expect(clock.pending).toBe(0);
+    });
+  });
+});
+
+describe("several routers", () => {
   test("share the generations: the one with the fewest open gets the next", async () => {
     const [a, b] = [createScript(), createScript()];
-    const { pool } = await mesh(a.generate, b.generate);
+    const { pool } = await createMesh(a.generate, b.generate);
     read(pool.generate, generationOf("1"));
     expect((await a.next()).generation.id).toBe("1");
     read(pool.generate, generationOf("2"));
@@ -169,24 +395,12 @@ describe("several routers", () => {
 
   test("take over from one that is lost before the first event", async () => {
     const [a, b] = [createScript(), createScript()];
-    const { routers, pool } = await mesh(a.generate, b.generate);
+    const { routers, pool } = await createMesh(a.generate, b.generate);
     const answer = read(pool.generate, generationOf("1"));
     await a.next();
     routers[0]!.kill();
     (await b.next()).push(...answerOf("from b"));
     expect(await answer.done).toBe("from b");
-  });
-
-  test("do not take over after it: the answer has started", async () => {
-    const [a, b] = [createScript(), createScript()];
-    const { routers, pool } = await mesh(a.generate, b.generate);
-    const answer = read(pool.generate, generationOf("1"));
-    (await a.next()).push(startedEvent(), textEvent("be"));
-    await clockTurn();
-    await clockTurn();
-    routers[0]!.kill();
-    await expect(answer.done).rejects.toMatchObject({ kind: "node_lost" });
-    expect(answer.texts).toEqual(["be"]);
   });
 
   test.each(["node_lost", "engine_failed", "deadline", "saturated", "invalid_request"] as const)(
@@ -199,7 +413,7 @@ describe("several routers", () => {
           yield* [];
           throw new MeshError(kind, name);
         };
-      const { pool } = await mesh(refuse("a"), refuse("b"));
+      const { pool } = await createMesh(refuse("a"), refuse("b"));
       await expect(read(pool.generate, generationOf("1")).done).rejects.toMatchObject({ kind, message: "a" });
       expect(asked).toEqual(["a"]);
     },
@@ -208,12 +422,12 @@ describe("several routers", () => {
   test.each(["no_nodes", "model_not_found"] as const)(
     "are all asked when one knows no node, for it may have just started: %s",
     async (kind) => {
-      const { pool, routers } = await mesh(answering([], new MeshError(kind, "none")));
+      const { pool, routers } = await createMesh(answering([], new MeshError(kind, "none")));
       await expect(read(pool.generate, generationOf("1")).done).rejects.toMatchObject({ kind });
       const clock = new FakeClock();
-      const second = testRouter(clock, answering(answerOf("from b")));
+      const second = testRouter(clock, answering(answerOf("from b")), "second");
       await settle();
-      const both = createRouterPool([routers[0]!.link, second.link]);
+      const both = createRouterPool({ links: [routers[0]!.link, second.link], clock, log: silentLog });
       expect(await read(both.generate, generationOf("2")).done).toBe("from b");
     },
   );
@@ -221,10 +435,10 @@ describe("several routers", () => {
   test("are asked last when they are about to end", async () => {
     const clock = new FakeClock();
     const [a, b] = [createScript(), createScript()];
-    const routers = [testRouter(clock, a.generate), testRouter(clock, b.generate)];
+    const routers = [testRouter(clock, a.generate, "a"), testRouter(clock, b.generate, "b")];
     routers[0]!.draining = true;
     await settle();
-    const pool = createRouterPool(routers.map(({ link }) => link));
+    const pool = createRouterPool({ links: routers.map(({ link }) => link), clock, log: silentLog });
     for (const id of ["1", "2"]) {
       read(pool.generate, generationOf(id));
       expect((await b.next()).generation.id).toBe(id);
@@ -232,7 +446,7 @@ describe("several routers", () => {
   });
 
   test("that are all away are said to be so, with a time to try again", async () => {
-    const { routers, pool } = await mesh(undefined, undefined);
+    const { routers, pool } = await createMesh(undefined, undefined);
     for (const router of routers) router.kill();
     await settle();
     const failure = { kind: "no_nodes", retryAfterMs: 1000 };
@@ -241,7 +455,7 @@ describe("several routers", () => {
   });
 
   test("list their models as long as one of them answers", async () => {
-    const { routers, pool } = await mesh(undefined, undefined);
+    const { routers, pool } = await createMesh(undefined, undefined);
     routers[0]!.up = false;
     expect((await pool.listModels()).map(({ name }) => name)).toEqual(["m"]);
     routers[0]!.up = true;
@@ -253,7 +467,7 @@ describe("several routers", () => {
 
   test("hear at once when the caller leaves, before the first event and after it", async () => {
     const script = createScript();
-    const { pool } = await mesh(script.generate);
+    const { pool } = await createMesh(script.generate);
     const early = new AbortController();
     const first = read(pool.generate, generationOf("1"), early.signal);
     const firstCall = await script.next();
@@ -273,7 +487,7 @@ describe("several routers", () => {
 
   test("hear when the reader leaves the iteration", async () => {
     const script = createScript();
-    const { pool, routers } = await mesh(script.generate);
+    const { pool, routers } = await createMesh(script.generate);
     const left = (async () => {
       for await (const _ of pool.generate(generationOf("1"), never)) break;
     })();
@@ -290,7 +504,7 @@ test("events pass in order, however they come", async () => {
   const events = new Channel<ReturnType<typeof textEvent>>({ capacity: 1000 });
   const router = testRouter(clock, () => events);
   await settle();
-  const pool = createRouterPool([router.link]);
+  const pool = createRouterPool({ links: [router.link], clock, log: silentLog });
   const answer = read(pool.generate, generationOf("1"));
   events.push(startedEvent());
   for (let index = 0; index < 100; index++) {

@@ -42,7 +42,8 @@ function toText({ event }: GenerationEvent): string {
   if (event.case === "started") return `started ${event.value.nodeId} ${event.value.fingerprint}`;
   if (event.case === "delta") return event.value.text === "" ? "sign of life" : event.value.text;
   if (event.case === "embedded") return `embedded ${event.value.index}`;
-  return `finished ${event.value?.reason} ${event.value?.usage?.completionTokens}`;
+  if (event.case !== "finished") return event.case ?? "";
+  return `finished ${event.value.reason} ${event.value.usage?.completionTokens}`;
 }
 
 /** Lets everything run that can run now. */

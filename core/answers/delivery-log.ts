@@ -1,6 +1,6 @@
 import type { Delta, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { EncodedEvent } from "./encoded-event.ts";
-import { readVarint, varintEnd } from "./varint.ts";
+import { EncodedEvent } from "../relay/encoded-event.ts";
+import { readVarint, varintEnd } from "../relay/varint.ts";
 
 /** What has been delivered of an answer. */
 export interface Delivered {
@@ -12,6 +12,15 @@ export interface Delivered {
   readonly reasoningTokens: number;
   readonly hasToolCalls: boolean;
 }
+
+/** An answer of which nothing has been delivered. */
+export const nothing: Delivered = {
+  text: "",
+  tokenIds: [],
+  tokens: 0,
+  reasoningTokens: 0,
+  hasToolCalls: false,
+};
 
 /** Size of the log, in bytes: sorting it takes half a millisecond. */
 const logBytes = 256 * 1024;

@@ -1,49 +1,57 @@
-import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
-import type { DeliveryLog } from "../../core/relay/delivery-log.ts";
-import { type PushEnd, type PushSource, pull, pushTo, type Sink } from "../../core/streams/push.ts";
-import type { GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type {
+  Continuation,
+  Finished,
+  GenerationEvent,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { MeshError, toMeshError } from "../errors/mesh-error.ts";
+import { type PushEnd, type PushSource, pull, pushTo, type Sink } from "../streams/push.ts";
 import { type Call, callerLeft, type StartAnswer, type StartedAnswer } from "./call.ts";
 import type { ContinueAnswer } from "./continue-answer.ts";
+import type { DeliveryLog } from "./delivery-log.ts";
 
 type Result = IteratorResult<GenerationEvent, undefined>;
 
-/** How to route an answer. */
-export interface AnswerParts {
-  readonly start: StartAnswer;
-  /** Continues it on another node when its node fails after the first token. */
-  readonly continueOn: ContinueAnswer;
+/** How to get an answer. */
+export interface AnswerParts<C extends Call> {
+  readonly start: StartAnswer<C>;
+  /** Continues it at another source when its source fails after the answer has begun. */
+  readonly continueOn: ContinueAnswer<C>;
   readonly deliveries: DeliveryLog;
+  /** Whether the sources continue answers too, and are believed when they report it: routers do and are, nodes not. */
+  readonly sourcesContinue: boolean;
 }
 
 /**
- * Reads a generation as a stream of events, remembers what has been delivered, and ends the call. When its node is
- * lost it continues with another node's answer, and the reader sees one stream:
+ * Reads a generation as a stream of events, remembers what has been delivered, and ends the call. When its source, a
+ * node or a router, is lost, it continues with the answer of another one, and the reader sees one stream:
  *
- *     fresh ──▶ head of the first node ──▶ rest ──finished──▶ ended
- *                                  ▲         │
- *              head of the next ───┘◀─failed─┘
+ *     fresh ──▶ head of the first source ──▶ rest ──finished──▶ ended
+ *                                    ▲         │
+ *       `continued`, head of the next ┘◀─failed─┘
  *
- * The only code that each delta passes: hand-written, because an async generator costs 0.5 µs per token.
+ * Each delta passes this code: hand-written, because an async generator costs 0.5 µs per token.
  */
-export class RoutedAnswer
+export class SurvivingAnswer<C extends Call>
   implements AsyncIterable<GenerationEvent>, PushSource<GenerationEvent>, Sink<GenerationEvent>
 {
   #sink: Sink<GenerationEvent> | undefined;
   readonly #deliveries: DeliveryLog;
   #deliveryId = 0;
-  readonly #call: Call;
+  readonly #call: C;
   readonly #outer: AbortSignal;
-  readonly #parts: AnswerParts;
+  readonly #parts: AnswerParts<C>;
   #opened = false;
-  #head: readonly GenerationEvent[] = [];
+  #head: GenerationEvent[] = [];
   #position = 0;
   #answer: StartedAnswer | undefined;
   /** Fingerprint of the engine; empty once a different one has continued the answer. */
   #fingerprint = "";
   #embeddings = 0;
+  /** Continuations that the present source has reported so far. */
+  #reported = 0;
 
   /** Starts when it is first read, so that an answer without a reader holds nothing. */
-  constructor(call: Call, outer: AbortSignal, parts: AnswerParts) {
+  constructor(call: C, outer: AbortSignal, parts: AnswerParts<C>) {
     this.#call = call;
     this.#outer = outer;
     this.#parts = parts;
@@ -70,7 +78,7 @@ export class RoutedAnswer
     }
   }
 
-  /** As the sink of its node's answer: passes on an event after the head. */
+  /** As the sink of its source's answer: passes on an event after the head. */
   take(event: GenerationEvent): boolean {
     if (this.#deliveries.add(this.#deliveryId, event)) return this.#sink!.take(event);
     const passed = this.#check(event);
@@ -114,11 +122,11 @@ export class RoutedAnswer
     }
   }
 
-  /** Continues on another node, or ends with the failure. */
+  /** Continues at another source, or ends with the failure. */
   async #continue(thrown: unknown): Promise<void> {
     const failure = toMeshError(thrown);
     try {
-      this.#answer?.leave({ error: failure });
+      this.#answer?.leave?.({ error: failure });
       const delivered = this.#deliveries.read(this.#deliveryId);
       const { asked } = this.#call;
       const partial = { asked, delivered, fingerprint: this.#fingerprint };
@@ -128,18 +136,20 @@ export class RoutedAnswer
     }
   }
 
-  /** Takes up the answer of a node; the reader sees only the first node's `started`. */
+  /** Takes up the answer of a source; the reader sees only the first one's `started`. */
   async #adopt(answer: StartedAnswer): Promise<void> {
     const [first, ...others] = answer.head as [GenerationEvent, ...GenerationEvent[]];
-    const fingerprint = first.event.case === "started" ? first.event.value.fingerprint : "";
-    const isFirst = this.#answer === undefined;
-    if (isFirst) this.#fingerprint = fingerprint;
-    else if (this.#call.continuations.at(-1)?.exact !== true) this.#fingerprint = "";
+    if (this.#answer !== undefined) this.#head = this.#toContinued();
+    else {
+      this.#fingerprint = first.event.case === "started" ? first.event.value.fingerprint : "";
+      this.#head = [first];
+    }
     this.#answer = answer;
-    this.#head = [
-      ...(isFirst ? [first] : []),
-      ...others.flatMap((event) => (event.event.case === "delta" ? event : (this.#check(event) ?? []))),
-    ];
+    this.#reported = 0;
+    for (const event of others) {
+      const passed = event.event.case === "delta" ? event : this.#check(event);
+      if (passed !== undefined) this.#head.push(passed);
+    }
     this.#position = 0;
     const { ending } = this.#call;
     if (ending?.error === undefined) return;
@@ -158,27 +168,66 @@ export class RoutedAnswer
     const { event } = seen;
     switch (event.case) {
       case "finished": {
-        const value = this.#call.amend(event.value);
+        const value = this.#finish(event.value);
         this.#call.end({ finished: value });
         return value === event.value ? seen : { ...seen, event: { case: "finished", value } };
       }
       case "embedded":
-        // A node that continues embeddings starts at the first.
+        // A source that continues embeddings starts at the first.
         if (event.value.index < this.#embeddings) return undefined;
         this.#embeddings = event.value.index + 1;
         return seen;
+      case "continued":
+        if (!this.#parts.sourcesContinue) break;
+        return toEvent(this.#note(event.value));
       case "started":
-        void this.#answer?.rest.return?.();
-        throw new MeshError("engine_failed", "The node began its answer twice.");
+        break;
+      default:
+        return seen;
     }
-    return seen;
+    void this.#answer?.rest.return?.();
+    throw new MeshError("engine_failed", `The answer had a \`${event.case}\` in the wrong place.`);
+  }
+
+  #finish(finished: Finished): Finished {
+    const { continuations } = this.#call;
+    // A router of an earlier version reports its continuations only here.
+    if (this.#parts.sourcesContinue)
+      for (const reported of finished.continuations.slice(this.#reported)) this.#note(reported);
+    const amended = this.#call.amend(finished);
+    return continuations.length === 0 && amended.continuations.length === 0
+      ? amended
+      : { ...amended, continuations };
+  }
+
+  /** Takes a continuation that the source reports, which counts tokens from where it began itself. */
+  #note(reported: Continuation): Continuation {
+    const { asked, deliveredTokens, continuations } = this.#call;
+    const before = deliveredTokens - (asked.resume?.tokenIds.length ?? 0);
+    const continuation = { ...reported, afterTokens: before + reported.afterTokens };
+    continuations.push(continuation);
+    this.#reported += 1;
+    if (!continuation.exact) this.#fingerprint = "";
+    return continuation;
+  }
+
+  /** The takeover that has just happened, for the reader; none when nothing had been shown. */
+  #toContinued(): GenerationEvent[] {
+    const continuation = this.#call.continuations.at(-1)!;
+    if (!continuation.exact) this.#fingerprint = "";
+    return [toEvent(continuation)];
   }
 
   #checkEnd(): void {
     if (this.#call.ending?.finished !== undefined) return;
-    throw new MeshError("engine_failed", "The node ended its answer without finishing it.");
+    throw new MeshError("engine_failed", "The answer ended without a `finished`.");
   }
 }
+
+const toEvent = (value: Continuation): GenerationEvent => ({
+  $typeName: "cxmpute.generation.v1.GenerationEvent",
+  event: { case: "continued", value },
+});
 
 /** Why the caller's signal aborted: a library's own reason there is no bug of ours. */
 function toLeaveReason(reason: unknown): MeshError {

@@ -6,8 +6,8 @@ import {
   type GenerationEvent,
   GenerationEventSchema,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { EncodedEvent } from "../relay/encoded-event.ts";
 import { DeliveryLog } from "./delivery-log.ts";
-import { EncodedEvent } from "./encoded-event.ts";
 
 const deltaOf = (value: MessageInitShape<typeof DeltaSchema>): GenerationEvent =>
   create(GenerationEventSchema, { event: { case: "delta", value: create(DeltaSchema, value) } });

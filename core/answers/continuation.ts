@@ -4,9 +4,9 @@ import type {
   ResumePoint,
   Usage,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { Delivered } from "../relay/delivery-log.ts";
+import type { Delivered } from "./delivery-log.ts";
 
-/** How another node can continue an answer. */
+/** How another source can continue an answer. */
 export interface ContinuationStrategy {
   readonly generation: Generation;
   /** Whether its answer is, token by token, that of the lost node. */
@@ -15,7 +15,7 @@ export interface ContinuationStrategy {
   readonly toUsage: (reported: Usage) => Usage;
 }
 
-/** An answer that has lost its node. */
+/** An answer that has lost its source. */
 export interface PartialAnswer {
   readonly asked: Generation;
   readonly delivered: Delivered;
@@ -30,6 +30,8 @@ export interface PartialAnswer {
 export function listContinuations(partial: PartialAnswer): ContinuationStrategy[] {
   const { asked, delivered, fingerprint } = partial;
   if (asked.embedding !== undefined) return [{ generation: asked, exact: false, toUsage: asIs }];
+  if (delivered.tokens === 0 && !delivered.hasToolCalls)
+    return [{ generation: asked, exact: true, toUsage: asIs }];
   const strategies: ContinuationStrategy[] = [];
   // After a text from the caller, whose tokens are unknown, the ids are not the whole answer.
   const knowsAll = asked.resume === undefined || asked.resume.text === "" || asked.resume.tokenIds.length > 0;
