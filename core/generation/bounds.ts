@@ -21,5 +21,11 @@ export const repetitionPenaltyAbove = 0;
 /** The most stop texts. */
 export const mostStops = 4;
 
+/** The most messages of a conversation, and parts of a message; OpenAI takes 2048. */
+export const mostMessages = 10_000;
+
+/** The most tokens with a bias: enough to ban a script from a vocabulary, little enough for every process on the way. */
+export const mostBiases = 10_000;
+
 /** A whole number of at least 0, capped to 32 bits; for limits that cannot be reached anyway. */
 export const toUint32 = (value: number): number => Math.min(value, largestUint32);

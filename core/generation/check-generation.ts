@@ -4,7 +4,7 @@ import type {
   RawPrompt,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { MeshError } from "../errors/mesh-error.ts";
-import { bounds, mostStops, repetitionPenaltyAbove } from "./bounds.ts";
+import { bounds, mostBiases, mostMessages, mostStops, repetitionPenaltyAbove } from "./bounds.ts";
 
 /** Throws `invalid_request`, with the field's path, at the first fault: internal clients have no other check. */
 export function checkGeneration(generation: Generation): void {
@@ -14,6 +14,7 @@ export function checkGeneration(generation: Generation): void {
   else if (rawPrompt !== undefined) checkRawPrompt(generation, rawPrompt);
   else if (messages.length === 0)
     throw fault("messages", "a generation needs messages, a raw prompt, or texts to embed");
+  checkLength("messages", messages.length, mostMessages);
   checkNumber("sampling.temperature", sampling?.temperature, bounds.temperature);
   checkNumber("sampling.top_p", sampling?.topP, bounds.topP);
   checkNumber("sampling.min_p", sampling?.minP, bounds.minP);
@@ -22,13 +23,13 @@ export function checkGeneration(generation: Generation): void {
   const { repetitionPenalty: penalty } = sampling ?? {};
   if (penalty !== undefined && !(penalty > repetitionPenaltyAbove && penalty < Number.POSITIVE_INFINITY))
     throw fault("sampling.repetition_penalty", `expected a number above ${repetitionPenaltyAbove}`, penalty);
-  for (const [token, bias] of Object.entries(sampling?.logitBias ?? {}))
-    checkNumber(`sampling.logit_bias[${token}]`, bias, bounds.logitBias);
+  const biases = Object.entries(sampling?.logitBias ?? {});
+  checkLength("sampling.logit_bias", biases.length, mostBiases);
+  for (const [token, bias] of biases) checkNumber(`sampling.logit_bias[${token}]`, bias, bounds.logitBias);
   checkNumber("limits.max_tokens", limits?.maxTokens, bounds.maxTokens);
   checkNumber("limits.timeout_ms", limits?.timeoutMs, bounds.timeoutMs);
   checkNumber("logprobs.top", logprobs?.top, bounds.topLogprobs);
-  if (limits !== undefined && limits.stop.length > mostStops)
-    throw fault("limits.stop", `expected at most ${mostStops} texts`, limits.stop.length);
+  checkLength("limits.stop", limits?.stop.length ?? 0, mostStops);
   const names = new Set(tools.map(({ name }) => name));
   if (names.size < tools.length) throw fault("tools", "two tools have the same name");
   if (toolChoice?.allowedNames.some((name) => !names.has(name)))
@@ -51,6 +52,10 @@ function checkEmbedding({ messages, rawPrompt, tools }: Generation, { inputs }: 
 
 const isEmpty = (prompt: RawPrompt["prompt"]): boolean =>
   (prompt.case === "tokens" ? prompt.value.ids.length : (prompt.value?.length ?? 0)) === 0;
+
+function checkLength(field: string, length: number, most: number): void {
+  if (length > most) throw fault(field, `expected at most ${most} entries`, length);
+}
 
 function checkNumber(
   field: string,

@@ -68,6 +68,8 @@ export function createApp(options: AppOptions): FastifyInstance {
     app.server.on(event, (socket: Socket) => socket.setMaxListeners(0));
 
   decorateRequests(app);
+  // Fastify's own would parse what is sent to any URL, without limits. Scopes that need bodies read them themselves.
+  app.removeAllContentTypeParsers();
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request) => {
     throw unknownUrl(request.method, pathOf(request));

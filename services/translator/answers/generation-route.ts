@@ -11,6 +11,7 @@ import { badJson } from "../errors/http-faults.ts";
 import { reportBug } from "../errors/send-error.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import type { OpenRequest, OpenRequests } from "../http/open-requests.ts";
+import { workOn } from "../http/read-body.ts";
 import { callerOf, checkHops, processingMs } from "../http/request-context.ts";
 import type { SseStream } from "../http/sse-stream.ts";
 import type { SseStreams } from "../http/sse-streams.ts";
@@ -91,7 +92,7 @@ export function createGenerationRoute<Parsed>(
   const rules: RequestRules = { fetchImages: fetchImages !== undefined, strictKeys };
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw badJson("The request has no body.");
-    const parsed = parse(request.body as JsonObject, rules);
+    const parsed = await workOn(request, () => parse(request.body as JsonObject, rules));
     const caller = callerOf(request);
     checkHops(caller);
     const arrival = { caller, now: Math.floor(clock.wallTime() / 1000), rules };

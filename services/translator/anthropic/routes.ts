@@ -13,7 +13,6 @@ import { type MessagesRequest, parseMessagesRequest } from "./request/index.ts";
 
 interface AnthropicOptions extends GenerationOptions {
   readonly authenticate: Authenticate;
-  readonly bodyLimitBytes: number;
 }
 
 /** Registers Anthropic's routes at both mounts, behind a key. All of their errors use Anthropic's envelope. */

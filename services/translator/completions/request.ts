@@ -18,7 +18,8 @@ import {
 } from "../requests/check-body.ts";
 import { setGiven } from "../requests/messages.ts";
 import * as shared from "../requests/sampling.ts";
-import { parseLimits, parseSampling, toLogprobsRequest } from "../requests/sampling.ts";
+import { parseLimits, parseSampling, refuseManyBiases, toLogprobsRequest } from "../requests/sampling.ts";
+import { checkTokens } from "../requests/tokens.ts";
 import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
 import {
   arrayOf,
@@ -117,6 +118,8 @@ export function parseCompletionRequest(
 ): CompletionRequest {
   requireModel(raw, "prompt");
   if (rules.strictKeys) refuseUnknownKeys(completionRequestSchema, raw, outputConstraints);
+  refuseManyBiases(raw);
+  refuseWrongTokens(raw.prompt);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
@@ -135,6 +138,14 @@ export function parseCompletionRequest(
     includeUsage: body.stream_options?.include_usage ?? false,
     logprobs: logprobs !== undefined,
   };
+}
+
+/** Throws for the first element of a tokenized prompt that is no token; the schema finds what else may be wrong. */
+function refuseWrongTokens(prompt: unknown): void {
+  if (!Array.isArray(prompt)) return;
+  if (typeof prompt[0] === "number") checkTokens("prompt", prompt);
+  for (const [index, inner] of prompt.slice(0, maxPrompts).entries())
+    if (Array.isArray(inner)) checkTokens(`prompt[${index}]`, inner);
 }
 
 function refuse(raw: JsonObject, body: CompletionRequestBody): void {

@@ -16,6 +16,7 @@ import * as faults from "../errors/param-faults.ts";
 import type { JsonObject } from "../http/json-body.ts";
 import { newId } from "../http/request-context.ts";
 import { checkBody, defaultRules, type RequestRules, requireModel } from "../requests/check-body.ts";
+import { checkTokens } from "../requests/tokens.ts";
 import { refuseUnknownKeys } from "../requests/unknown-keys.ts";
 import {
   arrayOf,
@@ -135,17 +136,7 @@ function toText(param: string, value: unknown): Input {
 
 function toTokens(param: string, ids: readonly unknown[]): Input {
   if (ids.length === 0) throw faults.emptyArray(param);
-  const wrong = ids.findIndex((id) => typeof id !== "number");
-  if (wrong >= 0) throw faults.wrongType(`${param}[${wrong}]`, "an integer", ids[wrong]);
-  const foreign = ids.findIndex(
-    (id) => !Number.isInteger(id) || Number(id) < 0 || Number(id) > bounds.tokenId[1],
-  );
-  if (foreign >= 0)
-    throw faults.wrongValue(
-      `${param}[${foreign}]`,
-      `Invalid '${param}[${foreign}]': ${ids[foreign]} is not a token.`,
-    );
-  return { prompt: { case: "tokens", value: { ids: ids as number[] } } };
+  return { prompt: { case: "tokens", value: { ids: checkTokens(param, ids) } } };
 }
 
 class EmbeddingCollector implements AnswerWriter {

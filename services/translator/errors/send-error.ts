@@ -6,25 +6,18 @@ import { loopCode } from "../../../core/hops.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import { newId, pathOf } from "../http/request-context.ts";
 import { type ErrorAnswer, toErrorAnswer } from "./envelope.ts";
-import {
-  badRequest,
-  bodyTooLarge,
-  HttpError,
-  loopDetected,
-  unknownUrl,
-  wrongContentType,
-} from "./http-faults.ts";
+import { badRequest, HttpError, loopDetected, unknownUrl, wrongContentType } from "./http-faults.ts";
 
 const contentType = "application/json; charset=utf-8";
 
 /** Sends anything thrown before the answer has started, by default in OpenAI's envelope. */
 export const createSendError =
   (
-    { bodyLimitBytes, log }: { readonly bodyLimitBytes: number; readonly log: Log },
+    { log }: { readonly log: Log },
     toAnswer: (error: MeshError, requestId: string) => ErrorAnswer = toErrorAnswer,
   ) =>
   (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const error = fromFastify(thrown, request, bodyLimitBytes);
+    const error = fromFastify(thrown, request);
     reportBug(log, error, request.id);
     // Fastify would close the connection while the rejected body arrives, and the client would see a reset instead
     // of the answer. Node reads such a body to its end, or to the request timeout, and drops it.
@@ -38,10 +31,8 @@ export const createSendError =
   };
 
 /** Converts anything thrown, Fastify's own errors included, to the error to send. */
-function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): MeshError {
+function fromFastify(thrown: unknown, request: FastifyRequest): MeshError {
   switch ((thrown as FastifyError | undefined)?.code) {
-    case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return bodyTooLarge(bodyLimitBytes);
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
     case "FST_ERR_ROUTE_MISSING_CONTENT_TYPE":
       return wrongContentType(request.headers["content-type"]);
@@ -51,10 +42,6 @@ function fromFastify(thrown: unknown, request: FastifyRequest, bodyLimitBytes: n
       return new HttpError("url_too_long", "The URL is too long.");
     case "FST_ERR_NOT_FOUND":
       return unknownUrl(request.method, pathOf(request));
-    // The body does not have the announced length, or its connection broke.
-    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
-    case "ECONNRESET":
-      return badRequest();
     default: {
       const error = toMeshError(thrown);
       // Reported by another mesh behind a node.

@@ -2,43 +2,70 @@ import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { answerClientError } from "../errors/send-error.ts";
-import { depthLimit, nestsDeeperThan, parseJsonBody } from "./json-body.ts";
+import { JsonBody, parseJsonBody } from "./json-body.ts";
+import { JsonScanner, jsonLimits } from "./json-scanner.ts";
 import { newId, requestIdOf } from "./request-context.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 
-describe("the depth of JSON", () => {
+describe("the size of JSON", () => {
+  interface Size {
+    depth: number;
+    parts: number;
+    values: number;
+  }
   /** The same, the slow and obvious way. */
-  const depthOf = (value: unknown): number =>
-    typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+  function sizeOf(value: unknown): Size {
+    if (typeof value !== "object" || value === null)
+      return { depth: 0, parts: typeof value === "string" ? 1 : 0, values: 1 };
+    const inside = Object.values(value).map(sizeOf);
+    const sum = (name: "parts" | "values") => inside.reduce((total, size) => total + size[name], 0);
+    return {
+      depth: 1 + Math.max(0, ...inside.map(({ depth }) => depth)),
+      parts: 1 + (Array.isArray(value) ? 0 : inside.length) + sum("parts"),
+      // Arrays and objects count through what they hold; an empty one is not told from one with a single value.
+      values: sum("values") + (inside.length === 0 ? 1 : 0),
+    };
+  }
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: fc.constantFrom('"', "\\", "[", "{", "]", "}", ",", "x"), maxLength: 3000 }),
+  );
+  const { json } = fc.letrec((tie) => ({
+    json: fc.oneof(
+      { depthSize: "small" },
+      text,
+      fc.integer(),
+      fc.array(tie("json"), { maxLength: 3 }),
+      fc.dictionary(text, tie("json"), { maxKeys: 3 }),
+    ),
+  }));
+  const scan = (chunks: readonly Uint8Array[], limits: Size) => {
+    const scanner = new JsonScanner(limits);
+    for (const chunk of chunks) scanner.scan(chunk);
+  };
 
-  test("is what it is after parsing, whatever the strings hold", () => {
-    const text = fc.oneof(
-      fc.string(),
-      fc.string({ unit: fc.constantFrom('"', "\\", "[", "{", "]", "}", "x"), maxLength: 3000 }),
-    );
-    const { json } = fc.letrec((tie) => ({
-      json: fc.oneof(
-        { depthSize: "small" },
-        text,
-        fc.integer(),
-        fc.array(tie("json"), { maxLength: 3 }),
-        fc.dictionary(text, tie("json"), { maxKeys: 3 }),
-      ),
-    }));
+  test("is what it is after parsing, whatever the strings hold and wherever chunks end", () => {
     fc.assert(
-      fc.property(json, (value) => {
-        const depth = depthOf(value);
+      fc.property(json, fc.array(fc.nat(), { maxLength: 4 }), (value, cuts) => {
+        const size = sizeOf(value);
         const encoded = bytes(JSON.stringify(value));
-        expect(nestsDeeperThan(encoded, depth)).toBe(false);
-        if (depth > 0) expect(nestsDeeperThan(encoded, depth - 1)).toBe(true);
+        const at = [0, ...cuts.map((cut) => cut % (encoded.length + 1)), encoded.length].sort(
+          (a, b) => a - b,
+        );
+        const chunks = at.slice(1).map((end, index) => encoded.subarray(at[index], end));
+        scan(chunks, size);
+        for (const name of ["depth", "parts", "values"] as const)
+          if (size[name] > 0)
+            expect(() => scan(chunks, { ...size, [name]: size[name] - 1 })).toThrow("parse the JSON body");
       }),
     );
   });
 
   test("is found in text that breaks off anywhere", () => {
-    for (const text of ['{"a":"\\', '["', '"\\"', "[[[", "]]]", ""])
-      expect(nestsDeeperThan(bytes(text), 2)).toBe(text === "[[[");
+    const limits = { ...jsonLimits, depth: 2 };
+    for (const text of ['{"a":"\\', '["', '"\\"', "]]]", ""]) scan([bytes(text)], limits);
+    expect(() => scan([bytes("[[[")], limits)).toThrow("at most 2 levels");
   });
 });
 
@@ -55,8 +82,10 @@ describe("a body", () => {
     { body: "", says: "was not valid JSON." },
     { body: '{"a":1,}', says: "(line 1 column 8)." },
     { body: '{"a":NaN}', says: "was not valid JSON" },
-    { body: `{"a":${"[".repeat(depthLimit)}`, says: "at most 64 levels" },
-  ])("is refused when it is $body", ({ body, says }) => {
+    { body: `{"a":${"[".repeat(jsonLimits.depth)}`, says: "at most 64 levels" },
+    { body: `{"a":[${'"",'.repeat(jsonLimits.parts)}`, says: "at most 100,000 names, strings" },
+    { body: `{"a":[${"0,".repeat(jsonLimits.values)}`, says: "at most 500,000 values" },
+  ])("is refused when it is not: $says", ({ body, says }) => {
     expect(() => parseJsonBody(bytes(body))).toThrow(says);
     expect(() => parseJsonBody(bytes(body))).toThrow(
       "We could not parse the JSON body of your request. (HINT: ",
@@ -65,6 +94,24 @@ describe("a body", () => {
 
   test("is refused when it is not UTF-8", () => {
     expect(() => parseJsonBody(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).toThrow("not valid UTF-8");
+  });
+
+  test("is the same in chunks that end anywhere", () => {
+    const text = '\ufeff{"a":"é€😀\ufeff\\"","b":[1,"\ufeff"]}';
+    const whole = bytes(text);
+    for (let first = 0; first <= whole.length; first++)
+      for (let second = first; second <= whole.length; second++) {
+        const body = new JsonBody();
+        for (const chunk of [whole.subarray(0, first), whole.subarray(first, second), whole.subarray(second)])
+          body.take(chunk);
+        expect(body.parse()).toEqual({ a: 'é€😀\ufeff"', b: [1, "\ufeff"] });
+      }
+  });
+
+  test("is refused when it ends within a character", () => {
+    const body = new JsonBody();
+    body.take(bytes('{"a":"€').subarray(0, -1));
+    expect(() => body.parse()).toThrow("not valid UTF-8");
   });
 
   test("is never quoted, for it holds a prompt", () => {

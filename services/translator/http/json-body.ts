@@ -1,33 +1,76 @@
 import { isJsonObject } from "../../../core/json.ts";
 import { badJson } from "../errors/http-faults.ts";
+import { JsonScanner } from "./json-scanner.ts";
 
 /** A request's body: one JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-export const depthLimit = 64;
-
-/**
- * Parses a body. Throws unless it is UTF-8 and one JSON object within the depth limit. The last of equal keys counts,
- * as in `JSON.parse`; every later check sees this same value.
- */
+/** Parses a body that has arrived in full, as `JsonBody` does. */
 export function parseJsonBody(bytes: Uint8Array): JsonObject {
-  if (nestsDeeperThan(bytes, depthLimit))
-    throw badJson(`Arrays and objects may nest at most ${depthLimit} levels deep.`);
-  const value = parse(decode(bytes));
-  if (!isJsonObject(value))
-    throw badJson('The body must be one JSON object, such as {"model": …, "messages": […]}.');
-  return value;
+  const body = new JsonBody();
+  body.take(bytes);
+  return body.parse();
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** A body as it arrives: each chunk is checked and decoded at once, so that a bad one is refused before its end. */
+export class JsonBody {
+  readonly #scanner = new JsonScanner();
+  readonly #texts: string[] = [];
+  /** The first bytes of a character whose others are still to come. */
+  #rest: Uint8Array = nothing;
 
-function decode(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw badJson("The body is not valid UTF-8.");
+  /** Throws when the body is not UTF-8, or exceeds a limit of `jsonLimits`. */
+  take(chunk: Uint8Array): void {
+    this.#scanner.scan(chunk);
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const whole = wholeCharacters(bytes);
+    // A copy: the chunk is a view of a buffer that is used again.
+    this.#rest = whole === bytes.length ? nothing : Uint8Array.from(bytes.subarray(whole));
+    if (whole > 0)
+      this.#texts.push(decode(this.#texts.length === 0 ? first : others, bytes.subarray(0, whole)));
+  }
+
+  /**
+   * The value of the whole body. Throws unless it is one JSON object. The last of equal keys counts, as in `JSON.parse`;
+   * every later check sees this same value.
+   */
+  parse(): JsonObject {
+    if (this.#rest.length > 0) throw notUtf8();
+    const value = parse(this.#texts.length === 1 ? this.#texts[0]! : this.#texts.join(""));
+    if (!isJsonObject(value))
+      throw badJson('The body must be one JSON object, such as {"model": …, "messages": […]}.');
+    return value;
   }
 }
+
+const nothing = new Uint8Array(0);
+
+/** The length of the bytes without a character at their end that is incomplete. */
+function wholeCharacters(bytes: Uint8Array): number {
+  // A character has up to four bytes; all but its first are 10xxxxxx.
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    const size = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return size > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+/** Drops a byte order mark, which may only stand at the beginning. */
+const first = new TextDecoder("utf-8", { fatal: true });
+const others = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decode(decoder: typeof first, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw notUtf8();
+  }
+}
+
+const notUtf8 = () => badJson("The body is not valid UTF-8.");
 
 function parse(text: string): unknown {
   try {
@@ -39,55 +82,5 @@ function parse(text: string): unknown {
       `This likely means you aren't using your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid JSON ${position}`.trimEnd() +
         ".",
     );
-  }
-}
-
-const quote = 0x22;
-const backslash = 0x5c;
-/** `[` differs from `{` in this bit alone, and `]` from `}`. */
-const curly = 0x20;
-const opening = 0x7b;
-const closing = 0x7d;
-
-/**
- * Whether JSON text nests arrays and objects deeper than `limit`. Checked before parsing: ten megabytes of brackets
- * keep `JSON.parse` busy for seconds. About 2 ns a byte; long strings, such as images, are skipped natively. Does not
- * validate the text.
- */
-export function nestsDeeperThan(json: Uint8Array, limit: number): boolean {
-  let depth = 0;
-  for (let at = 0; at < json.length; at++) {
-    const byte = json[at]!;
-    if (byte === quote) at = endOfString(json, at + 1);
-    else if ((byte | curly) === opening) {
-      if (++depth > limit) return true;
-    } else if ((byte | curly) === closing) depth--;
-  }
-  return false;
-}
-
-/** Bytes to scan in JavaScript before a native search, which is slow to start. */
-const shortRun = 32;
-/** The same after a search that stopped at an escaped quote. */
-const longRun = 1024;
-
-/** The index of the closing quote of the string that starts at `start`, or the length of the text. */
-function endOfString(json: Uint8Array, start: number): number {
-  let at = start;
-  let run = shortRun;
-  for (;;) {
-    const soon = Math.min(json.length, at + run);
-    while (at < soon) {
-      const byte = json[at];
-      if (byte === quote) return at;
-      at += byte === backslash ? 2 : 1;
-    }
-    const end = json.indexOf(quote, at);
-    if (end < 0) return json.length;
-    let escapes = 0;
-    while (end - escapes > at && json[end - 1 - escapes] === backslash) escapes++;
-    if (escapes % 2 === 0) return end;
-    at = end + 1;
-    run = longRun;
   }
 }

@@ -11,6 +11,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** When its headers arrived, in milliseconds on the clock. */
     receivedAt: number;
+    /** Size of the body in bytes, once it has arrived in full. */
+    bodyBytes: number;
     /** Set only on routes that require a key. */
     principal: Principal;
   }
@@ -18,6 +20,7 @@ declare module "fastify" {
 
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("receivedAt", 0);
+  app.decorateRequest("bodyBytes", 0);
   app.decorateRequest("principal", null as unknown as Principal);
 }
 

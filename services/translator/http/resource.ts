@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { wrongContentEncoding, wrongMethod } from "../errors/http-faults.ts";
-import { parseJsonBody } from "./json-body.ts";
+import { readJson } from "./read-body.ts";
 import { pathOf } from "./request-context.ts";
 
 /** The prefixes that the API is served under. */
@@ -23,10 +23,7 @@ export function registerAtMounts(
 
 /** Accepts JSON bodies, and no others, in a scope. */
 export function takeJson(scope: FastifyInstance): void {
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) =>
-    done(null, parseJsonBody(body as Buffer)),
-  );
+  scope.addContentTypeParser("application/json", readJson);
 }
 
 export const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;

@@ -18,7 +18,6 @@ import type { ListModels } from "./model-list.ts";
 interface ModelsOptions {
   readonly listModels: ListModels;
   readonly authenticate: Authenticate;
-  readonly bodyLimitBytes: number;
   readonly log: Log;
 }
 

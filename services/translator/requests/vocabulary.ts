@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { mostMessages } from "../../../core/generation/bounds.ts";
 import { isJsonObject } from "../../../core/json.ts";
 import type { NumberNoun } from "../errors/param-faults.ts";
 
@@ -16,13 +17,16 @@ export const flag = z.boolean({ error: "a boolean" });
 export const integer = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
   z
     .number({ error: "an integer" })
-    .refine(Number.isInteger, { error: "an integer" })
-    .gte(least, { error: wholes })
-    .lte(most, { error: wholes })
+    .refine(Number.isInteger, { error: "an integer", abort: true })
+    .gte(least, { error: wholes, abort: true })
+    .lte(most, { error: wholes, abort: true })
     .meta({ type: "integer" });
 
 export const decimal = (least: number, most: number) =>
-  z.number({ error: "a decimal" }).gte(least, { error: decimals }).lte(most, { error: decimals });
+  z
+    .number({ error: "a decimal" })
+    .gte(least, { error: decimals, abort: true })
+    .lte(most, { error: decimals, abort: true });
 
 export const decimalAbove = (bound: number) =>
   z.number({ error: "a decimal" }).gt(bound, { error: decimals });
@@ -45,7 +49,9 @@ export const byType = <
 
 /** Content: a text, or a list of parts. */
 export const textOr = <Part extends z.ZodType>(part: Part) =>
-  z.union([text, arrayOf(part, "objects")], { error: "one of a string or array of objects" });
+  z.union([text, arrayOf(part, "objects").max(mostMessages)], {
+    error: "one of a string or array of objects",
+  });
 
 /** Any object, not copied, so that the order of its keys survives. */
 export const anyObject = z

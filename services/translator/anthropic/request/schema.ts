@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mostStops } from "../../../../core/generation/bounds.ts";
+import { mostMessages, mostStops } from "../../../../core/generation/bounds.ts";
 import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
@@ -112,7 +112,10 @@ const unsupported = z.null().optional().describe("Not supported: must be null or
 export const messagesRequestSchema = z.strictObject(
   {
     model: nonEmptyText.describe(model.description!),
-    messages: arrayOf(message, "objects").min(1).describe("The conversation so far, oldest turn first."),
+    messages: arrayOf(message, "objects")
+      .min(1)
+      .max(mostMessages)
+      .describe("The conversation so far, oldest turn first."),
     max_tokens: integer(1).describe("The maximum number of tokens to generate, thinking included."),
     system: optional(textOr(textBlock)).describe(
       "System prompt: instructions that precede the conversation.",

@@ -20,7 +20,13 @@ import {
   requireModel,
 } from "../../requests/check-body.ts";
 import { setGiven } from "../../requests/messages.ts";
-import { parseLimits, parseSampling, toLogprobsRequest, toReasoning } from "../../requests/sampling.ts";
+import {
+  parseLimits,
+  parseSampling,
+  refuseManyBiases,
+  toLogprobsRequest,
+  toReasoning,
+} from "../../requests/sampling.ts";
 import { checkName, jsonObjectFormat, jsonSchemaFormat } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import { outputConstraints } from "../../requests/vocabulary.ts";
@@ -51,6 +57,8 @@ const schema = z.compile(chatRequestSchema);
 export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultRules): ChatRequest {
   requireModel(raw, "messages");
   if (rules.strictKeys) refuseUnknownKeys(chatRequestSchema, raw, knownOutsideSchema);
+  refuseManyBiases(raw);
+  refuseMuchMetadata(raw);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
@@ -178,7 +186,6 @@ function refuse(raw: JsonObject, body: ChatRequestBody): void {
   if (body.add_generation_prompt === false && body.continue_final_message !== true)
     throw unsupportedParameter("add_generation_prompt");
   if (body.modalities?.includes("audio")) throw unsupportedValue("modalities", "audio", "'text'");
-  refuseMuchMetadata(body.metadata);
   refuseStreamOptions(body);
   if (typeof body.top_logprobs === "number" && body.logprobs !== true)
     throw wrongMeaning(

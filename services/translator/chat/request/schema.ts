@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bounds } from "../../../../core/generation/bounds.ts";
+import { bounds, mostMessages } from "../../../../core/generation/bounds.ts";
 import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
@@ -106,7 +106,10 @@ const responseFormat = byType(
  */
 export const chatRequestSchema = object({
   model,
-  messages: arrayOf(message, "objects").min(1).describe("The conversation so far, oldest message first."),
+  messages: arrayOf(message, "objects")
+    .min(1)
+    .max(mostMessages)
+    .describe("The conversation so far, oldest message first."),
   functions: optional(arrayOf(functionDefinition, "objects").min(1).max(128)).describe(
     "Deprecated in favor of `tools`. Functions that the model may call.",
   ),

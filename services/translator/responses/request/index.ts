@@ -61,6 +61,7 @@ export function parseResponseRequest(raw: JsonObject, rules: RequestRules = defa
   requireModel(raw);
   refuseMoved(raw);
   if (rules.strictKeys) refuseUnknownKeys(responseRequestSchema, raw, knownOutsideSchema);
+  refuseMuchMetadata(raw);
   const body = checkBody(schema, raw);
   refuse(raw, body);
 
@@ -185,7 +186,6 @@ function refuse(raw: JsonObject, body: ResponseRequestBody): void {
   if (body.prompt_cache_options?.prewarm === true)
     throw faults.unsupportedParameter("prompt_cache_options.prewarm");
   refuseReasoning(body);
-  refuseMuchMetadata(body.metadata);
   refuseStreamOptions(body);
   if (!isGiven(body.input) && !isGiven(body.previous_response_id)) throw faults.missing("input");
 }

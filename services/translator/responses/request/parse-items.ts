@@ -2,7 +2,7 @@ import { z } from "zod";
 import { missing, unsupportedParameter, unsupportedValue, wrongType } from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import { newId } from "../../http/request-context.ts";
-import { defaultRules, describeIssue, type RequestRules } from "../../requests/check-body.ts";
+import { defaultRules, describeIssue, firstFaultOnly, type RequestRules } from "../../requests/check-body.ts";
 import { longestName } from "../../requests/tools.ts";
 import { refuseUnknownKeys } from "../../requests/unknown-keys.ts";
 import {
@@ -56,7 +56,7 @@ function itemParser<Schema extends z.ZodType, Parsed extends Item | ItemReferenc
     parse(raw, index) {
       const path = `input[${index}]`;
       refuse?.(raw, path);
-      const { data, error } = compiled.safeParse(raw);
+      const { data, error } = compiled.safeParse(raw, firstFaultOnly);
       if (error === undefined) return complete(data, path);
       const issue = error.issues[0]!;
       throw describeIssue({ ...issue, path: ["input", index, ...issue.path] }, { input: { [index]: raw } });
