@@ -17,6 +17,7 @@ import { Admission } from "./layers/admission.ts";
 import { deadline } from "./layers/deadline.ts";
 import { dispatch } from "./layers/dispatch.ts";
 import { failover, isMovable } from "./layers/failover.ts";
+import { LostBeginnings } from "./layers/lost-beginnings.ts";
 import { observe } from "./layers/observe.ts";
 import { RetryBudget } from "./layers/retry-budget.ts";
 import type { QueueLimits } from "./queue-limits.ts";
@@ -67,7 +68,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const queue = admission.layer(next);
     return (call) => (call.asked.resume?.beingRead === true ? next(call) : queue(call));
   };
-  const send = stack<StartAnswer<RoutedCall>>([failover({ budget, attemptLimit })], dispatch(options));
+  const beginnings = new LostBeginnings(clock);
+  const send = stack<StartAnswer<RoutedCall>>(
+    [failover({ budget, attemptLimit, beginnings })],
+    dispatch(options),
+  );
   const route = stack<StartAnswer<RoutedCall>>(
     [
       // Outermost, so that every end is observed.

@@ -3,6 +3,7 @@ import type { Kind } from "../../../core/errors/kinds.ts";
 import { type MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Layer } from "../../../core/layers.ts";
 import type { RoutedCall } from "../call.ts";
+import type { LostBeginnings } from "./lost-beginnings.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
 /** How far failover goes. */
@@ -10,6 +11,7 @@ export interface FailoverOptions {
   readonly budget: RetryBudget;
   /** The most attempts: a generation that breaks engines must not break them all. */
   readonly attemptLimit: number;
+  readonly beginnings: LostBeginnings;
 }
 
 /**
@@ -17,27 +19,37 @@ export interface FailoverOptions {
  * here too and need no budget: their work is half done, and a full mesh does not lose nodes by the hundred.
  */
 export const failover =
-  ({ budget, attemptLimit }: FailoverOptions): Layer<StartAnswer<RoutedCall>> =>
+  ({ budget, attemptLimit, beginnings }: FailoverOptions): Layer<StartAnswer<RoutedCall>> =>
   (next) =>
   async (call) => {
-    const isContinuation = call.firstTokenMs !== undefined;
+    const isContinuation = call.firstTokenMs !== undefined || call.asked.resume?.beingRead === true;
     if (!isContinuation) budget.deposit();
+    const beginning = isContinuation ? undefined : beginnings.begin(call.generation);
+    let hasBegun = false;
+    let losses = 0;
     let failure: MeshError | undefined;
-    for (let tries = 1; ; tries++) {
-      const { leastContext } = call;
-      const attempts = call.attempts.length;
-      try {
-        return await next(call);
-      } catch (error) {
-        const noNodeLeft = call.attempts.length === attempts;
-        if (noNodeLeft) throw failure ?? error;
-        failure = toMeshError(error);
-        const fitsElsewhere = call.leastContext !== leastContext;
-        if (!isRefusal(failure)) call.failures++;
-        if (call.ending !== undefined || !(isMovable(failure) || fitsElsewhere)) throw failure;
-        if ((isContinuation ? call.failures : tries) >= attemptLimit) throw failure;
-        if (!(isContinuation || budget.withdraw())) throw failure;
+    try {
+      for (let tries = 1; ; tries++) {
+        const { leastContext } = call;
+        const attempts = call.attempts.length;
+        try {
+          const answer = await next(call);
+          hasBegun = true;
+          return answer;
+        } catch (error) {
+          const noNodeLeft = call.attempts.length === attempts;
+          if (noNodeLeft) throw failure ?? error;
+          failure = toMeshError(error);
+          const fitsElsewhere = call.leastContext !== leastContext;
+          if (!isRefusal(failure)) call.failures++;
+          if (call.ending !== undefined || !(isMovable(failure) || fitsElsewhere)) throw failure;
+          if (failure.kind === "node_lost" && ++losses === beginning?.lossLimit) throw beginning.giveUp();
+          if ((isContinuation ? call.failures : tries) >= attemptLimit) throw failure;
+          if (!(isContinuation || budget.withdraw())) throw failure;
+        }
       }
+    } finally {
+      beginning?.end(hasBegun);
     }
   };
 

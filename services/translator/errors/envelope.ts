@@ -41,6 +41,7 @@ export const errorCodes = [
   "overloaded",
   "timeout",
   "loop_detected",
+  "nodes_lost",
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

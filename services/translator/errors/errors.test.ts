@@ -28,6 +28,7 @@ test("the codes that clients may match on are these", () => {
     "method_not_supported",
     "missing_required_parameter",
     "model_not_found",
+    "nodes_lost",
     "object_above_max_properties",
     "overloaded",
     "previous_response_not_found",
