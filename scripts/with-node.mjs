@@ -36,6 +36,7 @@ async function installNode() {
 /**
  * npm runs scripts in a shell and passes its signals to that, and the shell keeps them to itself. So when the
  * shell is gone, npm was asked to end, and this with it; without that the service would go on, seen by nobody.
+ * SIGHUP, because a closed terminal has sent one already, and services take any other signal for "at once" then.
  */
 function endWithParent() {
   if (process.env.npm_lifecycle_event === undefined) return;
@@ -43,6 +44,6 @@ function endWithParent() {
   const watch = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(watch);
-    process.kill(process.pid, "SIGTERM");
+    process.kill(process.pid, "SIGHUP");
   }, 500).unref();
 }

@@ -7,7 +7,8 @@ import { runCommandLine } from "./commands/command-line.ts";
 // `cxmpute models | head -1` closes the pipe early, which is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(exitCodes.ok);
-  throw error;
+  // The terminal was closed, which the system also reports by SIGHUP.
+  if (error.code !== "EIO") throw error;
 });
 process.stderr.on("error", () => {});
 

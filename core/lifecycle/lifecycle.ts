@@ -9,7 +9,7 @@ export interface Part {
   readonly name: string;
   /** Refuses new work; resolves when open work has ended, after `graceMs` at the latest. */
   readonly drain?: (graceMs: number) => Promise<void>;
-  /** Ends open work and releases everything. */
+  /** Ends open work and releases everything; also while it drains, when that may not go on. */
   readonly stop?: () => Promise<void> | void;
 }
 
@@ -28,6 +28,8 @@ export interface StopOptions {
   readonly parts: readonly Part[];
   /** For all parts together, in milliseconds. */
   readonly graceMs: number;
+  /** When it aborts, no grace is left. */
+  readonly hurry: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -38,8 +40,11 @@ export const stopLimitMs = 5000;
 export const reminderMs = 5000;
 
 /** Drains and stops parts, the last one first, even if one fails or hangs. Resolves to whether all stopped cleanly. */
-export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Promise<boolean> {
+export async function stopParts({ parts, graceMs, hurry, clock, log }: StopOptions): Promise<boolean> {
   const deadline = clock.now() + graceMs;
+  const hurried = new Promise<void>((resolve) => {
+    hurry.addEventListener("abort", () => resolve(), { once: true });
+  });
   let fine = true;
   for (const { name, drain, stop } of parts.toReversed()) {
     const remainingMs = () => Math.max(0, deadline - clock.now());
@@ -48,7 +53,10 @@ export async function stopParts({ parts, graceMs, clock, log }: StopOptions): Pr
     });
     try {
       // A drain keeps its own time; one that does not is abandoned.
-      await limited(clock, remainingMs() + stopLimitMs, () => drain?.(remainingMs()));
+      if (!hurry.aborted)
+        await limited(clock, remainingMs() + stopLimitMs, () =>
+          Promise.race([hurried, drain?.(remainingMs())]),
+        );
       await limited(clock, stopLimitMs, () => stop?.());
       log.debug(`the ${name} has stopped`);
     } catch (error) {

@@ -3,7 +3,7 @@ import { FakeClock } from "../../test/support/core/fake-clock.ts";
 import { createLog } from "../telemetry/log.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { EndSignal, ProcessHost } from "./run-service.ts";
-import { runService, samePressMs } from "./run-service.ts";
+import { hurryLimitMs, runService, samePressMs } from "./run-service.ts";
 
 /** The system, played by the test. */
 class FakeHost implements ProcessHost {
@@ -114,18 +114,61 @@ describe("a service", () => {
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-    ["SIGHUP", 129],
-  ] as const)("ends at once when a second %s comes, with %d", async (signal, exitCode) => {
+  ] as const)(
+    "stops its parts without further grace at a second %s, and ends with %d",
+    async (signal, exitCode) => {
+      const order: string[] = [];
+      const { host, clock, code } = run(({ add }) => {
+        add({
+          name: "router",
+          drain: async () => void order.push("drain router"),
+          stop: () => void order.push("stop router"),
+        });
+        add({
+          name: "translator",
+          drain: () => new Promise(() => {}),
+          stop: () => void order.push("stop translator"),
+        });
+      });
+      host.signal(signal);
+      await clock.advance(samePressMs);
+      expect(order).toEqual([]);
+      host.signal(signal);
+      expect(await code).toBe(exitCode);
+      expect(order).toEqual(["stop translator", "stop router"]);
+      expect(host.exits).toEqual([]);
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  test.each([
+    { how: "a third signal comes", third: "SIGTERM" },
+    { how: "a part does not stop", third: undefined },
+  ] as const)("ends at once after a second signal when $how", async ({ third }) => {
+    const { host, clock, code } = run(({ add }) => add({ name: "hangs", stop: () => new Promise(() => {}) }));
+    for (let presses = 0; presses < 2; presses++) {
+      host.signal("SIGTERM");
+      await clock.advance(samePressMs);
+    }
+    expect(host.exits).toEqual([]);
+    if (third === undefined) await clock.advance(hurryLimitMs);
+    else host.signal(third);
+    expect(host.exits).toEqual([143]);
+    await clock.advance(20_000);
+    await code;
+  });
+
+  test("keeps its grace however often it is told that its terminal was closed", async () => {
     const { host, clock, code } = run(({ add }) =>
       add({ name: "translator", drain: () => new Promise((resolve) => void clock.after(20_000, resolve)) }),
     );
-    host.signal(signal);
-    await clock.advance(samePressMs);
-    expect(host.exits).toEqual([]);
-    host.signal(signal);
-    expect(host.exits).toEqual([exitCode]);
+    for (let count = 0; count < 3; count++) {
+      host.signal("SIGHUP");
+      await clock.advance(samePressMs);
+    }
     await clock.advance(20_000);
-    await code;
+    expect(await code).toBe(0);
+    expect(host.exits).toEqual([]);
   });
 
   test("takes one Ctrl-C that arrives several times for one", async () => {

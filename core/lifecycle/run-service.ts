@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock, type Timer } from "../clock.ts";
 import { flushLogs, type Log } from "../telemetry/log.ts";
 import { type Lifecycle, type Part, stopParts } from "./lifecycle.ts";
 import { exitCodes } from "./user-fault.ts";
@@ -23,23 +23,27 @@ export interface ProcessHost {
   exit(code: number): void;
 }
 
-/** The signals that ask a process to end, with the exit code of a process that one kills. */
+/** The signals that ask a process to end, with the exit code after a second one. */
 const endSignals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 export type EndSignal = keyof typeof endSignals;
 
 /** Signals within this time of the first, in milliseconds, are the same: a Ctrl-C may come from terminal and npm. */
 export const samePressMs = 250;
+/** How long parts get to fail open work once no grace is left, in milliseconds. */
+export const hurryLimitMs = 2000;
 
 /**
  * Runs a service until a signal asks it to end.
  *
  *     starting ──started──▶ running ──signal──▶ stopping ──▶ 0
- *        │ signal: aborts the start, then stopping             │ second signal: 130, 143 or 129 at once
+ *        │ signal: aborts the start, then stopping             │ second signal: open work fails, 130 or 143
+ *        │                                                     │ third signal: the same code, at once
  *        │ start throws: what is up is stopped, rethrown        │ a part did not stop cleanly: 1
  *        ├ a part fails for good, at any time: stopping, rethrown
  *        └ an uncaught error, at any time: logged as a bug, then stopping ──▶ 1
  *
- * Resolves to the exit code when everything has stopped.
+ * A SIGHUP only starts to stop: when a terminal is closed, the system and npm's wrapper send several. Resolves to the
+ * exit code when everything has stopped.
  */
 export async function runService(options: ServiceOptions): Promise<number> {
   const { log, graceMs, clock = systemClock, host = processHost } = options;
@@ -48,8 +52,11 @@ export async function runService(options: ServiceOptions): Promise<number> {
   const asked = new Promise<void>((resolve) =>
     ending.signal.addEventListener("abort", () => resolve(), { once: true }),
   );
+  const hurry = new AbortController();
   let askedAt = 0;
   let bugs = 0;
+  let forced: EndSignal | undefined;
+  let late: Timer | undefined;
 
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: Error) => {
@@ -63,10 +70,17 @@ export async function runService(options: ServiceOptions): Promise<number> {
       askedAt = clock.now();
       log.info(describeStop(signal, graceMs));
       ending.abort(new EndRequested(signal));
-    } else if (clock.now() - askedAt >= samePressMs) {
-      log.warn(`${signal} again: stopping at once`);
-      flushLogs();
-      host.exit(endSignals[signal]);
+    } else if (signal !== "SIGHUP" && clock.now() - askedAt >= samePressMs) {
+      const exit = () => {
+        flushLogs();
+        host.exit(endSignals[signal]);
+      };
+      if (forced !== undefined) return exit();
+      log.warn(`${signal} again: stopping at once; open answers end with an error`);
+      askedAt = clock.now();
+      forced = signal;
+      late = clock.after(hurryLimitMs, exit);
+      hurry.abort();
     }
   });
   const offBug = host.onBug((error) => {
@@ -86,11 +100,19 @@ export async function runService(options: ServiceOptions): Promise<number> {
     if (ending.signal.aborted) log.debug({ err: error }, "startup aborted");
     else failure = { error };
   }
-  const fine = await stopParts({ parts, graceMs: failure === undefined ? graceMs : 0, clock, log });
+  const fine = await stopParts({
+    parts,
+    graceMs: failure === undefined ? graceMs : 0,
+    hurry: hurry.signal,
+    clock,
+    log,
+  });
+  late?.cancel();
   clearInterval(alive);
   offSignal();
   offBug();
   if (failure !== undefined) throw failure.error;
+  if (forced !== undefined) return endSignals[forced];
   return fine && bugs === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
@@ -103,7 +125,7 @@ export class EndRequested extends Error {
 }
 
 const describeStop = (signal: EndSignal, graceMs: number): string =>
-  `${signal}: stopping; open answers may take up to ${graceMs / 1000} s to finish, a second ${signal === "SIGINT" ? "Ctrl-C" : signal} ends them at once`;
+  `${signal}: stopping; open answers may take up to ${graceMs / 1000} s to finish, a second ${signal === "SIGINT" ? "Ctrl-C" : "SIGTERM"} ends them at once`;
 
 const processHost: ProcessHost = {
   onSignal(listener) {

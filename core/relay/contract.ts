@@ -45,7 +45,10 @@ export interface RelayServerOptions {
   readonly generate: Generate;
   /** Frames from the client; their end, or an error, ends the relay and cancels open generations. */
   readonly frames: AsyncIterable<EngineBound>;
+  /** Ends the relay at once and cancels open generations. */
   readonly signal: AbortSignal;
+  /** Ends the relay in order: once no generation is open, and after the last frame. */
+  readonly closing?: AbortSignal;
   readonly clock: Clock;
   readonly load?: LoadSource;
 }

@@ -76,6 +76,30 @@ test("closing ends a frame that waits for its gap, and lets go of the clock", as
   expect(clock.pending).toBe(0);
 });
 
+test("ending gives out what has been collected, whether the reader waits, is late or has a gap to wait for", async () => {
+  for (const gapMs of [undefined, () => 4]) {
+    const { clock, outbox, put } = numbers(gapMs);
+    put(1);
+    await outbox.next();
+    const waiting = outbox.next();
+    put(2);
+    outbox.end();
+    await clock.advance(4);
+    expect(await waiting).toEqual({ value: [2], done: false });
+    expect(await outbox.next()).toEqual({ value: undefined, done: true });
+    expect(clock.pending).toBe(0);
+  }
+  const late = numbers();
+  late.put(1);
+  late.outbox.end();
+  expect(await late.outbox.next()).toEqual({ value: [1], done: false });
+  expect((await late.outbox.next()).done).toBe(true);
+  const idle = numbers();
+  const nothing = idle.outbox.next();
+  idle.outbox.end();
+  expect((await nothing).done).toBe(true);
+});
+
 test("the reader gets what taking a frame throws", async () => {
   const outbox = new Outbox<never>({
     clock: new FakeClock(),

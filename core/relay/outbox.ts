@@ -13,6 +13,7 @@ export interface OutboxOptions<Frame> {
 export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame, undefined> {
   readonly #options: OutboxOptions<Frame>;
   #marked = false;
+  #ending = false;
   #closed = false;
   #asked: PromiseWithResolvers<IteratorResult<Frame, undefined>> | undefined;
   #scheduled = false;
@@ -28,6 +29,13 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
     if (this.#asked !== undefined) this.#schedule();
   }
 
+  /** Ends after one more frame with what has been collected, if anything has. */
+  end(): void {
+    this.#ending = true;
+    if (!this.#marked) this.close();
+  }
+
+  /** Ends at once, without what has been collected. */
   close(): void {
     this.#closed = true;
     this.#wait?.cancel();
@@ -75,5 +83,6 @@ export class Outbox<Frame> implements AsyncIterable<Frame>, AsyncIterator<Frame,
     } catch (error) {
       reject(error);
     }
+    if (this.#ending) this.close();
   };
 }

@@ -26,14 +26,18 @@ const generation = (id: string): Generation => create(GenerationSchema, { id });
 const never = new AbortController().signal;
 
 /** A relay whose two ends share a process; `frames` records what crossed towards the client. */
-function relay(generate: Generate, options: { watchGenerations?: boolean } = {}) {
+function relay(
+  generate: Generate,
+  { closing, ...options }: { watchGenerations?: boolean; closing?: AbortSignal } = {},
+) {
+  const ends = closing === undefined ? {} : { closing };
   const clock = new FakeClock();
   const frames: ClientBound[] = [];
   const client = openRelay({
     ...options,
     clock,
     exchange: async function* (outgoing, signal) {
-      for await (const frame of serveRelay({ generate, frames: outgoing, signal, clock })) {
+      for await (const frame of serveRelay({ generate, frames: outgoing, signal, clock, ...ends })) {
         frames.push(frame);
         yield frame;
       }
@@ -282,6 +286,53 @@ describe("a relay", () => {
     expect(early).toMatchObject({
       kind: "node_lost",
       message: "The other side was silent for more than 1500 ms.",
+    });
+  });
+
+  test.each([
+    { what: "has just finished", end: (channel: Channel<GenerationEvent>) => channel.push(finished) },
+    {
+      what: "has just failed",
+      end: (channel: Channel<GenerationEvent>) => channel.fail(new MeshError("engine_failed", "It broke.")),
+    },
+  ])("that closes in order loses nothing of what $what, and waits for what is open", async ({ end }) => {
+    const { generate, channels, opened } = scripted();
+    const closing = new AbortController();
+    const { client } = relay(generate, { closing: closing.signal });
+    const [first, last] = ["first", "last"].map((id) => {
+      const events: GenerationEvent[] = [];
+      const read = async () => {
+        for await (const event of client.generate(generation(id), never)) events.push(event);
+      };
+      return {
+        events,
+        ended: read().then(
+          () => "finished",
+          ({ message }) => message,
+        ),
+      };
+    });
+    await opened.next();
+    await opened.next();
+    for (const channel of channels.values()) channel.push(started);
+    await new Promise(setImmediate);
+    channels.get("first")?.push(delta("x"));
+    end(channels.get("first")!);
+    channels.get("first")?.close();
+    closing.abort();
+    expect(await first!.ended).toBe(
+      first!.events.at(-1)?.event.case === "finished" ? "finished" : "It broke.",
+    );
+    expect(textOf(first!.events)).toBe("x");
+    expect(await Promise.race([client.closed, "up"])).toBe("up");
+    channels.get("last")?.push(delta("y"));
+    end(channels.get("last")!);
+    channels.get("last")?.close();
+    await last!.ended;
+    expect(textOf(last!.events)).toBe("y");
+    expect(await client.closed).toMatchObject({
+      kind: "node_lost",
+      message: "The other side ended the relay.",
     });
   });
 

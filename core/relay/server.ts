@@ -63,13 +63,20 @@ class Answer implements Sink<GenerationEvent>, StreamUpdate {
 
 /**
  * Serves the engine's end of a relay: answers what the client starts, and yields the frames to send. Cancels all when
- * the client's frames end, the signal aborts or the reader leaves.
+ * the client's frames end, the signal aborts or the reader leaves; `closing` loses nothing.
  */
 export function serveRelay(options: RelayServerOptions): AsyncIterable<ClientBound> {
   return { [Symbol.asyncIterator]: () => start(options) };
 }
 
-function start({ generate, frames, signal, clock, load }: RelayServerOptions): AsyncIterator<ClientBound> {
+function start({
+  generate,
+  frames,
+  signal,
+  closing,
+  clock,
+  load,
+}: RelayServerOptions): AsyncIterator<ClientBound> {
   const running = new Map<number, Answer>();
   let pending: Answer[] = [];
   let pendingBytes = 0;
@@ -133,13 +140,25 @@ function start({ generate, frames, signal, clock, load }: RelayServerOptions): A
       if (!answer.cancelled) fail(answer, error);
     } finally {
       running.delete(streamId);
+      if (closing?.aborted) endInOrder();
     }
   };
 
-  const end = () => {
+  const release = () => {
     signal.removeEventListener("abort", end);
+    closing?.removeEventListener("abort", endInOrder);
     heartbeat.cancel();
     unsubscribe?.();
+  };
+
+  const endInOrder = () => {
+    if (running.size > 0) return;
+    release();
+    outbox.end();
+  };
+
+  const end = () => {
+    release();
     outbox.close();
     flushed.resolve();
     const reason = new MeshError("cancelled", "The relay has ended.");
@@ -171,6 +190,8 @@ function start({ generate, frames, signal, clock, load }: RelayServerOptions): A
   else signal.addEventListener("abort", end, { once: true });
   // The first frame carries the load, which shows the other side that the relay is open.
   outbox.mark();
+  if (closing?.aborted) endInOrder();
+  else closing?.addEventListener("abort", endInOrder, { once: true });
   listen().then(end, end);
 
   return {

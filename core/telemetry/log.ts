@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { describeError, type ErrorRecord } from "./describe-error.ts";
 import { redact } from "./redact.ts";
+import { StandardError } from "./standard-error.ts";
 
 /** Never log a prompt, an answer or a message's content. */
 export type Log = Logger;
@@ -52,32 +53,16 @@ let lastTimeField = "";
 export const silentLog: Log = pino({ level: "silent" });
 
 /** Writes what is still buffered, before a process exits. */
-export function flushLogs(): void {
-  try {
-    standardError?.flushSync();
-  } catch {
-    // The reader of standard error is gone.
-  }
-}
+export const flushLogs = (): void => standardError.flush();
 
-/** Standard error, shared by all logs of the process. Writes are asynchronous, so that logging delays no generation. */
-let standardError: ReturnType<typeof pino.destination> | undefined;
+/** Shared by all logs of the process. */
+const standardError = new StandardError();
 
 function toDestination(pretty: boolean, write: LogOptions["write"]): DestinationStream {
-  const sink = write === undefined ? openStandardError() : { write };
+  const sink = write === undefined ? standardError : { write };
   if (!pretty) return sink;
   const toReadableLine = createReadableLines();
   return { write: (line: string) => sink.write(toReadableLine(line)) };
-}
-
-function openStandardError(): DestinationStream {
-  if (standardError === undefined) {
-    standardError = pino.destination({ fd: 2, sync: false });
-    standardError.on("error", () => {
-      // A closed terminal or pipe must not end the mesh.
-    });
-  }
-  return standardError;
 }
 
 /** Formats JSON lines for people; only the stack of a bug takes more than one. The formatter is loaded on demand. */

@@ -114,10 +114,8 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
           flag: values.listen === undefined ? "--advertise" : "--listen",
           services: [register(InferenceService, node.implementation)],
           security,
-          finish: async (graceMs) => {
-            await node.drain(graceMs);
-            await node.close();
-          },
+          drain: node.drain,
+          close: node.close,
         },
         lifecycle,
       );

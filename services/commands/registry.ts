@@ -42,7 +42,7 @@ export function registry(values: Values<typeof registrySettings>): Promise<numbe
         ],
         security,
         // Ends watches instead of waiting for them; routers keep what they know.
-        finish: () => service.close(),
+        close: service.close,
       },
       lifecycle,
     );

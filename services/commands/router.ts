@@ -28,10 +28,8 @@ export function router(values: Values<typeof routerSettings>): Promise<number> {
         listen: values.listen,
         services: [register(RouterService, service.implementation)],
         security,
-        finish: async (graceMs) => {
-          await service.drain(graceMs);
-          service.close();
-        },
+        drain: service.drain,
+        close: service.close,
       },
       lifecycle,
     );

@@ -108,13 +108,15 @@ interface GrpcPart extends Omit<GrpcServerOptions, "credentials" | "log"> {
   readonly security: Security;
   /** The flag of the address; default: `--listen`. */
   readonly flag?: string;
-  /** Waits up to `graceMs` for open work, and ends what would last for ever, such as relays and watches. */
-  readonly finish: (graceMs: number) => Promise<void>;
+  /** Waits up to `graceMs` for open work. */
+  readonly drain?: (graceMs: number) => Promise<void>;
+  /** Fails what is still open, and ends what would last for ever, such as relays and watches. */
+  readonly close: () => Promise<void> | void;
 }
 
 /** Serves gRPC until the process ends; resolves to the address. Throws a fault with what to do when it cannot listen. */
 export async function serveGrpc(
-  { security, flag, finish, ...options }: GrpcPart,
+  { security, flag, drain, close, ...options }: GrpcPart,
   { add, log }: Pick<ServiceLifecycle, "add" | "log">,
 ): Promise<string> {
   const { listen } = options;
@@ -127,7 +129,10 @@ export async function serveGrpc(
     name: "gRPC server",
     drain: async (graceMs) => {
       server.setServing(false);
-      await finish(graceMs);
+      await drain?.(graceMs);
+    },
+    stop: async () => {
+      await close();
       await server.shutdown(closingMs);
     },
   });

@@ -52,14 +52,14 @@ export function createRouterService(parts: RouterParts): ServiceImpl<typeof Rout
         yield create(GenerateResponseSchema, { event });
     },
 
-    relay: (requests, context) =>
-      untilClosed(context.signal, lifetime, async function* (signal) {
-        const sender = isTrusted(context) || isTranslator(context) ? "translator" : "client";
-        const admit: Generate = (generation, scope) => generate(withoutReserved(generation, sender), scope);
-        const frames = toFrames(requests);
-        for await (const frame of serveRelay({ generate: admit, frames, signal, clock, load }))
-          yield create(RelayResponseSchema, { frame });
-      }),
+    async *relay(requests, context) {
+      lifetime.throwIfAborted();
+      const sender = isTrusted(context) || isTranslator(context) ? "translator" : "client";
+      const admit: Generate = (generation, scope) => generate(withoutReserved(generation, sender), scope);
+      const { signal } = context;
+      const relay = { generate: admit, frames: toFrames(requests), signal, closing: lifetime, clock, load };
+      for await (const frame of serveRelay(relay)) yield create(RelayResponseSchema, { frame });
+    },
 
     attach: (requests, context) =>
       untilClosed(context.signal, lifetime, (signal) =>

@@ -1,4 +1,3 @@
-import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Transport } from "@connectrpc/connect";
@@ -21,8 +20,8 @@ import {
   type TranslatorConfig,
 } from "./config.ts";
 import { registerConnect } from "./connect.ts";
-import { shuttingDown as shuttingDownError } from "./errors/http-faults.ts";
 import { whyNotReady } from "./health.ts";
+import { ServerDrain } from "./http/drain-server.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { SseStreams } from "./http/sse-streams.ts";
 import { createImageFetcher } from "./images/image-fetcher.ts";
@@ -102,10 +101,11 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
     shutdownSignal: shutdown.signal,
   });
   await app.ready();
+  const serverDrain = new ServerDrain(app.server, clock);
 
   const end = async (graceMs: number) => {
     draining = true;
-    await drainServer(app.server, graceMs, clock, (reason) => {
+    await serverDrain.drain(graceMs, (reason) => {
       openRequests.abortAll(reason);
       shutdown.abort(reason);
     });
@@ -136,39 +136,3 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
 
 /** What clients on this machine connect to instead of a wildcard address. */
 const reachable: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
-
-/** How often idle connections are closed, in milliseconds. */
-const sweepMs = 50;
-/** Time for the last errors to be sent, in milliseconds. */
-const lastErrorsMs = 250;
-
-/**
- * Stops accepting connections, lets open answers finish for up to `graceMs`, then fails them by `abortAll` and closes
- * what is still connected. Resolves when no connection is left.
- */
-async function drainServer(
-  server: Server,
-  graceMs: number,
-  clock: Clock,
-  abortAll: (reason: MeshError) => void,
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Connections that were busy at `close` stay open once they are idle.
-  const sweep = clock.every(sweepMs, () => server.closeIdleConnections());
-  const within = async (milliseconds: number): Promise<boolean> => {
-    const late = Promise.withResolvers<false>();
-    const timer = clock.after(milliseconds, () => late.resolve(false));
-    const isClosed = await Promise.race([closed.then(() => true), late.promise]);
-    timer.cancel();
-    return isClosed;
-  };
-  try {
-    if (await within(graceMs)) return;
-    abortAll(shuttingDownError());
-    if (await within(lastErrorsMs)) return;
-    server.closeAllConnections();
-    await closed;
-  } finally {
-    sweep.cancel();
-  }
-}

@@ -21,6 +21,8 @@ export interface Mesh {
   readonly programs: ReadonlyMap<string, Program>;
   /** Adds an inference node and waits until a router can use it. */
   join(name: string, args?: readonly string[], options?: { dialled?: boolean }): Promise<Program>;
+  /** Stops a process, by SIGTERM unless told otherwise, and starts it again as it was. Resolves with how it ended. */
+  restart(name: string, signal?: NodeJS.Signals): ReturnType<Program["stop"]>;
   /** Headers of a request that is allowed. */
   readonly headers: Readonly<Record<string, string>>;
   /** Ends every process and removes what they wrote. */
@@ -65,10 +67,17 @@ export async function startMesh(
   const model = options.model ?? (engine.includes("synthetic") ? "synthetic" : "starter");
   const data = await mkdtemp(join(tmpdir(), "cxmpute-test-"));
   const programs = new Map<string, Program>();
+  const started = new Map<string, readonly string[]>();
   const start = (name: string, args: readonly string[]): Program => {
     const program = cxmpute([...args, "--data", join(data, name)], environment, undefined, options);
     programs.set(name, program);
+    started.set(name, args);
     return program;
+  };
+  const restart = async (name: string, signal?: NodeJS.Signals) => {
+    const ended = await programs.get(name)!.stop(signal);
+    start(name, started.get(name)!);
+    return ended;
   };
   const stop = async () => {
     await Promise.all([...programs.values()].map((program) => program.stop("SIGKILL")));
@@ -134,6 +143,7 @@ export async function startMesh(
       dialled: dialledAt,
       programs,
       join,
+      restart,
       headers,
       stop,
     };

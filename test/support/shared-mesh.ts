@@ -3,7 +3,7 @@ import type { Mesh, Shape } from "./mesh.ts";
 import type { LogLine } from "./program.ts";
 
 /** A mesh with the starter model that many test files use at the same time; none of them may change it. */
-export type SharedMesh = Omit<Mesh, "programs" | "join" | "stop"> & {
+export type SharedMesh = Omit<Mesh, "programs" | "join" | "restart" | "stop"> & {
   /** The first line in the log of any of its processes, past or future, that the predicate accepts. */
   logged(predicate: (line: LogLine) => boolean): Promise<LogLine>;
 };

@@ -1,5 +1,8 @@
 import type { Mesh } from "./mesh.ts";
 
+/** What is needed of a mesh to ask it. */
+type Asked = Pick<Mesh, "url" | "headers" | "model">;
+
 /** What a caller has of an answer. */
 export interface Received {
   readonly text: string;
@@ -31,7 +34,7 @@ interface Chunk {
 }
 
 /** Asks for an answer in one piece. Throws unless the status is 200. */
-export async function askWhole(mesh: Mesh, body: object): Promise<Received> {
+export async function askWhole(mesh: Asked, body: object): Promise<Received> {
   const { choices, usage } = (await (await post(mesh, body)).json()) as Chunk;
   const [choice] = choices ?? [];
   return {
@@ -45,7 +48,7 @@ const countsOf = (usage: Chunk["usage"]): Received["usage"] =>
   usage == null ? undefined : { prompt: usage.prompt_tokens, completion: usage.completion_tokens };
 
 /** Asks for the same as a stream. */
-export function openStream(mesh: Mesh, body: object): OpenStream {
+export function openStream(mesh: Asked, body: object): OpenStream {
   const shown = Promise.withResolvers<void>();
   const read = async () => {
     const response = await post(mesh, { ...body, stream: true, stream_options: { include_usage: true } });
@@ -75,7 +78,7 @@ export function openStream(mesh: Mesh, body: object): OpenStream {
   return { shown: shown.promise, whole };
 }
 
-async function post({ url, headers, model }: Mesh, body: object): Promise<Response> {
+async function post({ url, headers, model }: Asked, body: object): Promise<Response> {
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: "POST",
     headers,

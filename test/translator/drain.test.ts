@@ -84,7 +84,7 @@ describe("a translator that is drained", () => {
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
     await refused.text();
     // Connections that have become idle are closed a moment later.
-    await clock.advance(100);
+    await clock.advance(600);
     await drained;
   });
 

@@ -124,10 +124,15 @@ export class GuardedEngines implements LoadSource {
     return this.#idle.promise;
   }
 
-  /** Fails what is open with `reason`, then closes the engines. */
-  async close(reason: MeshError): Promise<void> {
+  /** Admits nothing from now on, and fails what is open with `reason`. */
+  abort(reason: MeshError): void {
     void this.drain();
     for (const answer of [...this.#open]) answer.fail(reason);
+  }
+
+  /** The same, then closes the engines. */
+  async close(reason: MeshError): Promise<void> {
+    this.abort(reason);
     await Promise.all(this.#options.engines.map((engine) => engine.close()));
   }
 

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
-import { type Clock, sleep } from "../../../core/clock.ts";
+import { type Clock, sleep, type Timer } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
 import { demandProtocol, protocol as ourProtocol, type ProtocolRange } from "../../../core/protocol.ts";
@@ -38,6 +38,8 @@ interface AttachmentOptions {
 
 /** How long the router may take to accept the node, in milliseconds. */
 const acceptLimitMs = 10_000;
+/** How long the last frames may take to arrive when the node leaves, in milliseconds. */
+const farewellLimitMs = 1000;
 
 /** Dials a router, again and again, and serves a relay over that call: a way through a firewall. */
 export class Attachment {
@@ -61,16 +63,17 @@ export class Attachment {
     });
   }
 
-  /** Keeps the node attached until the signal aborts. Never rejects. */
+  /** Keeps the node attached until the signal aborts; resolves after the last frame. Never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const patience = linkSignal(signal);
-      const connection = linkSignal(signal);
+      const connection = new AbortController();
       this.#patience = patience;
       this.#connection = connection;
       this.#woken = false;
-      const error = await attach(this.#options, connection.signal, this.#onAccepted).catch(toMeshError);
+      const ends = { closing: signal, signal: connection.signal };
+      const error = await attach(this.#options, ends, this.#onAccepted).catch(toMeshError);
       const waitMs = signal.aborted ? 0 : this.#onFailure(error);
       await sleep(clock, waitMs, patience.signal).catch(() => {});
       if (this.#woken) {
@@ -79,7 +82,6 @@ export class Attachment {
         await sleep(clock, this.#outage.nextWaitMs(), signal).catch(() => {});
       }
       patience.unlink();
-      connection.unlink();
     }
   }
 
@@ -110,13 +112,22 @@ export class Attachment {
   }
 }
 
-/** Attaches once. Throws when the router refuses the node, or when the relay ends. */
+/** Attaches once. Throws when the router refuses the node, or when the relay ends, as in `RelayServerOptions`. */
 async function attach(
   { router, nodeId, leaseId, generate, load, clock, protocol = ourProtocol }: AttachmentOptions,
-  outer: AbortSignal,
+  { signal, closing }: { readonly signal: AbortSignal; readonly closing: AbortSignal },
   onAccepted: () => void,
 ): Promise<never> {
-  const scope = linkSignal(outer);
+  const scope = linkSignal(signal);
+  let relaying = false;
+  let farewell: Timer | undefined;
+  const leave = () => {
+    const end = () => scope.abort(closing.reason);
+    if (relaying) farewell = clock.after(farewellLimitMs, end);
+    else end();
+  };
+  if (closing.aborted) leave();
+  else closing.addEventListener("abort", leave, { once: true });
   const accepted = Promise.withResolvers<AsyncIterator<ClientBound> | undefined>();
   async function* outgoing(): AsyncGenerator<AttachRequest> {
     const hello = create(AttachRequest_HelloSchema, { nodeId, leaseId: leaseId(), protocol });
@@ -136,11 +147,14 @@ async function attach(
     const ended = Promise.withResolvers<never>();
     const frames = toFrames(responses, ended.reject);
     // Started here because an in-process router reads only once it is read itself.
-    const relay = serveRelay({ generate, load, clock, frames, signal: scope.signal });
+    relaying = true;
+    const relay = serveRelay({ generate, load, clock, frames, signal: scope.signal, closing });
     accepted.resolve(relay[Symbol.asyncIterator]());
     return await ended.promise;
   } finally {
     accepted.resolve(undefined);
+    closing.removeEventListener("abort", leave);
+    farewell?.cancel();
     scope.unlink();
     scope.abort();
   }

@@ -85,7 +85,7 @@ export interface InferenceNode {
   close(): Promise<void>;
 }
 
-/** How long relays stay open for their last frames, in milliseconds. */
+/** How long relays stay open, so that routers see that this node drains before they lose it, in milliseconds. */
 const lingerMs = 200;
 
 /** Makes a node; nothing happens before `start`. */
@@ -159,24 +159,39 @@ export function createNode(options: NodeOptions): InferenceNode {
       }),
   );
 
+  let attached: readonly Promise<void>[] = [];
+
   const leave = async (graceMs: number): Promise<void> => {
     const idle = guard.drain();
     registration.announce();
     const patience = new AbortController();
     await Promise.race([idle, sleep(clock, graceMs, patience.signal).catch(() => {})]);
     patience.abort();
+    guard.abort(stopped());
     await Promise.all([registration.end(), sleep(clock, lingerMs)]);
-    lifetime.abort();
+    await detach();
   };
 
   const stop = async (): Promise<void> => {
-    await registration.end();
-    await guard.close(new MeshError("node_lost", shuttingDown));
+    await Promise.all([guard.close(stopped()), registration.end()]);
+    await detach();
+  };
+
+  /** Ends relays after their last frames. */
+  const detach = async (): Promise<void> => {
     lifetime.abort();
+    await Promise.all(attached);
   };
 
   return {
-    implementation: createInferenceService({ generate, load: guard, clock, log, protocol }),
+    implementation: createInferenceService({
+      generate,
+      load: guard,
+      closing: lifetime.signal,
+      clock,
+      log,
+      protocol,
+    }),
     load: guard,
     get models() {
       return guard.models;
@@ -216,7 +231,7 @@ export function createNode(options: NodeOptions): InferenceNode {
         options.uptimeMs,
       );
       lifetime.signal.addEventListener("abort", stopWatching, { once: true });
-      for (const attachment of attachments) void attachment.keep(lifetime.signal);
+      attached = attachments.map((attachment) => attachment.keep(lifetime.signal));
     },
 
     drain(graceMs) {
@@ -230,6 +245,9 @@ export function createNode(options: NodeOptions): InferenceNode {
     },
   };
 }
+
+/** What open generations fail with, which routers then continue elsewhere. */
+const stopped = (): MeshError => new MeshError("node_lost", shuttingDown);
 
 const toRecord = (
   nodeId: string,

@@ -26,6 +26,8 @@ import { nodeMessages } from "./messages.ts";
 interface InferenceServiceOptions {
   readonly generate: Generate;
   readonly load: LoadSource;
+  /** Ends relays in order, as in `RelayServerOptions`. */
+  readonly closing?: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
   readonly protocol?: ProtocolRange | undefined;
@@ -39,6 +41,7 @@ const faultLimit = 16;
 export function createInferenceService({
   generate,
   load,
+  closing,
   clock,
   log,
   protocol = ourProtocol,
@@ -86,7 +89,8 @@ export function createInferenceService({
           await messages.return?.();
         }
       }
-      for await (const frame of serveRelay({ generate, load, clock, signal, frames: toFrames() }))
+      const ends = closing === undefined ? { signal } : { signal, closing };
+      for await (const frame of serveRelay({ generate, load, clock, frames: toFrames(), ...ends }))
         yield { $typeName: "cxmpute.inference.v1.RelayResponse", frame };
       if (fault !== undefined) throw refuse(fault);
     },
