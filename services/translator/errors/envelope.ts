@@ -42,6 +42,7 @@ export const errorCodes = [
   "timeout",
   "loop_detected",
   "nodes_lost",
+  "router_lost",
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

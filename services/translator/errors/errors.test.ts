@@ -35,6 +35,7 @@ test("the codes that clients may match on are these", () => {
     "rate_limit_exceeded",
     "request_timeout",
     "request_too_large",
+    "router_lost",
     "string_above_max_length",
     "timeout",
     "unknown_parameter",
