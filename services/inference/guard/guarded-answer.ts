@@ -55,7 +55,7 @@ export interface AnswerHost {
  */
 export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, undefined> {
   readonly #host: AnswerHost;
-  readonly #generation: Generation;
+  readonly generation: Generation;
   readonly #signal: AbortSignal;
   readonly #check: AnswerCheck;
   readonly #engineScope = new AbortController();
@@ -74,7 +74,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
 
   constructor(host: AnswerHost, generation: Generation, signal: AbortSignal) {
     this.#host = host;
-    this.#generation = generation;
+    this.generation = generation;
     this.#signal = signal;
     this.#check = new AnswerCheck(generation);
   }
@@ -119,7 +119,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
 
   #start(): Promise<IteratorResult<GenerationEvent, undefined>> {
     const { nodeId, clock, admit, onStart } = this.#host;
-    const generation = this.#generation;
+    const generation = this.generation;
     this.#stage = "waiting";
     this.#startedAt = clock.now();
     onStart(this);
@@ -142,7 +142,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
 
   #open(): AsyncIterator<GenerationEvent> {
     const { engine } = this.#admission!;
-    return engine.generate(this.#generation, this.#engineScope.signal)[Symbol.asyncIterator]();
+    return engine.generate(this.generation, this.#engineScope.signal)[Symbol.asyncIterator]();
   }
 
   #run(): void {
@@ -189,7 +189,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
   }
 
   readonly #onEngineError = (error: unknown): void => {
-    this.fail(toEngineFailure(error, this.#generation.model));
+    this.fail(toEngineFailure(error, this.generation.model));
   };
 
   readonly #onHeartbeat = (): void => {
@@ -214,7 +214,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.#stopEngine(outcome);
     this.#ticket?.release();
     this.#host.onEnd(this, {
-      generation: this.#generation,
+      generation: this.generation,
       outcome,
       usage,
       givenTokens: this.#check.givenTokens,

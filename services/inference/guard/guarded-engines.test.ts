@@ -3,6 +3,7 @@ import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { finishedEvent, heartbeatEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import {
   FakeEngine,
   generationOf,
@@ -71,6 +72,43 @@ describe("models", () => {
     expect(changed).toBe(true);
     expect(failures).toMatchObject([{ kind: "engine_failed", cause: { message: "connection refused" } }]);
     expect(guard.models.map(({ model }) => model)).toEqual(["n"]);
+  });
+});
+
+describe("an answer that comes again because its router was lost", () => {
+  const resuming = (slots: number) => {
+    const served = servedModel("m", { slots });
+    const capabilities = { ...served.capabilities!, resume: Capabilities_Resume.TOKENS };
+    return makeGuard({ engines: [new FakeEngine([{ ...served, capabilities }])] });
+  };
+  const again = (id: string, beingRead: boolean) =>
+    generationOf({ id, resume: { text: "One ", tokenIds: [1], beingRead } });
+
+  test("ends the attempt for the lost router at once and takes its slot", async () => {
+    const { guard, engine } = await resuming(1);
+    const lost = read(guard, generationOf({ id: "g" }));
+    await settle();
+    read(guard, again("g", true));
+    await settle();
+    expect(await lost.ended).toMatchObject({ kind: "cancelled" });
+    expect(engine.runs.map(({ generation, signal }) => [generation.resume?.text, signal.aborted])).toEqual([
+      [undefined, true],
+      ["One ", false],
+    ]);
+  });
+
+  test.each([
+    { what: "another one", generation: again("h", true) },
+    { what: "one that nobody reads yet", generation: again("g", false) },
+    { what: "one from its start", generation: generationOf({ id: "g" }) },
+  ])("leaves running what $what repeats", async ({ generation }) => {
+    const { guard, engine } = await resuming(2);
+    const first = read(guard, generationOf({ id: "g" }));
+    await settle();
+    const second = read(guard, generation);
+    await settle();
+    expect(engine.runs.map(({ signal }) => signal.aborted)).toEqual([false, false]);
+    for (const { abort } of [first, second]) abort();
   });
 });
 

@@ -65,7 +65,7 @@ export class GuardedEngines implements LoadSource {
       nodeId,
       clock,
       admit: (generation) => this.#admit(generation),
-      onStart: (answer) => void this.#open.add(answer),
+      onStart: (answer) => this.#onStart(answer),
       onEnd: (answer, record) => this.#onEnd(answer, record),
     };
   }
@@ -153,6 +153,19 @@ export class GuardedEngines implements LoadSource {
         `This node cannot continue an answer of \`${model}\` that another node has started.`,
       );
     return { engine, slots, fingerprint: served.fingerprint };
+  }
+
+  /**
+   * An answer that is being read and comes again has lost its router. The earlier attempt, whose router may be frozen,
+   * would keep its slot until the connection breaks.
+   */
+  #onStart(answer: GuardedAnswer): void {
+    const { id, resume } = answer.generation;
+    if (resume?.beingRead === true)
+      for (const earlier of [...this.#open])
+        if (earlier.generation.id === id)
+          earlier.fail(new MeshError("cancelled", "Another router continues this answer."));
+    this.#open.add(answer);
   }
 
   #onEnd(answer: GuardedAnswer, record: AnswerRecord): void {
