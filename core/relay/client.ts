@@ -1,5 +1,5 @@
 import type { Generation, GenerationEvent } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import type { EngineBound, Load, Start } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
+import type { EngineBound, Load } from "../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { fromErrorDetail, MeshError, toMeshError } from "../errors/mesh-error.ts";
 import { Channel } from "../streams/channel.ts";
 import {
@@ -13,6 +13,7 @@ import { isDelta } from "./encoded-event.ts";
 import { type FrameReader, readFrame } from "./encoded-frame.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
+import { StartQueue } from "./start-queue.ts";
 
 /** An open generation: its events and, in the same object, its state. */
 class OpenStream extends Channel<GenerationEvent> {
@@ -47,15 +48,15 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   let failure: MeshError | undefined;
   let load: Load | undefined;
   let nextStreamId = 1;
-  let starts: Start[] = [];
+  const starts = new StartQueue();
   let cancels: number[] = [];
 
   const outbox = new Outbox<EngineBound>({
     clock,
     take: () => {
-      const frame: EngineBound = { $typeName: "cxmpute.relay.v1.EngineBound", starts, cancels };
-      starts = [];
+      const frame = starts.take(cancels);
       cancels = [];
+      if (!starts.isEmpty) outbox.mark();
       return frame;
     },
   });
@@ -65,6 +66,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     if (stream === undefined) return undefined;
     streams.delete(streamId);
     stream.release();
+    if (starts.end(streamId)) outbox.mark();
     return stream;
   };
 
@@ -72,9 +74,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   const cancel = (streamId: number): OpenStream | undefined => {
     const stream = forget(streamId);
     if (stream === undefined) return undefined;
-    const unsent = starts.findIndex((one) => one.streamId === streamId);
-    if (unsent >= 0) starts.splice(unsent, 1);
-    else {
+    if (!starts.remove(streamId)) {
       cancels.push(streamId);
       outbox.mark();
     }
@@ -88,7 +88,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     const abort = () => cancel(streamId)?.fail(signal.reason);
     const stream = new OpenStream(clock.now(), signal, abort, () => cancel(streamId));
     streams.set(streamId, stream);
-    starts.push({ $typeName: "cxmpute.relay.v1.Start", streamId, generation });
+    starts.add(streamId, generation);
     outbox.mark();
     return stream;
   };
@@ -119,6 +119,9 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     load(next) {
       load = next;
       onLoad?.(next);
+    },
+    sharesPrompts() {
+      starts.sharesPrompts = true;
     },
   };
 

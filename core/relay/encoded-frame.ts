@@ -15,6 +15,7 @@ import { readVarint, varintEnd } from "./varint.ts";
 export const frameTags = {
   streams: 0x0a,
   load: 0x12,
+  sharesPrompts: 0x18,
   streamId: 0x08,
   event: 0x12,
   failure: 0x1a,
@@ -25,6 +26,8 @@ export interface FrameReader {
   event(streamId: number, event: GenerationEvent): void;
   failure(streamId: number, failure: ErrorDetail): void;
   load(load: Load): void;
+  /** The other side understands shared prompts. */
+  sharesPrompts(): void;
 }
 
 /** An encoded frame. `readFrame` makes no object for a token but its event, which keeps garbage collection cheap. */
@@ -50,6 +53,10 @@ export class EncodedFrame implements ClientBound {
     return this.#decode().load;
   }
 
+  get sharesPrompts(): boolean {
+    return this.#decode().sharesPrompts;
+  }
+
   #decode(): ClientBound {
     return fromBinary(ClientBoundSchema, this.bytes.subarray(this.begin, this.end));
   }
@@ -66,6 +73,7 @@ export function readFrame(frame: ClientBound, reader: FrameReader): void {
     if (failure !== undefined) reader.failure(streamId, failure);
   }
   if (frame.load !== undefined) reader.load(frame.load);
+  if (frame.sharesPrompts) reader.sharesPrompts();
 }
 
 /** Whether `EncodedFrame` can read these bytes: known fields, stream ids first. Throws a RangeError for a bad length. */
@@ -77,6 +85,11 @@ export function checkFrame(bytes: Buffer, begin: number, end: number): boolean {
 function walkFrame(bytes: Buffer, begin: number, end: number, reader: FrameReader | undefined): boolean {
   for (let at = begin; at < end; ) {
     const tag = bytes[at];
+    if (tag === frameTags.sharesPrompts) {
+      if (readVarint(bytes, at + 1) !== 0) reader?.sharesPrompts();
+      at = checkedEnd(varintEnd(bytes, at + 1), end);
+      continue;
+    }
     if (tag !== frameTags.streams && tag !== frameTags.load) return false;
     const body = varintEnd(bytes, at + 1);
     at = checkedEnd(body + readVarint(bytes, at + 1), end);

@@ -70,9 +70,11 @@ const anyFrame = fc
       fc.record({ draining: fc.boolean() }).map((init) => create(LoadSchema, init)),
       { nil: undefined },
     ),
+    sharesPrompts: fc.boolean(),
   })
-  .map(({ streams, load }) =>
+  .map(({ streams, load, sharesPrompts }) =>
     create(ClientBoundSchema, {
+      sharesPrompts,
       streams: streams.map(({ failure, ...rest }) => ({
         ...rest,
         ...(failure === undefined ? {} : { failure }),
@@ -90,6 +92,7 @@ interface Content {
   readonly event?: GenerationEvent;
   readonly failure?: ErrorDetail;
   readonly load?: Load;
+  readonly sharesPrompts?: true;
 }
 
 function listContents(frame: ClientBound): Content[] {
@@ -98,6 +101,7 @@ function listContents(frame: ClientBound): Content[] {
     event: (streamId, event) => contents.push({ streamId, event }),
     failure: (streamId, failure) => contents.push({ streamId, failure }),
     load: (load) => contents.push({ load }),
+    sharesPrompts: () => contents.push({ sharesPrompts: true }),
   });
   return contents;
 }
@@ -143,9 +147,11 @@ describe("the frame codec", () => {
         expect(read.map(plain)).toEqual(listContents(frame).map(plain));
         expect(decoded.streams).toEqual(frame.streams);
         expect(decoded.load).toEqual(frame.load);
-        const own = encodeFrame(decoded.streams.map(toNews), decoded.load, (_, error) => {
+        expect(decoded.sharesPrompts).toBe(frame.sharesPrompts);
+        const rethrow = (_: unknown, error: unknown) => {
           throw error;
-        });
+        };
+        const own = encodeFrame(decoded.streams.map(toNews), decoded.load, rethrow, decoded.sharesPrompts);
         expect(encodeClientBound(tag, own).equals(bytes)).toBe(true);
       }),
       { numRuns: 500 },

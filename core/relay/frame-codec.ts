@@ -25,11 +25,12 @@ export interface StreamUpdate {
 
 const writer = new FrameWriter();
 
-/** Encodes a frame. An update that has no encoding, such as a count of -1, is replaced by the failure from `refuse`. */
+/** Encodes a frame, which may say that this side shares prompts. An update that has no encoding, such as a count of -1, is replaced by the failure from `refuse`. */
 export function encodeFrame<Update extends StreamUpdate>(
   updates: readonly Update[],
   load: Load | undefined,
   refuse: (update: Update, error: unknown) => ErrorDetail,
+  sharesPrompts = false,
 ): EncodedFrame {
   try {
     for (const update of updates) {
@@ -47,6 +48,10 @@ export function encodeFrame<Update extends StreamUpdate>(
       }
     }
     if (load !== undefined) writeMessage(frameTags.load, toBinary(LoadSchema, load));
+    if (sharesPrompts) {
+      writer.byte(frameTags.sharesPrompts);
+      writer.byte(1);
+    }
   } catch (error) {
     writer.truncate(0);
     throw error;
@@ -58,7 +63,9 @@ export function encodeFrame<Update extends StreamUpdate>(
 /** Encodes a message whose only field, with this tag, is the frame. */
 export function encodeClientBound(frameTag: number, frame: ClientBound): Buffer {
   const { bytes, begin, end } =
-    frame instanceof EncodedFrame ? frame : encodeFrame(updatesOf(frame), frame.load, rethrow);
+    frame instanceof EncodedFrame
+      ? frame
+      : encodeFrame(updatesOf(frame), frame.load, rethrow, frame.sharesPrompts);
   writer.byte(frameTag);
   writer.bytes(bytes, begin, end);
   return writer.finish();

@@ -6,8 +6,12 @@ const shortText = 24;
 
 /** Writes protobuf's wire format into one growing buffer, which is reused. */
 export class FrameWriter {
-  #buffer = Buffer.allocUnsafeSlow(initialBytes);
+  #buffer: Buffer;
   #at = 0;
+
+  constructor(bytes = initialBytes) {
+    this.#buffer = Buffer.allocUnsafeSlow(bytes);
+  }
 
   /** A copy of what has been written; clears the writer. */
   finish(): Buffer {
@@ -16,6 +20,11 @@ export class FrameWriter {
     this.#at = 0;
     if (this.#buffer.length > 16 * initialBytes) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
     return bytes;
+  }
+
+  /** What has been written, without a copy; the writer is of no use any more. */
+  detach(): Buffer {
+    return this.#buffer.subarray(0, this.#at);
   }
 
   get length(): number {
@@ -32,7 +41,7 @@ export class FrameWriter {
   }
 
   varint(value: number): void {
-    this.#reserve(5);
+    this.#reserve(varintSize(value));
     this.#putVarint(value);
   }
 
@@ -46,6 +55,13 @@ export class FrameWriter {
       buffer.set(source.subarray(start, end), this.#at);
       this.#at += length;
     } else for (let index = start; index < end; index++) buffer[this.#at++] = source[index]!;
+  }
+
+  /** Bytes without their length. */
+  raw(source: Uint8Array): void {
+    this.#reserve(source.length);
+    this.#buffer.set(source, this.#at);
+    this.#at += source.length;
   }
 
   /** A string in UTF-8, after its length. */

@@ -7,6 +7,7 @@ import { bufferLimitBytes, heartbeatMs, type RelayServerOptions } from "./contra
 import { encodeFrame, type StreamUpdate } from "./frame-codec.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
+import { ReceivedPrompts } from "./received-prompts.ts";
 
 /**
  * With many open streams the gap between frames grows, as network cards coalesce interrupts: each frame has a fixed cost
@@ -82,6 +83,8 @@ function start({
   let pendingBytes = 0;
   let loadChanged = load !== undefined;
   let flushed = Promise.withResolvers<void>();
+  const prompts = new ReceivedPrompts();
+  let introduced = false;
 
   const refuse = (answer: Answer, cause: unknown): ErrorDetail => {
     const error = new MeshError("engine_failed", "The engine sent an event that has no encoding.", { cause });
@@ -90,7 +93,8 @@ function start({
   };
 
   const takeFrame = (): ClientBound => {
-    const frame = encodeFrame(pending, loadChanged ? load?.current() : undefined, refuse);
+    const frame = encodeFrame(pending, loadChanged ? load?.current() : undefined, refuse, !introduced);
+    introduced = true;
     for (const answer of pending) answer.clearUpdate();
     pending = [];
     pendingBytes = 0;
@@ -166,18 +170,19 @@ function start({
   };
 
   const listen = async () => {
-    for await (const { starts, cancels } of frames) {
+    for await (const { starts, cancels, prompts: shared, droppedPrompts } of frames) {
       for (const streamId of cancels)
         running.get(streamId)?.cancel(new MeshError("cancelled", "The caller left."));
-      for (const { streamId, generation } of starts) {
-        if (running.has(streamId)) continue;
-        if (generation !== undefined) void run(streamId, generation);
-        else
-          fail(
-            new Answer(streamId, collect),
-            new MeshError("invalid_request", "A start frame came without a generation."),
-          );
+      if (shared.length > 0) await prompts.add(shared);
+      for (const start of starts) {
+        if (running.has(start.streamId)) continue;
+        try {
+          void run(start.streamId, prompts.complete(start));
+        } catch (error) {
+          fail(new Answer(start.streamId, collect), error);
+        }
       }
+      prompts.drop(droppedPrompts);
     }
   };
 

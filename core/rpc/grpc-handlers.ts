@@ -21,6 +21,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Registration } from "./contract.ts";
 import { toMethodDefinition, toServiceError } from "./grpc-codec.ts";
 import { readCall, writeCall } from "./grpc-streams.ts";
+import { codecOf } from "./message-codec.ts";
 import { asMessage, asMessages } from "./messages.ts";
 import type { SecuredCall } from "./peer.ts";
 
@@ -95,7 +96,7 @@ function adapt(
     Promise.resolve()
       .then(() => {
         const answers = asMessages(method.output, handler(input, context) as AsyncIterable<Message>);
-        return writeCall(call, untilAborted(answers, context.signal));
+        return writeCall(call, untilAborted(answers, context.signal), codecOf(method.output).prepare);
       })
       .then(
         () => call.end(),

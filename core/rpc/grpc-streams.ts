@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { Message } from "@bufbuild/protobuf";
 import { Channel } from "../streams/channel.ts";
+import type { MessageCodec } from "./message-codec.ts";
 
 /** Messages that may be queued for a slow reader before the HTTP/2 stream is paused. */
 const readAhead = 16;
@@ -37,8 +38,14 @@ export function readCall(
 }
 
 /** Writes a source to a call, no faster than that drains: meanwhile the source can merge. Returns when either ends. */
-export async function writeCall(call: Writable, source: AsyncIterable<Message>): Promise<void> {
+export async function writeCall(
+  call: Writable,
+  source: AsyncIterable<Message>,
+  prepare?: MessageCodec["prepare"],
+): Promise<void> {
   for await (const message of source) {
+    const preparing = prepare?.(message);
+    if (preparing !== undefined) await preparing;
     if (isOver(call)) return;
     // A call that has ended meanwhile emits no further event that would end the wait.
     if (!call.write(message) && !isOver(call)) await drained(call);

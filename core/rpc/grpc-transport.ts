@@ -15,6 +15,7 @@ import { cannotBeReached, fromServiceError, toMethodDefinition } from "./grpc-co
 import { toTarget } from "./grpc-resolver.ts";
 import { readCall, writeCall } from "./grpc-streams.ts";
 import { keepalive, maxMessageBytes, roamingKeepalive } from "./limits.ts";
+import { codecOf } from "./message-codec.ts";
 import { asMessage, asMessages } from "./messages.ts";
 import { type ClientTls, tlsOptions, toChannelCredentials } from "./tls.ts";
 
@@ -121,7 +122,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       );
       if (method.methodKind === "bidi_streaming") {
         const writable = call as unknown as Writable;
-        writeCall(writable, requests).then(
+        writeCall(writable, requests, codecOf(method.input).prepare).then(
           () => writable.end(),
           () => call.cancel(),
         );

@@ -15,7 +15,7 @@ export function parseJsonBody(bytes: Uint8Array): JsonObject {
 /** A body as it arrives: each chunk is checked and decoded at once, so that a bad one is refused before its end. */
 export class JsonBody {
   readonly #scanner = new JsonScanner();
-  readonly #texts: string[] = [];
+  #texts: string[] = [];
   /** The first bytes of a character whose others are still to come. */
   #rest: Uint8Array = nothing;
 
@@ -30,13 +30,19 @@ export class JsonBody {
       this.#texts.push(decode(this.#texts.length === 0 ? first : others, bytes.subarray(0, whole)));
   }
 
+  /** Joins what has arrived: a step that `parse` would take by itself. */
+  join(): void {
+    if (this.#texts.length > 1) this.#texts = [this.#texts.join("")];
+  }
+
   /**
    * The value of the whole body. Throws unless it is one JSON object. The last of equal keys counts, as in `JSON.parse`;
    * every later check sees this same value.
    */
   parse(): JsonObject {
     if (this.#rest.length > 0) throw notUtf8();
-    const value = parse(this.#texts.length === 1 ? this.#texts[0]! : this.#texts.join(""));
+    this.join();
+    const value = parse(this.#texts[0] ?? "");
     if (!isJsonObject(value))
       throw badJson('The body must be one JSON object, such as {"model": …, "messages": […]}.');
     return value;

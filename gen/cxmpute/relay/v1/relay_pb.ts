@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cxmpute/relay/v1/relay.proto.
  */
 export const file_cxmpute_relay_v1_relay: GenFile = /*@__PURE__*/
-  fileDesc("ChxjeG1wdXRlL3JlbGF5L3YxL3JlbGF5LnByb3RvEhBjeG1wdXRlLnJlbGF5LnYxIkcKC0VuZ2luZUJvdW5kEicKBnN0YXJ0cxgBIAMoCzIXLmN4bXB1dGUucmVsYXkudjEuU3RhcnQSDwoHY2FuY2VscxgCIAMoDSJRCgVTdGFydBIRCglzdHJlYW1faWQYASABKA0SNQoKZ2VuZXJhdGlvbhgCIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uImQKC0NsaWVudEJvdW5kEi8KB3N0cmVhbXMYASADKAsyHi5jeG1wdXRlLnJlbGF5LnYxLlN0cmVhbUV2ZW50cxIkCgRsb2FkGAIgASgLMhYuY3htcHV0ZS5yZWxheS52MS5Mb2FkIokBCgxTdHJlYW1FdmVudHMSEQoJc3RyZWFtX2lkGAEgASgNEjYKBmV2ZW50cxgCIAMoCzImLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQSLgoHZmFpbHVyZRgDIAEoCzIdLmN4bXB1dGUuZXJyb3IudjEuRXJyb3JEZXRhaWwiRQoETG9hZBIrCgZtb2RlbHMYASADKAsyGy5jeG1wdXRlLnJlbGF5LnYxLk1vZGVsTG9hZBIQCghkcmFpbmluZxgCIAEoCCJLCglNb2RlbExvYWQSDQoFbW9kZWwYASABKAkSDQoFc2xvdHMYAiABKA0SDwoHcnVubmluZxgDIAEoDRIPCgd3YWl0aW5nGAQgASgNIjAKDVByb3RvY29sUmFuZ2USDwoHY3VycmVudBgBIAEoDRIOCgZvbGRlc3QYAiABKA1iBnByb3RvMw", [file_cxmpute_error_v1_error, file_cxmpute_generation_v1_generation]);
+  fileDesc("ChxjeG1wdXRlL3JlbGF5L3YxL3JlbGF5LnByb3RvEhBjeG1wdXRlLnJlbGF5LnYxIpEBCgtFbmdpbmVCb3VuZBInCgZzdGFydHMYASADKAsyFy5jeG1wdXRlLnJlbGF5LnYxLlN0YXJ0Eg8KB2NhbmNlbHMYAiADKA0SLwoHcHJvbXB0cxgDIAMoCzIeLmN4bXB1dGUucmVsYXkudjEuU2hhcmVkUHJvbXB0EhcKD2Ryb3BwZWRfcHJvbXB0cxgEIAMoDSJkCgVTdGFydBIRCglzdHJlYW1faWQYASABKA0SNQoKZ2VuZXJhdGlvbhgCIAEoCzIhLmN4bXB1dGUuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uEhEKCXByb21wdF9pZBgDIAEoDSIuCgxTaGFyZWRQcm9tcHQSCgoCaWQYASABKA0SEgoKZ2VuZXJhdGlvbhgCIAEoDCJ8CgtDbGllbnRCb3VuZBIvCgdzdHJlYW1zGAEgAygLMh4uY3htcHV0ZS5yZWxheS52MS5TdHJlYW1FdmVudHMSJAoEbG9hZBgCIAEoCzIWLmN4bXB1dGUucmVsYXkudjEuTG9hZBIWCg5zaGFyZXNfcHJvbXB0cxgDIAEoCCKJAQoMU3RyZWFtRXZlbnRzEhEKCXN0cmVhbV9pZBgBIAEoDRI2CgZldmVudHMYAiADKAsyJi5jeG1wdXRlLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50Ei4KB2ZhaWx1cmUYAyABKAsyHS5jeG1wdXRlLmVycm9yLnYxLkVycm9yRGV0YWlsIkUKBExvYWQSKwoGbW9kZWxzGAEgAygLMhsuY3htcHV0ZS5yZWxheS52MS5Nb2RlbExvYWQSEAoIZHJhaW5pbmcYAiABKAgiSwoJTW9kZWxMb2FkEg0KBW1vZGVsGAEgASgJEg0KBXNsb3RzGAIgASgNEg8KB3J1bm5pbmcYAyABKA0SDwoHd2FpdGluZxgEIAEoDSIwCg1Qcm90b2NvbFJhbmdlEg8KB2N1cnJlbnQYASABKA0SDgoGb2xkZXN0GAIgASgNYgZwcm90bzM", [file_cxmpute_error_v1_error, file_cxmpute_generation_v1_generation]);
 
 /**
  * Travels towards the engine.
@@ -38,6 +38,20 @@ export type EngineBound = Message<"cxmpute.relay.v1.EngineBound"> & {
    * @generated from field: repeated uint32 cancels = 2;
    */
   cancels: number[];
+
+  /**
+   * Prompts to which starts refer, in this frame or later. Only to a side that has said `shares_prompts`.
+   *
+   * @generated from field: repeated cxmpute.relay.v1.SharedPrompt prompts = 3;
+   */
+  prompts: SharedPrompt[];
+
+  /**
+   * Ids of prompts to which no later start refers.
+   *
+   * @generated from field: repeated uint32 dropped_prompts = 4;
+   */
+  droppedPrompts: number[];
 };
 
 /**
@@ -66,6 +80,13 @@ export type Start = Message<"cxmpute.relay.v1.Start"> & {
    * @generated from field: cxmpute.generation.v1.Generation generation = 2;
    */
   generation?: Generation | undefined;
+
+  /**
+   * The prompt that the generation lacks; 0 when it has its own.
+   *
+   * @generated from field: uint32 prompt_id = 3;
+   */
+  promptId: number;
 };
 
 /**
@@ -74,6 +95,34 @@ export type Start = Message<"cxmpute.relay.v1.Start"> & {
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
   messageDesc(file_cxmpute_relay_v1_relay, 1);
+
+/**
+ * A prompt that crosses once, however many generations answer it.
+ *
+ * @generated from message cxmpute.relay.v1.SharedPrompt
+ */
+export type SharedPrompt = Message<"cxmpute.relay.v1.SharedPrompt"> & {
+  /**
+   * Chosen by the sender, from 1, unique for the life of the relay.
+   *
+   * @generated from field: uint32 id = 1;
+   */
+  id: number;
+
+  /**
+   * An encoded Generation, of which only `messages`, `tools`, `raw_prompt` and `embedding` count.
+   *
+   * @generated from field: bytes generation = 2;
+   */
+  generation: Uint8Array;
+};
+
+/**
+ * Describes the message cxmpute.relay.v1.SharedPrompt.
+ * Use `create(SharedPromptSchema)` to create a new message.
+ */
+export const SharedPromptSchema: GenMessage<SharedPrompt> = /*@__PURE__*/
+  messageDesc(file_cxmpute_relay_v1_relay, 2);
 
 /**
  * Travels towards the client. Sent at least every 500 ms, so that silence means trouble.
@@ -94,6 +143,13 @@ export type ClientBound = Message<"cxmpute.relay.v1.ClientBound"> & {
    * @generated from field: cxmpute.relay.v1.Load load = 2;
    */
   load?: Load | undefined;
+
+  /**
+   * In the first frame: the sender understands `EngineBound.prompts`.
+   *
+   * @generated from field: bool shares_prompts = 3;
+   */
+  sharesPrompts: boolean;
 };
 
 /**
@@ -101,7 +157,7 @@ export type ClientBound = Message<"cxmpute.relay.v1.ClientBound"> & {
  * Use `create(ClientBoundSchema)` to create a new message.
  */
 export const ClientBoundSchema: GenMessage<ClientBound> = /*@__PURE__*/
-  messageDesc(file_cxmpute_relay_v1_relay, 2);
+  messageDesc(file_cxmpute_relay_v1_relay, 3);
 
 /**
  * News of one stream. After `finished` or a failure the stream id is gone.
@@ -136,7 +192,7 @@ export type StreamEvents = Message<"cxmpute.relay.v1.StreamEvents"> & {
  * Use `create(StreamEventsSchema)` to create a new message.
  */
 export const StreamEventsSchema: GenMessage<StreamEvents> = /*@__PURE__*/
-  messageDesc(file_cxmpute_relay_v1_relay, 3);
+  messageDesc(file_cxmpute_relay_v1_relay, 4);
 
 /**
  * How busy a node is.
@@ -164,7 +220,7 @@ export type Load = Message<"cxmpute.relay.v1.Load"> & {
  * Use `create(LoadSchema)` to create a new message.
  */
 export const LoadSchema: GenMessage<Load> = /*@__PURE__*/
-  messageDesc(file_cxmpute_relay_v1_relay, 4);
+  messageDesc(file_cxmpute_relay_v1_relay, 5);
 
 /**
  * How busy a node is with one model.
@@ -206,7 +262,7 @@ export type ModelLoad = Message<"cxmpute.relay.v1.ModelLoad"> & {
  * Use `create(ModelLoadSchema)` to create a new message.
  */
 export const ModelLoadSchema: GenMessage<ModelLoad> = /*@__PURE__*/
-  messageDesc(file_cxmpute_relay_v1_relay, 5);
+  messageDesc(file_cxmpute_relay_v1_relay, 6);
 
 /**
  * Versions of the protocol between the processes of a mesh that one of them speaks. A process that does not tell them
@@ -235,5 +291,5 @@ export type ProtocolRange = Message<"cxmpute.relay.v1.ProtocolRange"> & {
  * Use `create(ProtocolRangeSchema)` to create a new message.
  */
 export const ProtocolRangeSchema: GenMessage<ProtocolRange> = /*@__PURE__*/
-  messageDesc(file_cxmpute_relay_v1_relay, 6);
+  messageDesc(file_cxmpute_relay_v1_relay, 7);
 

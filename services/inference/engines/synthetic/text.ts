@@ -17,47 +17,87 @@ const vocabularySize = words.length;
 
 export const tokenTexts: readonly string[] = [...words, ...words.map((word) => ` ${word}`)];
 
+const fnvOffset = 0x811c9dc5 | 0;
+const fnvPrime = 0x01000193;
+
 /** What determines an answer, and the length of its prompt. */
 export interface Prompt {
   /** 32 bits from prompt and seed. */
   readonly key: number;
-  /** One per message, word, image and given token id. */
+  /** One per message, word, image and given token id; a long word has several. */
   readonly tokens: number;
 }
 
-/** Reads a prompt: equal prompts and seeds have equal answers. */
-export function readPrompt({ messages, rawPrompt, sampling }: Generation): Prompt {
-  let hash = fnvOffset;
-  let tokens = 0;
-  const read = (texts: readonly string[]) => {
-    let inWord = false;
-    for (const text of texts)
-      for (let index = 0; index < text.length; index++) {
-        const unit = text.charCodeAt(index);
-        hash = Math.imul(hash ^ unit, fnvPrime);
-        const startsWord = unit > 0x20 && !inWord;
-        inWord = unit > 0x20;
-        if (startsWord) tokens++;
-      }
-  };
-  const see = (image: Uint8Array) => {
-    for (const byte of image) hash = Math.imul(hash ^ byte, fnvPrime);
-    tokens++;
-  };
-  for (const { role, parts } of messages) {
-    hash = Math.imul(hash ^ role, fnvPrime);
-    tokens++;
-    read(parts.map(({ part }) => (part.case === "text" ? part.value : "")));
-    for (const { part } of parts) if (part.case === "image") see(part.value.data);
-  }
-  if (rawPrompt?.prompt.case === "text") read([rawPrompt.prompt.value]);
-  for (const id of rawPrompt?.prompt.case === "tokens" ? rawPrompt.prompt.value.ids : []) {
-    hash = Math.imul(hash ^ id, fnvPrime);
-    tokens++;
+/** The longest token, in UTF-16 units: without a limit, nothing would bound how much of a prompt must be read. */
+const longestToken = 32;
+
+/** What has been read, by the object that the choices of a request share. */
+const read = new WeakMap<object, PromptReader>();
+
+/** Reads a prompt, but no further than `mostTokens`: equal prompts and seeds have equal answers. */
+export function readPrompt(
+  { messages, rawPrompt, sampling }: Generation,
+  mostTokens = Number.POSITIVE_INFINITY,
+): Prompt {
+  const key = rawPrompt ?? messages;
+  let reader = read.get(key);
+  if (reader === undefined || reader.mostTokens < mostTokens) {
+    reader = new PromptReader(mostTokens);
+    reader.read(messages, rawPrompt);
+    read.set(key, reader);
   }
   const seed = sampling?.seed ?? 0n;
-  hash = scramble(hash ^ Number(BigInt.asUintN(32, seed)));
-  return { key: scramble(hash ^ Number(BigInt.asUintN(32, seed >> 32n))), tokens };
+  const hash = scramble(reader.hash ^ Number(BigInt.asUintN(32, seed)));
+  return { key: scramble(hash ^ Number(BigInt.asUintN(32, seed >> 32n))), tokens: reader.tokens };
+}
+
+class PromptReader {
+  readonly mostTokens: number;
+  hash = fnvOffset;
+  tokens = 0;
+
+  constructor(mostTokens: number) {
+    this.mostTokens = mostTokens;
+  }
+
+  read(messages: Generation["messages"], rawPrompt: Generation["rawPrompt"]): void {
+    for (const { role, parts } of messages) {
+      this.#add(role);
+      this.tokens++;
+      this.#addTexts(parts.map(({ part }) => (part.case === "text" ? part.value : "")));
+      for (const { part } of parts) if (part.case === "image") this.#addImage(part.value.data);
+    }
+    if (rawPrompt?.prompt.case === "text") this.#addTexts([rawPrompt.prompt.value]);
+    for (const id of rawPrompt?.prompt.case === "tokens" ? rawPrompt.prompt.value.ids : []) {
+      this.#add(id);
+      this.tokens++;
+    }
+  }
+
+  #addTexts(texts: readonly string[]): void {
+    let { hash, tokens } = this;
+    let inToken = 0;
+    for (const text of texts)
+      for (let index = 0; index < text.length && tokens <= this.mostTokens; index++) {
+        const unit = text.charCodeAt(index);
+        hash = Math.imul(hash ^ unit, fnvPrime);
+        inToken = unit > 0x20 ? (inToken % longestToken) + 1 : 0;
+        if (inToken === 1) tokens++;
+      }
+    this.hash = hash;
+    this.tokens = tokens;
+  }
+
+  #addImage(image: Uint8Array): void {
+    let { hash } = this;
+    for (const byte of image) hash = Math.imul(hash ^ byte, fnvPrime);
+    this.hash = hash;
+    this.tokens++;
+  }
+
+  #add(value: number): void {
+    this.hash = Math.imul(this.hash ^ value, fnvPrime);
+  }
 }
 
 /** The id of the token at `index` of an answer; `opens`: it starts a text. */
@@ -74,6 +114,4 @@ export function scramble(bits: number): number {
   return value ^ (value >>> 16);
 }
 
-const fnvOffset = 0x811c9dc5 | 0;
-const fnvPrime = 0x01000193;
 const goldenRatio = 0x9e3779b9 | 0;
