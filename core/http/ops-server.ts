@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type Clock, sleep } from "../clock.ts";
 import { formatHostPort, parseHostPort } from "../config/host-port.ts";
 import { MeshError, toMeshError } from "../errors/mesh-error.ts";
+import { limitConnections } from "./limit-connections.ts";
 
 /** Why a service cannot serve now; undefined when it can. */
 export type WhyNotReady = () => string | undefined | Promise<string | undefined>;
@@ -72,7 +73,7 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
     },
     (request, response) => void respond(request, response, { ...options, limits }),
   );
-  server.maxConnections = limits.connections;
+  limitConnections(server, { total: limits.connections });
   // Also closes connections that send nothing, or whose client does not read.
   server.setTimeout(limits.requestTimeoutMs + limits.readinessTimeoutMs);
   server.listen(address.port, address.host);

@@ -23,8 +23,7 @@ export const callerAddressKey: ContextKey<string> = createContextKey("");
 export const callerAddress = (context: HandlerContext): string => context.values.get(callerAddressKey);
 
 /** Throws `unauthenticated` unless the caller is trusted or has one of the roles. */
-export function demandRole(context: HandlerContext, roles: readonly Role[], what: string): void {
-  const peer = context.values.get(peerKey);
+export function demandRole(peer: Peer, roles: readonly Role[], what: string): void {
   if (peer.kind === "trusted") return;
   if (peer.kind === "anonymous")
     throw refusal(

@@ -35,7 +35,7 @@ interface ServerCall extends Pick<EventEmitter, "on" | "off">, SecuredCall {
 /** How to run handlers. */
 export interface HandlerOptions {
   readonly shutdown: AbortSignal;
-  readonly peerOf: (call: SecuredCall) => Peer;
+  readonly peerOf: (call: ServerCall) => Peer;
   readonly log: Log;
 }
 

@@ -1,17 +1,25 @@
 import { type DescFile, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { logVerbosity, Server, type ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
+import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { MeshError } from "../errors/mesh-error.ts";
+import { rolesOf } from "../identity/access.ts";
 import type { LiveCredentials } from "../identity/credentials.ts";
 import { trustedPeer } from "../identity/peer.ts";
 import { shuttingDown } from "../lifecycle/lifecycle.ts";
-import { toListenFault } from "../lifecycle/listen-fault.ts";
 import type { Log } from "../telemetry/log.ts";
+import { Callers, type MethodRule } from "./callers.ts";
 import type { Registration } from "./contract.ts";
 import { toServiceImplementation } from "./grpc-handlers.ts";
-import { keepalive, maxMessageBytes } from "./limits.ts";
+import {
+  keepalive,
+  maxConcurrentStreams,
+  maxMessageBytes,
+  requestLimitBytes,
+  smallMessageBytes,
+} from "./limits.ts";
+import { listenForSockets } from "./listen.ts";
 import { readPeer } from "./peer.ts";
 import { toServerCredentials } from "./tls.ts";
 
@@ -44,16 +52,20 @@ const abortGraceMs = 250;
 /** Serves implementations over gRPC, with health and reflection. Throws when it cannot listen. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { services, credentials, log } = options;
+  const callers = new Callers(credentials === undefined ? () => trustedPeer : readPeer, toRules(services));
   const server = new Server({
     ...keepalive,
-    "grpc.max_receive_message_length": maxMessageBytes,
+    // `callers` sets the limit of each method.
+    "grpc.max_receive_message_length": smallMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
+    "grpc.max_concurrent_streams": maxConcurrentStreams,
+    interceptors: [callers.guard],
   });
   const shutdownStarted = new AbortController();
   for (const registration of services) {
     const { definition, handlers } = toServiceImplementation(registration, {
       shutdown: shutdownStarted.signal,
-      peerOf: credentials === undefined ? () => trustedPeer : readPeer,
+      peerOf: (call) => callers.peerOf(call),
       log,
     });
     server.addService(definition, handlers);
@@ -77,15 +89,20 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   new ReflectionService(toPackageDefinition(services)).addToServer(server);
 
-  const port = await bind(server, options.listen, toServerCredentials(credentials));
+  // Connections are accepted here and not by grpc-js, which has no limits for them.
+  const injector = server.createConnectionInjector(toServerCredentials(credentials));
+  const listener = await listenForSockets(options.listen, (socket) => {
+    if (callers.admit(socket)) injector.injectConnection(socket);
+  });
   const setServing = (serving: boolean) => {
     for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
   };
   return {
-    address: options.listen.replace(/:\d+$/, `:${port}`),
+    address: options.listen.replace(/:\d+$/, `:${listener.port}`),
     setServing,
     async shutdown(graceMs) {
       setServing(false);
+      listener.close();
       for (const watch of watches) watch.end();
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const abort = setTimeout(
@@ -100,17 +117,24 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       clearTimeout(abort);
       clearTimeout(cut);
       shutdownStarted.abort(new MeshError("node_lost", shuttingDown));
+      callers.close();
     },
   };
 }
 
-function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(listen, credentials, (error, port) => {
-      if (error === null) resolve(port);
-      else reject(toListenFault(error, listen));
-    });
-  });
+function toRules(services: readonly Registration[]): Map<string, MethodRule> {
+  return new Map(
+    services.flatMap(({ service, implementation }) =>
+      service.methods.map((method): [string, MethodRule] => [
+        `/${service.typeName}/${method.name}`,
+        {
+          name: method.localName,
+          roles: rolesOf(implementation, method.localName),
+          requestLimitBytes: requestLimitBytes(method),
+        },
+      ]),
+    ),
+  );
 }
 
 type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];

@@ -1,6 +1,7 @@
 import type { ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { limitConnections } from "../../core/http/limit-connections.ts";
 import type { Surface } from "../../core/telemetry/generation-record.ts";
 import type { GenerationOptions } from "./answers/generation-route.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
@@ -38,6 +39,10 @@ const requestTimeoutMs = 30_000;
 const lateCheckMs = 2000;
 /** Longer than load balancers keep idle connections (60 s), so that they are the ones to close. */
 const keepAliveTimeoutMs = 72_000;
+/** Connections at a time; at the limit, the one that has been idle for longest is closed. */
+const connectionLimit = 10_000;
+/** Time for a TLS handshake. */
+const handshakeTimeoutMs = 10_000;
 const maxParamLength = 512;
 
 /**
@@ -63,6 +68,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: true,
   });
+  limitConnections(app.server, { total: connectionLimit });
   // Pipelined requests each listen for the end of their connection.
   for (const event of ["connection", "secureConnection"])
     app.server.on(event, (socket: Socket) => socket.setMaxListeners(0));
@@ -105,7 +111,8 @@ const onSurface = (surface: Surface, options: AppOptions) => ({ ...options, surf
 function toServerOptions(tls: HttpTls | undefined): { http: ServerOptions } {
   const options = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateCheckMs };
   if (tls === undefined) return { http: options };
-  const https = { ...options, cert: tls.certificate, key: tls.privateKey };
+  const keyPair = { cert: tls.certificate, key: tls.privateKey };
+  const https = { ...options, ...keyPair, handshakeTimeout: handshakeTimeoutMs };
   // Fastify's types distinguish HTTP from HTTPS servers; nothing here does.
   return { https } as unknown as { http: ServerOptions };
 }
