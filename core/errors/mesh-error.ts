@@ -65,12 +65,20 @@ export function toErrorDetail(error: MeshError): ErrorDetail {
   });
 }
 
+/** Errors that another process has reported. */
+const reported = new WeakSet<MeshError>();
+
+/** Whether an error was reported by another process, and not found by this one. */
+export const isReported = (error: MeshError): boolean => reported.has(error);
+
 /** The exact inverse of `toErrorDetail`, without the cause. */
 export function fromErrorDetail(detail: ErrorDetail): MeshError {
-  return new MeshError(kindOf(detail.reason), detail.message, {
+  const error = new MeshError(kindOf(detail.reason), detail.message, {
     ...(detail.code === "" ? {} : { code: detail.code }),
     ...(detail.param === "" ? {} : { param: detail.param }),
     ...(detail.capabilities.length === 0 ? {} : { capabilities: detail.capabilities }),
     ...(detail.retryAfterMs === undefined ? {} : { retryAfterMs: detail.retryAfterMs }),
   });
+  reported.add(error);
+  return error;
 }

@@ -86,6 +86,37 @@ function readPlainText(encoded: EncodedEvent): string | undefined {
   return text;
 }
 
+/** Sizes of a delta. */
+export interface TextSize {
+  /** Of text and reasoning, encoded. */
+  bytes: number;
+  /** Token ids. */
+  tokens: number;
+}
+
+/** Measures a delta of text, reasoning and token ids without decoding it; false when it is anything else. */
+export function measureText({ frame, start, end }: EncodedEvent, size: TextSize): boolean {
+  if (frame[start] !== eventTags.delta) return false;
+  let at = varintEnd(frame, start + 1);
+  if (at + readVarint(frame, start + 1) !== end) return false;
+  let bytes = 0;
+  let tokens = 0;
+  while (at < end) {
+    const tag = frame[at];
+    const body = varintEnd(frame, at + 1);
+    const bodyEnd = body + readVarint(frame, at + 1);
+    if (bodyEnd > end) return false;
+    if (tag === deltaTags.text || tag === deltaTags.reasoning) bytes += bodyEnd - body;
+    else if (tag !== deltaTags.tokenIds) return false;
+    // A varint ends with its only byte below 0x80.
+    else for (let next = body; next < bodyEnd; next++) if ((frame[next] as number) < 0x80) tokens++;
+    at = bodyEnd;
+  }
+  size.bytes = bytes;
+  size.tokens = tokens;
+  return true;
+}
+
 /** A delta of text, reasoning and token ids; undefined when it has anything else. */
 function decodeTextDelta(encoded: EncodedEvent): Event | undefined {
   if (!encoded.isPlainDelta) return undefined;

@@ -30,6 +30,8 @@ export interface GenerationRecord {
   readonly outcome: FinishReason | Kind;
   readonly promptTokens?: number | undefined;
   readonly completionTokens?: number | undefined;
+  /** Tokens of prompt and answer that nodes claimed beyond what was seen, and that are not counted; absent for none. */
+  readonly discrepancy?: number | undefined;
   /** Wait for a slot or a node, in milliseconds. */
   readonly queuedMs?: number | undefined;
   /** From its start in this process to the first token, in milliseconds. */
@@ -90,6 +92,7 @@ export const logGenerations =
         outcome: failed ? outcome : finishName(outcome),
         prompt_tokens: record.promptTokens,
         completion_tokens: record.completionTokens,
+        discrepancy: record.discrepancy,
         queued_ms: round(record.queuedMs),
         first_token_ms: round(record.firstTokenMs),
         duration_ms: round(record.durationMs),

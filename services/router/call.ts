@@ -8,6 +8,8 @@ export class RoutedCall extends Call implements RouteRequest {
   readonly needs: CapabilitySet;
   /** Tokens of context that it takes at least, once a node with less has refused it and another node has more. */
   leastContext: number | undefined;
+  /** Tokens that nodes have claimed beyond what they delivered or were asked. */
+  discrepancy = 0;
   /** Wait for a slot, in milliseconds. */
   queuedMs = 0;
   /** From receipt to the first token, in milliseconds; undefined before it. */

@@ -30,6 +30,8 @@ export interface RouterOptions extends Partial<QueueLimits> {
   readonly random?: () => number;
   /** How long an answer may take, waiting included, in milliseconds; absent for no limit. */
   readonly answerTimeoutMs?: number;
+  /** How long a node may show nothing new of an answer, in milliseconds; default: five minutes. */
+  readonly progressTimeoutMs?: number;
   /** The most attempts before the first token, and the most that may fail at each continuation; default: 4. */
   readonly attemptLimit?: number;
   /** Default: `interactive`. */

@@ -17,7 +17,7 @@ beforeEach(() => {
 /** Lets a node answer with so many milliseconds between tokens. */
 async function answer(nodeId: string, tokenMs: number, tokens = 5): Promise<void> {
   const reservation = fleet.reserve(nodeId, "m");
-  reservation.markFirstToken();
+  reservation.markFirstToken(() => tokens);
   await clock.advance(tokenMs * (tokens - 1));
   reservation.leave({ finished: finished(tokens).event.value as never });
 }

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeEach, describe, expect, test } from "vitest";
-import { MeshError } from "../../core/errors/mesh-error.ts";
+import { fromErrorDetail, MeshError, toErrorDetail } from "../../core/errors/mesh-error.ts";
 import { needsOf } from "../../core/generation/capabilities.ts";
 import { createLog } from "../../core/telemetry/log.ts";
 import {
@@ -313,7 +313,7 @@ describe("failover", () => {
       if (failures++ > 0) return answering("ok")(asked);
       asked.events.push(started());
       asked.events.push(delta(""));
-      asked.events.fail(error);
+      asked.events.fail(fromErrorDetail(toErrorDetail(error)));
     };
     join({ a: once, b: once });
     const reader = ask();

@@ -32,6 +32,8 @@ export interface PipelineOptions extends QueueLimits {
   readonly profile: Profile;
   /** How long an answer may take, in milliseconds; absent for as long as its caller allows. */
   readonly answerTimeoutMs?: number;
+  /** How long a node may show nothing new of an answer, in milliseconds; default: five minutes. */
+  readonly progressTimeoutMs?: number;
   /** The most attempts before the first token, and the most that may fail at each continuation. */
   readonly attemptLimit: number;
   readonly onGenerationEnd?: readonly OnGenerationEnd[];

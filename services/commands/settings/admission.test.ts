@@ -14,6 +14,7 @@ test.each([upSettings, routerSettings] as Settings[])(
       queueLimit: 1024,
       callerQueueLimit: 3,
       queueTimeoutMs: 30_000,
+      progressTimeoutMs: 300_000,
     });
     expect(toRouterLimits(load(settings, "--answer-timeout-ms", "500"))).toMatchObject({
       answerTimeoutMs: 500,

@@ -154,6 +154,11 @@ export const admission = {
     placeholder: "N",
     help: "The time limit for a whole answer, in milliseconds; a longer one fails with 504. Default: no limit.",
   }),
+  progressTimeoutMs: number(
+    z.int().min(1000).max(longestTimerMs),
+    300_000,
+    "How long a node may show nothing new of an answer before another node continues it, in milliseconds.",
+  ),
 };
 
 /** The values as options of a router. */
@@ -162,10 +167,12 @@ export const toRouterLimits = ({
   callerQueueLimit,
   queueTimeoutMs,
   answerTimeoutMs,
+  progressTimeoutMs,
 }: ValuesIn<typeof admission>) => ({
   queueLimit,
   callerQueueLimit,
   queueTimeoutMs,
+  progressTimeoutMs,
   ...(answerTimeoutMs === undefined ? {} : { answerTimeoutMs }),
 });
 

@@ -1,5 +1,6 @@
 import { type Clock, longestTimerMs, type Timer } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
+import { AnswerCheck } from "../../../core/generation/answer-check.ts";
 import { heartbeatEvent, startedEvent } from "../../../core/generation/events.ts";
 import { heartbeatMs } from "../../../core/relay/contract.ts";
 import type {
@@ -9,7 +10,6 @@ import type {
   Usage,
 } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../engine.ts";
-import { AnswerCheck } from "./answer-check.ts";
 import type { Slots, SlotTicket } from "./slots.ts";
 
 export interface Admission {
@@ -76,7 +76,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.#host = host;
     this.generation = generation;
     this.#signal = signal;
-    this.#check = new AnswerCheck(generation);
+    this.#check = new AnswerCheck(generation, `The engine of \`${generation.model}\``);
   }
 
   get tokensSoFar(): number {

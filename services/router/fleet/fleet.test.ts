@@ -249,7 +249,7 @@ describe("what is learned", () => {
     join("a");
     const reservation = fleet.reserve("a", "m");
     await clock.advance(100);
-    reservation.markFirstToken();
+    reservation.markFirstToken(() => 5);
     await clock.advance(400);
     reservation.leave({ finished: finished(5).event.value as never });
     expect(endpoint()).toMatchObject({ firstTokenMs: 100, tokenMs: 100, serviceMs: 500 });
@@ -260,7 +260,7 @@ describe("what is learned", () => {
     for (let index = 0; index < 2; index++) fleet.reserve("a", "m");
     const third = fleet.reserve("a", "m");
     await clock.advance(100);
-    third.markFirstToken();
+    third.markFirstToken(() => 1);
     expect(endpoint().firstTokenMs).toBeUndefined();
   });
 
@@ -282,6 +282,17 @@ describe("what is learned", () => {
         .filter(({ ejected }) => ejected !== undefined)
         .map(({ node }) => node.id),
     ).toEqual(["a"]);
+  });
+
+  test("a node that calls requests invalid which its peers answer is ejected", async () => {
+    join("a", "b");
+    for (let index = 0; index < 10; index++) {
+      fleet.reserve("a", "m").leave({ error: new MeshError("invalid_request", "I do not like it.") });
+      fleet.reserve("b", "m").leave({ finished: finished(5).event.value as never });
+      await clock.advance(500);
+    }
+    expect(endpoint("a").ejected).toBe("failing");
+    expect(endpoint("b").ejected).toBeUndefined();
   });
 
   test("refusals and bad requests do not count against a node", () => {

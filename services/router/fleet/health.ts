@@ -61,6 +61,11 @@ export class Health {
     return true;
   }
 
+  /** Counts a request that the node called invalid: callers send those to all nodes alike, unless one of them lies. */
+  refuse(now: number): void {
+    this.#outcomes.add(true, now);
+  }
+
   /** Completes "It …" when it has failed too often in a row. */
   get failingReason(): string | undefined {
     return this.#failuresInARow < failureLimit ? undefined : "failed several times in a row";

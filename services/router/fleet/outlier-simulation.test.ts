@@ -62,7 +62,7 @@ async function answer(number: number, random: () => number, counts: Map<string, 
   const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
   await wait(firstTokenMs * (0.8 + 0.4 * random()));
   if (fails) return reservation.leave({ error: new MeshError("engine_failed", "The engine failed.") });
-  reservation.markFirstToken();
+  reservation.markFirstToken(() => 20);
   await wait(400);
   const usage = { promptTokens: 5, completionTokens: 20 };
   reservation.leave({ finished: create(FinishedSchema, { reason: FinishReason.STOP, usage }) });

@@ -63,7 +63,7 @@ describe("by failures", () => {
   test("says by how much", () => {
     const [bad, good] = [recent({ failed: 6 }), recent({ failed: 1 })];
     expect(new Peers([bad, good]).judge(bad)?.reason).toBe(
-      "failed 6 of its last 20 generations, and its peers usually 5 %",
+      "failed or refused 6 of its last 20 generations, and its peers usually 5 %",
     );
   });
 });

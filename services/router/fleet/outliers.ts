@@ -84,7 +84,7 @@ export class Peers {
     const share = (rate: number) => `${Math.round(100 * rate)} %`;
     return {
       cause: "failing",
-      reason: `failed ${failed} of its last ${total} generations, and its peers usually ${share(peers)}`,
+      reason: `failed or refused ${failed} of its last ${total} generations, and its peers usually ${share(peers)}`,
     };
   }
 }

@@ -26,6 +26,7 @@ export class Reservation implements OpenGeneration {
   readonly foundFreeSlot: boolean;
   readonly #isTrial: boolean;
   #firstTokenAt: number | undefined;
+  #countTokens: (() => number) | undefined;
   #left = false;
 
   constructor(options: ReservationOptions) {
@@ -46,17 +47,19 @@ export class Reservation implements OpenGeneration {
   }
 
   get tokens(): number | undefined {
-    return undefined;
+    return this.#countTokens?.();
   }
 
-  markFirstToken(): void {
+  /** `countTokens`: the tokens that the node has delivered so far, by which its speed is judged. */
+  markFirstToken(countTokens: () => number): void {
     const { endpoint, clock } = this.#options;
+    this.#countTokens = countTokens;
     this.#firstTokenAt = clock.now();
     if (this.foundFreeSlot) endpoint.learnFirstToken(this.#firstTokenAt - this.takenAt, this.#firstTokenAt);
   }
 
-  /** Releases the endpoint, once. `before`: tokens of the answer that other nodes computed. */
-  leave({ finished, error }: Ending, before = 0): void {
+  /** Releases the endpoint, once. */
+  leave({ finished, error }: Ending): void {
     if (this.#left) return;
     this.#left = true;
     const { endpoint, clock, onLeave } = this.#options;
@@ -64,11 +67,12 @@ export class Reservation implements OpenGeneration {
     const now = clock.now();
     let outcome: Outcome;
     if (finished !== undefined) {
-      const between = (finished.usage?.completionTokens ?? 0) - before - 1;
+      const between = (this.tokens ?? 0) - 1;
       const answeringMs = now - (this.#firstTokenAt ?? now);
       endpoint.learnFinish(now - this.takenAt, between > 0 ? answeringMs / between : undefined, now);
       outcome = "succeeded";
     } else if (nodesFault.has(error.kind) && endpoint.health.fail(error, now)) outcome = "failed";
+    else if (error.kind === "invalid_request") endpoint.health.refuse(now);
     onLeave(outcome, this.#isTrial);
   }
 }

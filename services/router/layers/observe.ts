@@ -33,6 +33,7 @@ const toRecord = (call: RoutedCall, { finished, error }: Ending, now: number) =>
   outcome: error?.kind ?? finished?.reason ?? ("internal" as const),
   promptTokens: finished?.usage?.promptTokens,
   completionTokens: finished?.usage?.completionTokens,
+  discrepancy: call.discrepancy === 0 ? undefined : call.discrepancy,
   queuedMs: call.queuedMs,
   firstTokenMs: call.firstTokenMs,
   durationMs: now - call.receivedAt,

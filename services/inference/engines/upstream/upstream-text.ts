@@ -1,3 +1,4 @@
+import { foreignText } from "../../../../core/errors/foreign-text.ts";
 import { parseJson } from "../../../../core/json.ts";
 import { Utf8Stream } from "../text/utf8-stream.ts";
 import { members } from "./json.ts";
@@ -5,37 +6,9 @@ import { members } from "./json.ts";
 /** The most characters of an upstream's message that are passed on. */
 const textLimit = 300;
 
-/** An upstream's message, safe to quote: one short line without keys, paths and addresses outside `publicDomains`. */
-export function upstreamText(said: string, publicDomains: readonly string[] = []): string {
-  const line = unwrap(said)
-    .slice(0, 20 * textLimit)
-    .toWellFormed()
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .trim();
-  const safe = masks.reduce(
-    (text, [pattern, instead]) => text.replace(pattern, instead),
-    line.replace(addresses, (address) => (isAt(publicDomains, address) ? address : anAddress)),
-  );
-  const characters = [...safe];
-  return characters.length <= textLimit ? safe : `${characters.slice(0, textLimit - 1).join("")}…`;
-}
-
-const anAddress = "(an address)";
-
-const addresses = /\b[a-z][a-z\d+.-]*:\/\/[^\s'"`<>]+/gi;
-
-function isAt(domains: readonly string[], address: string): boolean {
-  // Without the punctuation that follows.
-  const url = URL.parse(address.replace(/[.,:;!?)\]]+$/, ""));
-  return url?.username === "" && domains.some((domain) => `.${url.hostname}`.endsWith(`.${domain}`));
-}
-
-const masks: readonly (readonly [RegExp, string])[] = [
-  [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, anAddress],
-  [/\bBearer\s+\S+|\b(?:sk|pk|hf|gsk|ghp|xai|key|api|token)[-_][\w-]{8,}/gi, "(a key)"],
-  [/(?<![\w./#)])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@+~-]+){2,}[/\\]?(?::[\w-]+)?/g, "(a path)"],
-  [/\b[A-Za-z\d_-]{40,}\b/g, "(hidden)"],
-];
+/** An upstream's message, safe to quote: see `foreignText`. */
+export const upstreamText = (said: string, publicDomains: readonly string[] = []): string =>
+  foreignText(unwrap(said), textLimit, publicDomains);
 
 /** The message inside `{"error": "…"}` or `{"error": {"message": "…"}}`, however often wrapped; else the text. */
 export function unwrap(said: string): string {
