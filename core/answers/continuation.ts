@@ -4,6 +4,7 @@ import type {
   ResumePoint,
   Usage,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { isExact } from "../generation/resume.ts";
 import type { Delivered } from "./delivery-log.ts";
 
 /** How another source can continue an answer. */
@@ -48,7 +49,7 @@ function fromTokens({
   fingerprint,
 }: PartialAnswer): ContinuationStrategy {
   const resume = resumePoint(asked, text, [...(asked.resume?.tokenIds ?? []), ...tokenIds], fingerprint);
-  return { generation: { ...asked, resume }, exact: true, toUsage: asIs };
+  return { generation: { ...asked, resume }, exact: isExact(fingerprint), toUsage: asIs };
 }
 
 /** The node counts the text as part of the prompt. */

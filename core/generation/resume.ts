@@ -1,6 +1,14 @@
 import { type Generation, ToolChoice_Mode } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { Capabilities_Resume, type ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
+/** The fingerprint of an engine whose tokens also depend on what else it computes. */
+export const toApproximate = (fingerprint: string): string => approximateMark + fingerprint;
+
+/** Whether engines of this fingerprint continue each other's answers token for token. */
+export const isExact = (fingerprint: string): boolean => !fingerprint.startsWith(approximateMark);
+
+const approximateMark = "~";
+
 /**
  * Whether a model on a node can continue from a resume point: engines that take token ids from those and any text,
  * others from free text. A fingerprint must match. A point with neither tokens nor text needs nothing.

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { type Clock, systemClock } from "../../../../core/clock.ts";
+import { toApproximate } from "../../../../core/generation/resume.ts";
 import { type Log, silentLog } from "../../../../core/telemetry/log.ts";
 import { reasoningTags } from "./answer/pieces.ts";
 import { checkShape } from "./gguf/check.ts";
 import { loadFault, type ModelFile, openModelFile } from "./gguf/model-file.ts";
-import { gainsFromEven } from "./native/batcher.ts";
 import { type MemoryNeed, memoryNeed, planContext } from "./native/memory-plan.ts";
-import { NativeModel } from "./native/native-model.ts";
+import { type Computing, NativeModel } from "./native/native-model.ts";
 import { findAddon } from "./native/platform.ts";
 import { SequencePool } from "./native/sequence-pool.ts";
 import { ChatTemplate } from "./prompt/chat-template.ts";
@@ -59,19 +59,20 @@ export async function loadModel(options: LlamaCppOptions, signal: AbortSignal): 
   const { vocabulary, template } = describeFile(file);
   const { metadata, tensors } = file.header;
   const plan = planContext(metadata, file.sizeBytes, process.availableMemory(), options);
-  const fingerprint = await fingerprintOf(file, build.name, signal);
   const native = await NativeModel.load(
     {
       ...plan,
       path,
       metadata,
       threads,
-      even: gainsFromEven(tensors.map(({ type }) => type)),
+      matrixTypes: tensors.filter(({ dimensions }) => dimensions.length > 1).map(({ type }) => type),
+      vocabularySize: vocabulary.size,
       log,
       onLoadProgress: (share) => onProgress?.(`loading ${stemOf(path)}`, share),
     },
     signal,
   );
+  const fingerprint = await fingerprintOf(file, build.name, native.computing, signal);
   const toolCallFormat = template.showsTools ? detectToolCallFormat(template.source) : undefined;
   const tags = [...(toolCallFormat?.tags ?? []), ...Object.values(reasoningTags)];
   // Control tokens get a text, because the reader of answers looks for it.
@@ -82,6 +83,8 @@ export async function loadModel(options: LlamaCppOptions, signal: AbortSignal): 
       slots: plan.slots,
       context_length: plan.contextSize,
       fingerprint,
+      batches: native.computing.rule.name,
+      exact: native.computing.digest !== undefined,
       tool_calls: toolCallFormat?.name ?? "none",
       duration_ms: Math.round(clock.now() - startedAt),
     },
@@ -147,9 +150,19 @@ export async function inspectModelFile(
   };
 }
 
-/** Equal where engines continue each other's answers exactly: same file, llama.cpp build and architecture. */
-export async function fingerprintOf(file: ModelFile, build: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256").update(`${build}\n${process.arch}\n${file.sizeBytes}\n`);
+/**
+ * Equal where engines continue each other's answers: same file, llama.cpp build, architecture and batch rule, and logits
+ * that are equal to the last bit; marked as approximate where these depend on what else is computed.
+ */
+export async function fingerprintOf(
+  file: ModelFile,
+  build: string,
+  { rule, digest }: Computing,
+  signal: AbortSignal,
+): Promise<string> {
+  const hash = createHash("sha256").update(
+    `${build}\n${process.arch}\n${file.sizeBytes}\n${rule.name}\n${digest}\n`,
+  );
   const handle = await open(file.path, "r");
   try {
     for (const [from, to] of sampledRanges(file)) {
@@ -160,7 +173,8 @@ export async function fingerprintOf(file: ModelFile, build: string, signal: Abor
   } finally {
     await handle.close();
   }
-  return hash.digest("hex").slice(0, 16);
+  const found = hash.digest("hex").slice(0, 16);
+  return digest === undefined ? toApproximate(found) : found;
 }
 
 /** The header, and all of the data or evenly spaced blocks of it. */

@@ -81,6 +81,12 @@ export interface AddonContext {
   sampleToken(
     place: number,
     sampler: AddonSampler,
+    probabilities: true,
+    confidence: false,
+  ): Promise<Distribution>;
+  sampleToken(
+    place: number,
+    sampler: AddonSampler,
     probabilities: boolean,
     confidence: boolean,
     logits: LogitsFilter,
@@ -94,6 +100,9 @@ export interface AddonContext {
   /** The embedding of the input that was computed last, of this many tokens. */
   getEmbedding(tokens: number): Float64Array;
 }
+
+/** Result of `sampleToken` with probabilities: [token, probability, …] of all tokens, best first. */
+type Distribution = [token: number, probabilities: number[], unknown];
 
 /** Result of `sampleToken` with logits: token, –, –, [token, logit, …], sum of exp(logit − best). */
 type RawSample = [token: number, unknown, unknown, logits: number[], weight: number];

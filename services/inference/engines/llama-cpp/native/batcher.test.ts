@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { AddonContext } from "./addon.ts";
-import { Batcher, gainsFromEven } from "./batcher.ts";
+import { type BatchRule, even, flash, free } from "./batch-rules.ts";
+import { Batcher } from "./batcher.ts";
 
 /** A context that notes what it is asked to do; `decode` stands in for the computation. */
-function setUp(even: boolean, decode: () => Promise<void> = async () => {}, batchTokens = 512) {
+function setUp(rule: BatchRule, decode: () => Promise<void> = async () => {}, batchTokens = 512) {
   const calls: unknown[] = [];
   let length = 0;
   const context = {
@@ -25,15 +26,15 @@ function setUp(even: boolean, decode: () => Promise<void> = async () => {}, batc
       return true;
     },
   };
-  return { calls, batcher: new Batcher(context as unknown as AddonContext, { batchTokens, even }) };
+  return { calls, batcher: new Batcher(context as unknown as AddonContext, { batchTokens, rule }) };
 }
 
 const tokens = (...ids: number[]) => Uint32Array.from(ids);
 const place = (at: number) => at;
 
-describe.each([true, false])("even: %s", (even) => {
+describe.each([even, free])("$name pieces", (rule) => {
   test("sequences are computed in order, and logits are found where they are", async () => {
-    const { calls, batcher } = setUp(even);
+    const { calls, batcher } = setUp(rule);
     const places = await Promise.all([
       batcher.compute(3, 10, tokens(5, 6)),
       batcher.compute(2, 7, tokens(1, 2), place),
@@ -51,7 +52,7 @@ describe.each([true, false])("even: %s", (even) => {
   });
 
   test("whoever goes on behind a token is in the next batch with all others", async () => {
-    const { calls, batcher } = setUp(even);
+    const { calls, batcher } = setUp(rule);
     const answer = async (sequence: number) => {
       for (let position = 0; position < 6; position += 2)
         await batcher.compute(sequence, position, tokens(1, 2), place);
@@ -61,7 +62,7 @@ describe.each([true, false])("even: %s", (even) => {
   });
 
   test("a long prompt is spread over batches, and leaves the others their tokens in each", async () => {
-    const { calls, batcher } = setUp(even, undefined, 8);
+    const { calls, batcher } = setUp(rule, undefined, 8);
     const order: string[] = [];
     const prompt = batcher.compute(
       0,
@@ -86,7 +87,7 @@ describe.each([true, false])("even: %s", (even) => {
 });
 
 test("an odd number of tokens is made even by one that is forgotten afterwards", async () => {
-  const { calls, batcher } = setUp(true);
+  const { calls, batcher } = setUp(even);
   const [step] = await Promise.all([
     batcher.compute(2, 7, tokens(4), place),
     batcher.compute(0, 0, tokens(1, 2, 3)),
@@ -104,7 +105,7 @@ test("an odd number of tokens is made even by one that is forgotten afterwards",
 
 test("a computation that fails fails all of its batch and nothing else, and its padding is forgotten", async () => {
   const faults = [new Error("native fault")];
-  const { calls, batcher } = setUp(true, async () => {
+  const { calls, batcher } = setUp(even, async () => {
     const fault = faults.pop();
     if (fault) throw fault;
   });
@@ -118,7 +119,7 @@ test("a computation that fails fails all of its batch and nothing else, and its 
 });
 
 test("a token that cannot be drawn fails its own sequence only", async () => {
-  const { batcher } = setUp(false);
+  const { batcher } = setUp(free);
   const [failed, drawn] = await Promise.allSettled([
     batcher.compute(0, 0, tokens(1), () => Promise.reject(new Error("no token"))),
     batcher.compute(1, 0, tokens(1), place),
@@ -127,15 +128,15 @@ test("a token that cannot be drawn fails its own sequence only", async () => {
   expect(drawn).toEqual({ status: "fulfilled", value: 1 });
 });
 
-test("without evenness nothing is padded", async () => {
-  const { calls, batcher } = setUp(false);
+test("free pieces are not padded", async () => {
+  const { calls, batcher } = setUp(free);
   await batcher.compute(0, 3, tokens(4), place);
   expect(calls).toEqual([["init", 1], ["add", 0, 3, [4], [0]], "decode"]);
 });
 
 describe("what a context holds changes only while nothing is computed or drawn", () => {
   test("at once where nothing is", async () => {
-    const { batcher } = setUp(false);
+    const { batcher } = setUp(free);
     let changed = false;
     const change = batcher.change(() => {
       changed = true;
@@ -150,7 +151,7 @@ describe("what a context holds changes only while nothing is computed or drawn",
       begun.resolve();
       await held.promise;
     };
-    const { calls, batcher } = setUp(false, what === "the computation" ? hold : undefined);
+    const { calls, batcher } = setUp(free, what === "the computation" ? hold : undefined);
     const first = batcher.compute<unknown>(0, 0, tokens(1), what === "the drawing" ? hold : place);
     await begun.promise;
     const second = batcher.compute(1, 0, tokens(2), place);
@@ -174,7 +175,11 @@ describe("what a context holds changes only while nothing is computed or drawn",
   });
 });
 
-test("evenness is for weights of floats, not for quantized ones", () => {
-  expect(gainsFromEven([0, 1, 1])).toBe(true);
-  expect(gainsFromEven([0, 1, 8])).toBe(false);
+test("a piece has no more tokens than its rule allows, whatever room there is", async () => {
+  const { calls, batcher } = setUp({ ...flash, pieceTokens: 3 });
+  await batcher.compute(0, 0, tokens(1, 2, 3, 4));
+  expect(calls.filter((call) => Array.isArray(call) && call[0] === "add")).toEqual([
+    ["add", 0, 0, [1, 2, 3], []],
+    ["add", 0, 3, [4], []],
+  ]);
 });

@@ -1,22 +1,18 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AddonContext } from "./addon.ts";
+import type { BatchRule } from "./batch-rules.ts";
 
 /** How to build batches. */
 export interface BatcherOptions {
   /** Maximum tokens per batch, without padding. At least one per sequence. */
   readonly batchTokens: number;
-  /** Whether to pad to even numbers of tokens; see the class. */
-  readonly even: boolean;
+  readonly rule: BatchRule;
 }
 
 /**
  * Continuous batching. Each batch starts one turn of the event loop after the last, so that sequences which
  * continue after a token are in it. Each gets an equal share, and what it does not need goes to the others.
  * Order: llama.cpp computes sequences together only in ascending order; otherwise it reads weights for each.
- * Even batches make results bit-identical whatever else is computed: llama.cpp multiplies a single row with
- * another kernel than more rows, which rounds differently (the starter model's logits vary by up to 0.2), so
- * each piece is padded to an even number of tokens. With `flashAttention: false`, logits are then the same
- * alone, beside others, in chunks and continued elsewhere (100 and 900 tokens on an AMD EPYC).
  */
 export class Batcher {
   readonly #context: AddonContext;
@@ -63,11 +59,13 @@ export class Batcher {
 
   /** The next batch in order of the sequences, shared equally; unused shares go to the others. */
   #share(): Piece[] {
-    let room = this.#options.batchTokens;
+    const { batchTokens, rule } = this.#options;
+    let room = batchTokens;
     const shortestFirst = this.#waiting.toSorted((a, b) => a.tokens.length - b.tokens.length);
     return shortestFirst
       .map((work, index): Piece => {
-        const tokens = work.tokens.subarray(0, Math.floor(room / (shortestFirst.length - index)));
+        const share = Math.min(rule.pieceTokens, Math.floor(room / (shortestFirst.length - index)));
+        const tokens = work.tokens.subarray(0, share);
         room -= tokens.length;
         return { work, tokens, isLast: tokens.length === work.tokens.length };
       })
@@ -95,7 +93,7 @@ export class Batcher {
   async #decode(pieces: readonly Piece[]): Promise<Map<Work, number>> {
     const context = this.#context;
     const places = new Map<Work, number>();
-    const padded = pieces.map(({ tokens }) => this.#options.even && tokens.length % 2 === 1);
+    const padded = pieces.map(({ tokens }) => this.#options.rule.even && tokens.length % 2 === 1);
     context.initBatch(
       pieces.reduce((sum, { tokens }, index) => sum + tokens.length + Number(padded[index]), 0),
     );
@@ -119,13 +117,6 @@ export class Batcher {
     }
   }
 }
-
-/** Whether even batches matter for these weight types (numbered as in ggml). */
-export const gainsFromEven = (weightTypes: readonly number[]): boolean =>
-  weightTypes.every((type) => type === ggmlF32 || type === ggmlF16);
-
-const ggmlF32 = 0;
-const ggmlF16 = 1;
 
 type Read<T> = (place: number) => T | Promise<T>;
 

@@ -1,4 +1,5 @@
 import type { Addon, AddonContext, AddonModel } from "./addon.ts";
+import type { BatchRule } from "./batch-rules.ts";
 import { Batcher } from "./batcher.ts";
 import { Sequence } from "./sequence.ts";
 
@@ -8,8 +9,7 @@ export interface ContextOptions {
   /** Tokens per sequence. */
   readonly contextSize: number;
   readonly threads: number;
-  /** Whether to use even batches; see `Batcher`. */
-  readonly even: boolean;
+  readonly rule: BatchRule;
   /** Whether it computes embeddings instead of logits. */
   readonly embeddings: boolean;
 }
@@ -24,7 +24,7 @@ export interface Context {
 export async function openContext(
   addon: Addon,
   model: AddonModel,
-  { sequences, contextSize, threads, even, embeddings }: ContextOptions,
+  { sequences, contextSize, threads, rule, embeddings }: ContextOptions,
 ): Promise<Context> {
   const batchTokens = Math.max(sequences, embeddings ? Math.min(contextSize, mostTokens) : mostTokens);
   const native = new addon.AddonContext(model, {
@@ -33,12 +33,12 @@ export async function openContext(
     batchSize: batchTokens + sequences,
     sequences,
     threads,
-    // Off for exact answers; embeddings are computed one at a time.
-    flashAttention: embeddings ? "auto" : false,
+    // Embeddings are computed one at a time.
+    flashAttention: embeddings ? "auto" : rule.flashAttention,
     embeddings,
   });
   if (!(await native.init())) throw new Error("llama.cpp could not make the context");
-  const batcher = new Batcher(native, { batchTokens, even });
+  const batcher = new Batcher(native, { batchTokens, rule });
   return {
     native,
     sequences: Array.from({ length: sequences }, (_, id) => new Sequence(id, native, batcher)),

@@ -2,8 +2,10 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
 import type { Metadata } from "../gguf/header.ts";
 import { type Addon, type AddonModel, type AddonSampler, loadAddon } from "./addon.ts";
+import { type BatchRule, exactRule, free } from "./batch-rules.ts";
 import { type Context, openContext } from "./context.ts";
 import { Embedder } from "./embedder.ts";
+import { measureExactness } from "./exactness.ts";
 import { Grammars } from "./grammars.ts";
 import type { ContextPlan } from "./memory-plan.ts";
 
@@ -12,8 +14,9 @@ export interface NativeModelOptions extends ContextPlan {
   readonly path: string;
   readonly metadata: Metadata;
   readonly threads: number;
-  /** Whether to use even batches (see `Batcher`) where the model supports them. */
-  readonly even: boolean;
+  /** Of the weights, as in ggml. */
+  readonly matrixTypes: readonly number[];
+  readonly vocabularySize: number;
   readonly log: Log;
   /** Called with the progress of loading, in [0, 1]. */
   readonly onLoadProgress?: ((share: number) => void) | undefined;
@@ -25,42 +28,40 @@ export class NativeModel {
   readonly context: Context;
   readonly grammars: Grammars;
   readonly embedder: Embedder;
+  readonly computing: Computing;
   /** The token that starts every text, if the model has one. */
   readonly begin: number | undefined;
   readonly #addon: Addon;
   readonly #ends: readonly number[];
 
-  private constructor(addon: Addon, model: AddonModel, context: Context, options: NativeModelOptions) {
+  private constructor(
+    addon: Addon,
+    model: AddonModel,
+    { context, computing }: Opened,
+    options: NativeModelOptions,
+  ) {
     const { contextSize, threads } = options;
     const [bos, eos] = [model.tokenBos(), model.tokenEos()];
     this.#addon = addon;
     this.#ends = [eos, model.eotToken()];
     this.model = model;
     this.context = context;
+    this.computing = computing;
     this.grammars = new Grammars(addon, model);
     this.begin = bos >= 0 && model.shouldPrependBosToken() ? bos : undefined;
     const after = bos >= 0 && eos >= 0 && model.shouldAppendEosToken() ? eos : undefined;
-    const vectors = { sequences: 1, contextSize, threads, even: false, embeddings: true };
+    const vectors = { sequences: 1, contextSize, threads, rule: free, embeddings: true };
     this.embedder = new Embedder(() => openContext(addon, model, vectors), { before: this.begin, after });
   }
 
   /** Loads a model. Throws `invalid_request` that says what to do when that fails. */
   static async load(options: NativeModelOptions, signal: AbortSignal): Promise<NativeModel> {
-    const { slots, contextSize, threads, even, metadata } = options;
     const addon = await loadAddon(options.log);
     const model = await loadInTurn(addon, options, signal);
     try {
-      const context = await openContext(addon, model, {
-        sequences: slots,
-        contextSize,
-        threads,
-        even: even && canForgetLast(addon, metadata),
-        embeddings: false,
-      }).catch((error) => {
-        throw contextFault(options, error);
-      });
-      const native = new NativeModel(addon, model, context, options);
-      if (signal.aborted) await context.native.dispose();
+      const opened = await openExactly(addon, model, options, signal);
+      const native = new NativeModel(addon, model, opened, options);
+      if (signal.aborted) await opened.context.native.dispose();
       signal.throwIfAborted();
       return native;
     } catch (error) {
@@ -84,6 +85,43 @@ export class NativeModel {
     await this.context.native.dispose();
     await this.model.dispose();
   }
+}
+
+/** What an answer's tokens depend on, beside the file and the build. */
+export interface Computing {
+  readonly rule: BatchRule;
+  /** Of logits that do not depend on what else is computed; undefined where they do. */
+  readonly digest: string | undefined;
+}
+
+interface Opened {
+  readonly context: Context;
+  readonly computing: Computing;
+}
+
+/** A context under the rule that makes logits exact, if they are found to be, or else under none. */
+async function openExactly(
+  addon: Addon,
+  model: AddonModel,
+  options: NativeModelOptions,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const { slots, contextSize, threads, metadata, matrixTypes, vocabularySize } = options;
+  const openUnder = (rule: BatchRule) =>
+    openContext(addon, model, { sequences: slots, contextSize, threads, rule, embeddings: false }).catch(
+      (error) => {
+        throw contextFault(options, error);
+      },
+    );
+  const rule = canForgetLast(addon, metadata) ? exactRule(matrixTypes, threads) : undefined;
+  if (rule !== undefined) {
+    const context = await openUnder(rule);
+    const digest = await measureExactness(addon, model, context, vocabularySize);
+    if (digest !== undefined) return { context, computing: { rule, digest } };
+    await context.native.dispose();
+    signal.throwIfAborted();
+  }
+  return { context: await openUnder(free), computing: { rule: free, digest: undefined } };
 }
 
 /** Models load one at a time, as in node-llama-cpp: two at once would compete for the disk. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { AddonContext } from "./addon.ts";
+import { free } from "./batch-rules.ts";
 import { Batcher } from "./batcher.ts";
 import { Sequence } from "./sequence.ts";
 
@@ -20,7 +21,7 @@ async function setUp({ forgets = true, from = 0 } = {}) {
     },
     disposeSequence: () => calls.push("forget all"),
   } as unknown as AddonContext;
-  const sequence = new Sequence(0, context, new Batcher(context, { batchTokens: 512, even: false }));
+  const sequence = new Sequence(0, context, new Batcher(context, { batchTokens: 512, rule: free }));
   await sequence.compute([1, 2, 3, 4]);
   calls.length = 0;
   return { sequence, calls };
