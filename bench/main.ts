@@ -1,5 +1,6 @@
 // Benchmarks: `npm run bench -- NAME [options]`. Each prints what docs/benchmarks.md quotes.
 
+import { batches, usage as batchesUsage } from "./batches/index.ts";
 import { faults, usage as faultsUsage } from "./faults/index.ts";
 import { fleet, usage as fleetUsage } from "./fleet/index.ts";
 import { parse, usage as parseUsage } from "./parse/index.ts";
@@ -13,6 +14,7 @@ const benchmarks: Readonly<Record<string, { run(args: readonly string[]): Promis
     parse: { run: parse, usage: parseUsage },
     fleet: { run: fleet, usage: fleetUsage },
     faults: { run: faults, usage: faultsUsage },
+    batches: { run: batches, usage: batchesUsage },
   };
 
 process.on("exit", killAll);
