@@ -36,6 +36,12 @@ export const reservedFields: readonly ReservedField[] = [
     isSet: ({ caller }) => caller !== undefined && caller.via.length > 0,
     clear: (generation) => ({ ...generation, caller: { ...(generation.caller as Caller), via: [] } }),
   },
+  {
+    field: "caller.fairness_id",
+    setBy: ["translator"],
+    isSet: ({ caller }) => caller !== undefined && caller.fairnessId !== "",
+    clear: (generation) => ({ ...generation, caller: { ...(generation.caller as Caller), fairnessId: "" } }),
+  },
 ];
 
 /** A generation without the fields that its sender may not set. */

@@ -501,6 +501,87 @@ describe("admission", () => {
     expect(callers).toEqual(["flood", "flood", "one", "two", "flood", "flood", "flood", "flood"]);
   });
 
+  /** Finishes what node `a` does, one after the other; resolves to whose answers it did, in order. */
+  async function servedBy(readers: number, of: "userId" | "requestId" = "userId") {
+    for (let index = 0; index < readers; index++) {
+      await settled();
+      finish("a", index);
+    }
+    await settled();
+    return relays.a!.asked.map(({ generation }) => generation.caller?.[of]);
+  }
+
+  test("gives a caller no more turns for asking in many ways", async () => {
+    join({ a: undefined }, 1);
+    ask({}, "flood");
+    await settled();
+    // Each kind of answer queues apart, since not every node can give it.
+    const kinds = [
+      {},
+      { tools: [{ name: "f" }] },
+      { logprobs: { top: 1 } },
+      { outputFormat: { format: { case: "jsonObject" as const, value: {} } } },
+    ];
+    for (const kind of kinds) for (let count = 0; count < 2; count++) ask(kind, "flood");
+    for (let count = 0; count < 3; count++) ask({}, "one");
+    const callers = await servedBy(12);
+    expect(callers.slice(0, 7)).toEqual(["flood", "flood", "one", "flood", "one", "flood", "one"]);
+    expect(callers.slice(7)).toEqual(Array(5).fill("flood"));
+  });
+
+  test("shares the nodes of a caller's kinds of answers evenly", async () => {
+    join({ a: undefined }, 1);
+    for (let count = 0; count < 4; count++) ask();
+    ask({ tools: [{ name: "f" }] });
+    expect(await servedBy(5, "requestId")).toEqual(["r1", "r2", "r5", "r3", "r4"]);
+  });
+
+  test("gives the users that an address makes up the turns of one caller", async () => {
+    join({ a: undefined }, 1);
+    for (let index = 0; index < 6; index++)
+      ask({ caller: { userId: `made-up-${index}`, fairnessId: "from_1" } });
+    ask({ caller: { userId: "one", fairnessId: "from_2" } });
+    ask({ caller: { userId: "one", fairnessId: "from_2" } });
+    expect((await servedBy(8)).slice(0, 5)).toEqual(["made-up-0", "made-up-1", "one", "made-up-2", "one"]);
+  });
+
+  test("counts the made-up users of an address as one caller", async () => {
+    open({ callerQueueLimit: 2 });
+    join({ a: undefined }, 1);
+    const readers = Array.from({ length: 5 }, (_, index) =>
+      ask({ caller: { userId: `made-up-${index}`, fairnessId: "from_1" } }),
+    );
+    const other = ask({ caller: { userId: "made-up-0", fairnessId: "from_2" } });
+    await settled();
+    expect(readers.map(({ outcome }) => (outcome as MeshError | undefined)?.kind)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      "caller_queue_full",
+      "caller_queue_full",
+    ]);
+    expect(other.outcome).toBeUndefined();
+  });
+
+  test("makes room in a full queue for a caller with less in it than another, whose latest goes", async () => {
+    open({ queueLimit: 4 });
+    join({ a: undefined }, 1);
+    const flood = Array.from({ length: 5 }, () => ask({}, "flood"));
+    const first = ask({}, "one");
+    const second = ask({}, "one");
+    const third = ask({}, "one");
+    await settled();
+    expect(flood.map(({ outcome }) => (outcome as MeshError | undefined)?.kind)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      "saturated",
+      "saturated",
+    ]);
+    expect([first.outcome, second.outcome]).toEqual([undefined, undefined]);
+    expect(third.outcome).toMatchObject({ kind: "saturated", retryAfterMs: 1000 });
+  });
+
   test("does not hold up what another node could have", async () => {
     fleet.list(
       new Map([

@@ -57,6 +57,11 @@ const claims: Record<
     read: ({ caller }) => caller?.via,
     unset: [],
   },
+  "caller.fairness_id": {
+    init: { caller: { userId: "u", fairnessId: "another's" } },
+    read: ({ caller }) => caller?.fairnessId,
+    unset: "",
+  },
 };
 const everyClaim = Object.entries(claims);
 
@@ -71,7 +76,7 @@ test("the fields that are tried are those of the table, and those that the proto
     ...proto.matchAll(/\/\/ Set by [\w ]+:(?:[^\n]*\n\s*\/\/)*[^\n]*\n\s*(?:repeated )?\w+ (\w+) =/g),
   ];
   expect(documented.map(([, name]) => name)).toEqual([
-    ...["hops", "via", "being_read", "continued", "continuations"],
+    ...["hops", "via", "fairness_id", "being_read", "continued", "continuations"],
   ]);
 });
 
@@ -214,9 +219,10 @@ test("a translator says what other meshes have handed on, and which answers are 
   for (const { init } of Object.values(claims)) await overRelay(client, generationOf(init));
   const [continued, ...handedOn] = seen;
   expect(continued?.resume).toMatchObject({ text: "Once", beingRead: true });
-  expect(handedOn.map(({ caller }) => [caller?.hops, caller?.via])).toEqual([
-    [7, []],
-    [0, ["mark"]],
+  expect(handedOn.map(({ caller }) => [caller?.hops, caller?.via, caller?.fairnessId])).toEqual([
+    [7, [], ""],
+    [0, ["mark"], ""],
+    [0, [], "another's"],
   ]);
 });
 

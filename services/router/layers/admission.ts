@@ -23,19 +23,29 @@ interface Waiter {
   refuse(error: MeshError): void;
 }
 
+/** A caller with generations that wait. */
+interface Line {
+  /** Its place in the order of turns: those with lower ones come first. */
+  turn: number;
+  /** In order of arrival. */
+  readonly waiters: Set<Waiter>;
+}
+
 /** The longest time between looks for room: the end of an ejection triggers none. */
 const recheckMs = 250;
 
 /**
  * Admits a generation when a node that can have it has a free slot. The others wait, callers in turn, first come first
- * served within a caller; one that would wait too long is refused.
+ * served within a caller and its users; one that would wait too long is refused. A caller's turn counts in all lanes,
+ * so asking for many kinds of answers gives it no more turns.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
   /** One queue for each model and set of needs, so that a generation that few nodes can have blocks no other. */
   readonly #lanes = new Map<string, FairQueue<Waiter>>();
-  readonly #waitingOf = new Map<string, number>();
+  readonly #lines = new Map<string, Line>();
   #waiting = 0;
+  #turns = 0;
   #recheck: Timer | undefined;
   #admitting = false;
 
@@ -65,24 +75,41 @@ export class Admission {
     if (this.#waiting === 0 || this.#admitting) return;
     this.#admitting = true;
     try {
-      // One of each lane in turn, so that lanes which share nodes share them evenly.
-      for (let lanes = [...this.#lanes.values()]; lanes.length > 0; )
-        lanes = lanes.filter((lane) => this.#admitOne(lane));
+      // The last admission's lane comes last, so that those of one caller share its nodes evenly.
+      for (let lanes = [...this.#lanes]; lanes.length > 0; ) {
+        const next = lanes.reduce((first, lane) => (this.#turnOf(lane) < this.#turnOf(first) ? lane : first));
+        lanes = lanes.filter((lane) => lane !== next);
+        if (this.#admitOne(...next)) lanes.push(next);
+      }
     } finally {
       this.#admitting = false;
     }
   }
 
+  /** Of the caller whose turn it is in a lane. */
+  #turnOf([, { next }]: readonly [string, FairQueue<Waiter>]): number {
+    return (next === undefined ? undefined : this.#lines.get(next)?.turn) ?? Infinity;
+  }
+
   /** True when it took one from the lane, so that another may follow. */
-  #admitOne(lane: FairQueue<Waiter>): boolean {
+  #admitOne(key: string, lane: FairQueue<Waiter>): boolean {
     const waiter = lane.peek();
     if (waiter === undefined) return false;
     const { room, error } = this.#look(waiter.call);
     if (error === undefined && room !== "free") return false;
     lane.take();
+    this.#endTurn(callerOf(waiter.call));
+    this.#lanes.delete(key);
+    this.#lanes.set(key, lane);
     if (error === undefined) waiter.admit();
     else waiter.refuse(error);
     return true;
+  }
+
+  /** Puts a caller behind all others, in every lane. */
+  #endTurn(caller: string): void {
+    this.#lines.get(caller)!.turn = ++this.#turns;
+    for (const lane of this.#lanes.values()) lane.toEnd(caller);
   }
 
   #look(call: RoutedCall) {
@@ -110,7 +137,8 @@ export class Admission {
     const { callerQueueLimit, queueLimit, queueTimeoutMs, clock } = this.#options;
     const waitMs = this.#expectedWaitMs(call);
     const retryAfterMs = Math.min(30_000, Math.max(1000, waitMs ?? 0));
-    if ((this.#waitingOf.get(call.userId) ?? 0) >= callerQueueLimit)
+    const own = this.#lines.get(callerOf(call))?.waiters.size ?? 0;
+    if (own >= callerQueueLimit)
       return new MeshError(
         "caller_queue_full",
         `You already have the maximum number of requests waiting (${callerQueueLimit}). Wait for some of them to finish.`,
@@ -118,20 +146,25 @@ export class Admission {
       );
     const givenMs = call.generation.limits?.timeoutMs;
     const leftMs = givenMs === undefined ? queueTimeoutMs : call.receivedAt + givenMs - clock.now();
-    if (this.#waiting < queueLimit && (waitMs ?? 0) <= Math.min(queueTimeoutMs, leftMs)) return undefined;
-    return new MeshError(
-      "saturated",
-      "The engine is currently overloaded, please try again later: all slots for this model are in use, and too " +
-        "many requests are waiting for them.",
-      { retryAfterMs },
-    );
+    const inTime = (waitMs ?? 0) <= Math.min(queueTimeoutMs, leftMs);
+    if (inTime && (this.#waiting < queueLimit || this.#displace(own, retryAfterMs))) return undefined;
+    return saturated(retryAfterMs);
+  }
+
+  /** Refuses the latest of the caller with the most, in favour of one that has `own`; false when that would be unfair. */
+  #displace(own: number, retryAfterMs: number): boolean {
+    let most: readonly Waiter[] = [];
+    for (const { waiters } of this.#lines.values()) if (waiters.size > most.length) most = [...waiters];
+    if (most.length <= own + 1) return false;
+    most.at(-1)!.refuse(saturated(retryAfterMs));
+    return true;
   }
 
   /** How long a generation would wait at the speed learned so far; undefined when none was. */
   #expectedWaitMs(call: RoutedCall): number | undefined {
     const perMs = workRate(call, this.#options.fleet.candidates(call.generation.model));
     if (perMs === undefined) return undefined;
-    const ahead = this.#lanes.get(this.#laneOf(call))?.aheadOf(call.userId) ?? 0;
+    const ahead = this.#lanes.get(this.#laneOf(call))?.aheadOf(callerOf(call), call.userId) ?? 0;
     return (ahead + 1) / perMs;
   }
 
@@ -142,6 +175,7 @@ export class Admission {
     unconnected: boolean,
   ): void {
     const { clock, queueTimeoutMs, connectTimeoutMs } = this.#options;
+    const caller = callerOf(call);
     const key = this.#laneOf(call);
     const lane = this.#lanes.get(key) ?? new FairQueue<Waiter>();
     this.#lanes.set(key, lane);
@@ -151,9 +185,9 @@ export class Admission {
       if (!waits) return false;
       waits = false;
       timer.cancel();
-      lane.remove(call.userId, waiter);
+      lane.remove(caller, waiter);
       call.queuedMs = clock.now() - waiter.since;
-      this.#count(call.userId, -1);
+      this.#leaveLine(caller, waiter);
       if (lane.size === 0) this.#lanes.delete(key);
       return true;
     };
@@ -173,21 +207,40 @@ export class Admission {
     };
     timer = clock.after(unconnected ? Math.min(connectTimeoutMs, queueTimeoutMs) : queueTimeoutMs, expire);
     call.onEnd(({ error }) => error !== undefined && waiter.refuse(error));
-    lane.push(call.userId, waiter);
-    this.#count(call.userId, 1);
+    lane.push(caller, call.userId, waiter);
+    this.#joinLine(caller, waiter);
   }
 
-  #count(userId: string, by: 1 | -1): void {
-    this.#waiting += by;
-    const own = (this.#waitingOf.get(userId) ?? 0) + by;
-    if (own === 0) this.#waitingOf.delete(userId);
-    else this.#waitingOf.set(userId, own);
-    if (this.#waiting > 0) this.#recheck ??= this.#options.clock.every(recheckMs, () => this.admit());
-    else {
-      this.#recheck?.cancel();
-      this.#recheck = undefined;
-    }
+  #joinLine(caller: string, waiter: Waiter): void {
+    const line = this.#lines.get(caller) ?? { turn: ++this.#turns, waiters: new Set<Waiter>() };
+    this.#lines.set(caller, line);
+    line.waiters.add(waiter);
+    this.#waiting += 1;
+    this.#recheck ??= this.#options.clock.every(recheckMs, () => this.admit());
   }
+
+  #leaveLine(caller: string, waiter: Waiter): void {
+    const { waiters } = this.#lines.get(caller)!;
+    waiters.delete(waiter);
+    if (waiters.size === 0) this.#lines.delete(caller);
+    this.#waiting -= 1;
+    if (this.#waiting > 0) return;
+    this.#recheck?.cancel();
+    this.#recheck = undefined;
+  }
+}
+
+/** Whose turns a generation takes. */
+const callerOf = ({ generation: { caller } }: RoutedCall): string =>
+  caller?.fairnessId || (caller?.userId ?? "");
+
+function saturated(retryAfterMs: number): MeshError {
+  return new MeshError(
+    "saturated",
+    "The engine is currently overloaded, please try again later: all slots for this model are in use, and too " +
+      "many requests are waiting for them.",
+    { retryAfterMs },
+  );
 }
 
 function expired(queueTimeoutMs: number): MeshError {
