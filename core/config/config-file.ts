@@ -15,7 +15,7 @@ export interface FileEntry {
 /** The entries of a file, and the faults of its form. */
 export interface ConfigFile {
   readonly entries: readonly FileEntry[];
-  readonly faults: readonly Fault[];
+  readonly faults: Fault[];
 }
 
 /** Reads a YAML file of settings by name in sections by service. Unknown sections are faults; files may be empty. */

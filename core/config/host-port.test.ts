@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatHostPort, parseHostPort } from "./host-port.ts";
+import { formatHostPort, isLoopback, parseHostPort } from "./host-port.ts";
 
 test.each([
   ["127.0.0.1:8080", { host: "127.0.0.1", port: 8080 }],
@@ -23,4 +23,14 @@ test.each([
   "a:-1",
 ])("does not take %j for an address", (text) => {
   expect(parseHostPort(text)).toBeUndefined();
+});
+
+test.each([
+  ["127.0.0.1:80", true],
+  ["127.9.9.9:80", true],
+  ["127.evil.example:80", false],
+  ["127.0.0.1.evil.example:80", false],
+  ["localhost.evil.example:80", false],
+])("takes %s for this machine alone: %s", (text, isOwn) => {
+  expect(isLoopback(text)).toBe(isOwn);
 });

@@ -25,7 +25,7 @@ export function parseHostPort(text: string): HostPort | undefined {
 /** Whether only this machine can connect to `HOST:PORT`. */
 export function isLoopback(text: string): boolean {
   const host = parseHostPort(text)?.host ?? "";
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** `HOST:PORT`, with brackets around IPv6. */

@@ -2,7 +2,10 @@ import type { z } from "zod";
 
 /** One setting. Its names come from its key in the table (`nameOf`). */
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
-  /** Text, number, boolean, enum or a list of these; its description completes "expected …" in faults. */
+  /**
+   * Text, number, boolean, enum or a list of these; its description completes "expected …" in faults. The first form of
+   * a union is that of flags and the environment; the others exist only in files.
+   */
   readonly schema: Schema;
   /** Without a default the setting is required, unless its schema is optional. */
   readonly default?: z.output<Schema>;
@@ -12,6 +15,8 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly secret?: true;
   /** The name, where it is not the key in kebab case: a list's flag is singular, because it is repeated. */
   readonly name?: string;
+  /** Another name that a file may use; the two cannot stand side by side. */
+  readonly fileName?: string;
 }
 
 /** All settings of one service. */

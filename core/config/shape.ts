@@ -22,6 +22,10 @@ export function shapeOf(schema: z.ZodType): Shape {
       const element = shapeOf((inner as z.ZodArray).element as z.ZodType);
       return { kind: "list", element, expects: described ?? element.expects };
     }
+    case "union": {
+      const [written] = (inner as z.ZodUnion<readonly z.ZodType[]>).options;
+      return shapeOf(written!);
+    }
     default:
       throw new TypeError(`A setting cannot be of type ${inner.def.type}.`);
   }

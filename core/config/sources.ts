@@ -29,14 +29,32 @@ export function fromFile(path: string | undefined, services: readonly Settings[]
   if (path === undefined) return { claims: [], faults: [] };
   const sections = services.map(({ section }) => section);
   const { entries, faults } = readConfigFile(path, sections);
-  const claims = entries.map(({ section, name, where, value }) => ({
-    section,
-    name,
-    origin: where,
-    read: (setting: Setting) => readTyped(setting, value),
-  }));
-  return { claims, faults };
+  const names = namesInFiles(services);
+  const claims = new Map<string, Claim>();
+  for (const { section, name: written, where, value } of entries) {
+    const name = names.get(`${section}.${written}`) ?? written;
+    const key = `${section}.${name}`;
+    const former = claims.get(key);
+    if (former !== undefined) faults.push({ where, message: `given twice: here, and at ${former.origin}` });
+    else claims.set(key, { section, name, origin: where, read: (setting) => readTyped(setting, value) });
+  }
+  return { claims: [...claims.values()], faults };
 }
+
+/** Settings by `section.name`, for the names that only files use. */
+const namesInFiles = (services: readonly Settings[]): ReadonlyMap<string, string> =>
+  new Map(
+    services.flatMap((service) =>
+      [...byName(service)].flatMap(
+        ([
+          name,
+          {
+            setting: { fileName },
+          },
+        ]) => (fileName === undefined ? [] : [[`${service.section}.${fileName}`, name] as const]),
+      ),
+    ),
+  );
 
 /**
  * The claims of the environment for one service. Empty variables count as unset; unknown `CXMPUTE_…` ones are faults,

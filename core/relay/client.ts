@@ -130,7 +130,8 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     failure = reason;
     watch.cancel();
     outbox.close();
-    for (const streamId of [...streams.keys()]) forget(streamId)?.fail(lost(reason));
+    const loss = lost(reason);
+    for (const streamId of [...streams.keys()]) forget(streamId)?.fail(loss);
     lifetime.abort(reason);
     ended.resolve(reason);
   };
@@ -181,7 +182,9 @@ export function openRelay(options: RelayClientOptions): RelayClient {
   };
 }
 
-/** The failure of an open generation when its relay ends: for any reason, the node is lost. */
-function lost(reason: MeshError): MeshError {
-  return reason.kind === "node_lost" ? reason : new MeshError("node_lost", reason.message, { cause: reason });
-}
+/**
+ * The failure of an open generation when its relay ends: for any reason, the node is lost. Its caller reads it, so it
+ * leaves out the reason's words, which hold names and addresses of processes.
+ */
+const lost = (reason: MeshError): MeshError =>
+  new MeshError("node_lost", "The connection to the process that was answering was lost.", { cause: reason });

@@ -285,7 +285,9 @@ describe("a relay", () => {
     expect(early).toBe(late);
     expect(early).toMatchObject({
       kind: "node_lost",
-      message: "The other side was silent for more than 1500 ms.",
+      // What its caller reads; the log has the cause.
+      message: "The connection to the process that was answering was lost.",
+      cause: { message: "The other side was silent for more than 1500 ms." },
     });
   });
 

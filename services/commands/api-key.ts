@@ -1,7 +1,36 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { UserFault } from "../../core/lifecycle/user-fault.ts";
+import type { Values } from "../../core/config/settings.ts";
+import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
+import { digestOf } from "../translator/auth/keys.ts";
+import { shellQuote } from "./places.ts";
+import type { apiKeySettings } from "./settings/clients.ts";
+import { userText } from "./settings/parts.ts";
+
+/** Prints a new key and its hash, for the translator's settings. */
+export async function apiKey(
+  { json }: Values<typeof apiKeySettings>,
+  [user, ...others]: readonly string[],
+): Promise<number> {
+  if (others.length > 0 || (user !== undefined && !isUserInText(user)))
+    throw new UserFault(
+      "name one user, of 1 to 128 letters, digits and signs other than `=`, `,` and spaces: cxmpute api-key USER",
+      { exitCode: exitCodes.usage },
+    );
+  const key = createApiKey();
+  const sha256 = `sha256:${digestOf(key)}`;
+  const setting = user === undefined ? sha256 : `${user}=${sha256}`;
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ user: user ?? null, key, sha256 }, null, 2)}\n`
+      : `Key       ${key}\nSetting   --api-key ${shellQuote(setting)}\n\nThe key is stored nowhere: give it to its user now.\n`,
+  );
+  return exitCodes.ok;
+}
+
+/** Whether a user can be named before `=` in a list that is separated by commas. */
+const isUserInText = (user: string): boolean => userText.safeParse(user).success && !/[=,]/.test(user);
 
 /** The file of the generated API key. */
 export const apiKeyFile = (dataFolder: string): string => join(dataFolder, "api-key");

@@ -76,8 +76,11 @@ Examples:
 so requests that continue one must reach the same translator (docs/responses.md). Nothing else is kept between
 requests. /healthz reports that it is alive, /readyz that at least one model can be served.
 
+Keys belong to users, who see only their own stored responses and queue separately. \`cxmpute api-key\` creates them.
+
 Examples:
   CXMPUTE_API_KEY=sk-cx-... cxmpute translator
+  cxmpute translator --api-key alice=sk-cx-... --api-key bob=sha256:9f86...
   cxmpute translator --listen 0.0.0.0:8080 --router router-1:50052 --router router-2:50052 --api-key sha256:9f86...`,
     run: async ({ values }) => (await import("./translator.ts")).translator(values),
   }),
@@ -102,6 +105,18 @@ Examples:
   cxmpute registry
   cxmpute registry --listen 0.0.0.0:50051`,
     run: async ({ values }) => (await import("./registry.ts")).registry(values),
+  }),
+  defineCommand({
+    settings: clients.apiKeySettings,
+    summary: "Create an API key.",
+    about: `Prints a new random key, which is stored nowhere, and its hash for the translator's settings: a translator that knows only
+the hash accepts the key as well.
+
+Examples:
+  cxmpute api-key alice
+  cxmpute translator --api-key alice=sha256:9f86...`,
+    words: ["USER"],
+    run: async ({ values, words }) => (await import("./api-key.ts")).apiKey(values, words),
   }),
   defineCommand({
     settings: clients.chatSettings,
@@ -142,10 +157,13 @@ Examples:
     settings: clients.explainSettings,
     summary: "Show where a router would send a request now, and why.",
     about: `For each node: its rank or why it is excluded, the model's verified capabilities, and its load. Nothing is generated.
+It is for operators: over TLS the router wants the admin's certificate, and the HTTP endpoint a key with the role operator, as
+the one that \`cxmpute up\` creates.
 
 Examples:
   cxmpute explain llama3.1:8b
-  cxmpute explain llama3.1:8b --need tools --need json_schema --router 127.0.0.1:50052`,
+  cxmpute explain llama3.1:8b --need tools --need json_schema --router 127.0.0.1:50052
+  cxmpute explain starter --base-url http://127.0.0.1:8080/v1`,
     words: ["MODEL"],
     run: async ({ values, words }) => (await import("./explain.ts")).explain(values, words),
   }),

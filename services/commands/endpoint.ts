@@ -7,7 +7,7 @@ export interface Endpoint {
   /** Such as `http://127.0.0.1:8080/v1`. */
   readonly baseUrl: string;
   readonly apiKey: string | undefined;
-  readonly userId: string;
+  readonly userId: string | undefined;
 }
 
 /** The endpoint of the settings; the key is by default that in the data folder. */
@@ -30,7 +30,7 @@ export async function ask(
       method: body === undefined ? "GET" : "POST",
       headers: {
         "content-type": "application/json",
-        "x-user-id": userId,
+        ...(userId === undefined ? {} : { "x-user-id": userId }),
         ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -65,12 +65,17 @@ async function describeRefusal(response: Response, { baseUrl, apiKey }: Endpoint
   return message;
 }
 
-/** The message of OpenAI's error envelope; undefined for any other text. */
+/** The message of an error of OpenAI's envelope or of Connect; undefined for any other text. */
 export function messageIn(text: string): string | undefined {
   try {
-    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
-    return typeof error?.message === "string" ? error.message : undefined;
+    const { error, message = error?.message } = JSON.parse(text) as Said;
+    return typeof message === "string" ? message : undefined;
   } catch {
     return undefined;
   }
+}
+
+interface Said {
+  readonly error?: { readonly message?: unknown };
+  readonly message?: unknown;
 }

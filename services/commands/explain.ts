@@ -1,14 +1,25 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue, type MessageInitShape, toJson } from "@bufbuild/protobuf";
 import type { Values } from "../../core/config/settings.ts";
 import { type CapabilityName, capabilityNames } from "../../core/generation/capabilities.ts";
 import { exitCodes, UserFault } from "../../core/lifecycle/user-fault.ts";
 import { printable } from "../../core/terminal.ts";
-import { GenerationSchema, Role, ToolChoice_Mode } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { type NodeVerdict, RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
+import {
+  type Generation,
+  GenerationSchema,
+  Role,
+  ToolChoice_Mode,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  type ExplainRouteResponse,
+  type NodeVerdict,
+  RouterService,
+} from "../../gen/cxmpute/router/v1/router_pb.ts";
+import { ask, toEndpoint } from "./endpoint.ts";
 import { callOnce } from "./grpc-call.ts";
 import { toAbilities, toSpeed } from "./nodes/rows.ts";
 import { type Columns, listAbilities, toPrintableTable } from "./nodes/table.ts";
 import type { explainSettings } from "./settings/clients.ts";
+import { defaultRouter } from "./settings/parts.ts";
 
 /** Shows where a router would send a generation for a model now, and why. Nothing is generated. */
 export async function explain(
@@ -18,13 +29,28 @@ export async function explain(
   if (model === undefined || others.length > 0)
     throw new UserFault("name a model: cxmpute explain MODEL", { exitCode: exitCodes.usage });
   const generation = create(GenerationSchema, { id: "explain", model, ...toGenerationInit(values.needs) });
-  const { verdicts } = await callOnce(
-    { schema: RouterService, name: "router", address: values.router, tls: values },
-    (client, options) => client.explainRoute({ generation }, options),
-  );
+  const { baseUrl, router = baseUrl === undefined ? defaultRouter : undefined } = values;
+  const { verdicts } =
+    router === undefined
+      ? await fromEndpoint({ ...values, baseUrl: new URL(baseUrl!).origin }, generation)
+      : await callOnce(
+          { schema: RouterService, name: "router", address: router, tls: values },
+          (client, options) => client.explainRoute({ generation }, options),
+        );
   const rows = verdicts.map((verdict, index) => toRow(verdict, model, index));
   process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : toText(rows, model));
   return exitCodes.ok;
+}
+
+/** Asks the translator's Connect service, which shows nodes to keys of operators only. */
+async function fromEndpoint(
+  values: Parameters<typeof toEndpoint>[0],
+  generation: Generation,
+): Promise<ExplainRouteResponse> {
+  const { input, output, parent, name } = RouterService.method.explainRoute;
+  const body = toJson(input, create(input, { generation }));
+  const response = await ask(toEndpoint(values), `/${parent.typeName}/${name}`, { body });
+  return fromJson(output, (await response.json()) as JsonValue);
 }
 
 type Row = ReturnType<typeof toRow>;

@@ -7,6 +7,7 @@ import { createTranslator } from "../translator/index.ts";
 import { followKeyed, openKeyed } from "./credentials.ts";
 import { secure } from "./security.ts";
 import { announce, serve } from "./service.ts";
+import { assignUsers } from "./settings/api-keys.ts";
 import { opsAddresses, toSurface } from "./settings/parts.ts";
 import type { translatorSettings } from "./settings/services.ts";
 
@@ -25,7 +26,7 @@ export function translator(values: Values<typeof translatorSettings>): Promise<n
     const { listen, userId, bodyLimitBytes, stallTimeoutMs } = values;
     const tlsFiles = toHttpTlsFiles(values);
     const tls = tlsFiles && openKeyed(tlsFiles);
-    const keys = values.apiKeys.map((text) => toApiKey(text, userId));
+    const keys = assignUsers(values.apiKeys, userId);
     const service = await createTranslator({
       routers,
       config: {
@@ -58,11 +59,3 @@ const toHttpTlsFiles = ({
   httpTlsKey: privateKey,
 }: Values<typeof translatorSettings>): KeyedNames | undefined =>
   certificate === undefined || privateKey === undefined ? undefined : { certificate, privateKey };
-
-const hashed = /^sha256:([0-9a-f]{64})$/i;
-
-/** A key of the settings: the key itself, or `sha256:HEX`. */
-function toApiKey(text: string, userId: string): { userId: string } & ({ key: string } | { sha256: string }) {
-  const sha256 = hashed.exec(text)?.[1];
-  return sha256 === undefined ? { key: text, userId } : { sha256, userId };
-}

@@ -15,8 +15,9 @@ import { createTranslator } from "../translator/index.ts";
 import { apiKeyFile, keepApiKey } from "./api-key.ts";
 import { toEngine } from "./engine.ts";
 import { invocation, shellQuote, version } from "./places.ts";
-import { toScreen } from "./screen.ts";
+import { type ShownKey, toScreen, unknownKey } from "./screen.ts";
 import { serve } from "./service.ts";
+import { assignUsers, defaultUser } from "./settings/api-keys.ts";
 import { chatSettings } from "./settings/clients.ts";
 import { toRouterLimits, toSurface } from "./settings/parts.ts";
 import type { upSettings } from "./settings/services.ts";
@@ -29,9 +30,9 @@ import type { upSettings } from "./settings/services.ts";
 export function up(values: Values<typeof upSettings>): Promise<number> {
   const clock = systemClock;
   return serve("up", values, {}, async ({ signal, add, logFor, readyWhen }) => {
-    const { listen, userId } = values;
+    const { listen } = values;
     const isDetail = { isDetail: true };
-    const apiKey = values.apiKey ?? keepApiKey(values.data);
+    const keys = toKeys(values);
 
     // The translator is added last, so it drains first, and nothing new comes in.
     const store = await openStore("memory", { clock });
@@ -67,7 +68,6 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
     });
     add({ name: "node", drain: (graceMs) => node.drain(graceMs), stop: () => node.close() });
 
-    const keys = [{ key: apiKey, userId }];
     const config = { listen, keys, ...toSurface(values) };
     const translator = await createTranslator({
       routers: [toRouter],
@@ -94,9 +94,8 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
         version,
         startedInMs: performance.now(),
         baseUrl: `${url}/v1`,
-        apiKey,
-        keyOrigin: values.apiKey === undefined ? `kept in ${apiKeyFile(values.data)}` : "as configured",
-        userId,
+        keys,
+        keyOrigin: values.apiKeys.length === 0 ? `kept in ${apiKeyFile(values.data)}` : "as configured",
         models,
         chat: toChatCommand(values, `${url}/v1`),
       }),
@@ -116,16 +115,22 @@ export function up(values: Values<typeof upSettings>): Promise<number> {
   }
 }
 
+/** The configured keys; without any, the one in the data folder, whose holder runs this mesh. */
+const toKeys = ({ apiKeys, userId, data }: Values<typeof upSettings>): ShownKey[] =>
+  apiKeys.length > 0
+    ? assignUsers(apiKeys, userId)
+    : [{ key: keepApiKey(data), userId: userId ?? defaultUser, role: "operator" }];
+
 /** The command that chats with this mesh, with the flags that differ from the defaults. */
 function toChatCommand(values: Values<typeof upSettings>, baseUrl: string): string {
-  const { apiKey, userId, data } = values;
+  const { apiKeys, data } = values;
+  const [first] = apiKeys;
   const { table } = chatSettings;
   return [
-    ...(apiKey === undefined ? [] : [`CXMPUTE_API_KEY=${shellQuote(apiKey)}`]),
+    ...(first === undefined ? [] : [`CXMPUTE_API_KEY=${shellQuote(first.key ?? unknownKey)}`]),
     invocation,
     "chat",
     ...(baseUrl === table.baseUrl.default ? [] : ["--base-url", shellQuote(baseUrl)]),
-    ...(userId === table.userId.default ? [] : ["--user-id", shellQuote(userId)]),
     ...(data === table.data.default ? [] : ["--data", shellQuote(data)]),
   ].join(" ");
 }

@@ -82,7 +82,8 @@ const access: Access<typeof RouterService> = {
   relay: ["translator", "client", "admin"],
   attach: ["node"],
   listModels: ["translator", "client", "admin"],
-  explainRoute: ["translator", "client", "admin"],
+  // Translators ask for operators only.
+  explainRoute: ["translator", "admin"],
 };
 
 const isTranslator = (context: HandlerContext): boolean => hasRole(context, "translator");

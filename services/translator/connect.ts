@@ -1,5 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  Code,
+  ConnectError,
   createContextKey,
   createContextValues,
   type HandlerContext,
@@ -11,7 +13,11 @@ import type { FastifyInstance } from "fastify";
 import { MeshError, toMeshError } from "../../core/errors/mesh-error.ts";
 import { withoutReserved } from "../../core/generation/reserved-fields.ts";
 import { toConnectError } from "../../core/rpc/status.ts";
-import { CallerSchema, type Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  CallerSchema,
+  type Generation,
+  type GenerationEvent,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import type { GenerationOptions } from "./answers/generation-route.ts";
 import { type AnswerReading, iterateAnswer } from "./answers/read-answer.ts";
@@ -31,6 +37,7 @@ interface ConnectOptions
 }
 
 const callerKey = createContextKey(create(CallerSchema));
+const operatorKey = createContextKey(false);
 
 /**
  * `RouterService` for Connect, gRPC-Web and gRPC clients, behind the same keys as the OpenAI routes. `Relay` and
@@ -48,7 +55,10 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
     });
     scope.register(fastifyConnectPlugin, {
       routes: (router) => router.service(RouterService, implement(options)),
-      contextValues: (request) => createContextValues().set(callerKey, callerOf(request)),
+      contextValues: (request) =>
+        createContextValues()
+          .set(callerKey, callerOf(request))
+          .set(operatorKey, request.principal.role === "operator"),
       readMaxBytes: bodyLimitBytes,
       shutdownSignal,
     });
@@ -66,7 +76,7 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
     async *generate({ generation }, context) {
       try {
         for await (const event of iterateAnswer(options, withCaller(generation, context), context.signal))
-          yield { event };
+          yield { event: context.values.get(operatorKey) ? event : withoutNodes(event) };
       } catch (thrown) {
         fail(thrown, context);
       }
@@ -76,6 +86,7 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
       return { models: [...models] };
     },
     async explainRoute({ generation }, context) {
+      if (!context.values.get(operatorKey)) throw new ConnectError(onlyOperators, Code.PermissionDenied);
       try {
         return await options.explainRoute(withCaller(generation, context), context.signal);
       } catch (thrown) {
@@ -83,6 +94,19 @@ function implement(options: ConnectOptions): Partial<ServiceImpl<typeof RouterSe
       }
     },
   };
+}
+
+const onlyOperators =
+  "ExplainRoute shows the nodes of the mesh, so it is only for operators: use a key with the role operator, or ask a router with `cxmpute explain`.";
+
+/** An event as callers see it: the nodes are known to operators only. */
+function withoutNodes(message: GenerationEvent): GenerationEvent {
+  const { event } = message;
+  if (event.case === "started")
+    return { ...message, event: { case: "started", value: { ...event.value, nodeId: "" } } };
+  if (event.case !== "finished" || event.value.continuations.length === 0) return message;
+  const continuations = event.value.continuations.map((one) => ({ ...one, nodeId: "" }));
+  return { ...message, event: { case: "finished", value: { ...event.value, continuations } } };
 }
 
 /**

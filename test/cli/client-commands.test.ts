@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { text } from "node:stream/consumers";
@@ -128,4 +129,19 @@ test("cxmpute explain tells where a request would go, and why not", async () => 
     { choice: null, rejected_by: "model", capabilities: null },
     { choice: null, rejected_by: "model", reason: "It does not serve this model." },
   ]);
+});
+
+test("cxmpute api-key creates a key with its hash, for a user who can be named in a setting", async () => {
+  const { user, key, sha256 } = JSON.parse(await output("api-key", "alice", "--json"));
+  const hash = createHash("sha256").update(key).digest("hex");
+  expect([user, sha256]).toEqual(["alice", `sha256:${hash}`]);
+  expect(await output("api-key", "alice")).toMatch(
+    /^Key +sk-cx-[\w-]{32}\nSetting +--api-key alice=sha256:[0-9a-f]{64}\n/,
+  );
+  expect(await output("api-key")).toMatch(/^Setting +--api-key sha256:/m);
+  for (const args of [["a=b"], ["a,b"], ["a b"], ["alice", "bob"]]) {
+    const program = cxmpute(["api-key", ...args]);
+    expect(await program.ended).toMatchObject({ code: 2 });
+    expect(program.stdout()).toBe("");
+  }
 });

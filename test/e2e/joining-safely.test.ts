@@ -229,6 +229,20 @@ test("a service does only what is its own", async () => {
   await expect(attach(translator, "x", "y")).rejects.toMatchObject(refused);
 });
 
+test("the nodes are explained to the admin, not to an internal client, nor to a node", async () => {
+  await mesh.joinAndWait("explained", "--token", await mesh.createToken(), "--model", "from-explained");
+  const explained = async (credentials: Credentials) =>
+    (await routerAs(credentials).explainRoute({ generation: { model: "from-explained" } })).verdicts;
+  expect(await explained(await mesh.credentialsOf("admin"))).toContainEqual(
+    expect.objectContaining({ node: expect.objectContaining({ id: "explained" }) }),
+  );
+  const command = cxmpute(["explain", "from-explained", "--tls", mesh.tlsFolder, "--router", mesh.router]);
+  expect(await command.ended, command.stderr()).toMatchObject({ code: 0 });
+  expect(command.stdout()).toMatch(/^1 +explained /m);
+  for (const credentials of [await mesh.credentialsOf("client"), await mesh.identityOf("explained")])
+    await expect(explained(credentials)).rejects.toMatchObject({ code: "identity_refused" });
+});
+
 describe("a node that is revoked", () => {
   /** Promises promise 5 seconds. */
   const within5s = <T>(event: Promise<T>): Promise<T> => {

@@ -12,7 +12,12 @@ import { describe, expect, test } from "vitest";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { loopMessage } from "../../core/hops.ts";
 import { fromConnectError } from "../../core/rpc/status.ts";
-import { type GenerationEvent, GenerationSchema } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  ContinuationSchema,
+  type GenerationEvent,
+  GenerationEventSchema,
+  GenerationSchema,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { RouterService } from "../../gen/cxmpute/router/v1/router_pb.ts";
 import {
   answering,
@@ -92,10 +97,44 @@ describe.each(transports)("a client of $protocol", ({ open }) => {
     expect(refused).toMatchObject({ code: Code.InvalidArgument, rawMessage: loopMessage });
   });
 
-  test("asks for models and for a route", async () => {
-    const client = clientOf(await serveTranslator(answering([])));
+  test("asks for models, and as an operator for a route", async () => {
+    const keys = [{ key: testKey, userId: testUser, role: "operator" as const }];
+    const client = clientOf(await serveTranslator(answering([]), { keys }));
     expect((await client.listModels({})).models.map(({ name }) => name)).toEqual(["m"]);
     expect((await client.explainRoute({ generation })).verdicts[0]?.reason).toBe(testUser);
+    expect(ConnectError.from(await client.explainRoute({}).catch((thrown) => thrown)).code).toBe(
+      Code.InvalidArgument,
+    );
+  });
+
+  test("sees which nodes answer only as an operator", async () => {
+    const { event } = answerOf("x").at(-1)!;
+    if (event.case !== "finished") throw new Error("The last event is the end.");
+    const continuation = create(ContinuationSchema, {
+      nodeId: "node-2",
+      afterTokens: 1,
+      exact: true,
+      fingerprint: "f",
+    });
+    const end = create(GenerationEventSchema, {
+      event: { case: "finished", value: { ...event.value, continuations: [continuation] } },
+    });
+    const nodesIn = async (role?: "operator") => {
+      const keys = [{ key: testKey, userId: testUser, ...(role && { role }) }];
+      const client = clientOf(
+        await serveTranslator(answering([startedEvent(), textEvent("x"), end]), { keys }),
+      );
+      const events = (await Array.fromAsync(client.generate({ generation }))).map(({ event: one }) => one);
+      expect(textOf(events)).toBe("x");
+      return events.flatMap((one) => {
+        if (one?.event.case === "started") return [one.event.value.nodeId];
+        return one?.event.case === "finished"
+          ? one.event.value.continuations.map(({ nodeId, afterTokens }) => `${nodeId} ${afterTokens}`)
+          : [];
+      });
+    };
+    expect(await nodesIn("operator")).toEqual([expect.stringMatching(/./), "node-2 1"]);
+    expect(await nodesIn()).toEqual(["", " 1"]);
   });
 
   test("is refused without the right key", async () => {
@@ -114,8 +153,8 @@ describe.each(transports)("a client of $protocol", ({ open }) => {
       message: "All slots are busy.",
       retryAfterMs: 1500,
     });
-    expect(ConnectError.from(await client.explainRoute({}).catch((thrown) => thrown)).code).toBe(
-      Code.InvalidArgument,
+    expect(ConnectError.from(await client.explainRoute({ generation }).catch((thrown) => thrown)).code).toBe(
+      Code.PermissionDenied,
     );
   });
 

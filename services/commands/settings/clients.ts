@@ -7,12 +7,14 @@ import { checkTls, tls } from "./tls.ts";
 
 // The settings of the commands that call a running service, or manage identities.
 
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:8080/v1" })
+  .describe("a URL");
+
 /** How to reach the HTTP endpoint. */
 export const endpoint = {
   baseUrl: parts.setting({
-    schema: z
-      .url({ protocol: /^https?$/, error: "expected a URL, such as http://127.0.0.1:8080/v1" })
-      .describe("a URL"),
+    schema: httpUrl,
     default: "http://127.0.0.1:8080/v1",
     placeholder: "URL",
     help: "The HTTP endpoint.",
@@ -23,9 +25,11 @@ export const endpoint = {
     secret: true,
     help: "The API key; default: the one that `cxmpute up` stores in the data folder.",
   }),
-  userId: parts.userId("local"),
+  userId: parts.userId("The user that the key belongs to, if it is to be checked; sent in X-User-Id."),
   data: parts.data,
 };
+
+export const apiKeySettings = defineSettings("api-key", { json: parts.json("text") });
 
 export const chatSettings = defineSettings("chat", {
   ...endpoint,
@@ -63,7 +67,15 @@ export const nodesSettings = defineSettings(
 export const explainSettings = defineSettings(
   "explain",
   {
-    router: parts.address("127.0.0.1:50052", "The router to ask."),
+    router: parts.optionalAddress(
+      `The router to ask; default: ${parts.defaultRouter}, unless there is a base URL.`,
+    ),
+    ...endpoint,
+    baseUrl: parts.setting({
+      schema: httpUrl.optional(),
+      placeholder: "URL",
+      help: "The HTTP endpoint to ask when no router is given; the key must be an operator's.",
+    }),
     needs: parts.setting({
       schema: z.array(z.enum(capabilityNames)),
       default: [],

@@ -82,16 +82,16 @@ export const service = {
 export const listen = (byDefault: string, help: string) =>
   address(byDefault, `${help} Port 0 picks a free one.`);
 
-export const userId = (id: string) =>
-  setting({
-    schema: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,128}$/, "expected 1 to 128 letters, digits and signs, without spaces")
-      .describe("an account's id"),
-    default: id,
-    placeholder: "ID",
-    help: "The account that the key belongs to; requests name it in X-User-Id.",
-  });
+/** What `userText` expects. */
+export const wantedUser = "expected 1 to 128 letters, digits and signs, without spaces";
+
+/** A user's id, which can stand in a header. */
+export const userText = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,128}$/, wantedUser)
+  .describe("a user's id");
+
+export const userId = (help: string) => setting({ schema: userText.optional(), placeholder: "ID", help });
 
 export const defaultRegistry = "127.0.0.1:50051";
 export const defaultRouter = "127.0.0.1:50052";

@@ -1,26 +1,28 @@
 import { z } from "zod";
 import { isLoopback } from "../../../core/config/host-port.ts";
-import { keyText } from "../../../core/config/key-text.ts";
 import { defineSettings } from "../../../core/config/settings.ts";
 import { defaultLeaseTtlMs, storeNames } from "../../registry/store.ts";
 import { defaultBodyLimitBytes, defaultStallTimeoutMs } from "../../translator/config.ts";
+import { apiKeys, defaultUser } from "./api-keys.ts";
 import { checkEngine, engine } from "./engine.ts";
 import * as parts from "./parts.ts";
 import { checkTls, checkTogether, tls } from "./tls.ts";
 
 // The settings of the services, apart from them: every command checks every section of a file, quickly.
 
+const keylessUser = parts.userId(
+  `The user of keys that name none. Default: ${defaultUser} for a single key; each of several keys is a user of its own.`,
+);
+
 export const upSettings = defineSettings(
   "up",
   {
     listen: parts.listen("127.0.0.1:8080", "Where the HTTP endpoint listens."),
-    apiKey: parts.setting({
-      schema: keyText.optional(),
-      placeholder: "KEY",
-      secret: true,
-      help: "The API key; default: one is created and stored in the data folder.",
-    }),
-    userId: parts.userId("local"),
+    apiKeys: {
+      ...apiKeys,
+      help: `${apiKeys.help} Default: one key is created and stored in the data folder; its user is an operator.`,
+    },
+    userId: keylessUser,
     ...engine,
     ...parts.admission,
     ...parts.surface,
@@ -35,15 +37,11 @@ export const translatorSettings = defineSettings(
   {
     listen: parts.listen("127.0.0.1:8080", "Where the HTTP endpoint listens."),
     routers: parts.routerAddresses,
-    apiKeys: parts.setting({
-      schema: z.array(keyText),
-      default: [],
-      name: "api-key",
-      placeholder: "KEY",
-      secret: true,
-      help: "An accepted API key, or its hash as `sha256:HEX`. Without any, every request is accepted, which is allowed only when no other machine can connect.",
-    }),
-    userId: parts.userId("local"),
+    apiKeys: {
+      ...apiKeys,
+      help: `${apiKeys.help} Without any key, every request is accepted, which is allowed only when no other machine can connect.`,
+    },
+    userId: keylessUser,
     bodyLimitBytes: parts.number(
       z
         .int()

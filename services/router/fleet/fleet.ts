@@ -149,7 +149,7 @@ export class Fleet {
     const endpoint = member?.endpoints.get(model);
     const relay = member?.relay;
     if (member === undefined || endpoint === undefined || relay === undefined)
-      throw new MeshError("node_lost", `Node \`${nodeId}\` went away.`);
+      throw new MeshError("node_lost", "The node went away.");
     return new Reservation({
       endpoint,
       relay,

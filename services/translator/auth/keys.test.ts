@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
-import { anonymous, createAuthenticate } from "./keys.ts";
+import { createAuthenticate } from "./keys.ts";
 
 const authenticate = createAuthenticate([
   { key: "sk-cx-alice-0123456789", userId: "alice" },
@@ -64,10 +64,23 @@ describe("a key", () => {
   });
 });
 
-test("without keys everybody is let in, under any name and without a key's id", async () => {
-  const open = createAuthenticate([]);
-  const enter = async (authorization?: string, userId?: string) => open({ authorization, userId }, signal);
-  expect(await enter()).toMatchObject({ userId: anonymous, keyId: "" });
-  expect(await enter("Bearer any", "")).toMatchObject({ userId: anonymous, keyId: "" });
-  expect((await enter(undefined, "x".repeat(500))).userId).toHaveLength(128);
+test("a key's project and role are its caller's", async () => {
+  const keyed = createAuthenticate([
+    { key: "sk-cx-carol", userId: "carol", projectId: "p", role: "operator" },
+    { key: "sk-cx-carol-2", userId: "carol" },
+  ]);
+  const enter = (key: string) => keyed({ authorization: `Bearer ${key}`, userId: undefined }, signal);
+  expect(await enter("sk-cx-carol")).toMatchObject({ userId: "carol", projectId: "p", role: "operator" });
+  const second = await enter("sk-cx-carol-2");
+  expect(second).toMatchObject({ userId: "carol", projectId: "" });
+  expect(second.role).toBeUndefined();
 });
+
+test.each(["alice, alice", "alice,bob", "Alice", "alice ", "al\u00efce", "*", "", "x".repeat(10_000)])(
+  "a user id that is not exactly the key's is refused: %s",
+  async (userId) => {
+    const error = await failure(ask("Bearer sk-cx-alice-0123456789", userId));
+    expect([error.row.http, error.row.code]).toEqual([401, "invalid_api_key"]);
+    expect(error.message.length).toBeLessThan(200);
+  },
+);

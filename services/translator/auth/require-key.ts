@@ -1,14 +1,22 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { HttpError } from "../errors/http-faults.ts";
+
+/** What the holder of a key may do beyond asking for answers: operators see the mesh's nodes. */
+export const keyRoles = ["operator"] as const;
+export type KeyRole = (typeof keyRoles)[number];
 
 /** Who sends a request, and what that caller may do. */
 export interface Principal {
-  /** The account that pays and queues. */
+  /** The account that pays, queues and owns stored responses. */
   readonly userId: string;
+  /** Whose turns in queues this takes, where the user id is only claimed; absent: the user's own. */
+  readonly fairnessId?: string;
   /** Identifies the key in logs and records without revealing it; empty when no keys are configured. */
   readonly keyId: string;
   /** The key's project; empty for none. */
   readonly projectId: string;
+  readonly role?: KeyRole;
   /** What the key may be used for; absent: everything. */
   readonly scopes?: readonly string[];
   /** Limits on the key's use; there are none yet. */
@@ -16,9 +24,14 @@ export interface Principal {
 }
 
 /** What a request says about its sender. */
-interface Credentials {
+export interface Credentials {
   readonly authorization: string | undefined;
   readonly userId: string | undefined;
+  /** The IP address of the connection's other end. */
+  readonly address?: string | undefined;
+  /** The site of the web page that sends it; absent for other programs. */
+  readonly origin?: string | undefined;
+  readonly host?: string | undefined;
 }
 
 /**
@@ -43,14 +56,17 @@ export const requireApiKey =
     try {
       await identify(authenticate, credentials, request, reply);
     } catch (error) {
-      throw credentials.authorization === undefined ? missingApiKey() : error;
+      throw error instanceof HttpError && error.row.http === 401 ? missingApiKey() : error;
     }
   };
 
 /** As OpenAI's clients send the key: `Authorization: Bearer`. */
-const bearerCredentials = ({ headers }: FastifyRequest): Credentials => ({
+const bearerCredentials = ({ headers, socket }: FastifyRequest): Credentials => ({
   authorization: headers.authorization,
   userId: headers["x-user-id"] as string | undefined,
+  address: socket.remoteAddress,
+  origin: headers.origin,
+  host: headers.host,
 });
 
 /** The key from `x-api-key`, which Anthropic's clients send, or else from `Authorization`. */

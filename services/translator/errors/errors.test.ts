@@ -53,6 +53,7 @@ test("every code in the mesh's own table is one of them", () => {
 test("the failures that only HTTP knows have these statuses and codes", () => {
   expect(Object.entries(httpFaults).map(([name, { http, code }]) => [name, http, code])).toEqual([
     ["missing_key", 401, null],
+    ["foreign_page", 403, null],
     ["unknown_url", 404, null],
     ["unknown_response", 404, null],
     ["wrong_method", 405, "method_not_supported"],

@@ -3,10 +3,12 @@ import { MeshError, type MeshErrorOptions } from "../../../core/errors/mesh-erro
 import { loopCode, loopMessage } from "../../../core/hops.ts";
 import { shuttingDown as sentence } from "../../../core/lifecycle/lifecycle.ts";
 import type { ErrorCode } from "./envelope.ts";
+import { shorten } from "./param-faults.ts";
 
 /** Every error that only HTTP knows, found before a generation exists: a kind with its own status and code. */
 export const httpFaults = {
   missing_key: { kind: "unauthenticated", http: 401, code: null },
+  foreign_page: { kind: "unauthenticated", http: 403, code: null },
   unknown_url: { kind: "invalid_request", http: 404, code: null },
   unknown_response: { kind: "invalid_request", http: 404, code: null },
   wrong_method: { kind: "invalid_request", http: 405, code: "method_not_supported" },
@@ -62,6 +64,13 @@ export const wrongUser = () =>
   new MeshError(
     "unauthenticated",
     "The X-User-Id header does not belong to this API key. Send the key's own user id, or leave the header out.",
+  );
+
+/** Without keys, web pages of a site, an origin or a host name, are refused. */
+export const foreignPage = (site: string) =>
+  new HttpError(
+    "foreign_page",
+    `Web pages of ${shorten(site)} may not use this endpoint, because it accepts requests without a key. Start it with keys (--api-key USER=KEY), and give the page one.`,
   );
 
 export const unknownUrl = (method: string, path: string) =>

@@ -46,6 +46,7 @@ const printable = /^[\w.~+/=:@-]{1,128}$/;
 export const callerOf = ({ principal, id, headers }: FastifyRequest): Caller => ({
   $typeName: "cxmpute.generation.v1.Caller",
   userId: principal.userId,
+  fairnessId: principal.fairnessId ?? "",
   keyId: principal.keyId,
   projectId: principal.projectId,
   requestId: id,

@@ -108,7 +108,7 @@ const errorSchema = z.object({
 /** The statuses that each cause can have. */
 const statuses = {
   any: [500],
-  key: [401],
+  key: [401, 403],
   body: [400, 413, 415],
   parameters: [400],
   model: [404],
@@ -122,6 +122,7 @@ const early = [408, 414, 431];
 const meanings: Readonly<Record<number, string>> = {
   400: "The request is invalid.",
   401: "The API key is missing or incorrect, or belongs to another user than `X-User-Id`.",
+  403: "A web page of another site sent the request, and the service accepts requests without a key.",
   404: "The model or object does not exist, or there is nothing at this URL.",
   408: "The request did not arrive in time.",
   413: "The body is too large.",
