@@ -52,7 +52,7 @@ export function dispatch(options: DispatchOptions): StartAnswer<RoutedCall> {
     try {
       const onBreach = (error: MeshError) => breaches.add(nodeId, call.asked.id, error);
       const { generate } = reservation;
-      answer = new NodeAnswer({ call, nodeId, generate, clock, progressTimeoutMs, onBreach });
+      answer = new NodeAnswer({ call, generate, clock, progressTimeoutMs, onBreach });
       const { check } = answer;
       const head = await readHead(answer, nodeId);
       reservation.markFirstToken(() => check.paceTokens);

@@ -271,7 +271,7 @@ test("a breach counts against the node and is logged, once a minute", async () =
   join(reporting("unauthenticated"));
   for (let index = 0; index < 5; index++) await ask({ id: `g${index}` });
   expect(breaches()).toMatchObject([
-    { node_id: "liar", reason: "Node `liar` reported `unauthenticated`, which is not for a node to report." },
+    { node_id: "liar", reason: "The node reported `unauthenticated`, which is not for a node to report." },
   ]);
   expect(fleet.candidates("m").find(({ node }) => node.id === "liar")?.ejected).toBe("failing");
   await clock.advance(120_000);

@@ -7,12 +7,11 @@ import { type LinkedController, linkSignal } from "../../../core/streams/link-si
 import { type PushEnd, type PushSource, pull, pushTo, type Sink } from "../../../core/streams/push.ts";
 import type { GenerationEvent } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { RoutedCall } from "../call.ts";
-import { toNodeFailure } from "./node-failure.ts";
+import { theNode, toNodeFailure } from "./node-failure.ts";
 
 /** How to read a node's answer. */
 export interface NodeAnswerOptions {
   readonly call: RoutedCall;
-  readonly nodeId: string;
   readonly generate: Generate;
   readonly clock: Clock;
   /** How long the node may show nothing new, in milliseconds, whatever signs of life it gives. */
@@ -46,9 +45,9 @@ export class NodeAnswer implements PushSource<GenerationEvent>, Sink<GenerationE
 
   /** Asks the node at once. Throws `node_lost` when its relay has ended. */
   constructor(options: NodeAnswerOptions) {
-    const { call, nodeId, generate, clock, progressTimeoutMs } = options;
+    const { call, generate, clock, progressTimeoutMs } = options;
     this.#options = options;
-    this.check = new AnswerCheck(call.generation, `Node \`${nodeId}\``);
+    this.check = new AnswerCheck(call.generation, theNode);
     this.#scope = linkSignal(call.signal);
     this.#watch = clock.every(progressTimeoutMs / looks, () => this.#look());
     try {
@@ -102,10 +101,10 @@ export class NodeAnswer implements PushSource<GenerationEvent>, Sink<GenerationE
   }
 
   #judge(thrown: unknown): MeshError {
-    const { call, nodeId, clock, onBreach } = this.#options;
+    const { call, clock, onBreach } = this.#options;
     const timeoutMs = call.generation.limits?.timeoutMs ?? Number.POSITIVE_INFINITY;
     const mayBeLate = clock.now() - call.receivedAt >= timeoutMs - deadlineMarginMs;
-    const { error, isBreach } = toNodeFailure(thrown, nodeId, mayBeLate);
+    const { error, isBreach } = toNodeFailure(thrown, mayBeLate);
     if (isBreach) onBreach(error);
     return error;
   }
@@ -116,8 +115,8 @@ export class NodeAnswer implements PushSource<GenerationEvent>, Sink<GenerationE
     this.#lastProgress = progress;
     this.#idleLooks = isIdle ? this.#idleLooks + 1 : 0;
     if (this.#idleLooks < looks) return;
-    const { nodeId, progressTimeoutMs } = this.#options;
-    const message = `Node \`${nodeId}\` gave signs of life, and nothing else for ${progressTimeoutMs / 1000} s.`;
+    const { progressTimeoutMs } = this.#options;
+    const message = `${theNode} gave signs of life, and nothing else for ${progressTimeoutMs / 1000} s.`;
     this.#scope.abort(new MeshError("node_lost", message));
   }
 }

@@ -7,6 +7,8 @@ import {
 } from "../../../core/errors/mesh-error.ts";
 import { loopCode } from "../../../core/hops.ts";
 
+/** A node in what its callers read, who must not learn its name; logs have it in a field. */
+export const theNode = "The node";
 /** The most characters of a node's message. */
 const messageLimit = 600;
 const longestRetryAfterMs = 60_000;
@@ -35,9 +37,8 @@ export interface NodeFailure {
  * that a node can know are: it can blame the request or itself, and neither the caller's key nor the caller.
  * `mayBeLate`: the time that the caller allows is nearly over.
  */
-export function toNodeFailure(thrown: unknown, nodeId: string, mayBeLate: boolean): NodeFailure {
+export function toNodeFailure(thrown: unknown, mayBeLate: boolean): NodeFailure {
   const error = toMeshError(thrown);
-  const node = `Node \`${nodeId}\``;
   if (!isReported(error)) return { error, isBreach: false };
   switch (error.kind) {
     case "invalid_request":
@@ -49,23 +50,23 @@ export function toNodeFailure(thrown: unknown, nodeId: string, mayBeLate: boolea
       return { error: cleaned(error), isBreach: false };
     case "model_not_found":
       return {
-        error: new MeshError("no_nodes", `${node} no longer serves the model.`, { cause: error }),
+        error: new MeshError("no_nodes", `${theNode} no longer serves the model.`, { cause: error }),
         isBreach: false,
       };
     case "cancelled":
       return {
-        error: new MeshError("node_lost", `${node} abandoned the answer.`, { cause: error }),
+        error: new MeshError("node_lost", `${theNode} abandoned the answer.`, { cause: error }),
         isBreach: false,
       };
     case "internal":
       return {
-        error: new MeshError("engine_failed", `${node} had a bug.`, { cause: error }),
+        error: new MeshError("engine_failed", `${theNode} had a bug.`, { cause: error }),
         isBreach: false,
       };
     case "deadline":
       if (mayBeLate) return { error: cleaned(error), isBreach: false };
   }
-  const message = `${node} reported \`${error.kind}\`, which is not for a node to report.`;
+  const message = `${theNode} reported \`${error.kind}\`, which is not for a node to report.`;
   return { error: new MeshError("engine_failed", message, { cause: error }), isBreach: true };
 }
 
