@@ -1,9 +1,4 @@
-import type {
-  Generation,
-  Limits,
-  ResumePoint,
-  Usage,
-} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { Generation, ResumePoint, Usage } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { isExact } from "../generation/resume.ts";
 import type { Delivered } from "./delivery-log.ts";
 
@@ -12,6 +7,8 @@ export interface ContinuationStrategy {
   readonly generation: Generation;
   /** Whether its answer is, token by token, that of the lost node. */
   readonly exact: boolean;
+  /** Whether as many tokens as allowed have been delivered, so that only the end is missing. */
+  readonly isComplete?: boolean;
   /** Turns the usage that the node reports into that of the whole answer. */
   readonly toUsage: (reported: Usage) => Usage;
 }
@@ -53,32 +50,40 @@ function fromTokens({
 }
 
 /** The node counts the text as part of the prompt. */
-function fromText({ asked, delivered }: PartialAnswer): ContinuationStrategy {
+function fromText(partial: PartialAnswer): ContinuationStrategy {
+  const { asked, delivered } = partial;
   const { text, tokens, reasoningTokens } = delivered;
   const earlier = asked.resume?.tokenIds.length ?? 0;
-  const resume = resumePoint(asked, text);
-  return {
-    generation: { ...asked, resume, ...remaining(asked, earlier + tokens) },
-    exact: false,
-    toUsage: (reported) =>
-      amend(reported, {
-        promptTokens: Math.max(1, reported.promptTokens - earlier - (tokens - reasoningTokens)),
-        completionTokens: reported.completionTokens + earlier + tokens,
-        reasoningTokens: reported.reasoningTokens + reasoningTokens,
-      }),
-  };
+  const inPrompt = earlier + tokens - reasoningTokens;
+  return afterwards(partial, { ...asked, resume: resumePoint(asked, text) }, earlier, inPrompt);
 }
 
 /** Reasoning is not part of the answer: the next node does its own. */
-function again({ asked, delivered: { tokens, reasoningTokens } }: PartialAnswer): ContinuationStrategy {
+const again = (partial: PartialAnswer): ContinuationStrategy => afterwards(partial, partial.asked, 0, 0);
+
+/** A strategy whose node knows nothing of the tokens before it, of which it counts `inPrompt` as its prompt's. */
+function afterwards(
+  { delivered: { tokens, reasoningTokens } }: PartialAnswer,
+  generation: Generation,
+  earlier: number,
+  inPrompt: number,
+): ContinuationStrategy {
+  const { limits } = generation;
+  const left = (limits?.maxTokens ?? Number.POSITIVE_INFINITY) - earlier - tokens;
+  const isComplete = left <= 0;
   return {
-    generation: { ...asked, ...remaining(asked, tokens) },
+    generation:
+      limits?.maxTokens === undefined
+        ? generation
+        : { ...generation, limits: { ...limits, maxTokens: Math.max(1, left) } },
     exact: false,
-    toUsage: (reported) =>
-      amend(reported, {
-        completionTokens: reported.completionTokens + tokens,
-        reasoningTokens: reported.reasoningTokens + reasoningTokens,
-      }),
+    isComplete,
+    toUsage: (reported) => ({
+      ...reported,
+      promptTokens: Math.max(1, reported.promptTokens - inPrompt),
+      completionTokens: (isComplete ? 0 : reported.completionTokens) + earlier + tokens,
+      reasoningTokens: (isComplete ? 0 : reported.reasoningTokens) + reasoningTokens,
+    }),
   };
 }
 
@@ -95,12 +100,4 @@ const resumePoint = (
   beingRead: true,
 });
 
-/** What is left of `max_tokens`: at least one token, with which the answer ends. */
-function remaining({ limits }: Generation, tokens: number): { limits?: Limits } {
-  if (limits?.maxTokens === undefined) return {};
-  return { limits: { ...limits, maxTokens: Math.max(1, limits.maxTokens - tokens) } };
-}
-
 const asIs = (reported: Usage): Usage => reported;
-
-const amend = (reported: Usage, changed: Partial<Usage>): Usage => ({ ...reported, ...changed });

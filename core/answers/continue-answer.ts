@@ -1,4 +1,9 @@
-import type { Continuation, Generation } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  type Continuation,
+  FinishReason,
+  type Generation,
+  type GenerationEvent,
+} from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { type Clock, sleep } from "../clock.ts";
 import type { MeshError } from "../errors/mesh-error.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -101,13 +106,25 @@ function toContinuation(
 }
 
 async function startContinuation<C extends Call>(
-  { generation, toUsage }: ContinuationStrategy,
+  { generation, toUsage, isComplete = false }: ContinuationStrategy,
   call: C,
   start: StartAnswer<C>,
 ): Promise<StartedAnswer> {
   call.generation = generation;
   const answer = await start(call);
-  call.amend = (finished) =>
-    finished.usage === undefined ? finished : { ...finished, usage: toUsage(finished.usage) };
-  return answer;
+  call.amend = (finished) => ({
+    ...finished,
+    ...(finished.usage === undefined ? {} : { usage: toUsage(finished.usage) }),
+    ...(isComplete ? { reason: FinishReason.LENGTH, stop: "" } : {}),
+  });
+  return isComplete ? onlyEnd(answer) : answer;
+}
+
+/** Leaves out all that an answer shows; its end has the usage that is missing. */
+function onlyEnd({ head: [started, ...head], rest, ...answer }: StartedAnswer): StartedAnswer {
+  const isShown = ({ event }: GenerationEvent) => event.case !== "delta";
+  async function* end(): AsyncGenerator<GenerationEvent> {
+    for await (const event of { [Symbol.asyncIterator]: () => rest }) if (isShown(event)) yield event;
+  }
+  return { ...answer, head: [started!, ...head.filter(isShown)], rest: end() };
 }

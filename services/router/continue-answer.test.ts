@@ -253,6 +253,25 @@ describe("an answer whose node is lost", () => {
     expect(finishedOf(reader)?.usage?.completionTokens).toBe(wholeTokens);
   });
 
+  test.each([
+    { what: "the first deltas of the next node show nothing", given: 0 },
+    { what: "the next node shows more", given: 2 },
+  ])("that had all its tokens gets only its end: $what", async ({ given }) => {
+    const reader = await begin(textOnly, { limits: { maxTokens: 3 } });
+    join({ b: textOnly });
+    await kill("a");
+    expect(nodes.b!.asked[0]?.generation.limits?.maxTokens).toBe(1);
+    nodes.b!.give(given);
+    nodes.b!.finish();
+    await settled();
+    expect(textOf(reader.events)).toBe(wordsUpTo(3));
+    expect(finishedOf(reader)).toMatchObject({
+      reason: FinishReason.LENGTH,
+      usage: { promptTokens: 5, completionTokens: 3 },
+      continuations: [{ nodeId: "b", afterTokens: 3 }],
+    });
+  });
+
   test("outlives a second node: from tokens again, and only from text once it went on from text", async () => {
     const reader = await begin(equal);
     join({ b: equal });

@@ -36,6 +36,7 @@ const mismatchWaitMs = 60_000;
 export class Dialler {
   readonly #options: DiallerOptions;
   readonly #nodes = new Map<string, NodeDialler>();
+  #closed = false;
 
   constructor(options: DiallerOptions) {
     this.#options = options;
@@ -43,6 +44,8 @@ export class Dialler {
 
   /** Takes the nodes of the registry. A relay to a node that left lasts for as long as the node keeps it. */
   follow(nodes: ReadonlyMap<string, Node>): void {
+    // A listing may be on its way when the router closes.
+    if (this.#closed) return;
     for (const [id, dialler] of this.#nodes)
       if (nodes.get(id)?.address !== dialler.address) {
         dialler.retire();
@@ -57,6 +60,7 @@ export class Dialler {
   }
 
   close(): void {
+    this.#closed = true;
     for (const dialler of this.#nodes.values()) dialler.retire();
     this.#nodes.clear();
   }
