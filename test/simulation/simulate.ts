@@ -11,7 +11,7 @@ const question = fc.record({
   maxTokens: fc.integer({ min: 1, max: 50 }),
   timeoutMs: fc.constantFrom(0, 0, 0, 1500),
   fault: fc.option(
-    fc.record({ kind: fc.constantFrom("fail", "hang", "die"), afterTokens: fc.nat(20) } as const),
+    fc.record({ kind: fc.constantFrom("fail", "hang", "stall", "die"), afterTokens: fc.nat(20) } as const),
     { nil: undefined, freq: 6 },
   ),
 });

@@ -143,6 +143,7 @@ export class World {
         log: silentLog,
         random: () => 0.5,
         onGenerationEnd: [],
+        progressTimeoutMs: 8000,
       }),
     );
   }
