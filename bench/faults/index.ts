@@ -3,15 +3,16 @@ import { count } from "../count.ts";
 import { raisePriority } from "../processes/priority.ts";
 import { alignColumns } from "../relay/table.ts";
 import { leavingClients } from "./clients.ts";
+import { lostNodes, lostRouters } from "./losses.ts";
 import { changedNetworks } from "./network.ts";
-import { lostNodes } from "./nodes.ts";
 import type { Section } from "./section.ts";
 
 /** How to call it. */
-export const usage = `npm run bench -- faults [options] [nodes] [clients] [network]
+export const usage = `npm run bench -- faults [options] [nodes] [routers] [clients] [network]
 
-How long the mesh takes to get over faults, each of its processes a real one; all three parts unless some are named:
+How long the mesh takes to get over faults, each of its processes a real one; all parts unless some are named:
   nodes      a node is killed or frozen in the middle of streams; beside it, in the same run, the same without a loss
+  routers    the same with a router: beside another one, together with a node, and the only one, which is restarted
   clients    clients leave in the middle of their answers
   network    the network of a node behind NAT changes or is gone for a while (Linux, as root)
 
@@ -19,7 +20,7 @@ How long the mesh takes to get over faults, each of its processes a real one; al
   --nodes N      nodes (3)
   --tokens N     tokens of each stream (80)
   --rate N       tokens a second of each stream (10)
-  --rounds N     how often a node is lost (3)
+  --rounds N     how often each is lost (3)
   --clients N    clients that leave (100)
 `;
 
@@ -46,11 +47,13 @@ export async function faults(args: readonly string[]): Promise<number> {
   };
   const parts: Readonly<Record<string, () => Promise<Section>>> = {
     nodes: () => lostNodes(plan, count("--rounds", values.rounds)),
+    routers: () => lostRouters(plan, count("--rounds", values.rounds)),
     clients: () => leavingClients(count("--clients", values.clients)),
     network: changedNetworks,
   };
   const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
-  if (unknown !== undefined) throw new Error(`There is no part "${unknown}": nodes, clients and network.`);
+  if (unknown !== undefined)
+    throw new Error(`There is no part "${unknown}": ${Object.keys(parts).join(", ")}.`);
   const priority = raisePriority() ? "raised priority" : "normal priority";
   print(`faults benchmark; Node ${process.versions.node}, ${priority}\n`);
   let holds = true;

@@ -5,6 +5,8 @@ export interface SeenStream {
   readonly text: string;
   /** `stop` or `length`; undefined when it broke off or ended with an error. */
   readonly finishReason: string | undefined;
+  /** Of the answer, as the usage has it. */
+  readonly tokens: number | undefined;
   /** The longest time without a token behind a moment, in milliseconds. */
   longestGapMs(after: number): number;
 }
@@ -32,7 +34,7 @@ export function openStreams(plan: StreamsPlan): OpenStreams {
   const ended = Promise.all(readers.map((reader, index) => read(plan, index, agent, reader)));
   return {
     async allShow(tokens) {
-      while (readers.some((reader) => reader.tokens < tokens && !reader.hasEnded)) await pause(5);
+      while (readers.some((reader) => reader.parts < tokens && !reader.hasEnded)) await pause(5);
     },
     ended: ended.then(() => {
       agent.destroy();
@@ -44,12 +46,14 @@ export function openStreams(plan: StreamsPlan): OpenStreams {
 class Reader implements SeenStream {
   text = "";
   finishReason: string | undefined;
+  tokens: number | undefined;
   hasEnded = false;
   /** When each part with text came. */
   readonly #times: number[] = [];
   #rest = "";
 
-  get tokens(): number {
+  /** Parts with text. */
+  get parts(): number {
     return this.#times.length;
   }
 
@@ -62,6 +66,8 @@ class Reader implements SeenStream {
         this.text += JSON.parse(text) as string;
         this.#times.push(performance.now());
       }
+      const tokens = /"completion_tokens":(\d+)/.exec(line)?.[1];
+      if (tokens !== undefined) this.tokens = Number(tokens);
       this.finishReason ??= /"finish_reason":"(\w+)"/.exec(line)?.[1];
     }
   }
@@ -87,6 +93,7 @@ function read(
   const body = JSON.stringify({
     model,
     stream: true,
+    stream_options: { include_usage: true },
     max_tokens: tokens,
     seed: index,
     messages: [{ role: "user", content: `Question ${index}.` }],
