@@ -18,10 +18,17 @@ export interface ConfigFile {
   readonly faults: Fault[];
 }
 
+/** The sections that have a setting of this name. */
+export type SectionsWith = (name: string) => readonly string[];
+
 /** Reads a YAML file of settings by name in sections by service. Unknown sections are faults; files may be empty. */
-export function readConfigFile(path: string, sections: readonly string[]): ConfigFile {
+export function readConfigFile(
+  path: string,
+  sections: readonly string[],
+  sectionsWith: SectionsWith = () => [],
+): ConfigFile {
   try {
-    return parseConfig(path, readFileSync(path, "utf8"), sections);
+    return parseConfig(path, readFileSync(path, "utf8"), sections, sectionsWith);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = { ENOENT: "there is no such file", EISDIR: "this is a folder", EACCES: "may not be read" };
@@ -30,7 +37,12 @@ export function readConfigFile(path: string, sections: readonly string[]): Confi
 }
 
 /** Parses a file's text; `path` is for faults. */
-export function parseConfig(path: string, text: string, sections: readonly string[]): ConfigFile {
+export function parseConfig(
+  path: string,
+  text: string,
+  sections: readonly string[],
+  sectionsWith: SectionsWith = () => [],
+): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => `${path}:${lines.linePos(offset).line}`;
@@ -44,7 +56,11 @@ export function parseConfig(path: string, text: string, sections: readonly strin
   for (const { name: section, node, offset } of pairsOf(document.contents, path, at, faults)) {
     const where = `${at(offset)} ${section}`;
     if (!sections.includes(section)) {
-      const known = suggest(section, sections) || `; the sections are ${sections.join(", ")}`;
+      const homes = sectionsWith(section);
+      const known =
+        homes.length > 0
+          ? `; it is a setting, which belongs into the section ${homes.join(" or ")}`
+          : suggest(section, sections) || `; the sections are ${sections.join(", ")}`;
       faults.push({ where, message: `unknown section${known}` });
       continue;
     }

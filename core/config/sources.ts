@@ -3,7 +3,15 @@ import type { Environment } from "./environment.ts";
 import type { Fault } from "./faults.ts";
 import { type Flags, parseFlags } from "./flags.ts";
 import { type Reading, readTexts, readTyped, splitVariable } from "./read-value.ts";
-import { byName, type Setting, type Settings, toFlag, toVariable, variablePrefix } from "./settings.ts";
+import {
+  byName,
+  nameOf,
+  type Setting,
+  type Settings,
+  toFlag,
+  toVariable,
+  variablePrefix,
+} from "./settings.ts";
 import { shapeOf } from "./shape.ts";
 import { suggest } from "./suggest.ts";
 
@@ -28,7 +36,15 @@ export const configName = "config";
 export function fromFile(path: string | undefined, services: readonly Settings[]): Source {
   if (path === undefined) return { claims: [], faults: [] };
   const sections = services.map(({ section }) => section);
-  const { entries, faults } = readConfigFile(path, sections);
+  const sectionsWith = (name: string) =>
+    services
+      .filter((service) =>
+        Object.entries(service.table).some(([key, setting]) =>
+          [nameOf(key, setting), setting.fileName].includes(name),
+        ),
+      )
+      .map(({ section }) => section);
+  const { entries, faults } = readConfigFile(path, sections, sectionsWith);
   const names = namesInFiles(services);
   const claims = new Map<string, Claim>();
   for (const { section, name: written, where, value } of entries) {
@@ -44,14 +60,9 @@ export function fromFile(path: string | undefined, services: readonly Settings[]
 /** Settings by `section.name`, for the names that only files use. */
 const namesInFiles = (services: readonly Settings[]): ReadonlyMap<string, string> =>
   new Map(
-    services.flatMap((service) =>
-      [...byName(service)].flatMap(
-        ([
-          name,
-          {
-            setting: { fileName },
-          },
-        ]) => (fileName === undefined ? [] : [[`${service.section}.${fileName}`, name] as const]),
+    services.flatMap(({ section, table }) =>
+      Object.entries(table).map(
+        ([key, setting]) => [`${section}.${setting.fileName ?? ""}`, nameOf(key, setting)] as const,
       ),
     ),
   );

@@ -116,6 +116,14 @@ describe("what cannot be meant is refused before anything starts, and shows no k
     expect(message).not.toContain("secret");
   });
 
+  test("keys outside of a section are told where they belong", () => {
+    const path = join(folder, "flat.yaml");
+    writeFileSync(path, "api_keys: [sk-secret]\n");
+    expect(() => load(["--config", path])).toThrow(
+      "flat.yaml:1 api_keys: unknown section; it is a setting, which belongs into the section translator",
+    );
+  });
+
   test.each([
     { yaml: "api_keys: [{key: sk-secret}]", says: "user is missing" },
     { yaml: "api_keys: [{user: '', key: sk-secret}]", says: "no user before the key" },
