@@ -3,16 +3,22 @@ import { count } from "../count.ts";
 import { raisePriority } from "../processes/priority.ts";
 import { alignColumns } from "../relay/table.ts";
 import { leavingClients } from "./clients.ts";
+import { failingNodes } from "./failing.ts";
+import { hungEngines } from "./hangs.ts";
 import { lostNodes, lostRouters } from "./losses.ts";
 import { changedNetworks } from "./network.ts";
+import { overload } from "./overload.ts";
 import type { Section } from "./section.ts";
 
 /** How to call it. */
-export const usage = `npm run bench -- faults [options] [nodes] [routers] [clients] [network]
+export const usage = `npm run bench -- faults [options] [PART …]
 
 How long the mesh takes to get over faults, each of its processes a real one; all parts unless some are named:
   nodes      a node is killed or frozen in the middle of streams; beside it, in the same run, the same without a loss
   routers    the same with a router: beside another one, together with a node, and the only one, which is restarted
+  hangs      engines hang while their processes live
+  failing    a node fails now and then, or is slow
+  overload   three times as many requests as the nodes can answer
   clients    clients leave in the middle of their answers
   network    the network of a node behind NAT changes or is gone for a while (Linux, as root)
 
@@ -48,6 +54,9 @@ export async function faults(args: readonly string[]): Promise<number> {
   const parts: Readonly<Record<string, () => Promise<Section>>> = {
     nodes: () => lostNodes(plan, count("--rounds", values.rounds)),
     routers: () => lostRouters(plan, count("--rounds", values.rounds)),
+    hangs: () => hungEngines(plan),
+    failing: failingNodes,
+    overload,
     clients: () => leavingClients(count("--clients", values.clients)),
     network: changedNetworks,
   };

@@ -8,7 +8,7 @@ import { projectFolder } from "../peers/cache.ts";
 import { type Child, startChild } from "../processes/child.ts";
 import { freePorts } from "../processes/ports.ts";
 import { until } from "../processes/until.ts";
-import { openStreams, type SeenStream } from "./streams.ts";
+import { countDiffering, countFailed, longestGaps, openStreams } from "./streams.ts";
 
 /** What is done to a process: it ends at once, or it stops without a word. */
 export type Loss = "SIGKILL" | "SIGSTOP";
@@ -121,13 +121,10 @@ export async function loseProcess(loss: Loss, lost: Lost, plan: LossPlan): Promi
     return {
       // A translator gives each router the same share.
       moved: lost === "node" ? (busiest.load?.running ?? 0) : plan.streams / addresses.length,
-      failed: seen.filter(({ finishReason }) => finishReason === undefined).length,
-      differing: seen.filter(({ text, tokens }, index) => {
-        const { text: whole, tokens: count } = expected[index]!;
-        return text !== whole || tokens !== count;
-      }).length,
-      gapsMs: gaps(seen, lostAt),
-      undisturbedGapsMs: gaps(expected, calmAt),
+      failed: countFailed(seen),
+      differing: countDiffering(seen, expected),
+      gapsMs: longestGaps(seen, lostAt),
+      undisturbedGapsMs: longestGaps(expected, calmAt),
     };
   } finally {
     for (const transport of transports) transport.close();
@@ -135,6 +132,3 @@ export async function loseProcess(loss: Loss, lost: Lost, plan: LossPlan): Promi
     await rm(data, { recursive: true });
   }
 }
-
-const gaps = (seen: readonly SeenStream[], after: number): number[] =>
-  seen.map((stream) => stream.longestGapMs(after)).sort((a, b) => a - b);

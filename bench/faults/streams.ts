@@ -25,7 +25,23 @@ export interface StreamsPlan {
   readonly model: string;
   readonly streams: number;
   readonly tokens: number;
+  /** What else the body of a stream has. */
+  readonly more?: (index: number) => object;
 }
+
+/** For each stream the longest time without a token behind a moment, in milliseconds, ascending. */
+export const longestGaps = (seen: readonly SeenStream[], after: number): number[] =>
+  seen.map((stream) => stream.longestGapMs(after)).sort((a, b) => a - b);
+
+/** Streams whose text or usage is not that of the same question in another run. */
+export const countDiffering = (seen: readonly SeenStream[], expected: readonly SeenStream[]): number =>
+  seen.filter(
+    ({ text, tokens }, index) => text !== expected[index]!.text || tokens !== expected[index]!.tokens,
+  ).length;
+
+/** Streams that did not end with a finish reason. */
+export const countFailed = (seen: readonly SeenStream[]): number =>
+  seen.filter(({ finishReason }) => finishReason === undefined).length;
 
 /** Asks for streams and reads them all in this process. */
 export function openStreams(plan: StreamsPlan): OpenStreams {
@@ -85,7 +101,7 @@ class Reader implements SeenStream {
 }
 
 function read(
-  { port, apiKey, model, tokens }: StreamsPlan,
+  { port, apiKey, model, tokens, more = () => ({}) }: StreamsPlan,
   index: number,
   agent: Agent,
   reader: Reader,
@@ -97,6 +113,7 @@ function read(
     max_tokens: tokens,
     seed: index,
     messages: [{ role: "user", content: `Question ${index}.` }],
+    ...more(index),
   });
   const headers = {
     authorization: `Bearer ${apiKey}`,
