@@ -24,12 +24,14 @@ export class FairQueue<T> {
     return this.next === undefined ? undefined : this.#lines.get(this.next)?.[0]?.value;
   }
 
-  /** How many would be served before a value that this user of a caller pushed now. */
+  /**
+   * How many are served at most before a value that this user of a caller pushed now, by the callers that wait: those
+   * with short lines get their turns too, as they may push more until then.
+   */
   aheadOf(caller: string, user: string): number {
     const own = placeOf(user, this.#lines.get(caller) ?? []).index;
-    let ahead = own;
-    for (const [other, line] of this.#lines) if (other !== caller) ahead += Math.min(line.length, own + 1);
-    return ahead;
+    const others = this.#lines.size - (this.#lines.has(caller) ? 1 : 0);
+    return own + others * (own + 1);
   }
 
   push(caller: string, user: string, value: T): void {
