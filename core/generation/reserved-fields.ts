@@ -42,6 +42,13 @@ export const reservedFields: readonly ReservedField[] = [
     isSet: ({ caller }) => caller !== undefined && caller.fairnessId !== "",
     clear: (generation) => ({ ...generation, caller: { ...(generation.caller as Caller), fairnessId: "" } }),
   },
+  {
+    // Lets a prompt be compared with those of another caller.
+    field: "caller.cache_salt",
+    setBy: ["translator"],
+    isSet: ({ caller }) => caller !== undefined && caller.cacheSalt !== "",
+    clear: (generation) => ({ ...generation, caller: { ...(generation.caller as Caller), cacheSalt: "" } }),
+  },
 ];
 
 /** A generation without the fields that its sender may not set. */

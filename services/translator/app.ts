@@ -5,6 +5,7 @@ import { limitConnections } from "../../core/http/limit-connections.ts";
 import type { Surface } from "../../core/telemetry/generation-record.ts";
 import type { GenerationOptions } from "./answers/generation-route.ts";
 import { registerAnthropic } from "./anthropic/routes.ts";
+import type { PrefixCache } from "./auth/cache-salt.ts";
 import { type Authenticate, requireKey } from "./auth/require-key.ts";
 import { type CatalogueSource, createCatalogueRoute } from "./catalogue/route.ts";
 import { createChatRoute } from "./chat/route.ts";
@@ -30,6 +31,7 @@ export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly bodyLimitBytes: number;
   readonly tls?: HttpTls | undefined;
   readonly storeLimits?: StoreLimits;
+  readonly prefixCache: PrefixCache;
 }
 
 /** Time for the headers of a request to arrive, in milliseconds. */
@@ -73,7 +75,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   for (const event of ["connection", "secureConnection"])
     app.server.on(event, (socket: Socket) => socket.setMaxListeners(0));
 
-  decorateRequests(app);
+  decorateRequests(app, options.prefixCache);
   // Fastify's own would parse what is sent to any URL, without limits. Scopes that need bodies read them themselves.
   app.removeAllContentTypeParsers();
   app.setErrorHandler(sendError);

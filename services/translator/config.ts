@@ -1,3 +1,4 @@
+import type { PrefixCache } from "./auth/cache-salt.ts";
 import type { ApiKey } from "./auth/keys.ts";
 
 /** How a translator is set up. */
@@ -18,6 +19,8 @@ export interface TranslatorConfig {
   readonly strictKeys?: boolean;
   /** Limits of stored responses; default: `defaultStoreLimits`. */
   readonly storeLimits?: StoreLimits;
+  /** Whose prompts share the prefix caches of engines; default: those of one user. */
+  readonly prefixCache?: PrefixCache;
 }
 
 /** The certificate of an HTTPS server, in PEM. */

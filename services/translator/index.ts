@@ -87,6 +87,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
     ...shared,
     fetchImages: config.fetchImages ? createImageFetcher(clock) : undefined,
     strictKeys: config.strictKeys,
+    prefixCache: config.prefixCache ?? "user",
     storeLimits: config.storeLimits ?? defaultStoreLimits,
     catalogue: () => (catalogue ??= loadCatalogue()),
     openRequests,

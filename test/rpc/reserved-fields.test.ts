@@ -62,6 +62,11 @@ const claims: Record<
     read: ({ caller }) => caller?.fairnessId,
     unset: "",
   },
+  "caller.cache_salt": {
+    init: { caller: { userId: "u", cacheSalt: "another's" } },
+    read: ({ caller }) => caller?.cacheSalt === "another's",
+    unset: false,
+  },
 };
 const everyClaim = Object.entries(claims);
 
@@ -76,7 +81,7 @@ test("the fields that are tried are those of the table, and those that the proto
     ...proto.matchAll(/\/\/ Set by [\w ]+:(?:[^\n]*\n\s*\/\/)*[^\n]*\n\s*(?:repeated )?\w+ (\w+) =/g),
   ];
   expect(documented.map(([, name]) => name)).toEqual([
-    ...["hops", "via", "fairness_id", "being_read", "continued", "continuations"],
+    ...["hops", "via", "fairness_id", "cache_salt", "being_read", "continued", "continuations"],
   ]);
 });
 
@@ -219,10 +224,13 @@ test("a translator says what other meshes have handed on, and which answers are 
   for (const { init } of Object.values(claims)) await overRelay(client, generationOf(init));
   const [continued, ...handedOn] = seen;
   expect(continued?.resume).toMatchObject({ text: "Once", beingRead: true });
-  expect(handedOn.map(({ caller }) => [caller?.hops, caller?.via, caller?.fairnessId])).toEqual([
-    [7, [], ""],
-    [0, ["mark"], ""],
-    [0, [], "another's"],
+  expect(
+    handedOn.map(({ caller }) => [caller?.hops, caller?.via, caller?.fairnessId, caller?.cacheSalt]),
+  ).toEqual([
+    [7, [], "", ""],
+    [0, ["mark"], "", ""],
+    [0, [], "another's", ""],
+    [0, [], "", "another's"],
   ]);
 });
 

@@ -4,6 +4,7 @@ import { hostPort, parseHostPort } from "../../../core/config/host-port.ts";
 import type { Setting } from "../../../core/config/settings.ts";
 import { logLevels } from "../../../core/telemetry/log.ts";
 import { defaultQueueLimits } from "../../router/queue-limits.ts";
+import { prefixCaches } from "../../translator/auth/cache-salt.ts";
 import { defaultStoreLimits, type TranslatorConfig } from "../../translator/config.ts";
 import { defaultDataFolder } from "../places.ts";
 
@@ -185,6 +186,12 @@ export const surface = {
     "Fetch images by URL, from the public internet only; otherwise requests must send them as data URLs.",
   ),
   strictKeys: toggle("Reject requests with unknown keys, as OpenAI does; otherwise they are ignored."),
+  prefixCache: setting({
+    schema: z.enum(prefixCaches),
+    default: "user",
+    placeholder: "WHOSE",
+    help: "Whose prompts share the prefix caches of engines: user, those of one user; shared, everyone's. A shared cache saves work where many users send the same long instructions, and lets each user find out, guess by guess, what others have sent.",
+  }),
   storedResponses: number(
     z.int().min(0).max(10_000_000),
     defaultStoreLimits.responses,
@@ -206,6 +213,7 @@ export const surface = {
 export const toSurface = ({
   fetchImages,
   strictKeys,
+  prefixCache,
   storedResponses,
   storedMegabytes,
   storedHours,
@@ -213,6 +221,7 @@ export const toSurface = ({
   ({
     fetchImages,
     strictKeys,
+    prefixCache,
     storeLimits: {
       responses: storedResponses,
       bytes: storedMegabytes * megabyte,

@@ -52,6 +52,10 @@ export interface ServerTraits {
   readonly countsInOptions: Members;
   /** Whether a schema forces calls from the start: where text may come first, small models never reach the call. */
   readonly forcesBySchema: boolean;
+  /** How it is given the salt of a prefix cache: in a member of the body, or in the header of a mesh. */
+  readonly salting: "member" | "header" | undefined;
+  /** Members with which it does not reuse the prefix of another prompt, where it cannot be given a salt. */
+  readonly uncached: Members;
   /** How it continues the assistant's turn at the end of a chat. */
   readonly continuing: Continuing;
 }
@@ -80,6 +84,8 @@ const commonTraits: ServerTraits = {
   extras: {},
   countsInOptions: {},
   forcesBySchema: false,
+  salting: undefined,
+  uncached: {},
   continuing: { members: finalMessage, mustBeAsked: false, trims: true, takesGrammar: false },
 };
 
@@ -109,6 +115,7 @@ const table = {
     traits: {
       defaultSlots: 16,
       clampsMaxTokens: true,
+      salting: "header",
       continuing: { members: finalMessage, mustBeAsked: true, trims: false, takesGrammar: false },
     },
   },
@@ -165,6 +172,7 @@ const table = {
       clampsMaxTokens: true,
       extras: { return_progress: true, timings_per_token: true },
       forcesBySchema: true,
+      uncached: { cache_prompt: false },
       continuing: { members: finalMessage, mustBeAsked: false, trims: false, takesGrammar: true },
     },
   },
@@ -231,6 +239,7 @@ const table = {
     traits: {
       defaultSlots: 64,
       countsInOptions: { continuous_usage_stats: true },
+      salting: "member",
       continuing: { members: finalMessage, mustBeAsked: true, trims: true, takesGrammar: false },
     },
   },

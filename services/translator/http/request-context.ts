@@ -2,12 +2,17 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
+import { cacheSaltHeader } from "../../../core/generation/cache-salt.ts";
 import { hopLimit, hopsHeader, viaHeader } from "../../../core/hops.ts";
 import type { Caller } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { cacheSaltOf, type PrefixCache } from "../auth/cache-salt.ts";
 import type { Principal } from "../auth/require-key.ts";
 import { loopDetected } from "../errors/http-faults.ts";
 
 declare module "fastify" {
+  interface FastifyInstance {
+    prefixCache: PrefixCache;
+  }
   interface FastifyRequest {
     /** When its headers arrived, in milliseconds on the clock. */
     receivedAt: number;
@@ -18,7 +23,8 @@ declare module "fastify" {
   }
 }
 
-export function decorateRequests(app: FastifyInstance): void {
+export function decorateRequests(app: FastifyInstance, prefixCache: PrefixCache): void {
+  app.decorate("prefixCache", prefixCache);
   app.decorateRequest("receivedAt", 0);
   app.decorateRequest("bodyBytes", 0);
   app.decorateRequest("principal", null as unknown as Principal);
@@ -43,7 +49,7 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
 const printable = /^[\w.~+/=:@-]{1,128}$/;
 
 /** The caller of a request's generations, as its key and headers show. */
-export const callerOf = ({ principal, id, headers }: FastifyRequest): Caller => ({
+export const callerOf = ({ principal, id, headers, server }: FastifyRequest): Caller => ({
   $typeName: "cxmpute.generation.v1.Caller",
   userId: principal.userId,
   fairnessId: principal.fairnessId ?? "",
@@ -52,6 +58,7 @@ export const callerOf = ({ principal, id, headers }: FastifyRequest): Caller => 
   requestId: id,
   hops: hopsOf(headers),
   via: viaOf(headers),
+  cacheSalt: cacheSaltOf(principal.userId, server.prefixCache, headers[cacheSaltHeader]),
 });
 
 /** Throws `loop_detected` when a request has crossed too many meshes. */

@@ -124,6 +124,7 @@ export function createTestApp(parts: Partial<AppOptions> = {}): FastifyInstance 
     openRequests: new OpenRequests(),
     sseStreams: new SseStreams(clock, 30_000),
     bodyLimitBytes: defaultBodyLimitBytes,
+    prefixCache: "user",
     isDraining: () => false,
     onGenerationEnd: logGenerations(parts.log ?? silentLog),
     clock,

@@ -64,7 +64,10 @@ class Run {
   constructor(generation: Generation, prepared: PreparedGeneration, model: LoadedModel, signal: AbortSignal) {
     this.#prepared = prepared;
     this.#model = model;
-    this.#held = model.pool.take([...prepared.prompt, ...prepared.resumed]);
+    this.#held = model.pool.take(
+      [...prepared.prompt, ...prepared.resumed],
+      generation.caller?.cacheSalt ?? "",
+    );
     this.#signal = signal;
     this.#watch = new StepWatch(signal, model.clock);
     this.#reader = new AnswerReader(prepared.reading);

@@ -1,4 +1,5 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { cacheSaltHeader } from "../../../../core/generation/cache-salt.ts";
 import { hopsHeader, viaHeader } from "../../../../core/hops.ts";
 import { parseJson } from "../../../../core/json.ts";
 import type { Job } from "./job.ts";
@@ -51,11 +52,12 @@ async function send(
   wanted?: number,
 ): Promise<Response> {
   const { client, refused } = job.server;
-  const { hops = 0, via = [] } = job.generation.caller ?? {};
+  const { hops = 0, via = [], cacheSalt = "" } = job.generation.caller ?? {};
   const headers = {
     accept,
     [hopsHeader]: String(hops + 1),
     [viaHeader]: [...via, job.served.via].join(","),
+    ...(job.server.traits.salting === "header" && cacheSalt !== "" ? { [cacheSaltHeader]: cacheSalt } : {}),
   };
   const refusedHere = new Set<string>();
   let maxTokens = wanted;

@@ -3,6 +3,7 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { ServerTraits } from "../../servers/kinds.ts";
 import type { ForcedCall } from "../upstream/forced-call.ts";
+import type { PrefixCaching } from "./prefix-cache.ts";
 import type { PartialAnswer } from "./request/partial-answer.ts";
 import type { UpstreamClient } from "./upstream/client.ts";
 
@@ -14,6 +15,7 @@ export interface Server {
   readonly refused: Set<string>;
   /** Models that failed to make a required call; a schema forces them from then on. */
   readonly unforced: Set<string>;
+  readonly caching: PrefixCaching;
   readonly isAlive: () => Promise<boolean>;
   /** Aborts when the engine closes. */
   readonly lifetime: AbortSignal;

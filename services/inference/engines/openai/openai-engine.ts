@@ -11,6 +11,7 @@ import { createHealthCheck } from "../upstream/stall-detector.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
+import { PrefixCaching } from "./prefix-cache.ts";
 import { readForced } from "./request/forms.ts";
 import { readPartialAnswer } from "./request/partial-answer.ts";
 import { UpstreamClient } from "./upstream/client.ts";
@@ -31,6 +32,7 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
   const isAlive = createHealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
   const refused = new Set<string>();
   const unforced = new Set<string>();
+  const caching = new PrefixCaching(refused);
   const via = randomBytes(9).toString("base64url");
   let known = new Map<string, ServedModel>();
   let traits = traitsOf("openai");
@@ -48,7 +50,7 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
     const served = known.get(generation.model);
     if (served === undefined)
       throw new MeshError("engine_failed", `The engine does not serve \`${generation.model}\` any more.`);
-    const server = { client, traits, refused, unforced, isAlive, clock, lifetime: lifetime.signal };
+    const server = { client, traits, refused, unforced, caching, isAlive, clock, lifetime: lifetime.signal };
     const partial = readPartialAnswer(generation, traits);
     const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
     yield* answer({ server, generation, served, partial, forced, signal });

@@ -650,3 +650,60 @@ test("a half-told answer in one chunk is read: role, text, reason and usage toge
   const { answers } = await requestsFor([{}], { script });
   expect(answers).toMatchObject([{ text: "Hi", usage: { promptTokens: 3, completionTokens: 1 } }]);
 });
+
+describe("the prefix cache", () => {
+  const from = (cacheSalt: string): GenerationInit => ({ caller: { userId: "u", cacheSalt } });
+  const sentFor = async (generations: readonly GenerationInit[], owner: string) =>
+    (await requestsFor(generations, { owner })).requests.map(({ headers, body }) => [
+      body?.cache_salt,
+      headers["x-cxmpute-cache-salt"],
+      body?.cache_prompt,
+    ]);
+
+  test.each([
+    { owner: "vllm", salted: ["s", undefined, undefined] },
+    { owner: "cxmpute-mesh", salted: [undefined, "s", undefined] },
+    { owner: "llamacpp", salted: [undefined, undefined, undefined] },
+    { owner: "somebody", salted: [undefined, undefined, undefined] },
+  ])("of $owner is given a caller's salt, and none where all share it", async ({ owner, salted }) => {
+    const nothing = [undefined, undefined, undefined];
+    expect(await sentFor([from("s")], owner)).toEqual([salted]);
+    expect(await sentFor([from("")], owner)).toEqual([nothing]);
+  });
+
+  test("of llama-server is used while one caller is alone with it, whom probes do not disturb", async () => {
+    const sent = await sentFor([{}, from("a"), {}, from("a"), from("b"), from("a"), from("")], "llamacpp");
+    expect(sent.map(([, , cachePrompt]) => cachePrompt)).toEqual([
+      ...[undefined, undefined, undefined, undefined],
+      ...[false, false, false],
+    ]);
+  });
+
+  const cachedTokens = async (init: GenerationInit, owner: string, refuses = false) => {
+    const usage = {
+      prompt_tokens: 9,
+      completion_tokens: 1,
+      prompt_tokens_details: { cached_tokens: 4 },
+    };
+    const script = (received: Received) => {
+      if (refuses && received.body?.cache_salt !== undefined)
+        return sendJson(received, { error: { message: "unknown field: cache_salt" } }, 400);
+      sendEvents(
+        received,
+        event(chunk({ content: "Hi" })) + event(chunk({}, "stop")) + event({ choices: [], usage }) + done,
+      );
+      received.response.end();
+    };
+    const { answers } = await requestsFor([init], { owner, script });
+    return (answers[0] as Awaited<ReturnType<typeof transcribe>>).usage?.cachedTokens;
+  };
+
+  test("is reported only where it holds the caller's own prompts, or all share it", async () => {
+    expect(await cachedTokens(from("s"), "vllm")).toBe(4);
+    expect(await cachedTokens(from("s"), "cxmpute-mesh")).toBe(4);
+    expect(await cachedTokens(from(""), "somebody")).toBe(4);
+    expect(await cachedTokens(from("s"), "somebody")).toBe(0);
+    expect(await cachedTokens(from("s"), "llamacpp")).toBe(0);
+    expect(await cachedTokens(from("s"), "vllm", true)).toBe(0);
+  });
+});

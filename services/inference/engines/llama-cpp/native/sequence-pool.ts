@@ -11,28 +11,41 @@ export interface HeldSequence {
   release(work?: Promise<unknown>, broken?: boolean): void;
 }
 
-/** The sequences of a context. They keep what they have computed, so prompts with a common beginning reuse it. */
+/**
+ * The sequences of a context. They keep what they have computed, so prompts with a common beginning reuse it: those with
+ * the same salt, to which others' prompts are as unknown as if they had never been computed.
+ */
 export class SequencePool {
   readonly #slots: Slot[];
   #turn = 0;
 
   constructor(sequences: readonly Sequence[]) {
-    this.#slots = sequences.map((sequence) => ({ sequence, held: false, lastTurn: 0 }));
+    this.#slots = sequences.map((sequence) => ({ sequence, salt: "", held: false, lastTurn: 0 }));
   }
 
   get free(): number {
     return this.#slots.filter(({ held }) => !held).length;
   }
 
-  /** Takes the free sequence with the longest common prefix, then the least recently used. Throws `saturated`. */
-  take(tokens: readonly number[]): HeldSequence {
-    const slot = this.#best(tokens);
+  /**
+   * Takes the free sequence with the longest common prefix of the same salt, then the least recently used, which forgets
+   * what it holds of another salt. Throws `saturated`.
+   */
+  take(tokens: readonly number[], salt: string): HeldSequence {
+    const slot = this.#best(tokens, salt);
     if (slot === undefined)
       throw new MeshError("saturated", "All slots of the engine are busy. Try again later.", {
         retryAfterMs: 1000,
       });
     slot.held = true;
     slot.lastTurn = ++this.#turn;
+    if (slot.salt !== salt) {
+      slot.salt = salt;
+      settle(
+        slot,
+        (slot.settling ?? Promise.resolve()).then(() => slot.sequence.clear()),
+      );
+    }
     let released = false;
     return {
       sequence: slot.sequence,
@@ -49,13 +62,14 @@ export class SequencePool {
     await Promise.all(this.#slots.map(({ settling }) => settling));
   }
 
-  #best(tokens: readonly number[]): Slot | undefined {
+  #best(tokens: readonly number[], salt: string): Slot | undefined {
     let best: Slot | undefined;
     let bestShared = -1;
     for (const slot of this.#slots) {
       if (slot.held) continue;
       // Those still working for their last holder come last.
-      const shared = slot.settling !== undefined ? -0.5 : slot.sequence.sharedLength(tokens);
+      const known = slot.salt === salt ? slot.sequence.sharedLength(tokens) : 0;
+      const shared = slot.settling !== undefined ? -0.5 : known;
       if (shared > bestShared || (shared === bestShared && slot.lastTurn < best!.lastTurn)) {
         best = slot;
         bestShared = shared;
@@ -67,22 +81,28 @@ export class SequencePool {
   #release(slot: Slot, work: Promise<unknown> | undefined, broken: boolean): void {
     slot.held = false;
     if (work === undefined && !broken) return;
-    const settling = settle(slot.sequence, work, broken).then(() => {
-      if (slot.settling === settling) slot.settling = undefined;
-    });
-    slot.settling = settling;
+    settle(slot, recover(slot.sequence, work, broken));
   }
 }
 
 interface Slot {
   readonly sequence: Sequence;
+  /** Of what the sequence holds. */
+  salt: string;
   held: boolean;
   lastTurn: number;
-  /** The work of its last holder, while it runs. */
+  /** What the next holder waits for, while it runs. Never rejects. */
   settling?: Promise<void> | undefined;
 }
 
-async function settle(sequence: Sequence, work?: Promise<unknown>, broken = false): Promise<void> {
+function settle(slot: Slot, work: Promise<void>): void {
+  const settling = work.then(() => {
+    if (slot.settling === settling) slot.settling = undefined;
+  });
+  slot.settling = settling;
+}
+
+async function recover(sequence: Sequence, work?: Promise<unknown>, broken = false): Promise<void> {
   let failed = broken;
   await work?.catch(() => {
     failed = true;

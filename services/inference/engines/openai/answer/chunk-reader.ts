@@ -36,13 +36,13 @@ export class ChunkReader {
   #isOver = false;
 
   constructor(job: Job) {
-    const { generation, partial, forced } = job;
+    const { generation, partial, forced, server } = job;
     this.#job = job;
     this.#overlap = new OverlapTrimmer(partial?.again ?? "", partial?.sent);
     this.#forced = forced?.reader();
     this.#stops = new StopFilter(generation.limits?.stop ?? []);
     this.#calls = new CallAssembler(generation.parallelToolCalls === false ? 1 : Number.POSITIVE_INFINITY);
-    this.#usage = new UsageCounter(generation);
+    this.#usage = new UsageCounter(generation, server.caching.mayReport(server.traits, generation));
     this.#callable = new Set(callableTools(generation).map(({ name }) => name));
   }
 

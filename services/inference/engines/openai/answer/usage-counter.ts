@@ -19,12 +19,15 @@ interface Reported {
  */
 export class UsageCounter {
   readonly #generation: Generation;
+  readonly #reportsCached: boolean;
   #reported: Reported | undefined;
   #counted = 0;
   #reasoningTokens = 0;
 
-  constructor(generation: Generation) {
+  /** `reportsCached`: whether the server's number of cached tokens is passed on. */
+  constructor(generation: Generation, reportsCached: boolean) {
     this.#generation = generation;
+    this.#reportsCached = reportsCached;
   }
 
   push({ text, reasoning, calls, members: chunk }: Chunk): void {
@@ -43,7 +46,7 @@ export class UsageCounter {
     return {
       promptTokens: this.#reported?.prompt || estimatePrompt(this.#generation),
       completionTokens,
-      cachedTokens: this.#reported?.cached ?? 0,
+      cachedTokens: (this.#reportsCached && this.#reported?.cached) || 0,
       reasoningTokens: Math.min(this.#reported?.reasoning ?? this.#reasoningTokens, completionTokens),
     };
   }

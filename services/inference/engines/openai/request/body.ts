@@ -67,10 +67,11 @@ export const toEmbeddingBody = ({ generation, served }: Job): JsonObject => ({
 });
 
 /** Counts per chunk are needed only where the answer may be cut here. */
-const toStreaming = ({ generation, server: { traits } }: Job): JsonObject => ({
+const toStreaming = ({ generation, server: { traits, caching } }: Job): JsonObject => ({
   stream: true,
   stream_options: { include_usage: true, ...(generation.limits?.stop.length ? traits.countsInOptions : {}) },
   ...traits.extras,
+  ...caching.toMembers(traits, generation),
 });
 
 const toPrompt = ({ prompt }: proto.RawPrompt): string | readonly number[] =>

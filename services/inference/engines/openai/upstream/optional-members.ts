@@ -18,6 +18,8 @@ const optional: readonly OptionalMember[] = [
   { name: "continuous_usage_stats" },
   { name: "return_progress" },
   { name: "timings_per_token" },
+  // Older versions do not know it; their cache cannot be divided.
+  { name: "cache_salt", ifUnknown: true },
   { name: "reasoning_content" },
   { name: "encoding_format" },
   // Extra calls are dropped in any case.
