@@ -4,12 +4,15 @@ import { isObject, isOfType, type SchemaObject, typesOf } from "./schema.ts";
 export interface Lookup {
   /** The schema that `$ref` names; throws where there is none. */
   schema(reference: unknown): unknown;
+  /** Called before each check, with its cost: comparisons, or characters by eight. Throws when these are too many. */
+  check(cost: number): void;
   /** The pattern, compiled; throws where it cannot run in linear time. */
   pattern(source: string): { test(text: string): boolean };
 }
 
 /** Whether a schema allows a value of its `enum` or `const`. Ignores formats; circular references allow nothing. */
 export function allows(schema: unknown, value: unknown, lookup: Lookup, depth = 0): boolean {
+  lookup.check(1 + (isObject(schema) && Array.isArray(schema.enum) ? schema.enum.length : 0));
   if (typeof schema === "boolean") return schema;
   if (!isObject(schema) || depth > depthLimit) return false;
   const holds = (inner: unknown, of: unknown = value) => allows(inner, of, lookup, depth + 1);
@@ -30,6 +33,7 @@ export function allows(schema: unknown, value: unknown, lookup: Lookup, depth = 
 type Holds = (schema: unknown, value: unknown) => boolean;
 
 function allowsText({ minLength, maxLength, pattern }: SchemaObject, text: string, lookup: Lookup): boolean {
+  lookup.check(text.length >> 3);
   const length = [...text].length;
   return (
     !(Number(minLength) > length || Number(maxLength) < length) &&

@@ -53,7 +53,7 @@ export class GrammarBuilder {
     return `${this.#exactly(rule, min)} ${this.#upTo(rule, optional)}`.trim();
   }
 
-  /** The grammar's text; `root` is the expression that the whole input must match. */
+  /** The grammar's text; `root` is the expression that the whole input must match. See `checkCost`. */
   build(root: string): string {
     this.#length += root.length;
     this.#checkSize();
@@ -101,6 +101,44 @@ export const literal = (text: string): string =>
 /** A GBNF literal that matches this value as compact JSON. */
 export const jsonLiteral = (value: unknown): string => literal(JSON.stringify(value));
 
+/**
+ * A literal for any of these texts. Many are written as a tree of what they have in common, because llama.cpp
+ * looks at all alternatives that are open at one place.
+ */
+export function anyLiteral(texts: readonly string[], depth = 0): string {
+  const plain = () => anyOf(texts.map(literal));
+  if (texts.length < treeFrom || depth >= treeDepth) return plain();
+  const groups = [...Map.groupBy(new Set(texts), (text) => firstCharacter(text)).values()];
+  return anyOf(
+    groups.map((group) => {
+      const shared = group.length === 1 ? group[0]! : commonStart(group);
+      if (group.length === 1 || shared === "") return anyOf(group.map(literal));
+      const rest = group.map((text) => text.slice(shared.length));
+      return `${literal(shared)} ${anyLiteral(rest, depth + 1)}`;
+    }),
+  );
+}
+
+const firstCharacter = (text: string): string => String.fromCodePoint(text.codePointAt(0) ?? 0);
+
+/** The longest common start, in whole characters. */
+function commonStart(texts: readonly string[]): string {
+  const [first = ""] = texts;
+  let length = first.length;
+  for (const text of texts) {
+    let same = 0;
+    while (same < length && text[same] === first[same]) same++;
+    length = same;
+  }
+  const start = first.slice(0, length);
+  return start.isWellFormed() ? start : start.slice(0, -1);
+}
+
+/** Fewer are clearer as a list. */
+const treeFrom = 32;
+/** llama.cpp reads groups within groups by recursion. */
+const treeDepth = 64;
+
 /** Expressions as alternatives, in parentheses. */
 export const anyOf = (expressions: readonly string[]): string =>
   expressions.length === 1 ? expressions[0]! : `(${expressions.join(" | ")})`;
@@ -116,7 +154,7 @@ const blockSize = 256;
 /** Over all repetitions: more takes llama.cpp noticeable time. */
 const repeatedLimit = 16_384;
 const rulesLimit = 8192;
-const lengthLimit = 256 * 1024;
+const lengthLimit = 128 * 1024;
 
 /** JSON, slightly narrower than the standard: bounded white space, finite numbers, no half surrogate pairs. */
 const jsonRules = {

@@ -53,12 +53,14 @@ function integerRange(bounds: NumberBounds): { low: bigint; high: bigint } {
   const upper = upperBound(bounds);
   const low = lower === undefined ? -furthest : firstInteger(lower);
   const high = upper === undefined ? furthest : -firstInteger(negate(upper)!);
-  // A range open on one side ends at `furthest`, or a thousandfold beyond its other end.
+  // A range that reaches beyond `furthest` ends there, or a thousandfold beyond its other end.
   return {
-    low: lower === undefined && high < low ? high * 1000n : low,
-    high: upper === undefined && low > high ? low * 1000n : high,
+    low: high < -furthest ? (lower === undefined ? high * 1000n : low) : larger(low, -furthest),
+    high: low > furthest ? (upper === undefined ? low * 1000n : high) : -larger(-high, -furthest),
   };
 }
+
+const larger = (first: bigint, second: bigint): bigint => (first > second ? first : second);
 
 function firstInteger({ value, included }: Bound): bigint {
   const up = BigInt(Math.ceil(value));

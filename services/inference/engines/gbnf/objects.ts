@@ -1,4 +1,5 @@
 import { anyOf, jsonLiteral, literal } from "./grammar-builder.ts";
+import { openLimit, tooManyOpen } from "./grammar-walk.ts";
 import { type Compilation, list, map, SchemaError, type SchemaObject } from "./schema.ts";
 
 /** An expression for objects: properties in the schema's order, then additional ones if it mentions them. */
@@ -24,22 +25,27 @@ export function objectExpression(compilation: Compilation, schema: SchemaObject,
   return `"{" ${ws} ${memberChain(compilation, members, tail)} ${ws} "}"`;
 }
 
-/** Rules for the members from each one on, `after` others or `first`: commas fit, and size stays linear. */
+/**
+ * Members with commas between them. Each rule is for one member or more from some property on, so size stays
+ * linear, and what all of them share, such as the comma, is read once.
+ */
 function memberChain(
   { grammar }: Compilation,
   members: readonly { text: string; required: boolean }[],
   tail: string | undefined,
 ): string {
+  if (members.filter(({ required }) => !required).length > openLimit) throw tooManyOpen();
   const comma = `"," ${grammar.json("ws")}`;
-  let after = tail === undefined ? "" : grammar.repeat(grammar.rule(`${comma} ${tail}`), 0);
-  let first = tail === undefined ? "" : `(${tail} ${after})?`;
+  let some = tail === undefined ? "" : `${tail} ${grammar.repeat(grammar.rule(`${comma} ${tail}`), 0)}`;
+  let needed = false;
   for (const { text, required } of members.toReversed()) {
-    const rest = after === "" ? "" : grammar.rule(after);
-    const skipped = first === "" ? '""' : grammar.rule(first);
-    first = required ? `${text} ${rest}` : `(${text} ${rest} | ${skipped})`;
-    after = required ? `${comma} ${text} ${rest}` : `(${comma} ${text})? ${rest}`;
+    const others = some === "" ? "" : grammar.rule(some);
+    const rest = others === "" ? "" : needed ? `${comma} ${others}` : `(${comma} ${others})?`;
+    const from = `${text} ${rest}`.trim();
+    some = required || others === "" ? from : `(${from} | ${others})`;
+    needed ||= required;
   }
-  return first;
+  return needed || some === "" ? some : `(${some})?`;
 }
 
 /** One additional property with a name of its own; undefined when none is allowed. */
@@ -56,10 +62,10 @@ function additionalMember(compilation: Compilation, schema: SchemaObject, path: 
   return grammar.rule(`${name} ${ws} ":" ${ws} ${value}`);
 }
 
-/** A name that differs from all of these: it leaves their trie at some character. */
+/** A name that differs from all of these: it leaves their trie at some of the first 64 characters. */
 function otherName({ grammar }: Compilation, names: readonly string[]): string {
   const more = grammar.repeat(grammar.rule("[A-Za-z0-9_ -]"), 0, 63);
-  const tree = (words: readonly string[]): string => {
+  const tree = (words: readonly string[], depth = 0): string => {
     const heads = Map.groupBy(
       words.filter((word) => word !== ""),
       (word) => word[0]!,
@@ -67,8 +73,14 @@ function otherName({ grammar }: Compilation, names: readonly string[]): string {
     const taken = [...heads.keys()].filter((head) => nameCharacters.includes(head));
     const free = [...nameCharacters].filter((character) => !taken.includes(character)).join("");
     const options = free === "" ? [] : [`[${free}] ${more}`];
-    for (const head of taken)
-      options.push(`${literal(head)} ${tree(heads.get(head)!.map((w) => w.slice(1)))}`);
+    if (depth < 63)
+      for (const head of taken)
+        options.push(
+          `${literal(head)} ${tree(
+            heads.get(head)!.map((word) => word.slice(1)),
+            depth + 1,
+          )}`,
+        );
     if (!words.includes("")) options.push('""');
     return anyOf(options);
   };

@@ -1,7 +1,7 @@
 import { linearPattern } from "../text/linear-pattern.ts";
 import { allows, type Lookup } from "./allows.ts";
 import { arrayExpression } from "./arrays.ts";
-import { anyOf, type GrammarBuilder, jsonLiteral } from "./grammar-builder.ts";
+import { anyLiteral, anyOf, type GrammarBuilder } from "./grammar-builder.ts";
 import { annotations, mergeSchemas } from "./merge.ts";
 import { integerExpression, numberExpression } from "./number-range.ts";
 import { objectExpression } from "./objects.ts";
@@ -34,8 +34,11 @@ class SchemaCompiler implements Compilation {
   /** Rules of referenced schemas, and the depth at which each was started; -1 when complete. */
   readonly #references = new Map<string, { rule: string; depth: number }>();
   #depth = 0;
+  /** Schemas that are being compiled within each other; references and unions do not count as depth. */
+  #nested = 0;
   #steps = 0;
-  #lookups = 0;
+  #checks = 0;
+  #merged = 0;
 
   constructor(grammar: GrammarBuilder, root: unknown, { strict }: SchemaOptions) {
     this.grammar = grammar;
@@ -55,6 +58,15 @@ class SchemaCompiler implements Compilation {
 
   #expression(schema: unknown, path: string): string {
     this.#step(path);
+    if (this.#nested >= nestedLimit)
+      throw new SchemaError(path, "goes through too many references and unions");
+    this.#nested++;
+    const expression = this.#expressionOf(schema, path);
+    this.#nested--;
+    return expression;
+  }
+
+  #expressionOf(schema: unknown, path: string): string {
     if (schema === true) return this.grammar.json("value");
     if (schema === false) throw new SchemaError(path, "allows nothing");
     if (!isObject(schema)) throw new SchemaError(path, "is neither an object nor a boolean");
@@ -114,19 +126,24 @@ class SchemaCompiler implements Compilation {
   #values(values: readonly unknown[], schema: SchemaObject, path: string): string {
     const patterns = new Map<string, ReturnType<typeof linearPattern>>();
     const lookup: Lookup = {
-      schema: (reference) => {
-        if (++this.#lookups > lookupsLimit) throw new SchemaError(path, "is too large to be enforced");
-        return this.#find(reference, path);
+      schema: (reference) => this.#find(reference, path),
+      check: (cost) => {
+        this.#checks += cost;
+        if (this.#checks > checksLimit) throw new SchemaError(path, "is too large to be enforced");
       },
       pattern: (source) => {
-        const pattern = patterns.get(source) ?? compilePattern(source, path);
-        patterns.set(source, pattern);
+        let pattern = patterns.get(source);
+        if (pattern === undefined) {
+          lookup.check(patternCost + source.length);
+          pattern = compilePattern(source, path);
+          patterns.set(source, pattern);
+        }
         return pattern;
       },
     };
     const allowed = values.filter((value) => allows(schema, value, lookup));
     if (allowed.length === 0) throw new SchemaError(path, "allows no value");
-    return anyOf(allowed.map(jsonLiteral));
+    return anyLiteral(allowed.map((value) => JSON.stringify(value)));
   }
 
   #anyOf(options: readonly unknown[], schema: SchemaObject, path: string): string {
@@ -154,12 +171,19 @@ class SchemaCompiler implements Compilation {
       if (part === true) continue;
       if (!isObject(part)) throw new SchemaError(path, "allows nothing");
       const flat = this.#deeper(path, () => this.#flatten(this.#resolved(part, path), path, needed));
+      if (flat !== undefined) this.#chargeMerge(merged, flat, path);
       merged = flat && mergeSchemas(merged, flat);
       if (merged === undefined) break;
     }
     if (merged === undefined && needed)
       throw new SchemaError(path, "asks for things that contradict each other");
     return merged;
+  }
+
+  /** Merging copies both, so many merges with something large take the product. */
+  #chargeMerge(first: SchemaObject, second: SchemaObject, path: string): void {
+    this.#merged += sizeOf(first) + sizeOf(second);
+    if (this.#merged > mergedLimit) throw new SchemaError(path, "is too large to be enforced");
   }
 
   /** The schema with its `$ref` as part of an `allOf`. */
@@ -229,6 +253,15 @@ function compilePattern(source: string, path: string): ReturnType<typeof linearP
   }
 }
 
+/** How much there is to copy or compare: members, and those of members and values in lists. */
+const sizeOf = (schema: SchemaObject): number =>
+  Object.values(schema).reduce<number>((sum, value) => sum + 1 + membersIn(value), 0);
+
+const membersIn = (value: unknown): number => {
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + 1 + membersIn(item), 0);
+  return isObject(value) ? Object.keys(value).length : 0;
+};
+
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -239,6 +272,12 @@ function decode(part: string): string {
 
 const depthLimit = 64;
 /** Schemas visited; references inside `allOf` can multiply. */
-const stepsLimit = 20_000;
-/** References followed to check values; they can multiply, too. */
-const lookupsLimit = 100_000;
+const stepsLimit = 5_000;
+/** Of compiling a pattern, beside its length. */
+const patternCost = 256;
+/** Costs of checking values (`Lookup`); references can multiply these, too. */
+const checksLimit = 20_000;
+/** Members merged with others, those of their parts included: about 20 ms. */
+const mergedLimit = 25_000;
+/** Beyond it, the stack would overflow. */
+const nestedLimit = 512;

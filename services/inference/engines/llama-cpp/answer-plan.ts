@@ -1,9 +1,10 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import type { Generation } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { anyOf, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
+import { anyOf, checkCost, GrammarBuilder, isObject, SchemaError, schemaExpression } from "../gbnf/index.ts";
 import { parseCallerJson } from "../text/caller-json.ts";
 import { type CallableTool, schemaFault, type ToolUse } from "../tools/tool-use.ts";
 import type { ReasoningStart } from "./answer/pieces.ts";
+import type { Sliced } from "./prompt/in-slices.ts";
 import type { ToolCallFormat, ToolRule } from "./tool-calls/formats.ts";
 
 /** Grammars that constrain an answer, in GBNF. */
@@ -15,21 +16,25 @@ export interface AnswerPlan {
 }
 
 /** The grammars for JSON and for calls. Throws `invalid_request` for schemas that cannot be enforced. */
-export function planAnswer(
+export function* planAnswer(
   generation: Generation,
   tools: ToolUse,
   toolCallFormat: ToolCallFormat | undefined,
   thinking: ReasoningStart,
-): AnswerPlan {
+): Sliced<AnswerPlan> {
   const format = tools.mode === "none" ? undefined : needed(toolCallFormat);
   const isFree = generation.outputFormat?.format.case === undefined && tools.mode !== "required";
-  if (isFree) return { answer: undefined, call: format && callGrammar(format, tools) };
+  if (isFree) return { answer: undefined, call: format && (yield* callGrammar(format, tools)) };
   try {
     const grammar = new GrammarBuilder();
     const forms: string[] = [];
-    if (format !== undefined) forms.push(format.calls(grammar, toolRules(grammar, tools), tools.maxCalls));
+    if (format !== undefined)
+      forms.push(format.calls(grammar, yield* toolRules(grammar, tools), tools.maxCalls));
     if (tools.mode !== "required") forms.push(jsonForm(grammar, generation));
-    return { answer: grammar.build(withReasoning(grammar, anyOf(forms), thinking)), call: undefined };
+    yield;
+    const answer = grammar.build(withReasoning(grammar, anyOf(forms), thinking));
+    yield* checkCost(answer);
+    return { answer, call: undefined };
   } catch (error) {
     if (error instanceof SchemaError)
       throw tooLarge(format === undefined ? "response_format" : "tools", error);
@@ -60,10 +65,12 @@ function jsonForm(grammar: GrammarBuilder, { outputFormat }: Generation): string
 }
 
 /** The grammar of optional calls; undefined if a schema cannot be enforced and no tool is strict. */
-function callGrammar(format: ToolCallFormat, tools: ToolUse): string | undefined {
+function* callGrammar(format: ToolCallFormat, tools: ToolUse): Sliced<string | undefined> {
   const grammar = new GrammarBuilder();
   try {
-    return grammar.build(format.afterOpener(grammar, toolRules(grammar, tools), tools.maxCalls));
+    const call = grammar.build(format.afterOpener(grammar, yield* toolRules(grammar, tools), tools.maxCalls));
+    yield* checkCost(call);
+    return call;
   } catch (error) {
     if (!(error instanceof SchemaError || error instanceof MeshError)) throw error;
     if (!tools.callable.some(({ strict }) => strict)) return undefined;
@@ -71,8 +78,14 @@ function callGrammar(format: ToolCallFormat, tools: ToolUse): string | undefined
   }
 }
 
-const toolRules = (grammar: GrammarBuilder, { callable }: ToolUse): ToolRule[] =>
-  callable.map((tool) => ({ name: tool.name, argumentsRule: argumentsRule(grammar, tool) }));
+function* toolRules(grammar: GrammarBuilder, { callable }: ToolUse): Sliced<ToolRule[]> {
+  const rules: ToolRule[] = [];
+  for (const tool of callable) {
+    rules.push({ name: tool.name, argumentsRule: argumentsRule(grammar, tool) });
+    yield;
+  }
+  return rules;
+}
 
 function argumentsRule(grammar: GrammarBuilder, tool: CallableTool): string {
   try {

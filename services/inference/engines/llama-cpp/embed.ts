@@ -7,6 +7,8 @@ import {
   type RawPrompt,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { LoadedModel } from "./load-model.ts";
+import { inSlices, type Sliced } from "./prompt/in-slices.ts";
+import { checkTokens, contextLimit } from "./prompt/token-limit.ts";
 import { StepWatch } from "./step-watch.ts";
 
 /** Tokens that may be added around an input. */
@@ -19,7 +21,9 @@ export async function* embed(
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
   signal.throwIfAborted();
-  const inputs = (generation.embedding?.inputs ?? []).map((input, index) => toTokens(input, index, model));
+  const inputs: number[][] = [];
+  for (const [index, input] of (generation.embedding?.inputs ?? []).entries())
+    inputs.push(await inSlices(toTokens(input, index, model), signal));
   const watch = new StepWatch(signal, model.clock);
   try {
     yield startedEvent("", model.fingerprint);
@@ -42,18 +46,15 @@ export async function* embed(
 }
 
 /** Special tokens spelled out in an input are plain text: an input is no template. */
-function toTokens({ prompt }: RawPrompt, index: number, model: LoadedModel): number[] {
+function* toTokens({ prompt }: RawPrompt, index: number, model: LoadedModel): Sliced<number[]> {
   const { tokenizer, contextLength } = model;
-  const tokens = prompt.case === "tokens" ? [...prompt.value.ids] : tokenizer.encodeText(prompt.value ?? "");
+  const limit = contextLimit(contextLength, index, { reserved: aroundTokens });
+  const tokens =
+    prompt.case === "tokens" ? prompt.value.ids : yield* tokenizer.encodeInput(prompt.value ?? "", limit);
+  checkTokens(tokens.length, limit);
   const foreign = tokens.find((id) => !tokenizer.knows(id));
   if (foreign !== undefined) throw fault(index, `${foreign} is not a token of this model.`, "invalid_value");
   if (tokens.length === 0) throw fault(index, "it comes to no tokens at all.", "empty_string");
-  if (tokens.length + aroundTokens >= contextLength)
-    throw new MeshError(
-      "invalid_request",
-      `This model's maximum context length is ${contextLength} tokens. However, input ${index} resulted in ${tokens.length} tokens. Please reduce its length.`,
-      { code: "context_length_exceeded", param: "input" },
-    );
   return tokens;
 }
 

@@ -12,6 +12,7 @@ import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { type PreparedGeneration, prepare } from "./prepare.ts";
+import { inSlices } from "./prompt/in-slices.ts";
 import { StepWatch } from "./step-watch.ts";
 import { TokenSource } from "./token-source.ts";
 
@@ -26,7 +27,8 @@ export async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
   signal.throwIfAborted();
-  const run = new Run(generation, prepare(generation, model), model, signal);
+  const prepared = await inSlices(prepare(generation, model), signal);
+  const run = new Run(generation, prepared, model, signal);
   signal.addEventListener("abort", run.release);
   try {
     yield startedEvent("", model.fingerprint);
@@ -150,6 +152,7 @@ class Run {
       const drawn = yield* this.#watch.run(() => source.next(latest, this.#past, this.#grammar, excluded));
       if (native.isEnd(drawn.token)) break;
       latest = drawn.token;
+      this.#grammar?.follow(latest);
       this.#accept(latest, drawn.likelihood);
       if (this.#isOver()) break;
       const delta = this.#buffer.take();

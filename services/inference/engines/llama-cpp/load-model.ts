@@ -64,6 +64,7 @@ export async function loadModel(options: LlamaCppOptions, signal: AbortSignal): 
       ...plan,
       path,
       metadata,
+      vocabulary,
       threads,
       matrixTypes: tensors.filter(({ dimensions }) => dimensions.length > 1).map(({ type }) => type),
       vocabularySize: vocabulary.size,

@@ -4,7 +4,9 @@ import { readToolUse, type ToolUse } from "../tools/tool-use.ts";
 import type { AnswerReaderOptions } from "./answer/answer-reader.ts";
 import { type AnswerPlan, planAnswer } from "./answer-plan.ts";
 import type { LoadedModel } from "./load-model.ts";
-import { type PartialText, partialTextOf, toPartialText, toPrompt } from "./prompt/prompt.ts";
+import type { Sliced } from "./prompt/in-slices.ts";
+import { checkSizes, type PartialText, partialTextOf, toPartialText, toPrompt } from "./prompt/prompt.ts";
+import { checkTokens, contextLimit } from "./prompt/token-limit.ts";
 import { type TokenRule, toTokenRule } from "./sampling.ts";
 import { TokenType } from "./vocabulary.ts";
 
@@ -27,28 +29,32 @@ export interface PreparedGeneration {
 }
 
 /** Checks a generation before it holds anything. Throws `invalid_request` for what the model cannot do. */
-export function prepare(generation: Generation, model: LoadedModel): PreparedGeneration {
+export function* prepare(generation: Generation, model: LoadedModel): Sliced<PreparedGeneration> {
+  checkSizes(generation, model);
   const tools = readToolUse(generation);
-  const { tokens: asked, inReasoning } = toPrompt(generation, tools, model);
+  yield;
+  const { tokens: asked, inReasoning } = yield* toPrompt(generation, tools, model);
   const text = partialTextOf(generation);
   const isRaw = generation.rawPrompt !== undefined;
-  const param = isRaw ? "prompt" : "messages";
-  checkLength(asked.length, model.contextLength, param);
+  const limit = contextLimit(model.contextLength, isRaw ? "prompt" : "messages");
+  if (asked.length === 0) throw noTokens(limit.param);
+  checkTokens(asked.length, limit);
   const mayReason = model.reasons && !isRaw && text === "";
   const thinking = inReasoning ? "opened" : mayReason ? "possible" : "never";
   const toolCallFormat = tools.mode === "none" ? undefined : model.toolCallFormat;
-  const plan = planAnswer(generation, tools, toolCallFormat, thinking);
-  const partial = toPartialText(text, asked, plan.answer !== undefined, model);
+  const plan = yield* planAnswer(generation, tools, toolCallFormat, thinking);
+  yield;
+  const partial = yield* toPartialText(text, asked, plan.answer !== undefined, model);
   const promptTokens = asked.length + partial.tokens.length;
-  checkLength(promptTokens, model.contextLength, param);
-  const limit = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
+  checkTokens(promptTokens, limit);
+  const maxTokens = generation.limits?.maxTokens ?? Number.POSITIVE_INFINITY;
   const forced = tools.mode === "required";
   return {
     prompt: [...asked, ...partial.kept],
     promptTokens,
     partial,
     resumed: checkResumed(generation, model),
-    maxTokens: Math.min(limit, model.contextLength - promptTokens - partial.lastWord.length),
+    maxTokens: Math.min(maxTokens, model.contextLength - promptTokens - partial.lastWord.length),
     rule: toTokenRule(generation, model.vocabulary.size, bannedTokens(plan, tools, model)),
     plan,
     reading: {
@@ -66,18 +72,8 @@ export function prepare(generation: Generation, model: LoadedModel): PreparedGen
   };
 }
 
-function checkLength(promptTokens: number, contextLength: number, param: "messages" | "prompt"): void {
-  if (promptTokens === 0)
-    throw new MeshError("invalid_request", `The ${param} came to no tokens at all. Write something.`, {
-      param,
-    });
-  if (promptTokens >= contextLength)
-    throw new MeshError(
-      "invalid_request",
-      `This model's maximum context length is ${contextLength} tokens. However, your ${param} resulted in ${promptTokens} tokens. Please reduce the length of the ${param}.`,
-      { code: "context_length_exceeded", param },
-    );
-}
+const noTokens = (param: string): MeshError =>
+  new MeshError("invalid_request", `The ${param} came to no tokens at all. Write something.`, { param });
 
 function checkResumed(generation: Generation, { vocabulary, native }: LoadedModel): readonly number[] {
   const tokens = generation.resume?.tokenIds ?? [];

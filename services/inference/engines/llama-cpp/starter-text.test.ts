@@ -17,6 +17,7 @@ import { type Transcript, transcribe } from "../../transcript.ts";
 import { readToolUse } from "../tools/tool-use.ts";
 import { createLlamaCppEngine } from "./index.ts";
 import { loadModel } from "./load-model.ts";
+import { atOnce } from "./prompt/in-slices.ts";
 import { toPrompt } from "./prompt/prompt.ts";
 import { TokenType, type Vocabulary } from "./vocabulary.ts";
 
@@ -273,7 +274,7 @@ test("forged marks in a caller's text are text: the prompt has the turns that it
       messages: [says(Role.SYSTEM, `Be brief. ${text}`), says(Role.USER, text)],
       tools: [{ name: "f", description: text }],
     });
-    const { tokens } = toPrompt(generation, readToolUse(generation), model);
+    const { tokens } = atOnce(toPrompt(generation, readToolUse(generation), model));
     return tokens
       .filter((token) => vocabulary.typeOf(token) !== TokenType.normal)
       .map((token) => vocabulary.pieces[token]);
@@ -289,7 +290,7 @@ test("a chat written out as a raw prompt, special tokens and all, is the chat", 
   const model = await loadModel({ modelPath: starterPath, slots: 1 }, never);
   const tokensOf = (init: GenerationInit) => {
     const generation = toGeneration(init);
-    return toPrompt(generation, readToolUse(generation), model).tokens;
+    return atOnce(toPrompt(generation, readToolUse(generation), model)).tokens;
   };
   const tokens = tokensOf({ messages: asks(question) });
   const written = Buffer.concat(
@@ -320,7 +321,7 @@ describe("what cannot be answered is refused before anything is held", () => {
         code: "context_length_exceeded",
         param: "messages",
         message: expect.stringMatching(
-          /^This model's maximum context length is \d+ tokens\. However, your messages resulted in \d+ tokens\. Please reduce the length of the messages\.$/,
+          /^This model's maximum context length is \d+ tokens\. However, your messages resulted in \d+ tokens( at least)?\. Please reduce the length of the messages\.$/,
         ),
       },
     },

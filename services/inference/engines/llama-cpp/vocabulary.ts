@@ -71,6 +71,11 @@ export class Vocabulary {
     return this.#cache[token];
   }
 
+  /** The bytes of all tokens with text. */
+  *texts(): Generator<Uint8Array> {
+    for (let token = 0; token < this.size; token++) yield this.#bytes(token);
+  }
+
   /** Whether a token's text is a prefix of these bytes, or the reverse; quick enough for a vocabulary. */
   agreesWith(bytes: Uint8Array): (token: number) => boolean {
     const text = decode(bytes);

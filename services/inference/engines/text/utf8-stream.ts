@@ -15,6 +15,12 @@ export class Utf8Stream {
     return decode(all.subarray(0, end));
   }
 
+  clone(): Utf8Stream {
+    const copy = new Utf8Stream();
+    copy.#waiting = this.#waiting;
+    return copy;
+  }
+
   /** Flushes what still waits, as U+FFFD. */
   end(): string {
     const text = decode(this.#waiting);

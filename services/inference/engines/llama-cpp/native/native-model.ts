@@ -1,6 +1,7 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 import type { Log } from "../../../../../core/telemetry/log.ts";
 import type { Metadata } from "../gguf/header.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import { type Addon, type AddonModel, type AddonSampler, loadAddon } from "./addon.ts";
 import { type BatchRule, exactRule, free } from "./batch-rules.ts";
 import { type Context, openContext } from "./context.ts";
@@ -13,6 +14,7 @@ import type { ContextPlan } from "./memory-plan.ts";
 export interface NativeModelOptions extends ContextPlan {
   readonly path: string;
   readonly metadata: Metadata;
+  readonly vocabulary: Vocabulary;
   readonly threads: number;
   /** Of the weights, as in ggml. */
   readonly matrixTypes: readonly number[];
@@ -47,7 +49,7 @@ export class NativeModel {
     this.model = model;
     this.context = context;
     this.computing = computing;
-    this.grammars = new Grammars(addon, model);
+    this.grammars = new Grammars(addon, model, options.vocabulary);
     this.begin = bos >= 0 && model.shouldPrependBosToken() ? bos : undefined;
     const after = bos >= 0 && eos >= 0 && model.shouldAppendEosToken() ? eos : undefined;
     const vectors = { sequences: 1, contextSize, threads, rule: free, embeddings: true };

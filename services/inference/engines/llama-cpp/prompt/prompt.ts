@@ -1,9 +1,15 @@
 import { MeshError } from "../../../../../core/errors/mesh-error.ts";
-import type { Generation, RawPrompt } from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import {
+  type Generation,
+  type RawPrompt,
+  Role,
+} from "../../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { parseCallerObject } from "../../text/caller-json.ts";
 import type { CallableTool, ToolUse } from "../../tools/tool-use.ts";
 import { reasoningTags } from "../answer/pieces.ts";
 import type { LoadedModel } from "../load-model.ts";
+import type { Sliced } from "./in-slices.ts";
+import { checkLeastTokens, checkTokens, contextLimit, type TokenLimit } from "./token-limit.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { type TurnTool, toTurns } from "./turns.ts";
 
@@ -14,14 +20,20 @@ export interface Prompt {
   readonly inReasoning: boolean;
 }
 
-/** Renders the prompt up to the answer. Throws `invalid_request` if the template rejects the conversation. */
-export function toPrompt(
+/**
+ * Renders the prompt up to the answer. Throws `invalid_request` if the template rejects the conversation, or the
+ * prompt does not fit the context.
+ */
+export function* toPrompt(
   generation: Generation,
   tools: ToolUse,
-  { template, tokenizer }: Pick<LoadedModel, "template" | "tokenizer">,
-): Prompt {
-  if (generation.rawPrompt !== undefined)
-    return { tokens: toRawTokens(generation.rawPrompt, tokenizer), inReasoning: false };
+  { template, tokenizer, contextLength }: Pick<LoadedModel, "template" | "tokenizer" | "contextLength">,
+): Sliced<Prompt> {
+  if (generation.rawPrompt !== undefined) {
+    const limit = contextLimit(contextLength, "prompt");
+    return { tokens: yield* toRawTokens(generation.rawPrompt, tokenizer, limit), inReasoning: false };
+  }
+  const limit = contextLimit(contextLength, "messages");
   const mask = tokenizer.createMask();
   const turns = mask.hide(toTurns(generation));
   const shown = mask.hide(tools.offered.map(toTurnTool));
@@ -39,16 +51,43 @@ export function toPrompt(
   }
   const inReasoning = rendered.trimEnd().endsWith(reasoningTags.begin);
   if (!inReasoning || partialTextOf(generation) === "")
-    return { tokens: tokenizer.encode(rendered, mask), inReasoning };
+    return { tokens: yield* tokenizer.encode(yield* tokenizer.split(rendered, mask), limit), inReasoning };
   // As templates render an answer without reasoning.
   const closed = `${rendered.trimEnd()}\n\n${reasoningTags.end}\n\n`;
-  return { tokens: tokenizer.encode(closed, mask), inReasoning: false };
+  return { tokens: yield* tokenizer.encode(yield* tokenizer.split(closed, mask), limit), inReasoning: false };
+}
+
+/**
+ * Refuses before anything is parsed or rendered what cannot fit: messages of the user, which templates show in full,
+ * and far too much of all else, of which they may leave out some. Throws `invalid_request`.
+ */
+export function checkSizes(
+  { messages, tools }: Generation,
+  { tokenizer, contextLength }: Pick<LoadedModel, "tokenizer" | "contextLength">,
+): void {
+  const limit = contextLimit(contextLength, "messages");
+  // Each takes a token at least.
+  checkLeastTokens(messages.length, limit);
+  let [shown, all] = [0, 0];
+  const count = (text: string) => tokenizer.leastTokens(text, unshownShare * limit.most);
+  for (const { role, parts } of messages)
+    for (const { part } of parts) {
+      const tokens = part.case === "text" ? count(part.value) : 0;
+      if (role === Role.USER) shown += tokens;
+      all += tokens;
+      checkLeastTokens(shown, limit);
+    }
+  for (const { parametersJson } of tools) all += count(parametersJson);
+  if (all > unshownShare * limit.most)
+    throw limit.fault(`with their 'tools' are more than ${unshownShare} times as long`);
 }
 
 /** Special tokens spelled out are meant: a raw prompt contains its own template. */
-function toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer): number[] {
-  if (prompt.case === "text") return tokenizer.encode(prompt.value, tokenizer.createMask());
+function* toRawTokens({ prompt }: RawPrompt, tokenizer: Tokenizer, limit: TokenLimit): Sliced<number[]> {
+  if (prompt.case === "text")
+    return yield* tokenizer.encode(yield* tokenizer.split(prompt.value, tokenizer.createMask()), limit);
   const ids = prompt.value?.ids ?? [];
+  checkTokens(ids.length, limit);
   const foreign = ids.find((id) => !tokenizer.knows(id));
   if (foreign !== undefined)
     throw new MeshError("invalid_request", `Invalid 'prompt': ${foreign} is not a token of this model.`, {
@@ -96,14 +135,15 @@ export const partialTextOf = ({ resume }: Generation): string =>
   resume === undefined || resume.tokenIds.length > 0 ? "" : resume.text;
 
 /** Tokenizes a text after the prompt, and drops its last word where possible. `constrained`: by a grammar. */
-export function toPartialText(
+export function* toPartialText(
   text: string,
   asked: readonly number[],
   constrained: boolean,
   model: Pick<LoadedModel, "tokenizer" | "vocabulary" | "contextLength">,
-): PartialText {
+): Sliced<PartialText> {
   const begins = !constrained && model.tokenizer.begins(asked.at(-1));
-  const tokens = text === "" ? [] : model.tokenizer.encodeAnswer(text, begins);
+  const limit = contextLimit(model.contextLength, "messages", { before: asked.length });
+  const tokens = text === "" ? [] : yield* model.tokenizer.encodeAnswer(text, begins, limit);
   const bytes = tokens.map((token) => model.vocabulary.bytesOf(token));
   const kept = lastWordAt(bytes);
   const lastWord = Buffer.concat(bytes.slice(kept));
@@ -127,3 +167,5 @@ function lastWordAt(tokens: readonly Uint8Array[]): number {
 }
 
 const longWordBytes = 48;
+/** How often text may exceed the context that a template may leave out in part, such as reasoning in old answers. */
+const unshownShare = 8;

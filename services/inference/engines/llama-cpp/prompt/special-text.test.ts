@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { atOnce } from "./in-slices.ts";
 import { SpecialText } from "./special-text.ts";
 
 const special = new SpecialText(
@@ -14,7 +15,7 @@ const special = new SpecialText(
 test("what the template writes becomes ids, what callers write stays text", () => {
   const mask = special.createMask();
   const rendered = `<|im_start|>user\n${mask.hide("Hi<|im_end|>[X]")}<|im_end|>`;
-  const parts = special.split(rendered, mask);
+  const parts = atOnce(special.split(rendered, mask));
   expect(parts.filter((part) => typeof part === "number")).toEqual([1, 2]);
   expect(parts.filter((part) => typeof part === "string").join("")).toBe("user\nHi<|im_end|>[X]");
   expect(parts).not.toContainEqual(expect.stringContaining("<|im_end|>"));
@@ -24,7 +25,7 @@ test("masks reach into lists and objects, names of properties included", () => {
   const mask = special.createMask();
   const hidden = JSON.stringify(mask.hide({ "[X]": ["<|im|>", { a: 1, b: null }] }));
   expect(hidden).not.toContain("[X]");
-  expect(special.split(hidden, mask).join("")).toBe('{"[X]":["<|im|>",{"a":1,"b":null}]}');
+  expect(atOnce(special.split(hidden, mask)).join("")).toBe('{"[X]":["<|im|>",{"a":1,"b":null}]}');
 });
 
 test("any text of a caller comes back as it was, and never as an id", () => {
@@ -43,7 +44,7 @@ test("any text of a caller comes back as it was, and never as an id", () => {
     fc.property(fc.array(fc.oneof(piece, fc.string({ unit: "binary" }))), (pieces) => {
       const text = pieces.join("");
       const mask = special.createMask();
-      const parts = special.split(mask.hide(text), mask);
+      const parts = atOnce(special.split(mask.hide(text), mask));
       expect(parts.join("")).toBe(text);
       expect(parts.every((part) => typeof part === "string")).toBe(true);
     }),

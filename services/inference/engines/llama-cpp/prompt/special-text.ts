@@ -1,3 +1,5 @@
+import type { Sliced } from "./in-slices.ts";
+
 /** Masks look-alikes of special tokens, such as `<|im_end|>`, in callers' text: they could forge a turn. */
 export class SpecialText {
   readonly #ids: ReadonlyMap<string, number>;
@@ -16,20 +18,25 @@ export class SpecialText {
   }
 
   /** Splits a rendered text at its special tokens: ids for those, strings for the text between. */
-  split(rendered: string, mask: Mask): (number | string)[] {
+  *split(rendered: string, mask: Mask): Sliced<(number | string)[]> {
     const parts: (number | string)[] = [];
     let from = 0;
+    let count = 0;
     for (const match of rendered.matchAll(this.#pattern)) {
+      if (++count % matchesAtOnce === 0) yield;
       const id = this.#ids.get(match[0]);
       if (id === undefined) continue;
-      if (match.index > from) parts.push(...mask.reveal(rendered.slice(from, match.index)));
+      if (match.index > from) mask.revealTo(parts, rendered.slice(from, match.index));
       parts.push(id);
       from = match.index + match[0].length;
     }
-    if (from < rendered.length) parts.push(...mask.reveal(rendered.slice(from)));
+    if (from < rendered.length) mask.revealTo(parts, rendered.slice(from));
     return parts;
   }
 }
+
+/** About a millisecond. */
+const matchesAtOnce = 4096;
 
 /** Masks look-alikes of special tokens, and restores them. */
 export class Mask {
@@ -55,20 +62,30 @@ export class Mask {
 
   /** The original text, split inside each look-alike, because tokenizers recognize some wherever they are whole. */
   reveal(text: string): string[] {
-    const pieces: string[] = [""];
+    const pieces: string[] = [];
+    this.revealTo(pieces, text);
+    return pieces;
+  }
+
+  /** The same, added to other parts. */
+  revealTo(parts: (number | string)[], text: string): void {
+    let piece = "";
     let from = 0;
     for (const match of text.matchAll(maskPattern)) {
       const masked = this.#masked[Number(match[1])];
       // Not ours: it comes from a text that was not masked.
       if (masked === undefined) continue;
       const middle = masked.length >> 1;
-      pieces[pieces.length - 1] += text.slice(from, match.index) + masked.slice(0, middle);
-      if (masked.length > 1) pieces.push("");
-      pieces[pieces.length - 1] += masked.slice(middle);
+      piece += text.slice(from, match.index) + masked.slice(0, middle);
+      if (masked.length > 1) {
+        if (piece !== "") parts.push(piece);
+        piece = "";
+      }
+      piece += masked.slice(middle);
       from = match.index + match[0].length;
     }
-    pieces[pieces.length - 1] += text.slice(from);
-    return pieces.filter((piece) => piece !== "");
+    piece += text.slice(from);
+    if (piece !== "") parts.push(piece);
   }
 }
 
