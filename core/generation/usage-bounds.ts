@@ -53,8 +53,8 @@ function boundPrompt(claimed: number, generation: Generation): number {
   return size + rewritten + usualMessageTokens * messages.length;
 }
 
-/** In tokens as if each byte were one. */
-function sizeOfPrompt(generation: Generation): number {
+/** The size of a prompt, in tokens as if each byte were one. */
+export function sizeOfPrompt(generation: Generation): number {
   const { messages, rawPrompt, embedding, resume, chatTemplateKwargsJson } = generation;
   let size = bytesOf(chatTemplateKwargsJson) + (resume === undefined ? 0 : bytesOf(resume.text));
   for (const { parts, toolCalls, name, reasoning } of messages) {

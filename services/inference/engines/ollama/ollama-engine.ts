@@ -4,6 +4,7 @@ import type { Log } from "../../../../core/telemetry/log.ts";
 import type { Generation, GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { Engine } from "../../engine.ts";
 import { createHealthCheck, withSignsOfLife } from "../upstream/stall-detector.ts";
+import { UsualTimes } from "../upstream/usual-times.ts";
 import { answer, embed } from "./answer.ts";
 import { OllamaClient } from "./client.ts";
 import { failed } from "./failures.ts";
@@ -31,6 +32,7 @@ export function createOllamaEngine(
   const list = new ModelList({ client: new OllamaClient(reached), only, slots, contextSize, log });
   // Errors of answers go to callers, so they must not hold addresses.
   const client = new OllamaClient({ ...reached, who: "This node's Ollama" });
+  const usualTimes = new UsualTimes(clock);
   const lifetime = new AbortController();
   const isAlive = createHealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
 
@@ -44,6 +46,7 @@ export function createOllamaEngine(
       isAlive,
       beginLimitMs,
       stallLimitMs,
+      usual: usualTimes.of(generation),
       stalled: (seconds) => `${client.who} sent nothing for ${seconds} s, so the answer was stopped.`,
     });
   }

@@ -3,6 +3,7 @@ import type { Generation } from "../../../../gen/cxmpute/generation/v1/generatio
 import type { ServedModel } from "../../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { ServerTraits } from "../../servers/kinds.ts";
 import type { ForcedCall } from "../upstream/forced-call.ts";
+import type { UsualTimes } from "../upstream/usual-times.ts";
 import type { PrefixCaching } from "./prefix-cache.ts";
 import type { PartialAnswer } from "./request/partial-answer.ts";
 import type { UpstreamClient } from "./upstream/client.ts";
@@ -17,6 +18,7 @@ export interface Server {
   readonly unforced: Set<string>;
   readonly caching: PrefixCaching;
   readonly isAlive: () => Promise<boolean>;
+  readonly usualTimes: UsualTimes;
   /** Aborts when the engine closes. */
   readonly lifetime: AbortSignal;
   readonly clock: Clock;

@@ -8,6 +8,7 @@ import type { Engine } from "../../engine.ts";
 import { parseAddress } from "../../servers/address.ts";
 import { traitsOf } from "../../servers/kinds.ts";
 import { createHealthCheck } from "../upstream/stall-detector.ts";
+import { UsualTimes } from "../upstream/usual-times.ts";
 import { answer } from "./answer/answer.ts";
 import { type Listed, ModelLister } from "./models/list-models.ts";
 import type { OpenAiOptions } from "./options.ts";
@@ -28,6 +29,7 @@ export interface OpenAiSurroundings {
 export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenAiSurroundings): Engine {
   const client = new UpstreamClient(parseAddress(options.url), options.apiKey, clock);
   const lister = new ModelLister(client, options, clock, log);
+  const usualTimes = new UsualTimes(clock);
   const lifetime = new AbortController();
   const isAlive = createHealthCheck((signal) => client.answers(signal), clock, lifetime.signal);
   const refused = new Set<string>();
@@ -50,7 +52,17 @@ export function createOpenAiEngine(options: OpenAiOptions, { clock, log }: OpenA
     const served = known.get(generation.model);
     if (served === undefined)
       throw new MeshError("engine_failed", `The engine does not serve \`${generation.model}\` any more.`);
-    const server = { client, traits, refused, unforced, caching, isAlive, clock, lifetime: lifetime.signal };
+    const server = {
+      client,
+      traits,
+      refused,
+      unforced,
+      caching,
+      isAlive,
+      usualTimes,
+      clock,
+      lifetime: lifetime.signal,
+    };
     const partial = readPartialAnswer(generation, traits);
     const forced = readForced(generation, traits.forcesBySchema || unforced.has(served.model));
     yield* answer({ server, generation, served, partial, forced, signal });

@@ -105,6 +105,7 @@ describe("why an answer ended", () => {
     ["stop", FinishReason.STOP],
     ["eos_token", FinishReason.STOP],
     ["stop_sequence", FinishReason.STOP],
+    ["end_turn", FinishReason.STOP],
     ["length", FinishReason.LENGTH],
     ["content_filter", FinishReason.CONTENT_FILTER],
     // Without a call in it.
@@ -114,9 +115,12 @@ describe("why an answer ended", () => {
     expect(reason).toBe(expected);
   });
 
-  test("is `stop` when the stream says that it is done and nothing else", async () => {
-    const { text, reason } = await askStream(event(chunk({ content: "Hi" })) + done);
-    expect([text, reason]).toEqual(["Hi", FinishReason.STOP]);
+  test("is never guessed: an answer without a finish reason has failed", async () => {
+    const answer = askStream(event(chunk({ content: "Hi" })) + done);
+    await expect(answer).rejects.toMatchObject({
+      kind: "engine_failed",
+      message: "The engine of `m` ended its answer without a finish reason.",
+    });
   });
 
   test("stands although the connection breaks behind it", async () => {
@@ -130,6 +134,62 @@ describe("why an answer ended", () => {
   test.each(["error", "abort", "insufficient_system_resource"])("%s is a failure", async (finish) => {
     const answer = askStream(event(chunk({ content: "Hi" })) + event(chunk({}, finish)) + done);
     await expect(answer).rejects.toMatchObject({ kind: "engine_failed" });
+  });
+});
+
+describe("a server that ignores `max_tokens`", () => {
+  const limits = { maxTokens: 3 };
+  const words = ["One ", "two ", "three ", "four ", "five "];
+
+  test.each<{ how: string; deltas: object[]; text: string }>([
+    { how: "in its text", deltas: words.map((content) => ({ content })), text: "One two three " },
+    {
+      how: "in its thoughts",
+      deltas: [...words.map((reasoning_content) => ({ reasoning_content })), { content: "42" }],
+      text: "",
+    },
+    {
+      how: "behind its thoughts",
+      deltas: [{ reasoning_content: "Hm." }, ...words.map((content) => ({ content }))],
+      text: "One two ",
+    },
+  ])("$how is cut with `length`", async ({ deltas, text: expected }) => {
+    const bytes = deltas.map((delta) => event(chunk(delta))).join("") + event(chunk({}, "stop")) + done;
+    const { text, reason, usage } = await askStream(bytes, { limits });
+    expect([text, reason, usage?.completionTokens]).toEqual([expected, FinishReason.LENGTH, 3]);
+  });
+
+  test("is believed when it counts on every chunk: two chunks may be one token", async () => {
+    const counted = (content: string, completion_tokens: number) =>
+      event({ ...chunk({ content }), usage: { prompt_tokens: 5, completion_tokens } });
+    const bytes = counted("O", 1) + counted("ne ", 1) + counted("two ", 2) + counted("three ", 3);
+    const { text, reason } = await askStream(`${bytes}${event(chunk({}, "length"))}${done}`, { limits });
+    expect([text, reason]).toEqual(["One two three ", FinishReason.LENGTH]);
+    const beyond = await askStream(bytes + counted("four", 4) + event(chunk({}, "stop")) + done, { limits });
+    expect([beyond.text, beyond.reason]).toEqual(["One two three ", FinishReason.LENGTH]);
+  });
+
+  test("loses the request: it would go on for long", async () => {
+    const server = await scriptedServer((received) => {
+      if (received.method !== "POST") return;
+      sendEvents(received, words.map((content) => event(chunk({ content }))).join(""));
+    });
+    const engine = await engineFor(server);
+    await Array.fromAsync(engine.generate(generationOf({ limits }), never));
+    await server.received.at(-1)!.aborted;
+    await server.close();
+  });
+});
+
+test("an answer that shows nothing while the server counts tokens is a failure, not an empty answer", async () => {
+  const bytes =
+    event(chunk({ role: "assistant", content: "" })) +
+    event(chunk({}, "stop")) +
+    event(usageChunk(5, 40)) +
+    done;
+  await expect(askStream(bytes)).rejects.toMatchObject({
+    kind: "engine_failed",
+    message: "The engine of `m` finished an answer of which it had sent nothing.",
   });
 });
 

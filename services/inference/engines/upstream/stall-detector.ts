@@ -3,9 +3,15 @@ import { MeshError } from "../../../../core/errors/mesh-error.ts";
 import { heartbeatEvent } from "../../../../core/generation/events.ts";
 import { within } from "../../../../core/streams/within.ts";
 import type { GenerationEvent } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import type { GenerationTimes } from "./usual-times.ts";
 
 /** How often a silent server is checked, in milliseconds; less than half of the router's limit. */
 const heartbeatMs = 400;
+/**
+ * The time between signs of life once a server is suspected, in milliseconds: long enough that the router moves the
+ * generation where another node can take it, and short enough that it waits where none can.
+ */
+const suspectHeartbeatMs = 7000;
 
 interface StallDetectorOptions {
   readonly clock: Clock;
@@ -16,35 +22,55 @@ interface StallDetectorOptions {
   /** The same between two events. */
   readonly stallLimitMs: number;
   readonly stalled: (seconds: number) => string;
+  /** What is usual; a server that takes longer is suspected. Absent: none is. */
+  readonly usual?: GenerationTimes;
 }
 
 /**
- * Sends an answer's signs of life, without which the mesh takes a generation from a node after 1.5 s. Most
- * servers are silent while they load a model, read a prompt or queue. So progress is anything sent or, for a
- * limited time, the answer to a cheap request, which a frozen or lost server does not give.
+ * Sends an answer's signs of life, without which the mesh takes a generation from a node. Most servers are silent while
+ * they load a model, read a prompt or queue. So progress is anything sent or, for a limited time, the answer to a cheap
+ * request, which a frozen or lost server does not give. A server that answers it and hangs is known by its usual times:
+ * beyond them, signs of life become rare.
  */
 export class StallDetector {
   readonly #options: StallDetectorOptions;
   #movedAt: number;
   #shownAt: number;
+  /** When the answer was last continued, or asked for. */
+  #continuedAt: number;
+  #hasStarted = false;
   #limitMs: number;
 
   constructor(options: StallDetectorOptions) {
     this.#options = options;
     this.#movedAt = options.clock.now();
     this.#shownAt = this.#movedAt;
+    this.#continuedAt = this.#movedAt;
     this.#limitMs = options.beginLimitMs;
   }
 
-  /** An event was sent; `hasStarted`: the answer has started. */
-  shown(hasStarted: boolean): void {
-    this.#shownAt = this.#options.clock.now();
-    if (hasStarted) this.#limitMs = this.#options.stallLimitMs;
+  /** An event was sent; `isPartOfAnswer`: it was no sign of life. */
+  shown(isPartOfAnswer: boolean): void {
+    const { clock, stallLimitMs, usual } = this.#options;
+    const now = clock.now();
+    this.#shownAt = now;
+    if (!isPartOfAnswer) return;
+    if (this.#hasStarted) usual?.learnGap(now - this.#continuedAt);
+    else usual?.learnBegin(now - this.#continuedAt);
+    this.#continuedAt = now;
+    this.#hasStarted = true;
+    this.#limitMs = stallLimitMs;
   }
 
   /** Whether the server has made progress but nothing was sent for a while. */
   get isDue(): boolean {
-    return this.#movedAt - this.#shownAt >= heartbeatMs / 2;
+    return this.#movedAt - this.#shownAt >= (this.#isSuspected ? suspectHeartbeatMs : heartbeatMs / 2);
+  }
+
+  get #isSuspected(): boolean {
+    const { clock, usual } = this.#options;
+    if (usual === undefined) return false;
+    return clock.now() - this.#continuedAt > (this.#hasStarted ? usual.gapMs : usual.beginMs);
   }
 
   /** Waits for `work` with signs of life; throws `engine_failed` when it stalls. */
@@ -68,6 +94,7 @@ export class StallDetector {
       const silentMs = clock.now() - since;
       if (silentMs >= this.#limitMs)
         throw new MeshError("engine_failed", stalled(Math.round(silentMs / 1000)));
+      if (this.#isSuspected && clock.now() - this.#shownAt < suspectHeartbeatMs) continue;
       if (!(await Promise.race([done.then(() => false), isAlive()]))) continue;
       this.shown(false);
       yield heartbeatEvent();

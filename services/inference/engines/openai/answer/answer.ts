@@ -21,7 +21,7 @@ const lastEventsMs = 2000;
 
 /** Answers one generation. The request of an incomplete answer is aborted at the end: the server stops. */
 export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
-  const { clock, isAlive, lifetime } = asked.server;
+  const { clock, isAlive, lifetime, usualTimes } = asked.server;
   const scope = linkSignal(asked.signal, lifetime);
   const job = { ...asked, signal: scope.signal };
   const end = { isWhole: false };
@@ -33,6 +33,7 @@ export async function* answer(asked: Job): AsyncGenerator<GenerationEvent> {
       isAlive,
       beginLimitMs,
       stallLimitMs,
+      usual: usualTimes.of(job.generation),
       stalled: (seconds) => `The engine of \`${job.served.model}\` sent nothing for ${seconds} s.`,
     });
     yield* job.generation.embedding === undefined

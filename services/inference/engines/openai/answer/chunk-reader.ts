@@ -34,6 +34,8 @@ export class ChunkReader {
   #written = "";
   #reason: proto.FinishReason | undefined;
   #isOver = false;
+  #isBeyondLimit = false;
+  #hasShown = false;
 
   constructor(job: Job) {
     const { generation, partial, forced, server } = job;
@@ -50,9 +52,9 @@ export class ChunkReader {
     return this.#isOver;
   }
 
-  /** True when a stop text was met: the server does not know and continues. */
+  /** True when a stop text was met, or the limit of tokens: the server does not know and continues. */
   get isCut(): boolean {
-    return this.#stops.hit;
+    return this.#stops.hit || this.#isBeyondLimit;
   }
 
   /** True when only usage can follow. */
@@ -63,6 +65,10 @@ export class ChunkReader {
   /** The events of a chunk. Throws `engine_failed`. */
   push(value: unknown): proto.GenerationEvent[] {
     const chunk = this.#fresh(readChunk(value));
+    if (this.#usage.isBeyondLimit(chunk)) {
+      this.#isBeyondLimit = true;
+      return this.#end(proto.FinishReason.LENGTH);
+    }
     this.#usage.push(chunk);
     if (chunk.finishReason !== "") this.#reason = this.#readReason(chunk.finishReason);
     const events = this.#readDelta(chunk);
@@ -74,8 +80,10 @@ export class ChunkReader {
 
   /** The remaining events once the stream is done, or has ended. Throws `engine_failed`. */
   end(isDone: boolean): proto.GenerationEvent[] {
-    if (this.#reason === undefined && !isDone) throw this.#failed("broke off in the middle of an answer");
-    return this.#end(this.#reason ?? proto.FinishReason.STOP);
+    if (this.#reason !== undefined) return this.#end(this.#reason);
+    throw this.#failed(
+      isDone ? "ended its answer without a finish reason" : "broke off in the middle of an answer",
+    );
   }
 
   /** The chunk without what the caller already has; of a forced call, its text is the call. */
@@ -102,6 +110,7 @@ export class ChunkReader {
         ? []
         : chunk.logprobs.map((entry) => ({ ...entry, top: entry.top.slice(0, wanted.top) }));
     const reasoning = this.#reasoning.push(chunk.reasoning);
+    this.#hasShown ||= text !== "" || reasoning !== "" || toolCalls.length > 0;
     return toDelta(text, reasoning, this.#stops.hit ? [] : toolCalls, logprobs);
   }
 
@@ -114,6 +123,8 @@ export class ChunkReader {
 
   #finish(given: proto.FinishReason): proto.GenerationEvent {
     this.#isOver = true;
+    if (given === proto.FinishReason.STOP && !this.#hasShown && !this.#stops.hit && this.#usage.isEmptyClaim)
+      throw this.#failed("finished an answer of which it had sent nothing");
     const isOwnEnd = given === proto.FinishReason.STOP || given === proto.FinishReason.TOOL_CALLS;
     if (isOwnEnd && !this.#stops.hit) this.#checkForm();
     // Servers send `stop` after calls, or `tool_calls` without one.
@@ -181,11 +192,12 @@ function keepsTo(schemaJson: string, text: string): boolean {
   }
 }
 
-/** Finish reasons of OpenAI, TGI and Mistral. All others (`error`, `abort`) are failures. */
+/** Finish reasons of OpenAI, TGI, Mistral and Anthropic. All others (`error`, `abort`) are failures. */
 const reasons: Readonly<Record<string, proto.FinishReason>> = {
   stop: proto.FinishReason.STOP,
   eos_token: proto.FinishReason.STOP,
   stop_sequence: proto.FinishReason.STOP,
+  end_turn: proto.FinishReason.STOP,
   length: proto.FinishReason.LENGTH,
   model_length: proto.FinishReason.LENGTH,
   tool_calls: proto.FinishReason.TOOL_CALLS,

@@ -22,6 +22,8 @@ export class UsageCounter {
   readonly #reportsCached: boolean;
   #reported: Reported | undefined;
   #counted = 0;
+  /** Chunks that showed something. */
+  #pieces = 0;
   #reasoningTokens = 0;
 
   /** `reportsCached`: whether the server's number of cached tokens is passed on. */
@@ -35,7 +37,24 @@ export class UsageCounter {
     this.#reasoningTokens += reasoningTokens;
     this.#counted += reasoningTokens + leastTokens(text);
     if (calls.length > 0) this.#counted++;
+    if (text !== "" || reasoning !== "" || calls.length > 0) this.#pieces++;
     this.#reported = readUsage(chunk) ?? readTimings(chunk) ?? this.#reported;
+  }
+
+  /**
+   * Whether a chunk shows more than the tokens that were asked for, from a server that ignores the limit: by the usage
+   * that it reports on each chunk, else by the number of chunks, because a token is hardly ever sent in two.
+   */
+  isBeyondLimit({ text, reasoning, calls, members: chunk }: Chunk): boolean {
+    const limit = this.#generation.limits?.maxTokens;
+    if (limit === undefined || (text === "" && reasoning === "" && calls.length === 0)) return false;
+    const reported = readUsage(chunk)?.completion;
+    return reported === undefined ? this.#pieces >= limit : reported > limit;
+  }
+
+  /** Whether the server reports tokens, more than a few marks; for answers that show none. */
+  get isEmptyClaim(): boolean {
+    return (this.#reported?.completion ?? 0) > mostMarks;
   }
 
   /** The usage of an answer with this finish reason; never more than the limit. */
@@ -78,6 +97,9 @@ function readTimings(chunk: Members): Reported | undefined {
   const cached = count(timings.cache_n) ?? 0;
   return { prompt: read + cached, completion, cached, reasoning: undefined };
 }
+
+/** The most tokens that show nothing in an answer that is empty. */
+const mostMarks = 8;
 
 const bytesPerToken = 4;
 
