@@ -6,6 +6,7 @@ import { fleet, usage as fleetUsage } from "./fleet/index.ts";
 import { parse, usage as parseUsage } from "./parse/index.ts";
 import { killAll } from "./processes/child.ts";
 import { relay, usage } from "./relay/index.ts";
+import { soak, usage as soakUsage } from "./soak/index.ts";
 
 /** Every benchmark by name. */
 const benchmarks: Readonly<Record<string, { run(args: readonly string[]): Promise<number>; usage: string }>> =
@@ -14,6 +15,7 @@ const benchmarks: Readonly<Record<string, { run(args: readonly string[]): Promis
     parse: { run: parse, usage: parseUsage },
     fleet: { run: fleet, usage: fleetUsage },
     faults: { run: faults, usage: faultsUsage },
+    soak: { run: soak, usage: soakUsage },
     batches: { run: batches, usage: batchesUsage },
   };
 
