@@ -164,12 +164,18 @@ async function loadWeights(
   }
 }
 
-/** Whether the last token can be removed, as padding needs: not with recurrence or a sliding window. */
+/**
+ * Whether the last token can be removed, as padding needs: not with recurrence or a sliding window. Nor do models generate
+ * tokens in which all see each other, as those for embeddings.
+ */
 function canForgetLast(addon: Addon, metadata: Metadata): boolean {
   const { architecture } = metadata;
   const window = metadata.shape("attention.sliding_window") ?? 0;
   const slides = window > 0 && window < (metadata.shape("context_length") ?? Number.POSITIVE_INFINITY);
-  return !(slides || addon.getIsArchRecurrent(architecture) || addon.getIsArchHybrid(architecture));
+  const isCausal = metadata.flag(`${architecture}.attention.causal`) !== false;
+  return (
+    isCausal && !(slides || addon.getIsArchRecurrent(architecture) || addon.getIsArchHybrid(architecture))
+  );
 }
 
 const modelFault = (path: string, cause?: unknown): MeshError =>
