@@ -12,7 +12,7 @@ import type { LoadedModel } from "./load-model.ts";
 import type { GrammarState } from "./native/grammars.ts";
 import type { HeldSequence } from "./native/sequence-pool.ts";
 import { type PreparedGeneration, prepare } from "./prepare.ts";
-import { inSlices } from "./prompt/in-slices.ts";
+import { inSlices, type Sliced } from "./prompt/in-slices.ts";
 import { StepWatch } from "./step-watch.ts";
 import { TokenSource } from "./token-source.ts";
 
@@ -82,7 +82,7 @@ class Run {
 
   async *events(): AsyncGenerator<GenerationEvent> {
     yield* this.#watch.run(() => this.#held.settled);
-    this.#replay();
+    await inSlices(this.#replay(), this.#signal);
     if (!this.#isOver()) {
       yield* this.#prefill();
       yield* this.#answer();
@@ -106,14 +106,15 @@ class Run {
     else void work.then(dispose, dispose);
   };
 
-  #replay(): void {
+  *#replay(): Sliced<void> {
     const { plan, partial, resumed } = this.#prepared;
     if (plan.answer !== undefined) this.#grammar = this.#model.native.grammars.begin(plan.answer);
-    checkForm(partial.tokens, this.#grammar?.clone());
-    checkForm(partial.kept, this.#grammar);
+    yield* checkForm(partial.tokens, this.#grammar?.clone());
+    yield* checkForm(partial.kept, this.#grammar);
     for (const token of resumed) {
-      checkForm([token], this.#grammar);
+      yield* checkForm([token], this.#grammar);
       this.#accept(token);
+      yield;
     }
     this.#buffer.skip();
   }
@@ -204,9 +205,13 @@ class Run {
 }
 
 /** Advances a grammar by tokens that another engine has delivered. */
-function checkForm(tokens: readonly number[], grammar: GrammarState | undefined): void {
-  if (grammar === undefined || tokens.every((token) => grammar.accept(token))) return;
-  throw new MeshError("engine_failed", "The answer to continue does not match its required format.");
+function* checkForm(tokens: readonly number[], grammar: GrammarState | undefined): Sliced<void> {
+  if (grammar === undefined) return;
+  for (const token of tokens) {
+    if (!grammar.accept(token))
+      throw new MeshError("engine_failed", "The answer to continue does not match its required format.");
+    yield;
+  }
 }
 
 const chunkMs = 200;

@@ -16,14 +16,24 @@ export function parseCallerObject(text: string): Record<string, unknown> | undef
   }
 }
 
-/** Maximum nesting; counted before parsing and without recursion. */
+/** Maximum nesting; counted before parsing, without recursion, and each character once, whatever it is. */
 function depthOf(text: string): number {
   let [depth, deepest] = [0, 0];
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/gs)) {
-    if (token === "{" || token === "[") deepest = Math.max(deepest, ++depth);
-    else if (token === "}" || token === "]") depth--;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') at = endOfString(text, at + 1);
+    else if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
+    else if (character === "}" || character === "]") depth--;
   }
   return deepest;
+}
+
+/** Where a string is closed; the end of the text when it is not. */
+function endOfString(text: string, from: number): number {
+  for (let at = from; at < text.length; at++)
+    if (text[at] === "\\") at++;
+    else if (text[at] === '"') return at;
+  return text.length;
 }
 
 const depthLimit = 200;

@@ -132,3 +132,18 @@ test.each([
 ])("$because cannot be checked", ({ schema }) => {
   expect(() => toMatcher(schema)).toThrow(SchemaError);
 });
+
+test("alternatives that are tried again in each level are checked to a depth, and never for long", () => {
+  const operations = ["+", "-"].map((operation) => ({
+    type: "object",
+    properties: { left: { $ref: "#/$defs/value" }, operation: { const: operation } },
+    required: ["left", "operation"],
+  }));
+  const matches = toMatcher({
+    $ref: "#/$defs/value",
+    $defs: { value: { anyOf: [...operations, { type: "number" }] } },
+  });
+  const nested = (depth: number): unknown => (depth === 0 ? 1 : { left: nested(depth - 1), operation: "-" });
+  expect(matches(JSON.stringify(nested(10)))).toBe(true);
+  expect(matches(JSON.stringify(nested(60)))).toBe(false);
+});

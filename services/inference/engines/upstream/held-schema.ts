@@ -18,12 +18,19 @@ export function holdTo(schema: unknown, strict: boolean): Matches {
 /**
  * Whether texts match a schema (drafts 4 to 2020-12, formats ignored). Throws `SchemaError` for invalid
  * schemas, unresolvable or circular references, and patterns that RE2 refuses. Schemas come from strangers:
- * none is kept, external references are not loaded, and patterns do not backtrack.
+ * none is kept, external references are not loaded, patterns do not backtrack, and a text that would take long
+ * to check does not match.
  */
 export function toMatcher(schema: unknown): Matches {
   try {
-    const validate = new Ajv2020(options).compile(toCurrentDraft(schema) as object);
+    // Alternatives within alternatives are tried again and again: a few hundred bytes can take hours.
+    let visitsLeft = 0;
+    const visit = () => {
+      if (--visitsLeft < 0) throw new Error("takes too long to check");
+    };
+    const validate = new Ajv2020({ ...options, $comment: visit }).compile(toCurrentDraft(schema) as object);
     return (text) => {
+      visitsLeft = visitsLimit + text.length;
       try {
         return validate(JSON.parse(text)) === true;
       } catch {
@@ -46,10 +53,14 @@ const options = {
   code: { regExp: Object.assign(linearPattern, { code: "linearPattern" }) },
 } as const;
 
-/** Converts older drafts to 2020-12, without the validator's own keywords. */
+/** Schemas that one text may be checked against, beside one for each of its characters: about 100 ms. */
+const visitsLimit = 1_000_000;
+
+/** Converts older drafts to 2020-12, without the validator's own keywords, and marks each schema for `visit`. */
 function toCurrentDraft(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
-  const { $async, nullable, additionalItems, ...kept } = schema;
+  const { $async, nullable, additionalItems, ...others } = schema;
+  const kept = others.$ref === undefined ? { ...others, $comment: "visited" } : others;
   const current: Record<string, unknown> = kept;
   if (Array.isArray(schema.items))
     Object.assign(current, { prefixItems: schema.items, items: additionalItems ?? true });

@@ -24,7 +24,7 @@ async function fromTokens(trial: Trial, whole: Transcript): Promise<Finding> {
   for (const delta of whole.deltas) {
     if (tokenIds.length >= half) break;
     text += delta.text;
-    tokenIds.push(...delta.tokenIds);
+    for (const id of delta.tokenIds) tokenIds.push(id);
   }
   const { fingerprint } = trial.served;
   const rest = await continueFrom(trial, { tokenIds: [...tokenIds], text, fingerprint });

@@ -227,3 +227,10 @@ test("a brace opens a call without a mark at the beginning alone, not where text
     complete: 0,
   });
 });
+
+test("an answer of openers that nothing closes is text, and is not read again from each of them", () => {
+  const text = '<tool_call>{"a":['.repeat(20_000);
+  const { text: shown, calls } = read({ toolCallFormat: hermes }, [text]);
+  expect(shown).toBe(text);
+  expect(calls).toEqual([]);
+});

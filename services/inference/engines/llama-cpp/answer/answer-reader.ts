@@ -48,6 +48,8 @@ export class AnswerReader {
   #over: "stop" | "calls" | undefined;
   #completeCalls = 0;
   #justOpened = false;
+  /** Characters of what looked like calls and was none. */
+  #readAgain = 0;
 
   constructor(options: AnswerReaderOptions) {
     this.#options = options;
@@ -182,7 +184,7 @@ export class AnswerReader {
   /** Text up to the opener of a call, which is returned; undefined when the answer is over. */
   *#parseText(): Parsing<string | undefined> {
     while (this.#over === undefined) {
-      const opener = findFirst(this.#text, this.#openers);
+      const opener = this.#readAgain > readAgainLimit ? undefined : findFirst(this.#text, this.#openers);
       if (opener !== undefined) {
         this.#pushText(opener.index);
         return this.#over === undefined ? opener.needle : undefined;
@@ -227,6 +229,7 @@ export class AnswerReader {
   /** The call is invalid: its opener is text, and what follows is parsed again. */
   #dropCall(call: OpenCall): void {
     const written = call.opener + call.text;
+    this.#readAgain += written.length;
     const handedOut = call.trusted && call.named ? written.length : 0;
     this.#text = written.slice(handedOut) + this.#text;
     this.#at = call.at + handedOut;
@@ -270,6 +273,12 @@ export class AnswerReader {
     this.#text = this.#text.slice(count);
   }
 }
+
+/**
+ * An answer of openers that nothing closes would be read again from each of them on. After this many characters
+ * the rest is text.
+ */
+const readAgainLimit = 100_000;
 
 /** Waits for more input at each `yield`. */
 type Parsing<T> = Generator<undefined, T, void>;

@@ -80,7 +80,7 @@ export class TokenBuffer {
 
   /** What may be emitted now; undefined when everything is held back. */
   take(): proto.Delta | undefined {
-    this.#pieces.push(...this.#reader.take());
+    for (const piece of this.#reader.take()) this.#pieces.push(piece);
     const settledTo = Math.min(this.#reader.settledTo, this.#length);
     let count = 0;
     while (count < this.#waiting.length && this.#waiting[count]!.to <= settledTo) count++;

@@ -192,7 +192,9 @@ export class Metadata {
   shape(key: string): number | undefined {
     const name = `${this.architecture}.${key}`;
     const value = this.#values.get(name);
-    return Array.isArray(value) ? Math.max(...(this.numbers(name) ?? [])) : this.number(name);
+    return Array.isArray(value)
+      ? (this.numbers(name) ?? []).reduce((most, size) => Math.max(most, size), Number.NEGATIVE_INFINITY)
+      : this.number(name);
   }
 
   #typed<T extends MetadataValue>(

@@ -85,7 +85,7 @@ export function callMethodsFirst(program: Template["parsed"]): void {
   for (let value = left.pop(); value !== undefined; value = left.pop()) {
     if (typeof value !== "object" || value === null) continue;
     if (isMethodCall(value)) becomeFilter(value);
-    left.push(...Object.values(value));
+    for (const inner of Object.values(value)) left.push(inner);
   }
 }
 
