@@ -3,6 +3,7 @@ import { createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { MeshError } from "../core/errors/mesh-error.ts";
 import { capabilities, capabilityNames } from "../core/generation/capabilities.ts";
+import { embeddedEvent } from "../core/generation/events.ts";
 import { register } from "../core/rpc/contract.ts";
 import { createInProcessTransport } from "../core/rpc/in-process-transport.ts";
 import { silentLog } from "../core/telemetry/log.ts";
@@ -54,9 +55,10 @@ const allBut = (name?: string): Capabilities =>
 
 /** What becomes of a generation in a mesh whose only node offers this: the failure, or undefined for an answer. */
 async function askRouter(generation: Generation, offered: Capabilities): Promise<MeshError | undefined> {
-  nodes.start("n:1", async function* () {
+  nodes.start("n:1", async function* ({ embedding }) {
     yield started();
-    yield delta("yes");
+    if (embedding === undefined) yield delta("yes");
+    for (const index of embedding?.inputs.keys() ?? []) yield embeddedEvent(index, [1]);
     yield finished();
   });
   registry.put(nodeOf("n", { address: "n:1" }, { capabilities: offered }));
