@@ -259,6 +259,14 @@ const madeElsewhere = [
     source: "services/inference/engines/ollama/pull.ts",
   },
   {
+    row: "… more models are not offered to the mesh: a node offers at most …. Choose them with --only NAME.",
+    source: "services/inference/guard/guarded-engines.ts",
+  },
+  {
+    row: "… more models are not offered to the mesh, for reasons like these",
+    source: "services/inference/node/model-watch.ts",
+  },
+  {
     row: "Ollama cannot reach its library to pull … (…). …",
     source: "services/inference/engines/ollama/pull.ts",
   },

@@ -1,15 +1,11 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Document, isMap, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import type { Fault } from "../config/faults.ts";
 import { UserFault } from "../lifecycle/user-fault.ts";
-import { packageFolder } from "../package-folder.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import { catalogueFile } from "./catalogue-names.ts";
 import { entrySchema, toEntry } from "./entry.ts";
-
-/** The catalogue that comes with the program. */
-export const catalogueFile = join(packageFolder, "models", "catalogue.yaml");
 
 /** Every fault of a catalogue file. */
 export class CatalogueFault extends UserFault {

@@ -1,11 +1,9 @@
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { nodeIdPattern } from "../../core/identity/identity.ts";
+import { faultOfServedModel, faultOfText, modelLimit } from "../../core/served-model.ts";
 import type { Hardware, Node, NodeProcess, ServedModel } from "../../gen/cxmpute/registry/v1/registry_pb.ts";
 
-/** The most that one node may report: models, slots of a model, tokens per second, graphics cards. */
-const modelLimit = 512;
-const slotLimit = 65_536;
-const speedLimit = 1_000_000;
+/** The most graphics cards of one node. */
 const gpuLimit = 64;
 
 /** Returns a node's record, or throws `invalid_request` at its first fault. */
@@ -50,19 +48,8 @@ export function checkProcess(process: NodeProcess | undefined): void {
 }
 
 function checkServedModel(served: ServedModel, path: string): void {
-  checkText(served.model, `${path}.model`, 1, 256);
-  checkText(served.engineName, `${path}.engine_name`, 0, 1024);
-  checkText(served.engine, `${path}.engine`, 1, 64);
-  checkText(served.fingerprint, `${path}.fingerprint`, 0, 256);
-  const { tokensPerSecond = 0 } = served;
-  if (!(tokensPerSecond >= 0 && tokensPerSecond <= speedLimit))
-    throw fault(
-      `${path}.tokens_per_second`,
-      `Invalid speed (${tokensPerSecond})`,
-      `send 0 to ${speedLimit}, or nothing`,
-    );
-  if (served.slots < 1 || served.slots > slotLimit)
-    throw fault(`${path}.slots`, `Invalid number of slots (${served.slots})`, `offer 1 to ${slotLimit}`);
+  const found = faultOfServedModel(served);
+  if (found !== undefined) throw fault(`${path}.${found.field}`, found.what, found.cure);
 }
 
 function checkHardware({ platform, cpu, gpus }: Hardware): void {
@@ -74,13 +61,9 @@ function checkHardware({ platform, cpu, gpus }: Hardware): void {
     checkText(name, `node.hardware.gpus[${index}].name`, 0, 256);
 }
 
-const blank = /^\s|\s$|\p{Cc}/u;
-
 function checkText(text: string, path: string, shortest: number, longest: number): void {
-  if (text.length < shortest || text.length > longest)
-    throw fault(path, `Invalid length (${text.length})`, `use ${shortest} to ${longest} characters`);
-  if (blank.test(text))
-    throw fault(path, "Invalid text", "use no control characters, and no space at either end");
+  const found = faultOfText(path, text, shortest, longest);
+  if (found !== undefined) throw fault(path, found.what, found.cure);
 }
 
 /** Whether a text is HOST:PORT: a name, an IPv4 address or an IPv6 address in brackets. */

@@ -18,6 +18,7 @@ import { registerHealth } from "./health.ts";
 import { allowOrigin, answerPreflight } from "./http/cors.ts";
 import { decorateRequests, pathOf, processingMs, requestIdOf } from "./http/request-context.ts";
 import { addResource, registerAtMounts, takeJson } from "./http/resource.ts";
+import type { KnownModels } from "./models/known-models.ts";
 import type { ListModels } from "./models/model-list.ts";
 import { registerModels } from "./models/routes.ts";
 import { registerOpenApi } from "./openapi/register.ts";
@@ -26,6 +27,7 @@ import { createResponses } from "./responses/route.ts";
 /** The parts and settings of the HTTP surface. */
 export interface AppOptions extends Omit<GenerationOptions, "surface"> {
   readonly listModels: ListModels;
+  readonly knownModels: KnownModels;
   readonly catalogue: CatalogueSource;
   readonly authenticate: Authenticate;
   readonly bodyLimitBytes: number;

@@ -25,6 +25,7 @@ import { ServerDrain } from "./http/drain-server.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { SseStreams } from "./http/sse-streams.ts";
 import { createImageFetcher } from "./images/image-fetcher.ts";
+import { KnownModels } from "./models/known-models.ts";
 import { cacheModels } from "./models/model-list.ts";
 import { RouterLink } from "./routers/router-link.ts";
 import { createRouterPool } from "./routers/router-pool.ts";
@@ -66,7 +67,12 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
     (transport, index) => new RouterLink({ transport, name: `router ${index + 1}`, clock, log, random }),
   );
   const pool = createRouterPool({ links, clock, log });
-  const listModels = cacheModels(pool.listModels, clock);
+  const knownModels = new KnownModels();
+  const listModels = cacheModels(async () => {
+    const models = await pool.listModels();
+    knownModels.see(models);
+    return models;
+  }, clock);
   const openRequests = new OpenRequests();
   const authenticate = createAuthenticate(config.keys);
   const shutdown = new AbortController();
@@ -74,6 +80,7 @@ export async function createTranslator(options: TranslatorOptions): Promise<Tran
   const shared = {
     generate: pool.generate,
     listModels,
+    knownModels,
     authenticate,
     bodyLimitBytes,
     onGenerationEnd,

@@ -1,9 +1,10 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import { finishedEvent, heartbeatEvent, startedEvent, textEvent } from "../../../core/generation/events.ts";
 import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import { FinishReason } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { Capabilities_Resume } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
+import { Capabilities_Resume, NodeSchema } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import {
   FakeEngine,
   generationOf,
@@ -11,6 +12,7 @@ import {
   usageOf,
 } from "../../../test/support/inference/fake-engine.ts";
 import { makeGuard, read, settle } from "../../../test/support/inference/guard.ts";
+import { checkNode } from "../../registry/check-node.ts";
 
 const started = startedEvent("", "");
 const finished = finishedEvent(FinishReason.STOP, usageOf(1));
@@ -44,17 +46,57 @@ describe("models", () => {
     for (const { abort } of readings) abort();
   });
 
+  test.each([
+    ["an empty name", { model: "" }],
+    ["a name that is too long", { model: "x".repeat(257) }],
+    ["a control character in its name", { model: "a\u0000b" }],
+    ["a line break in its name", { model: "a\nb" }],
+    ["a space at the end of its name", { model: "a " }],
+    ["half a character in its name", { model: "a\ud800" }],
+    ["an engine's name that is too long", { engineName: "x".repeat(1025) }],
+    ["a fingerprint that is too long", { fingerprint: "x".repeat(257) }],
+    ["no slots", { slots: 0 }],
+    ["more slots than there can be", { slots: 1e9 }],
+    ["a context that no number of the contract holds", { contextLength: 1e12 }],
+    ["a context of half a token", { contextLength: 0.5 }],
+    ["a context that is no number", { contextLength: Number.NaN }],
+  ])("one with %s is left out, and the others stay", async (_, fields) => {
+    const bad = { ...servedModel("bad"), ...fields };
+    const engine = new FakeEngine([servedModel("a"), bad, servedModel("b")]);
+    const { guard } = await makeGuard({ engines: [engine] });
+    expect(guard.models.map(({ model }) => model)).toEqual(["a", "b"]);
+    const { signal } = new AbortController();
+    // Reported at the first look, which `makeGuard` has taken, and not again.
+    expect((await guard.refresh(signal)).leftOut).toEqual([]);
+    engine.serves = [servedModel("a"), { ...bad, fingerprint: "y".repeat(300) }];
+    expect((await guard.refresh(signal)).leftOut.length).toBeLessThanOrEqual(1);
+    // The registry, whose rule it is, takes what is left.
+    expect(() => checkNode(create(NodeSchema, { id: "n", models: guard.models }))).not.toThrow();
+    expect(() => checkNode(create(NodeSchema, { id: "n", models: [bad] }))).toThrow();
+  });
+
+  test("beyond the most that a node may offer are left out, in one sentence", async () => {
+    const engine = new FakeEngine([servedModel("a")]);
+    const { guard } = await makeGuard({ engines: [engine] });
+    engine.serves = Array.from({ length: 3000 }, (_, index) => servedModel(`m${index}`));
+    const { leftOut } = await guard.refresh(new AbortController().signal);
+    expect(leftOut).toEqual([
+      "2488 more models are not offered to the mesh: a node offers at most 512. Choose them with --only NAME.",
+    ]);
+    expect(guard.models).toHaveLength(512);
+  });
+
   test("a change of the list is told, and a model that stays keeps what runs", async () => {
     const { guard, engine } = await makeGuard();
     const { signal } = new AbortController();
     let told = 0;
     guard.subscribe(() => told++);
-    expect(await guard.refresh(signal)).toEqual({ changed: false, failures: [] });
+    expect(await guard.refresh(signal)).toEqual({ changed: false, failures: [], leftOut: [] });
     const reading = read(guard);
     await settle();
     told = 0;
     engine.serves = [servedModel("m", { slots: 9 }), servedModel("n")];
-    expect(await guard.refresh(signal)).toEqual({ changed: true, failures: [] });
+    expect(await guard.refresh(signal)).toEqual({ changed: true, failures: [], leftOut: [] });
     expect(told).toBeGreaterThan(0);
     expect(guard.current().models).toMatchObject([
       { model: "m", slots: 9, running: 1 },

@@ -5,6 +5,7 @@ import { listCapabilities, needsOf, offersOf, unsupported } from "../../../core/
 import { canResume } from "../../../core/generation/resume.ts";
 import { shuttingDown } from "../../../core/lifecycle/lifecycle.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
+import { type FieldFault, faultOfServedModel, modelLimit } from "../../../core/served-model.ts";
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ServedModel } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
@@ -38,6 +39,8 @@ interface Refreshed {
   readonly changed: boolean;
   /** Why engines failed to list their models, which are not served until they do. */
   readonly failures: readonly MeshError[];
+  /** Why models are not offered that the registry would refuse, in sentences, as far as that is news. */
+  readonly leftOut: readonly string[];
 }
 
 interface Entry {
@@ -55,6 +58,7 @@ export class GuardedEngines implements LoadSource {
   readonly #idle = Promise.withResolvers<void>();
   readonly #listeners = new Set<() => void>();
   #entries: ReadonlyMap<string, Entry> = new Map();
+  #leftOut: ReadonlySet<string> = new Set();
   #refreshing: Promise<Refreshed> | undefined;
   #draining = false;
 
@@ -184,17 +188,27 @@ export class GuardedEngines implements LoadSource {
     signal.throwIfAborted();
     const entries = new Map<string, Entry>();
     const failures: MeshError[] = [];
+    const leftOut = new Set<string>();
+    let tooMany = 0;
     for (const [index, answer] of answers.entries()) {
       if (answer.status === "rejected") failures.push(toFailure(answer.reason));
       else
-        for (const served of answer.value)
-          if (!entries.has(served.model)) entries.set(served.model, this.#toEntry(served, engines[index]!));
+        for (const served of answer.value) {
+          if (entries.has(served.model)) continue;
+          const fault = faultOfServedModel(served);
+          if (fault !== undefined) leftOut.add(describeFault(served, fault));
+          else if (entries.size >= modelLimit) tooMany++;
+          else entries.set(served.model, this.#toEntry(served, engines[index]!));
+        }
     }
+    if (tooMany > 0) leftOut.add(describeTooMany(tooMany));
+    const news = [...leftOut].filter((why) => !this.#leftOut.has(why));
+    this.#leftOut = leftOut;
     const before = JSON.stringify(this.models);
     this.#entries = entries;
     const changed = JSON.stringify(this.models) !== before;
     if (changed) this.#notify();
-    return { changed, failures };
+    return { changed, failures, leftOut: news };
   }
 
   /** A model keeps its slots and queue while the same engine serves it. */
@@ -213,6 +227,21 @@ export class GuardedEngines implements LoadSource {
     for (const listener of this.#listeners) listener();
   };
 }
+
+/** Why a model is left out: the registry would refuse the whole node for it. */
+function describeFault(served: ServedModel, { field, what, cure }: FieldFault): string {
+  const name = JSON.stringify(served.engineName || served.model).slice(1, -1);
+  const shown = name.length > shownNameLength ? `${name.slice(0, shownNameLength)}…` : name;
+  return field === "model"
+    ? `\`${shown}\` is not offered to the mesh: ${what} of its name: ${cure}, or choose another name with --as ENGINE-NAME=NAME.`
+    : `\`${shown}\` is not offered to the mesh: ${what} at '${field}' in what its server reports: ${cure}.`;
+}
+
+/** The most characters of an invalid name that are shown. */
+const shownNameLength = 80;
+
+const describeTooMany = (count: number): string =>
+  `${count} more models are not offered to the mesh: a node offers at most ${modelLimit}. Choose them with --only NAME.`;
 
 /** Tokens from this node; without ids the engine's own count is better than ours. */
 function tokensOf(answer: GuardedAnswer, { givenTokens, usage, generation }: AnswerRecord): number {

@@ -216,6 +216,11 @@ describe("an engine with the catalogue's names", () => {
   });
 });
 
+test("a model that a server lists twice is served once", async () => {
+  const { models } = nameEngine(["acme/a", "acme/a", "llama3.1:8b", "llama3.1:8b"]);
+  expect((await models()).map(({ model }) => model)).toEqual(["acme/a", "llama3.1:8b"]);
+});
+
 test.each([
   ["model-q4_K_M", 4],
   ["hf.co/unsloth/Qwen3-8B-GGUF:Q5_K_M", 5],

@@ -30,7 +30,9 @@ export function withCatalogueNames(
   return {
     async models(signal) {
       // Reading the catalogue takes 0.1 s, in which the engine loads.
-      const [own, known] = await Promise.all([engine.models(signal), Promise.resolve().then(catalogue)]);
+      const [reported, known] = await Promise.all([engine.models(signal), Promise.resolve().then(catalogue)]);
+      // A server may list a model twice.
+      const own = [...new Map(reported.map((served) => [served.model, served])).values()];
       const namings = chooseNames(
         own.map(({ model }) => model),
         known,

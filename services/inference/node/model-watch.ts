@@ -14,11 +14,12 @@ export async function loadModels(
   log: Log,
   signal: AbortSignal,
 ): Promise<readonly MeshError[]> {
-  const { failures } = await guard.refresh(signal);
+  const { failures, leftOut } = await guard.refresh(signal);
   const [failure] = failures;
   const isEmpty = guard.models.length === 0;
   if (failure !== undefined && isEmpty) throw failure;
   warnOf(failures, log);
+  warnOfModels(leftOut, log);
   if (isEmpty) log.warn("the engines serve no model yet");
   return failures;
 }
@@ -33,7 +34,8 @@ export async function followModels(
   let failing = 0;
   for (;;) {
     await sleep(clock, modelPollMs, signal);
-    const { changed, failures } = await guard.refresh(signal);
+    const { changed, failures, leftOut } = await guard.refresh(signal);
+    warnOfModels(leftOut, log);
     const faster = speeds.settle();
     if (changed || faster) onChange();
     if (failures.length !== failing) warnOf(failures, log);
@@ -43,6 +45,15 @@ export async function followModels(
 
 function warnOf(failures: readonly MeshError[], log: Log): void {
   for (const failure of failures) log.warn({ err: failure }, "an engine has no models left");
+}
+
+/** The most models that are warned of one by one. */
+const warningLimit = 10;
+
+function warnOfModels(leftOut: readonly string[], log: Log): void {
+  for (const why of leftOut.slice(0, warningLimit)) log.warn(why);
+  const more = leftOut.length - warningLimit;
+  if (more > 0) log.warn(`${more} more models are not offered to the mesh, for reasons like these`);
 }
 
 /** Weight of a new answer in the average. */

@@ -155,8 +155,8 @@ describe("nodes that may be picked", () => {
     relay!.close(lost);
     await settled();
     expect(fleet.allNodes("m")).toEqual([]);
-    expect(fleet.knows("m")).toBe(true);
-    expect(fleet.knows("x")).toBe(false);
+    expect(fleet.knowledgeOf("m")).toMatchObject({ isUnused: false, known: true });
+    expect(fleet.knowledgeOf("x").known).toBe(false);
   });
 });
 

@@ -1,3 +1,4 @@
+import { catalogueNames } from "../../../core/catalogue/catalogue-names.ts";
 import type { Clock, Timer } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
@@ -5,6 +6,7 @@ import type { Log } from "../../../core/telemetry/log.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import type { Candidate } from "../routing/candidate.ts";
+import type { Knowledge } from "../routing/refuse.ts";
 import type { SnapshotTime } from "./endpoint.ts";
 import { Member } from "./member.ts";
 import { ModelIndex } from "./model-index.ts";
@@ -22,23 +24,30 @@ export class Fleet {
   readonly #time: SnapshotTime;
   readonly #members = new Map<string, Member>();
   readonly #models: ModelIndex;
+  readonly #names: ReadonlySet<string>;
   readonly #relays: NodeRelays;
   readonly #outliers: OutlierDetector;
   #informed = false;
   #recovery: Timer | undefined;
   #listener: () => void = () => {};
 
-  constructor({ clock, log }: { clock: Clock; log: Log }) {
+  /** `names`: models that exist, whether some node has served them or not; default: the catalogue's. */
+  constructor({
+    clock,
+    log,
+    names = catalogueNames(),
+  }: {
+    clock: Clock;
+    log: Log;
+    names?: ReadonlySet<string>;
+  }) {
+    this.#names = names;
     this.#clock = clock;
     this.#log = log;
     this.#time = { now: clock.now() };
     this.#models = new ModelIndex(clock);
     this.#relays = new NodeRelays(log);
     this.#outliers = new OutlierDetector({ clock, log });
-  }
-
-  get informed(): boolean {
-    return this.#informed;
   }
 
   /** Calls back whenever a waiting generation may have got room, or can get none any more. */
@@ -128,9 +137,15 @@ export class Fleet {
     return [...this.#members.values()].map((member) => member.candidate(model));
   }
 
-  /** Whether some node has served the model in this router's life. */
-  knows(model: string): boolean {
-    return this.#models.firstSeen(model) !== undefined;
+  /** What is known of a model, served now or not. */
+  knowledgeOf(model: string): Knowledge {
+    const { isEmpty } = this.#models;
+    const hasBeenServed = this.#models.firstSeen(model) !== undefined;
+    return {
+      informed: this.#informed,
+      isUnused: isEmpty,
+      known: isEmpty || hasBeenServed || this.#names.has(model),
+    };
   }
 
   /** When a model was first seen, in milliseconds since 1970. */

@@ -20,6 +20,11 @@ export class ModelIndex {
     return [...this.#endpoints.keys()].sort();
   }
 
+  /** Whether no model was ever seen. */
+  get isEmpty(): boolean {
+    return this.#firstSeen.size === 0;
+  }
+
   endpoints(model: string): readonly ModelEndpoint[] {
     return this.#endpoints.get(model) ?? [];
   }

@@ -118,7 +118,7 @@ export class Admission {
     const candidates = fleet.candidates(model);
     const room = findRoom(call, candidates);
     if (room !== "none") return { room, error: undefined };
-    const error = refuse(call, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+    const error = refuse(call, candidates, fleet.knowledgeOf(model));
     return { room, error };
   }
 

@@ -37,8 +37,7 @@ export function dispatch(options: DispatchOptions): StartAnswer<RoutedCall> {
     const { model } = call.generation;
     const candidates = fleet.candidates(model);
     const best = pick(call, candidates, profile);
-    if (best === undefined)
-      throw refuse(call, candidates, { informed: fleet.informed, known: fleet.knows(model) });
+    if (best === undefined) throw refuse(call, candidates, fleet.knowledgeOf(model));
     const nodeId = best.node.id;
     const reservation = fleet.reserve(nodeId, model);
     call.attempts.push(nodeId);

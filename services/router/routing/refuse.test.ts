@@ -10,15 +10,16 @@ import { Capabilities_Resume, ServedModelSchema } from "../../../gen/cxmpute/reg
 import { candidateOf, generationOf, nodeOf } from "../../../test/support/router/router.ts";
 import { withParam } from "../../translator/errors/capability-params.ts";
 import type { Candidate } from "./candidate.ts";
-import { refuse } from "./refuse.ts";
+import { type Knowledge, refuse } from "./refuse.ts";
 
 const refusal = (
   fields: MessageInitShape<typeof GenerationSchema>,
   candidates: Candidate[],
-  knowledge = { informed: true, known: true },
+  knowledge: Partial<Knowledge> = {},
 ) => {
   const generation = generationOf(fields);
-  return refuse({ generation, needs: needsOf(generation), tried: [] }, candidates, knowledge);
+  const informed = { informed: true, isUnused: false, known: true, ...knowledge };
+  return refuse({ generation, needs: needsOf(generation), tried: [] }, candidates, informed);
 };
 
 test("says in OpenAI's words that a model was never heard of", () => {
@@ -31,6 +32,14 @@ test("says in OpenAI's words that a model was never heard of", () => {
 
 test("asks for patience when nobody serves a known model now", () => {
   expect(refusal({}, [])).toMatchObject({ kind: "no_nodes", retryAfterMs: 5000 });
+});
+
+test("calls no model unknown before a node has served any", () => {
+  expect(refusal({ model: "gpt-9" }, [], { isUnused: true, known: false })).toMatchObject({
+    kind: "no_nodes",
+    message: "No node of this mesh serves a model yet: try again soon.",
+    retryAfterMs: 5000,
+  });
 });
 
 test("calls no model unknown before the registry has been heard", () => {

@@ -8,19 +8,27 @@ import { cameThrough, type RouteRequest } from "./filters.ts";
 /** When to retry for a model that no node serves now. */
 const noNodesRetryMs = 5000;
 
-/**
- * Why no node can have a generation, as an error for its caller. `informed`: the registry has been heard; `known`: some
- * node has served the model.
- */
+/** What a router knows of a model beyond the nodes that serve it. */
+export interface Knowledge {
+  /** Whether the registry has been heard. */
+  readonly informed: boolean;
+  /** Whether no node has served anything in this router's life: then no name is known to be wrong. */
+  readonly isUnused: boolean;
+  /** Whether the model may come: it is in the catalogue, or some node has served it. */
+  readonly known: boolean;
+}
+
+/** Why no node can have a generation, as an error for its caller. */
 export function refuse(
   { generation, needs }: RouteRequest,
   candidates: readonly Candidate[],
-  { informed, known }: { readonly informed: boolean; readonly known: boolean },
+  { informed, known, isUnused }: Knowledge,
 ): MeshError {
   const { model } = generation;
   const serving = candidates.filter(({ served }) => served !== undefined);
   if (!informed)
     return noNodes("The router has not heard from the registry yet, so it knows no nodes: try again soon.");
+  if (isUnused) return noNodes("No node of this mesh serves a model yet: try again soon.");
   if (serving.length === 0 && !known)
     return new MeshError(
       "model_not_found",

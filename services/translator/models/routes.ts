@@ -13,10 +13,12 @@ import { pathOf } from "../http/request-context.ts";
 import { addResource, registerAtMounts } from "../http/resource.ts";
 import { checkBody } from "../requests/check-body.ts";
 import { integer, object, text } from "../requests/vocabulary.ts";
+import type { KnownModels } from "./known-models.ts";
 import type { ListModels } from "./model-list.ts";
 
 interface ModelsOptions {
   readonly listModels: ListModels;
+  readonly knownModels: KnownModels;
   readonly authenticate: Authenticate;
   readonly log: Log;
 }
@@ -30,7 +32,7 @@ export function registerModels(app: FastifyInstance, options: ModelsOptions): vo
 }
 
 function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
-  const { authenticate, listModels } = options;
+  const { authenticate, listModels, knownModels } = options;
   const sendAnthropicError = createSendError(options, anthropic.toAnthropicAnswer);
   scope.setErrorHandler((thrown, request, reply) => {
     // Rethrown to the app's own handler.
@@ -57,7 +59,10 @@ function registerRoutes(scope: FastifyInstance, options: ModelsOptions): void {
       const name = (request.params as { "*": string })["*"];
       if (name === "") throw unknownUrl(request.method, pathOf(request));
       const isAnthropic = speaksAnthropic(request);
-      const model = (await listModels()).find((served) => served.name === name);
+      const models = await listModels();
+      const model = models.find((served) => served.name === name);
+      const away = model === undefined ? knownModels.whyAway(name, models) : undefined;
+      if (away !== undefined) throw away;
       if (model === undefined) throw isAnthropic ? anthropic.modelNotFound(name) : modelNotFound(name);
       return isAnthropic ? toModelInfo(model) : toModelObject(model);
     },

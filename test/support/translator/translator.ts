@@ -19,6 +19,7 @@ import { createAuthenticate } from "../../../services/translator/auth/keys.ts";
 import { defaultBodyLimitBytes } from "../../../services/translator/config.ts";
 import { OpenRequests } from "../../../services/translator/http/open-requests.ts";
 import { SseStreams } from "../../../services/translator/http/sse-streams.ts";
+import { KnownModels } from "../../../services/translator/models/known-models.ts";
 import { FakeClock } from "../core/fake-clock.ts";
 
 // Helpers for tests of the translator.
@@ -119,6 +120,7 @@ export function createTestApp(parts: Partial<AppOptions> = {}): FastifyInstance 
   return createApp({
     generate: answering(answerOf("Hello")),
     listModels: async () => [modelOf("m")],
+    knownModels: new KnownModels(),
     catalogue: () => createCatalogue([]),
     authenticate: createAuthenticate([{ key: testKey, userId: testUser }]),
     openRequests: new OpenRequests(),
