@@ -4,26 +4,42 @@ import { fromErrorDetail, MeshError, toMeshError } from "../errors/mesh-error.ts
 import { Channel } from "../streams/channel.ts";
 import {
   bufferLimitBytes,
+  clientHeartbeatMs,
+  engineLostMs,
   heartbeatMs,
+  lostMs,
+  PeerSilent,
   type RelayClient,
   type RelayClientOptions,
   silenceMs,
+  unheardLostMs,
 } from "./contract.ts";
 import { isDelta } from "./encoded-event.ts";
 import { type FrameReader, readFrame } from "./encoded-frame.ts";
 import { mergeEvents, sizeOfEvent } from "./merge.ts";
 import { Outbox } from "./outbox.ts";
+import { OwnTime } from "./own-time.ts";
 import { StartQueue } from "./start-queue.ts";
+import { UsualSilence } from "./usual-silence.ts";
 
 /** An open generation: its events and, in the same object, its state. */
 class OpenStream extends Channel<GenerationEvent> {
-  /** When its last event came, on the clock. */
+  /** When its last event came, in own time. */
   lastEventAt: number;
+  hasBegun = false;
+  readonly generation: Generation;
   readonly #signal: AbortSignal;
   readonly #onAbort: () => void;
 
-  constructor(now: number, signal: AbortSignal, onAbort: () => void, onLeave: () => void) {
+  constructor(
+    generation: Generation,
+    now: number,
+    signal: AbortSignal,
+    onAbort: () => void,
+    onLeave: () => void,
+  ) {
     super({ capacity: bufferLimitBytes, sizeOf: sizeOfEvent, merge: mergeEvents, onLeave });
+    this.generation = generation;
     this.lastEventAt = now;
     this.#signal = signal;
     this.#onAbort = onAbort;
@@ -41,7 +57,7 @@ const eventGapLimitMs = 1.5 * heartbeatMs;
 
 /** Opens the client's end of a relay, which exchanges frames from then on. */
 export function openRelay(options: RelayClientOptions): RelayClient {
-  const { clock, exchange, onLoad, watchGenerations = false } = options;
+  const { clock, exchange, onLoad, watchGenerations = false, showsLife = false, mayMove } = options;
   const streams = new Map<number, OpenStream>();
   const lifetime = new AbortController();
   const ended = Promise.withResolvers<MeshError>();
@@ -86,7 +102,8 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     if (failure !== undefined) throw lost(failure);
     const streamId = nextStreamId++;
     const abort = () => cancel(streamId)?.fail(signal.reason);
-    const stream = new OpenStream(clock.now(), signal, abort, () => cancel(streamId));
+    const leave = () => cancel(streamId);
+    const stream = new OpenStream(generation, own.at(clock.now()), signal, abort, leave);
     streams.set(streamId, stream);
     starts.add(streamId, generation);
     outbox.mark();
@@ -107,8 +124,11 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     event(streamId, event) {
       const stream = streams.get(streamId);
       if (stream === undefined) return;
-      stream.lastEventAt = lastFrame;
+      if (heardAt - stream.lastEventAt > heartbeatMs)
+        usualOfEvents.learn(heardAt - stream.lastEventAt, clock.now());
+      stream.lastEventAt = heardAt;
       try {
+        stream.hasBegun ||= showsSomething(event);
         deliver(streamId, stream, event);
       } catch (error) {
         // Events are first decoded here: a bad one fails only its own generation.
@@ -129,6 +149,7 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     if (failure !== undefined) return;
     failure = reason;
     watch.cancel();
+    beat?.cancel();
     outbox.close();
     const loss = lost(reason);
     for (const streamId of [...streams.keys()]) forget(streamId)?.fail(loss);
@@ -136,32 +157,73 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     ended.resolve(reason);
   };
 
-  let lastFrame = clock.now();
-  let lastLook = clock.now();
+  const startedAt = clock.now();
+  const own = new OwnTime(watchMs, startedAt);
+  const usual = new UsualSilence({ promisedMs: heartbeatMs, patienceMs: silenceMs });
+  const usualOfEvents = new UsualSilence({ promisedMs: eventGapLimitMs, patienceMs: silenceMs });
+  /** When the last frame came, in own time. */
+  let heardAt = 0;
+  let isHeard = false;
+  let suspected = false;
+  let isMoving = false;
+
+  /** How long the other side, or else a generation of it, has been silent beyond what is usual; undefined when it is not. */
+  const silenceOf = (stream: OpenStream, now: number) => {
+    const time = own.at(now);
+    if (suspected) return { silentMs: time - heardAt, reason: new PeerSilent(usual.limitMs(now)) };
+    const limitMs = usualOfEvents.limitMs(now);
+    const silentMs = time - stream.lastEventAt;
+    // While nothing comes at all, the relay is silent, not the generation.
+    if (!watchGenerations || silentMs <= limitMs || heardAt - stream.lastEventAt <= eventGapLimitMs)
+      return undefined;
+    return { silentMs, reason: engineSilent(limitMs) };
+  };
+
+  /** Gives up what can continue elsewhere; one after the other, so that each sees which room the former have taken. */
+  const moveSilent = async () => {
+    for (const [streamId, stream] of [...streams]) {
+      const silence = streams.get(streamId) === stream ? silenceOf(stream, clock.now()) : undefined;
+      if (silence === undefined) continue;
+      const { silentMs, reason } = silence;
+      const { generation, hasBegun } = stream;
+      const lostAfterMs = Math.max(engineLostMs, 3 * usualOfEvents.limitMs(clock.now()));
+      if (!suspected && silentMs > lostAfterMs) cancel(streamId)?.fail(engineSilent(lostAfterMs));
+      else if (mayMove?.({ generation, hasBegun, silentMs })) {
+        cancel(streamId)?.fail(reason);
+        await new Promise(setImmediate);
+      }
+    }
+  };
+
   const watch = clock.every(watchMs, () => {
     const now = clock.now();
-    const late = now - lastLook > 2 * watchMs;
-    lastLook = now;
-    if (late) {
-      // This process was held up, and has not read yet what the other side sent meanwhile.
-      lastFrame = now;
-      for (const stream of streams.values()) stream.lastEventAt = now;
-      return;
-    }
-    if (now - lastFrame > silenceMs)
-      return finish(new MeshError("node_lost", `The other side was silent for more than ${silenceMs} ms.`));
-    if (!watchGenerations) return;
-    // While nothing comes at all, the relay is silent, not the generation.
-    for (const [streamId, stream] of streams)
-      if (now - stream.lastEventAt > silenceMs && lastFrame - stream.lastEventAt > eventGapLimitMs)
-        cancel(streamId)?.fail(
-          new MeshError("node_lost", `The engine sent nothing for more than ${silenceMs} ms.`),
-        );
+    const isPunctual = own.look(now);
+    const silentMs = own.at(now) - heardAt;
+    const lostAfterMs = isHeard ? lostMs : unheardLostMs;
+    if (silentMs > lostAfterMs) return finish(new PeerSilent(lostAfterMs));
+    if (!isPunctual) return;
+    suspected = silentMs > usual.limitMs(now);
+    if (isMoving || !(suspected || watchGenerations)) return;
+    isMoving = true;
+    void moveSilent().finally(() => {
+      isMoving = false;
+    });
   });
+
+  const beat = showsLife ? clock.every(clientHeartbeatMs, () => outbox.mark()) : undefined;
+
+  const hear = () => {
+    const now = clock.now();
+    const time = own.at(now);
+    if (isHeard) usual.learn(time - heardAt, now);
+    heardAt = time;
+    isHeard = true;
+    suspected = false;
+  };
 
   const run = async () => {
     for await (const frame of exchange(outbox, lifetime.signal)) {
-      lastFrame = clock.now();
+      hear();
       readFrame(frame, reader);
       if (failure !== undefined) return;
     }
@@ -177,6 +239,9 @@ export function openRelay(options: RelayClientOptions): RelayClient {
     get load() {
       return load;
     },
+    get suspected() {
+      return suspected;
+    },
     closed: ended.promise,
     close: finish,
   };
@@ -188,3 +253,13 @@ export function openRelay(options: RelayClientOptions): RelayClient {
  */
 const lost = (reason: MeshError): MeshError =>
   new MeshError("node_lost", "The connection to the process that was answering was lost.", { cause: reason });
+
+const engineSilent = (silentMs: number): MeshError =>
+  new MeshError("node_lost", `The engine sent nothing for more than ${Math.round(silentMs)} ms.`);
+
+function showsSomething({ event }: GenerationEvent): boolean {
+  if (event.case === "embedded" || event.case === "finished") return true;
+  if (event.case !== "delta") return false;
+  const { text, reasoning, toolCalls, tokenIds } = event.value;
+  return text !== "" || reasoning !== "" || toolCalls.length > 0 || tokenIds.length > 0;
+}

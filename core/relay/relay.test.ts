@@ -13,6 +13,7 @@ import { MeshError } from "../errors/mesh-error.ts";
 import type { Generate } from "../generate.ts";
 import { Channel } from "../streams/channel.ts";
 import { openRelay } from "./client.ts";
+import type { RelayClientOptions } from "./contract.ts";
 import { EncodedEvent } from "./encoded-event.ts";
 import { serveRelay } from "./server.ts";
 
@@ -28,7 +29,10 @@ const never = new AbortController().signal;
 /** A relay whose two ends share a process; `frames` records what crossed towards the client. */
 function relay(
   generate: Generate,
-  { closing, ...options }: { watchGenerations?: boolean; closing?: AbortSignal } = {},
+  {
+    closing,
+    ...options
+  }: Pick<RelayClientOptions, "watchGenerations" | "mayMove"> & { closing?: AbortSignal } = {},
 ) {
   const ends = closing === undefined ? {} : { closing };
   const clock = new FakeClock();
@@ -44,6 +48,24 @@ function relay(
     },
   });
   return { client, clock, frames };
+}
+
+/** A relay whose other side says only what the test has it say. */
+function silentRelay(mayMove?: RelayClientOptions["mayMove"]) {
+  const clock = new FakeClock();
+  const frames = new Channel<ClientBound>({ capacity: 100 });
+  const client = openRelay({
+    clock,
+    watchGenerations: true,
+    ...(mayMove === undefined ? {} : { mayMove }),
+    exchange: async function* (_, signal) {
+      signal.addEventListener("abort", () => frames.fail(signal.reason));
+      yield* frames;
+    },
+  });
+  const say = (streamId: number, event: GenerationEvent) =>
+    frames.push(create(ClientBoundSchema, { streams: [{ streamId, events: [event] }] }));
+  return { clock, client, say };
 }
 
 /** An engine told from outside: one channel for each generation id. */
@@ -240,7 +262,7 @@ describe("a relay", () => {
     expect((await whole).length).toBe(2);
   });
 
-  test("fails what is open, as lost, when the other side falls silent", async () => {
+  test("fails what is open, as lost, when nothing ever comes", async () => {
     const clock = new FakeClock();
     const client = openRelay({
       clock,
@@ -252,7 +274,7 @@ describe("a relay", () => {
     const failed = expect(Array.fromAsync(client.generate(generation("g"), never))).rejects.toMatchObject({
       kind: "node_lost",
     });
-    await clock.advance(2000);
+    await clock.advance(6000);
     await failed;
     expect((await client.closed).kind).toBe("node_lost");
     await expect(Array.fromAsync(client.generate(generation("h"), never))).rejects.toMatchObject({
@@ -261,34 +283,77 @@ describe("a relay", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("blames no generation for the silence of all: what was open is lost of one cause, whoever spoke last", async () => {
-    const clock = new FakeClock();
-    const frames = new Channel<ClientBound>({ capacity: 100 });
-    const client = openRelay({
-      clock,
-      watchGenerations: true,
-      exchange: async function* (_, signal) {
-        signal.addEventListener("abort", () => frames.fail(signal.reason));
-        yield* frames;
-      },
-    });
+  test("waits half a minute for a silent peer, and loses all that is open of one cause, whoever spoke last", async () => {
+    const { clock, client, say } = silentRelay();
     const causes = ["early", "late"].map((id) =>
       Array.fromAsync(client.generate(generation(id), never)).catch((error: unknown) => error),
     );
     // The one shows a sign of life 450 ms before the other; then the link is cut.
     for (const streamId of [1, 2]) {
-      frames.push(create(ClientBoundSchema, { streams: [{ streamId, events: [started] }] }));
+      say(streamId, started);
       await clock.advance(450);
     }
     await clock.advance(2000);
+    expect([client.suspected, client.open]).toEqual([true, 2]);
+    await clock.advance(30_000);
     const [early, late] = await Promise.all(causes);
     expect(early).toBe(late);
     expect(early).toMatchObject({
       kind: "node_lost",
       // What its caller reads; the log has the cause.
       message: "The connection to the process that was answering was lost.",
-      cause: { message: "The other side was silent for more than 1500 ms." },
+      cause: { message: "The other side was silent for more than 30000 ms." },
     });
+  });
+
+  test("moves what others can take from a silent peer, one by one, and keeps the rest, which loses nothing", async () => {
+    let room = 2;
+    const asked: string[] = [];
+    const { clock, client, say } = silentRelay(({ generation: { id }, hasBegun, silentMs }) => {
+      asked.push(`${id} ${hasBegun} ${silentMs > 1500}`);
+      return room > 0 && room-- > 0;
+    });
+    const reads = ["a", "b", "c"].map((id) =>
+      Array.fromAsync(client.generate(generation(id), never)).catch((error: unknown) => error),
+    );
+    for (const streamId of [1, 2, 3]) say(streamId, started);
+    say(1, delta("x"));
+    await clock.advance(2000);
+    expect(asked.slice(0, 3)).toEqual(["a true true", "b false true", "c false true"]);
+    expect(await Promise.all(reads.slice(0, 2))).toMatchObject([
+      { kind: "node_lost" },
+      { kind: "node_lost" },
+    ]);
+    await clock.advance(5000);
+    expect(new Set(asked.slice(3))).toEqual(new Set(["c false true"]));
+    say(3, delta("y"));
+    say(3, finished);
+    expect(textOf((await reads[2]) as GenerationEvent[])).toBe("y");
+    expect(client.suspected).toBe(false);
+  });
+
+  test("learns how long a peer is silent, suspects it later, and forgets that after minutes", async () => {
+    const { clock, client, say } = silentRelay();
+    void Array.fromAsync(client.generate(generation("g"), never)).catch(() => {});
+    say(1, started);
+    const suspectedAfter = async (silentMs: number) => {
+      await clock.advance(silentMs);
+      const { suspected } = client;
+      say(1, delta(""));
+      await clock.advance(1);
+      return suspected;
+    };
+    expect(await suspectedAfter(4000)).toBe(true);
+    // One silence may have been an accident.
+    expect(await suspectedAfter(4000)).toBe(true);
+    expect(await suspectedAfter(4000)).toBe(false);
+    expect(await suspectedAfter(7000)).toBe(false);
+    expect(await suspectedAfter(20_000)).toBe(true);
+    for (let passedMs = 0; passedMs < 600_000; passedMs += 400) {
+      await clock.advance(400);
+      say(1, delta(""));
+    }
+    expect(await suspectedAfter(2000)).toBe(true);
   });
 
   test.each([
@@ -345,22 +410,30 @@ describe("a relay", () => {
     expect(await Promise.race([client.closed, "up"])).toBe("up");
   });
 
-  test("fails only the generation whose engine shows no sign of life", async () => {
+  test.each([
+    { mayMove: true, withinMs: 2500, because: "moves to where it can continue" },
+    { mayMove: false, withinMs: 11_000, because: "waits 10 s when nothing else can take it" },
+  ])("fails only the generation whose engine shows no sign of life, which $because", async (given) => {
     const { generate, channels, opened, aborted } = scripted();
-    const { client, clock } = relay(generate, { watchGenerations: true });
-    const hung = Array.fromAsync(client.generate(generation("hung"), never));
+    const { client, clock } = relay(generate, { watchGenerations: true, mayMove: () => given.mayMove });
+    let failedAt: number | undefined;
+    const hung = Array.fromAsync(client.generate(generation("hung"), never)).catch((error: unknown) => {
+      failedAt = clock.now();
+      return error;
+    });
     const alive = client.generate(generation("alive"), never)[Symbol.asyncIterator]();
     const first = alive.next();
     await opened.next();
     await opened.next();
     for (const channel of channels.values()) channel.push(started);
     await first;
-    const failed = expect(hung).rejects.toMatchObject({ kind: "node_lost" });
-    for (let count = 0; count < 5; count++) {
+    while (failedAt === undefined && clock.now() < 15_000) {
       channels.get("alive")?.push(delta(""));
       await clock.advance(500);
     }
-    await failed;
+    expect(await hung).toMatchObject({ kind: "node_lost" });
+    expect(failedAt).toBeLessThanOrEqual(given.withinMs);
+    expect(failedAt).toBeGreaterThan(given.mayMove ? 1500 : 10_000);
     expect((await aborted.next()).value).toBe("hung");
     expect((await alive.next()).value?.event.case).toBe("delta");
   });

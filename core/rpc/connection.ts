@@ -32,7 +32,7 @@ export class Connection {
       const waiting = new Set<Cancellable>();
       this.#waiting = waiting;
       client.waitForReady(Date.now() + this.#limitMs, (error) => {
-        this.#waiting = undefined;
+        if (this.#waiting === waiting) this.#waiting = undefined;
         if (error !== undefined && !this.#closed) this.#replace(client, waiting);
       });
     }
@@ -45,13 +45,21 @@ export class Connection {
     return this.#givenUp.has(call);
   }
 
+  /** Makes another connection for new calls. Returns how to close the former one. */
+  renew(): () => void {
+    const former = this.#client;
+    this.#client = this.#open();
+    this.#waiting = undefined;
+    return () => former.close();
+  }
+
   close(): void {
     this.#closed = true;
     this.#client.close();
   }
 
   #replace(client: Client, waiting: ReadonlySet<Cancellable>): void {
-    this.#client = this.#open();
+    if (this.#client === client) this.#client = this.#open();
     for (const call of waiting) {
       this.#givenUp.add(call);
       call.cancel();

@@ -14,13 +14,15 @@ import { type Cancellable, Connection } from "./connection.ts";
 import { cannotBeReached, fromServiceError, toMethodDefinition } from "./grpc-codec.ts";
 import { toTarget } from "./grpc-resolver.ts";
 import { readCall, writeCall } from "./grpc-streams.ts";
-import { keepalive, maxMessageBytes, roamingKeepalive } from "./limits.ts";
+import { keepalive, maxMessageBytes, quickKeepalive } from "./limits.ts";
 import { codecOf } from "./message-codec.ts";
 import { asMessage, asMessages } from "./messages.ts";
 import { type ClientTls, tlsOptions, toChannelCredentials } from "./tls.ts";
 
 /** A Connect transport that owns a connection. */
 export interface GrpcTransport extends Transport {
+  /** Uses another connection for new calls. Returns how to close the former one, with the calls that it still has. */
+  renew(): () => void;
   /** Ends the connection; calls that are open fail with `node_lost`. */
   close(): void;
 }
@@ -30,8 +32,8 @@ export interface GrpcTransportOptions {
   readonly address: string;
   readonly tls?: ClientTls | undefined;
   readonly connectLimitMs?: number;
-  /** Whether this machine or its NAT may change its address: then dead connections are given up earlier. */
-  readonly roams?: boolean;
+  /** Whether it carries relays: then a silent connection is given up later. */
+  readonly carriesRelays?: boolean;
 }
 
 const channelOptions: ChannelOptions = {
@@ -48,12 +50,12 @@ const channelOptions: ChannelOptions = {
 
 /** A transport over grpc-js. Calls throw MeshErrors: the server's own, or `node_lost` when it cannot be reached. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
-  const { address, tls, roams = false } = options;
+  const { address, tls, carriesRelays = true } = options;
   const connection = new Connection(
     () =>
       new Client(toTarget(address), toChannelCredentials(tls), {
         ...channelOptions,
-        ...(roams ? roamingKeepalive : {}),
+        ...(carriesRelays ? {} : quickKeepalive),
         ...(tls === undefined ? {} : tlsOptions(address)),
       }),
     options.connectLimitMs,
@@ -130,6 +132,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       return toResponse(method, true, messages) as unknown as StreamResponse<I, O>;
     },
 
+    renew: () => connection.renew(),
     close: () => connection.close(),
   };
 }

@@ -47,16 +47,17 @@ export const strangerLimits = {
 } as const;
 
 /**
- * HTTP/2 keepalive of every connection, which only frees what a vanished peer held: relays detect silence themselves.
- * With 500 ms for the answer, relays between healthy processes broke on saturated cores.
+ * HTTP/2 keepalive, which cannot tell a busy process from a dead one: with 500 ms for the answer, relays between healthy
+ * processes broke on saturated cores. Relays judge silence themselves (`core/relay/usual-silence.ts`), so for them it
+ * only frees, within 20 s, what a vanished peer held.
  */
 export const keepalive = {
-  "grpc.keepalive_time_ms": 2000,
-  "grpc.keepalive_timeout_ms": 3000,
+  "grpc.keepalive_time_ms": 5000,
+  "grpc.keepalive_timeout_ms": 15_000,
 } as const;
 
-/** For a node that dials out, whose dead connection only keepalive shows: within 3 s, so that it is back within 5 s. */
-export const roamingKeepalive = {
+/** For connections that lose nothing when they break and carry no relay: a dead one is replaced within 3 s. */
+export const quickKeepalive = {
   "grpc.keepalive_time_ms": 1000,
   "grpc.keepalive_timeout_ms": 2000,
 } as const;

@@ -71,7 +71,7 @@ export function join(values: Values<typeof joinSettings>): Promise<number> {
     const engines = offer.sources.map((source) => createOffered(source, { clock, log, onProgress }));
 
     const connect = (address: string, role: "registry" | "router") => {
-      const transport = security.connect(address, { role }, { roams: true });
+      const transport = security.connect(address, { role });
       add({ name: `connection to ${address}`, stop: () => transport.close() });
       return { transport, name: `the ${role} at ${address}` };
     };

@@ -12,8 +12,8 @@ import type { TlsValues } from "./settings/tls.ts";
 export interface Security {
   /** Undefined in plain text. */
   readonly credentials: LiveCredentials | undefined;
-  /** Connects over TLS only if the peer is `expect`. `roams`: this machine may get another address. */
-  connect(address: string, expect: Identity, options?: { readonly roams?: boolean }): GrpcTransport;
+  /** Connects over TLS only if the peer is `expect`. */
+  connect(address: string, expect: Identity): GrpcTransport;
 }
 
 /** Security from the settings of a process with a role; reloads the files when they change. */
@@ -30,11 +30,11 @@ export function secure(
 /** Security with these credentials. */
 export const withCredentials = (credentials: LiveCredentials | undefined): Security => ({
   credentials,
-  connect: (address, expect, { roams = false } = {}) =>
+  connect: (address, expect) =>
     createGrpcTransport({
       address,
       tls: credentials === undefined ? undefined : { credentials, expect },
-      roams,
+      carriesRelays: expect.role !== "registry",
     }),
 });
 

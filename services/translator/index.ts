@@ -8,6 +8,8 @@ import { formatHostPort, parseHostPort } from "../../core/config/host-port.ts";
 import { MeshError } from "../../core/errors/mesh-error.ts";
 import { shuttingDown } from "../../core/lifecycle/lifecycle.ts";
 import { toListenFault } from "../../core/lifecycle/listen-fault.ts";
+import type { SilentGeneration } from "../../core/relay/contract.ts";
+import { MoveLimit } from "../../core/relay/move-limit.ts";
 import { logGenerations, notifyAll, type OnGenerationEnd } from "../../core/telemetry/generation-record.ts";
 import type { Log } from "../../core/telemetry/log.ts";
 import { createApp } from "./app.ts";
@@ -63,8 +65,15 @@ export interface Translator {
 export async function createTranslator(options: TranslatorOptions): Promise<Translator> {
   const { routers, config, clock, log, random = Math.random } = options;
   const { bodyLimitBytes = defaultBodyLimitBytes, stallTimeoutMs = defaultStallTimeoutMs } = config;
-  const links = routers.map(
-    (transport, index) => new RouterLink({ transport, name: `router ${index + 1}`, clock, log, random }),
+  const moves = new MoveLimit();
+  /** Whether another router can continue an answer of a silent one. */
+  const mayMove = (silent: RouterLink, generation: SilentGeneration): boolean =>
+    moves.tryMove(generation, () =>
+      links.some((link) => link !== silent && link.connected && !link.suspected && !link.draining),
+    );
+  const links: readonly RouterLink[] = routers.map(
+    (transport, index) =>
+      new RouterLink({ transport, name: `router ${index + 1}`, clock, log, random, mayMove }),
   );
   const pool = createRouterPool({ links, clock, log });
   const knownModels = new KnownModels();

@@ -6,6 +6,7 @@ import type { Generate } from "../../../core/generate.ts";
 import { demandProtocol, protocol as ourProtocol, type ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
+import type { UsualSilence } from "../../../core/relay/usual-silence.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
@@ -18,6 +19,7 @@ import {
 } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { nodeMessages } from "./messages.ts";
 import { Outage, type Peer } from "./outage.ts";
+import { RouterWatch, usualSilenceOfRouter } from "./router-watch.ts";
 import type { Sleep } from "./sleep-watch.ts";
 
 interface AttachmentOptions {
@@ -45,6 +47,7 @@ const farewellLimitMs = 1000;
 export class Attachment {
   readonly #options: AttachmentOptions;
   readonly #outage: Outage;
+  readonly #usualSilence = usualSilenceOfRouter();
   /** Ends the wait before the next attempt. */
   #patience = new AbortController();
   #connection = new AbortController();
@@ -65,15 +68,32 @@ export class Attachment {
 
   /** Keeps the node attached until the signal aborts; resolves after the last frame. Never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, router } = this.#options;
+    /** Relays to a router that fell silent, which may still be heard of again. */
+    const former = new Set<Promise<unknown>>();
     while (!signal.aborted) {
       const patience = linkSignal(signal);
       const connection = new AbortController();
       this.#patience = patience;
       this.#connection = connection;
       this.#woken = false;
-      const ends = { closing: signal, signal: connection.signal };
-      const error = await attach(this.#options, ends, this.#onAccepted).catch(toMeshError);
+      const silent = Promise.withResolvers<"silent">();
+      const ends = {
+        closing: signal,
+        signal: connection.signal,
+        onSilent: () => silent.resolve("silent"),
+        usualSilence: this.#usualSilence,
+      };
+      const relay = attach(this.#options, ends, this.#onAccepted).catch(toMeshError);
+      const error = await Promise.race([relay, silent.promise]);
+      if (error === "silent") {
+        // Its connection may be dead, or the router is busy: a second relay shows which, and the router uses the newer.
+        const close = router.transport.renew?.() ?? (() => {});
+        const ended = relay.then(close).finally(() => former.delete(ended));
+        former.add(ended);
+        patience.unlink();
+        continue;
+      }
       const waitMs = signal.aborted ? 0 : this.#onFailure(error);
       await sleep(clock, waitMs, patience.signal).catch(() => {});
       if (this.#woken) {
@@ -83,6 +103,7 @@ export class Attachment {
       }
       patience.unlink();
     }
+    await Promise.all(former);
   }
 
   /** After a sleep: attaches again at once, on a new connection if the machine was suspended. */
@@ -112,14 +133,23 @@ export class Attachment {
   }
 }
 
+interface AttachEnds {
+  readonly signal: AbortSignal;
+  readonly closing: AbortSignal;
+  /** As in `RouterWatch`. */
+  readonly onSilent: () => void;
+  readonly usualSilence: UsualSilence;
+}
+
 /** Attaches once. Throws when the router refuses the node, or when the relay ends, as in `RelayServerOptions`. */
 async function attach(
   { router, nodeId, leaseId, generate, load, clock, protocol = ourProtocol }: AttachmentOptions,
-  { signal, closing }: { readonly signal: AbortSignal; readonly closing: AbortSignal },
+  { signal, closing, onSilent, usualSilence }: AttachEnds,
   onAccepted: () => void,
 ): Promise<never> {
   const scope = linkSignal(signal);
   let relaying = false;
+  let watch: RouterWatch | undefined;
   let farewell: Timer | undefined;
   const leave = () => {
     const end = () => scope.abort(closing.reason);
@@ -145,7 +175,8 @@ async function attach(
     demandProtocol({ other: "router", self: "node" }, first.value.protocol, protocol);
     onAccepted();
     const ended = Promise.withResolvers<never>();
-    const frames = toFrames(responses, ended.reject);
+    watch = new RouterWatch(clock, usualSilence, onSilent);
+    const frames = toFrames(responses, watch, ended.reject);
     // Started here because an in-process router reads only once it is read itself.
     relaying = true;
     const relay = serveRelay({ generate, load, clock, frames, signal: scope.signal, closing });
@@ -155,6 +186,7 @@ async function attach(
     accepted.resolve(undefined);
     closing.removeEventListener("abort", leave);
     farewell?.cancel();
+    watch?.stop();
     scope.unlink();
     scope.abort();
   }
@@ -163,13 +195,17 @@ async function attach(
 /** The frames in the router's messages; `onEnd` gets the reason when there are no more. */
 async function* toFrames(
   responses: AsyncIterator<AttachResponse>,
+  watch: RouterWatch,
   onEnd: (reason: unknown) => void,
 ): AsyncGenerator<EngineBound> {
   try {
     for (;;) {
       const result = await responses.next();
       if (result.done) return;
-      if (result.value.frame !== undefined) yield result.value.frame;
+      const { frame } = result.value;
+      if (frame === undefined) continue;
+      watch.hear(frame);
+      yield frame;
     }
   } catch (error) {
     onEnd(error);

@@ -6,7 +6,8 @@ import { tlsFailedCode } from "../../../core/rpc/grpc-codec.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 
 export interface Peer {
-  readonly transport: Transport;
+  /** `renew` as in `GrpcTransport`; absent where there is no connection. */
+  readonly transport: Transport & { renew?(): () => void };
   /** What the log calls it. */
   readonly name: string;
 }

@@ -6,7 +6,10 @@ import { Average } from "./average.ts";
 import { Health, type OpenGeneration } from "./health.ts";
 
 /** What an endpoint reads of its node. */
-export type NodeState = Pick<Candidate, "node" | "idHash" | "listed" | "connected" | "draining">;
+export type NodeState = Pick<
+  Candidate,
+  "node" | "idHash" | "listed" | "connected" | "draining" | "suspected"
+>;
 
 /** The time at which the numbers of all endpoints are read. The fleet sets it, so that they are consistent. */
 export interface SnapshotTime {
@@ -54,6 +57,9 @@ export class ModelEndpoint implements Candidate {
   }
   get draining(): boolean {
     return this.#state.draining;
+  }
+  get suspected(): boolean {
+    return this.#state.suspected;
   }
   /** Whether it can take generations now, unless it is ejected. */
   get isReady(): boolean {

@@ -2,6 +2,7 @@ import { catalogueNames } from "../../../core/catalogue/catalogue-names.ts";
 import type { Clock, Timer } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { RelayClient } from "../../../core/relay/contract.ts";
+import { MoveLimit } from "../../../core/relay/move-limit.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Node } from "../../../gen/cxmpute/registry/v1/registry_pb.ts";
 import type { Load } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
@@ -26,6 +27,8 @@ export class Fleet {
   readonly #models: ModelIndex;
   readonly #names: ReadonlySet<string>;
   readonly #relays: NodeRelays;
+  /** Of generations on nodes that are suspected. */
+  readonly moves = new MoveLimit();
   readonly #outliers: OutlierDetector;
   #informed = false;
   #recovery: Timer | undefined;
@@ -123,6 +126,11 @@ export class Fleet {
 
   isConnected(nodeId: string): boolean {
     return this.#members.get(nodeId)?.connected === true;
+  }
+
+  /** Whether a relay is the one that a node's new generations go through. */
+  isCurrent(nodeId: string, relay: RelayClient): boolean {
+    return this.#members.get(nodeId)?.relay === relay;
   }
 
   /** Every node that serves a model, ready or not. */

@@ -33,6 +33,10 @@ export class Member implements NodeState {
     return this.relay !== undefined;
   }
 
+  get suspected(): boolean {
+    return this.relay?.suspected === true;
+  }
+
   /** True once registry or relay, whichever knows first, reports that it takes no new generations. */
   get draining(): boolean {
     return this.node.draining || this.#reportedDraining;
@@ -62,8 +66,10 @@ export class Member implements NodeState {
 
   /** The node as routing sees it for a model, also for one that it does not serve. */
   candidate(model: string): Candidate {
-    const { node, idHash, listed, connected, draining } = this;
-    return this.endpoints.get(model) ?? { ...notServed, node, idHash, listed, connected, draining };
+    const { node, idHash, listed, connected, draining, suspected } = this;
+    return (
+      this.endpoints.get(model) ?? { ...notServed, node, idHash, listed, connected, draining, suspected }
+    );
   }
 }
 

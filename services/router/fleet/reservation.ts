@@ -1,8 +1,9 @@
 import type { Ending } from "../../../core/answers/call.ts";
 import type { Clock } from "../../../core/clock.ts";
 import type { Kind } from "../../../core/errors/kinds.ts";
+import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
-import type { RelayClient } from "../../../core/relay/contract.ts";
+import { PeerSilent, type RelayClient } from "../../../core/relay/contract.ts";
 import type { ModelEndpoint } from "./endpoint.ts";
 import type { OpenGeneration } from "./health.ts";
 import type { Outcome } from "./outlier-detector.ts";
@@ -18,6 +19,10 @@ export interface ReservationOptions {
 
 /** Failures that count against the node, and not the request or the caller. */
 const nodesFault: ReadonlySet<Kind> = new Set(["engine_failed", "node_lost", "internal"]);
+
+/** A node that is only suspected has failed nothing, and gets nothing new while it is. */
+const countsAgainstNode = (error: MeshError): boolean =>
+  nodesFault.has(error.kind) && !(error instanceof PeerSilent);
 
 /** A generation's claim to an endpoint, from its dispatch to its end; learns how the node did. */
 export class Reservation implements OpenGeneration {
@@ -71,7 +76,7 @@ export class Reservation implements OpenGeneration {
       const answeringMs = now - (this.#firstTokenAt ?? now);
       endpoint.learnFinish(now - this.takenAt, between > 0 ? answeringMs / between : undefined, now);
       outcome = "succeeded";
-    } else if (nodesFault.has(error.kind) && endpoint.health.fail(error, now)) outcome = "failed";
+    } else if (countsAgainstNode(error) && endpoint.health.fail(error, now)) outcome = "failed";
     else if (error.kind === "invalid_request") endpoint.health.refuse(now);
     onLeave(outcome, this.#isTrial);
   }

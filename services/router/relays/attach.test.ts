@@ -214,12 +214,17 @@ test("notices at once that an attached node has gone, and takes it back", async 
   expect(textOf(await ask())).toBe("from behind NAT");
 });
 
-test("notices that an attached node is silent", async () => {
+test("suspects an attached node that is silent, and loses it after 30 s", async () => {
   const frozen = attach({ nodeId: "a", leaseId: "lease-a" }, answer, new FakeClock());
   const alive = attach({ nodeId: "b", leaseId: "lease-b" });
+  const suspected = () =>
+    fleet.allNodes("m").flatMap((candidate) => (candidate.suspected ? [candidate.node.id] : []));
   await clock.advance(1500);
-  expect([fleet.isConnected("a"), fleet.isConnected("b")]).toEqual([true, true]);
+  expect(suspected()).toEqual([]);
   await clock.advance(500);
+  expect(suspected()).toEqual(["a"]);
+  expect([fleet.isConnected("a"), fleet.isConnected("b")]).toEqual([true, true]);
+  await clock.advance(29_000);
   await settled();
   expect([fleet.isConnected("a"), fleet.isConnected("b")]).toEqual([false, true]);
   expect(frozen.error).toMatchObject({ kind: "node_lost" });

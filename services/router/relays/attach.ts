@@ -71,6 +71,7 @@ export class Attachments {
       },
       fleet,
       clock,
+      showsLife: true,
     });
     const leave = () => relay.close(new MeshError("node_lost", `Node \`${nodeId}\` went away.`));
     signal.addEventListener("abort", leave, { once: true });

@@ -16,6 +16,8 @@ export interface Candidate {
   readonly connected: boolean;
   /** True once it takes no new generations. */
   readonly draining: boolean;
+  /** Whether it is silent for longer than usual, so that it may be lost. */
+  readonly suspected: boolean;
   /** Why it is ejected for the time being; undefined when it is not. */
   readonly ejected: EjectionCause | undefined;
   /** The same as a sentence; empty when it never was. */

@@ -93,6 +93,11 @@ export const isSuited = (
 /** A node that one of these rejects is used when no other is left; the first counts most. */
 export const preferences: readonly Filter[] = [
   {
+    name: "silent",
+    rejects: ({ suspected }) => suspected,
+    reason: () => "It has been silent for longer than usual and may be lost.",
+  },
+  {
     name: "ejected",
     rejects: ({ ejected }) => ejected === "failing",
     reason: ({ whyEjected }) => whyEjected,
@@ -113,8 +118,11 @@ export const preferences: readonly Filter[] = [
 ];
 
 /** How many preferences speak against a node, the first counting most: 0 for none. As `rejects` in one expression. */
-export const reluctance = ({ ejected, occupied, slots }: Candidate): number =>
-  (ejected === "failing" ? 4 : 0) + (occupied >= 2 * slots ? 2 : 0) + (ejected === "slow" ? 1 : 0);
+export const reluctance = ({ suspected, ejected, occupied, slots }: Candidate): number =>
+  (suspected ? 8 : 0) +
+  (ejected === "failing" ? 4 : 0) +
+  (occupied >= 2 * slots ? 2 : 0) +
+  (ejected === "slow" ? 1 : 0);
 
 export function firstToReject(
   rules: readonly Filter[],

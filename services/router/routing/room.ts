@@ -5,7 +5,7 @@ import { known } from "./scorers/scorer.ts";
 
 /**
  * Whether a generation can start: a node that can have it has a free slot, all are busy, none is connected, or there is
- * none. Nodes that were ejected for failures count only when there are no others, as in the ranking.
+ * none. Nodes that are silent or were ejected for failures count only when there are no others, as in the ranking.
  */
 export type Room = "free" | "full" | "unconnected" | "none";
 
@@ -20,7 +20,7 @@ export function findRoom(request: RouteRequest, candidates: readonly Candidate[]
       const free = candidate.occupied < candidate.slots;
       // One more full node changes nothing once a healthy one is known.
       if (!free && healthy) continue;
-      const ejected = candidate.ejected === "failing";
+      const ejected = candidate.suspected || candidate.ejected === "failing";
       if (free && !ejected) return "free";
       if (ejected) freeThoughEjected ||= free;
       else healthy = true;

@@ -3,7 +3,7 @@ import { Backoff } from "../../../core/backoff.ts";
 import type { Clock, Timer } from "../../../core/clock.ts";
 import type { MeshError } from "../../../core/errors/mesh-error.ts";
 import { openRelay } from "../../../core/relay/client.ts";
-import type { RelayClient } from "../../../core/relay/contract.ts";
+import type { RelayClient, SilentGeneration } from "../../../core/relay/contract.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { ClientBound, EngineBound } from "../../../gen/cxmpute/relay/v1/relay_pb.ts";
 import { type RelayRequest, RouterService } from "../../../gen/cxmpute/router/v1/router_pb.ts";
@@ -15,6 +15,8 @@ interface RouterLinkOptions {
   readonly log: Log;
   /** In [0, 1); spreads the attempts of many translators. */
   readonly random: () => number;
+  /** As in `RelayClientOptions`. */
+  readonly mayMove?: (link: RouterLink, silent: SilentGeneration) => boolean;
 }
 
 const reconnect = { firstMs: 100, limitMs: 5000 } as const;
@@ -53,6 +55,11 @@ export class RouterLink {
     return this.relay?.load?.draining === true;
   }
 
+  /** Whether the router is silent for longer than usual, so that it may be lost. */
+  get suspected(): boolean {
+    return this.relay?.suspected === true;
+  }
+
   close(reason: MeshError): void {
     this.#closed = true;
     this.#retry?.cancel();
@@ -60,8 +67,12 @@ export class RouterLink {
   }
 
   #open(): void {
-    const { clock } = this.#options;
-    const relay = openRelay({ clock, exchange: this.#exchange });
+    const { clock, mayMove = () => false } = this.#options;
+    const relay = openRelay({
+      clock,
+      exchange: this.#exchange,
+      mayMove: (silent) => mayMove(this, silent),
+    });
     this.relay = relay;
     void relay.closed.then(this.#onEnd);
   }

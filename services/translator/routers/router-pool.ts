@@ -5,13 +5,15 @@ import { SurvivingAnswer } from "../../../core/answers/surviving-answer.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError, toMeshError } from "../../../core/errors/mesh-error.ts";
 import type { Generate } from "../../../core/generate.ts";
-import type { RelayClient } from "../../../core/relay/contract.ts";
+import { PeerSilent, type RelayClient } from "../../../core/relay/contract.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
 import type { Generation } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 import type { ExplainRouteResponse, Model } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import type { RouterLink } from "./router-link.ts";
 
-export type Link = Readonly<Pick<RouterLink, "name" | "relay" | "connected" | "draining" | "client">>;
+export type Link = Readonly<
+  Pick<RouterLink, "name" | "relay" | "connected" | "suspected" | "draining" | "client">
+>;
 
 /** How to pool routers. */
 export interface RouterPoolOptions {
@@ -157,9 +159,14 @@ async function mayFailOver(thrown: unknown, call: PooledCall): Promise<boolean> 
 }
 
 /** Whether a failure means the router itself, which has gone or is about to. */
-async function hasLostRouter({ link, relay }: PooledCall, { kind, code }: MeshError): Promise<boolean> {
-  if (kind !== "node_lost" || relay === undefined) return false;
-  return code === routerStoppedCode || link?.draining === true || hasEnded(relay);
+async function hasLostRouter({ link, relay }: PooledCall, error: MeshError): Promise<boolean> {
+  if (error.kind !== "node_lost" || relay === undefined) return false;
+  return (
+    error instanceof PeerSilent ||
+    error.code === routerStoppedCode ||
+    link?.draining === true ||
+    hasEnded(relay)
+  );
 }
 
 const routerLost = (cause: MeshError): MeshError =>
@@ -175,13 +182,14 @@ const hasEnded = (relay: RelayClient): Promise<boolean> =>
     setImmediate(() => resolve(false));
   });
 
-/** Connected routers first, draining ones last, then by the number of open generations. */
+/** Connected routers first, silent ones last, then draining ones, then by the number of open generations. */
 function byPreference(links: readonly Link[]): Link[] {
   if (links.length === 1) return [...links];
   return [...links].sort((a, b) => rank(a) - rank(b) || openOf(a) - openOf(b));
 }
 
-const rank = ({ connected, draining }: Link): number => (connected ? 0 : 2) + (draining ? 1 : 0);
+const rank = ({ connected, suspected, draining }: Link): number =>
+  (connected ? 0 : 4) + (suspected ? 2 : 0) + (draining ? 1 : 0);
 
 const openOf = ({ relay }: Link): number => relay?.open ?? Number.POSITIVE_INFINITY;
 

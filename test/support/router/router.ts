@@ -86,6 +86,7 @@ export function candidateOf(id: string, fields: Partial<Candidate> = {}): Candid
     listed: true,
     connected: true,
     draining: false,
+    suspected: false,
     ejected: undefined,
     whyEjected: "",
     slots: 4,
@@ -145,6 +146,7 @@ export function fakeRelay(answer?: (asked: Asked) => void): FakeRelay {
     get load() {
       return load;
     },
+    suspected: false,
     setLoad(next) {
       load = create(LoadSchema, next);
       return load;
