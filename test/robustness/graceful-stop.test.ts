@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Clients } from "../support/clients.ts";
 import { type Mesh, startMesh, untilReady } from "../support/mesh.ts";
-import { openStream, type Received } from "../support/streams.ts";
 
 /** Rounds of restarts; one for CI, more by hand: `ROUNDS=5 npm test -- test/robustness/graceful-stop`. */
 const rounds = Number(process.env.ROUNDS ?? 1);
@@ -14,47 +14,6 @@ beforeAll(async () => {
   mesh = await startMesh("in many processes", { engine });
 });
 afterAll(() => mesh?.stop());
-
-/** Clients that ask one stream after another until they are told to stop, and what went wrong for them. */
-class Clients {
-  answers = 0;
-  readonly failures: unknown[] = [];
-  #stopping = false;
-  readonly #running: Promise<unknown>;
-
-  constructor() {
-    this.#running = Promise.all(Array.from({ length: clientCount }, (_, index) => this.#run(index)));
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#running;
-  }
-
-  async #run(index: number): Promise<void> {
-    for (let count = 0; !this.#stopping; count++) {
-      const tokens = 10 + ((7 * index + 13 * count) % 50);
-      const body = { messages: [{ role: "user", content: `${index} ${count}` }], max_tokens: tokens };
-      try {
-        const received = await openStream(mesh, body).whole;
-        const fault = faultOf(received, tokens);
-        if (fault !== undefined) this.failures.push(fault);
-        this.answers++;
-      } catch (error) {
-        // No process listens there now. Whatever was accepted has to be answered.
-        if (!isRefused(error)) this.failures.push(error);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
-  }
-}
-
-const faultOf = (received: Received, tokens: number) =>
-  received.error ??
-  (received.finishReason !== "length" || received.usage?.completion !== tokens ? received : undefined);
-
-const isRefused = (error: unknown): boolean =>
-  error instanceof TypeError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
 
 /** How often a process has logged a message. */
 const count = (name: string, msg: string, nodeId?: string): number =>
@@ -91,7 +50,7 @@ async function roll(name: string): Promise<void> {
 test(
   "a mesh fails no request while its processes are restarted one after the other",
   async () => {
-    const clients = new Clients();
+    const clients = new Clients(mesh, { count: clientCount, leastTokens: 30 });
     for (let round = 0; round < rounds; round++)
       for (const name of ["router-1", "dialled", "router-2", "attached", "registry", "translator"])
         await roll(name);

@@ -41,6 +41,33 @@ describe("attached", () => {
     expect(await answer).toMatchObject({ kind: "node_lost" });
   });
 
+  test("attaches a second time to a router that falls silent, and loses nothing of what that has open", async () => {
+    const { clock, routers, engine } = await startNode();
+    const [router] = routers;
+    const former = router.relay;
+    const answer = transcribe(former.generate(generationOf(), never));
+    await advance(clock, 3000);
+    router.mute = true;
+    await advance(clock, 3000);
+    expect(router.hellos).toHaveLength(1);
+    await advance(clock, 1500);
+    expect(routers.map(({ hellos }) => hellos.length)).toEqual([2, 1]);
+    router.mute = false;
+    engine.runs[0]?.answer("Hel", "lo");
+    await settle();
+    expect((await answer).text).toBe("Hello");
+    await advance(clock, 60_000);
+    expect(router.hellos).toHaveLength(2);
+    expect(await Promise.race([router.relay.closed, "open"])).toBe("open");
+  });
+
+  test("does not suspect a router that has never shown signs of life, such as one of an earlier version", async () => {
+    const { clock, routers } = await startNode();
+    routers[0].mute = true;
+    await advance(clock, 60_000);
+    expect(routers[0].hellos).toHaveLength(1);
+  });
+
   test("waits longer from try to try, up to 2 s, and begins anew after a success", async () => {
     const { clock, routers } = await startNode();
     const [router] = routers;

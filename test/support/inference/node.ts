@@ -86,6 +86,8 @@ export class FakeRouter {
   /** What nodes said that they speak. */
   readonly nodeProtocols: (ProtocolRange | undefined)[] = [];
   refuses: MeshError | undefined;
+  /** Nothing more of what it says arrives. */
+  mute = false;
   /** A lease that it does not know. */
   refusesLease: string | undefined;
   readonly transport: Transport;
@@ -108,6 +110,7 @@ export class FakeRouter {
       const outgoing = Promise.withResolvers<AsyncIterable<EngineBound>>();
       const relay = openRelay({
         clock,
+        showsLife: true,
         exchange: (frames, relaySignal) => {
           outgoing.resolve(frames);
           return untilAborted(framesOf(messages), relaySignal);
@@ -115,7 +118,7 @@ export class FakeRouter {
       });
       this.relays.push(relay);
       signal.addEventListener("abort", () => relay.close(new MeshError("node_lost", "The node left.")));
-      for await (const frame of await outgoing.promise) yield { frame };
+      for await (const frame of await outgoing.promise) if (!this.mute) yield { frame };
       throw await relay.closed;
     };
     const implementation: Partial<ServiceImpl<typeof RouterService>> = {

@@ -112,6 +112,7 @@ export interface Asked {
 export interface FakeRelay extends RelayClient {
   /** Everything it was asked for, in order. */
   readonly asked: Asked[];
+  suspected: boolean;
   /** What the node tells of itself from now on. */
   setLoad(load: MessageInitShape<typeof LoadSchema>): Load;
 }
