@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { Clients } from "../support/clients.ts";
 import { limitCpu } from "../support/cpu-limit.ts";
 import { type Mesh, startMesh } from "../support/mesh.ts";
+import { endWithTests } from "../support/program.ts";
 import { openStream } from "../support/streams.ts";
 
 // Processes that do not get to run are not dead. SIGSTOP and SIGCONT stand in for a machine that is overcommitted many
@@ -87,5 +89,29 @@ test("a mesh finishes all streams with a fifth of a core for each process", asyn
   } finally {
     await mesh.stop();
     for (const { limit } of limits) limit?.remove();
+  }
+});
+
+/** By hand, such as `BUSY_LOOPS=30 npm test -- test/robustness/busy-machine`: processes that want a core each. */
+const busyLoops = Number(process.env.BUSY_LOOPS ?? 0);
+
+test.skipIf(busyLoops === 0)(`a mesh finishes all streams beside ${busyLoops} busy loops`, async () => {
+  const mesh = await startMesh("in many processes", { engine });
+  const loops = Array.from({ length: busyLoops }, () => {
+    const loop = spawn(process.execPath, [
+      "-e",
+      "for (const end = Date.now() + 120_000; Date.now() < end; );",
+    ]);
+    endWithTests(loop);
+    return loop;
+  });
+  try {
+    const clients = new Clients(mesh, { count: streams, leastTokens: 50 });
+    await pause(45_000);
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+  } finally {
+    for (const loop of loops) loop.kill("SIGKILL");
+    await mesh.stop();
   }
 });

@@ -68,7 +68,9 @@ test("a node that fails three generations in ten is ejected, no caller sees it, 
   const ejection = router.logged(ejected("failing"));
   expect(await askUntil("failing", ejection)).toEqual(new Set(["200 length"]));
   expect(await ejection).toMatchObject({ node_id: "bad" });
-  expect((await ejection).reason).toMatch(/^It failed or refused \d+ of its last \d+ generations, .* ms more\.$/);
+  expect((await ejection).reason).toMatch(
+    /^It failed or refused \d+ of its last \d+ generations, .* ms more\.$/,
+  );
   expect(await verdictOn("failing")).toMatchObject({
     rejectedBy: "ejected",
     reason: expect.stringMatching(/^It failed or refused \d+ of its last \d+ generations/),

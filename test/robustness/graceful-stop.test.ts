@@ -58,7 +58,7 @@ test(
     expect(clients.failures).toEqual([]);
     expect(clients.answers).toBeGreaterThan(clientCount * rounds);
   },
-  120_000 * rounds,
+  300_000 * rounds,
 );
 
 /** A stream of each surface, with what its last event is when it has to break off. */
