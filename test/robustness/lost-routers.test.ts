@@ -29,8 +29,12 @@ const strike = (signal: NodeJS.Signals, ...names: string[]) => {
 async function heal(signal: NodeJS.Signals, name: string, nodes: readonly string[]): Promise<void> {
   const program = mesh.programs.get(name)!;
   const before = new Date().toISOString();
-  if (signal === "SIGSTOP") program.child.kill("SIGCONT");
-  else await mesh.restart(name);
+  if (signal === "SIGSTOP") {
+    // Its connections have outlived that.
+    program.child.kill("SIGCONT");
+    return;
+  }
+  await mesh.restart(name);
   const router = mesh.programs.get(name)!;
   const back = (msg: string) => (line: { msg: string; time: string }) =>
     line.msg === msg && line.time >= before;

@@ -61,6 +61,21 @@ describe("attached", () => {
     expect(await Promise.race([router.relay.closed, "open"])).toBe("open");
   });
 
+  test("frees what a former relay has open when the router lives but is not heard there any more", async () => {
+    const { clock, routers, engine } = await startNode();
+    const [router] = routers;
+    const answer = transcribe(router.relay.generate(generationOf(), never)).catch((error) => error);
+    await advance(clock, 3000);
+    router.muted = router.relay;
+    await advance(clock, 4500);
+    expect(router.hellos).toHaveLength(2);
+    expect(engine.runs[0]?.signal.aborted).toBe(false);
+    await advance(clock, 3500);
+    expect(engine.runs[0]?.signal.aborted).toBe(true);
+    expect(await answer).toMatchObject({ kind: "node_lost" });
+    expect(await Promise.race([router.relay.closed, "open"])).toBe("open");
+  });
+
   test("does not suspect a router that has never shown signs of life, such as one of an earlier version", async () => {
     const { clock, routers } = await startNode();
     routers[0].mute = true;

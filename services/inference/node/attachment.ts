@@ -6,7 +6,6 @@ import type { Generate } from "../../../core/generate.ts";
 import { demandProtocol, protocol as ourProtocol, type ProtocolRange } from "../../../core/protocol.ts";
 import type { LoadSource } from "../../../core/relay/contract.ts";
 import { serveRelay } from "../../../core/relay/server.ts";
-import type { UsualSilence } from "../../../core/relay/usual-silence.ts";
 import { linkSignal } from "../../../core/streams/link-signal.ts";
 import { within } from "../../../core/streams/within.ts";
 import type { Log } from "../../../core/telemetry/log.ts";
@@ -40,6 +39,8 @@ interface AttachmentOptions {
 
 /** How long the router may take to accept the node, in milliseconds. */
 const acceptLimitMs = 10_000;
+/** How long a router that has accepted a second relay may be silent on the former, in milliseconds. */
+const formerLimitMs = 3000;
 /** How long the last frames may take to arrive when the node leaves, in milliseconds. */
 const farewellLimitMs = 1000;
 
@@ -48,6 +49,8 @@ export class Attachment {
   readonly #options: AttachmentOptions;
   readonly #outage: Outage;
   readonly #usualSilence = usualSilenceOfRouter();
+  /** Relays to a router that fell silent, which may still be heard of again. */
+  readonly #former = new Set<Former>();
   /** Ends the wait before the next attempt. */
   #patience = new AbortController();
   #connection = new AbortController();
@@ -69,8 +72,6 @@ export class Attachment {
   /** Keeps the node attached until the signal aborts; resolves after the last frame. Never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
     const { clock, router } = this.#options;
-    /** Relays to a router that fell silent, which may still be heard of again. */
-    const former = new Set<Promise<unknown>>();
     while (!signal.aborted) {
       const patience = linkSignal(signal);
       const connection = new AbortController();
@@ -78,19 +79,19 @@ export class Attachment {
       this.#connection = connection;
       this.#woken = false;
       const silent = Promise.withResolvers<"silent">();
-      const ends = {
-        closing: signal,
-        signal: connection.signal,
-        onSilent: () => silent.resolve("silent"),
-        usualSilence: this.#usualSilence,
-      };
+      const watch = new RouterWatch(clock, this.#usualSilence, () => silent.resolve("silent"));
+      const ends = { closing: signal, signal: connection.signal, watch };
       const relay = attach(this.#options, ends, this.#onAccepted).catch(toMeshError);
       const error = await Promise.race([relay, silent.promise]);
       if (error === "silent") {
         // Its connection may be dead, or the router is busy: a second relay shows which, and the router uses the newer.
         const close = router.transport.renew?.() ?? (() => {});
-        const ended = relay.then(close).finally(() => former.delete(ended));
-        former.add(ended);
+        const former: Former = {
+          watch,
+          connection,
+          ended: relay.then(close).finally(() => this.#former.delete(former)),
+        };
+        this.#former.add(former);
         patience.unlink();
         continue;
       }
@@ -103,7 +104,7 @@ export class Attachment {
       }
       patience.unlink();
     }
-    await Promise.all(former);
+    await Promise.all(Array.from(this.#former, ({ ended }) => ended));
   }
 
   /** After a sleep: attaches again at once, on a new connection if the machine was suspended. */
@@ -114,8 +115,13 @@ export class Attachment {
   }
 
   readonly #onAccepted = (): void => {
-    const { log, router } = this.#options;
+    const { log, router, clock } = this.#options;
     this.#lease = "accepted";
+    // The router lives, so a former relay on which it stays silent has a dead path: its slots are freed.
+    for (const { watch, connection } of this.#former)
+      clock.after(formerLimitMs, () => {
+        if (watch.isSilent) connection.abort(new MeshError("node_lost", "The router uses a newer relay."));
+      });
     log[this.#outage.end() ? "warn" : "info"](`attached to ${router.name}`);
   };
 
@@ -133,23 +139,28 @@ export class Attachment {
   }
 }
 
+/** A relay that a newer one is to replace. */
+interface Former {
+  readonly watch: RouterWatch;
+  readonly connection: AbortController;
+  readonly ended: Promise<void>;
+}
+
 interface AttachEnds {
   readonly signal: AbortSignal;
   readonly closing: AbortSignal;
-  /** As in `RouterWatch`. */
-  readonly onSilent: () => void;
-  readonly usualSilence: UsualSilence;
+  /** Started for this attempt. */
+  readonly watch: RouterWatch;
 }
 
 /** Attaches once. Throws when the router refuses the node, or when the relay ends, as in `RelayServerOptions`. */
 async function attach(
   { router, nodeId, leaseId, generate, load, clock, protocol = ourProtocol }: AttachmentOptions,
-  { signal, closing, onSilent, usualSilence }: AttachEnds,
+  { signal, closing, watch }: AttachEnds,
   onAccepted: () => void,
 ): Promise<never> {
   const scope = linkSignal(signal);
   let relaying = false;
-  let watch: RouterWatch | undefined;
   let farewell: Timer | undefined;
   const leave = () => {
     const end = () => scope.abort(closing.reason);
@@ -175,7 +186,6 @@ async function attach(
     demandProtocol({ other: "router", self: "node" }, first.value.protocol, protocol);
     onAccepted();
     const ended = Promise.withResolvers<never>();
-    watch = new RouterWatch(clock, usualSilence, onSilent);
     const frames = toFrames(responses, watch, ended.reject);
     // Started here because an in-process router reads only once it is read itself.
     relaying = true;
@@ -186,7 +196,7 @@ async function attach(
     accepted.resolve(undefined);
     closing.removeEventListener("abort", leave);
     farewell?.cancel();
-    watch?.stop();
+    watch.stop();
     scope.unlink();
     scope.abort();
   }

@@ -29,10 +29,15 @@ export class RouterWatch {
     this.#usual = usual;
     this.#own = new OwnTime(lookMs, clock.now());
     this.#timer = clock.every(lookMs, () => {
-      const now = clock.now();
-      if (!this.#own.look(now) || this.#heardAt === undefined) return;
-      if (this.#own.at(now) - this.#heardAt > usual.limitMs(now)) onSilent();
+      const isPunctual = this.#own.look(clock.now());
+      if (isPunctual && this.isSilent) onSilent();
     });
+  }
+
+  /** Whether the router is silent for longer than usual. */
+  get isSilent(): boolean {
+    const now = this.#clock.now();
+    return this.#heardAt !== undefined && this.#own.at(now) - this.#heardAt > this.#usual.limitMs(now);
   }
 
   hear({ starts, cancels }: EngineBound): void {

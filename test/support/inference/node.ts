@@ -86,8 +86,9 @@ export class FakeRouter {
   /** What nodes said that they speak. */
   readonly nodeProtocols: (ProtocolRange | undefined)[] = [];
   refuses: MeshError | undefined;
-  /** Nothing more of what it says arrives. */
+  /** Nothing more of what it says arrives; or nothing on this relay. */
   mute = false;
+  muted: RelayClient | undefined;
   /** A lease that it does not know. */
   refusesLease: string | undefined;
   readonly transport: Transport;
@@ -118,7 +119,8 @@ export class FakeRouter {
       });
       this.relays.push(relay);
       signal.addEventListener("abort", () => relay.close(new MeshError("node_lost", "The node left.")));
-      for await (const frame of await outgoing.promise) if (!this.mute) yield { frame };
+      for await (const frame of await outgoing.promise)
+        if (!this.mute && this.muted !== relay) yield { frame };
       throw await relay.closed;
     };
     const implementation: Partial<ServiceImpl<typeof RouterService>> = {
