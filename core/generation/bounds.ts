@@ -27,5 +27,13 @@ export const mostMessages = 10_000;
 /** The most tokens with a bias: enough to ban a script from a vocabulary, little enough for every process on the way. */
 export const mostBiases = 10_000;
 
+/** The longest of each text beside the prompt, in UTF-16 units. Each choice of a request carries them again. */
+export const longest = {
+  model: 256,
+  stop: 4096,
+  chatTemplateKwargs: 64 * 1024,
+  resumeText: 1024 * 1024,
+} as const;
+
 /** A whole number of at least 0, capped to 32 bits; for limits that cannot be reached anyway. */
 export const toUint32 = (value: number): number => Math.min(value, largestUint32);

@@ -4,7 +4,7 @@ import type {
   RawPrompt,
 } from "../../gen/cxmpute/generation/v1/generation_pb.ts";
 import { MeshError } from "../errors/mesh-error.ts";
-import { bounds, mostBiases, mostMessages, mostStops, repetitionPenaltyAbove } from "./bounds.ts";
+import { bounds, longest, mostBiases, mostMessages, mostStops, repetitionPenaltyAbove } from "./bounds.ts";
 
 /** Throws `invalid_request`, with the field's path, at the first fault: internal clients have no other check. */
 export function checkGeneration(generation: Generation): void {
@@ -14,7 +14,10 @@ export function checkGeneration(generation: Generation): void {
   else if (rawPrompt !== undefined) checkRawPrompt(generation, rawPrompt);
   else if (messages.length === 0)
     throw fault("messages", "a generation needs messages, a raw prompt, or texts to embed");
+  checkLength("model", model.length, longest.model, "characters");
   checkLength("messages", messages.length, mostMessages);
+  const kwargs = generation.chatTemplateKwargsJson.length;
+  checkLength("chat_template_kwargs_json", kwargs, longest.chatTemplateKwargs, "characters");
   checkNumber("sampling.temperature", sampling?.temperature, bounds.temperature);
   checkNumber("sampling.top_p", sampling?.topP, bounds.topP);
   checkNumber("sampling.min_p", sampling?.minP, bounds.minP);
@@ -30,6 +33,7 @@ export function checkGeneration(generation: Generation): void {
   checkNumber("limits.timeout_ms", limits?.timeoutMs, bounds.timeoutMs);
   checkNumber("logprobs.top", logprobs?.top, bounds.topLogprobs);
   checkLength("limits.stop", limits?.stop.length ?? 0, mostStops);
+  for (const stop of limits?.stop ?? []) checkLength("limits.stop", stop.length, longest.stop, "characters");
   const names = new Set(tools.map(({ name }) => name));
   if (names.size < tools.length) throw fault("tools", "two tools have the same name");
   if (toolChoice?.allowedNames.some((name) => !names.has(name)))
@@ -53,8 +57,8 @@ function checkEmbedding({ messages, rawPrompt, tools }: Generation, { inputs }: 
 const isEmpty = (prompt: RawPrompt["prompt"]): boolean =>
   (prompt.case === "tokens" ? prompt.value.ids.length : (prompt.value?.length ?? 0)) === 0;
 
-function checkLength(field: string, length: number, most: number): void {
-  if (length > most) throw fault(field, `expected at most ${most} entries`, length);
+function checkLength(field: string, length: number, most: number, of = "entries"): void {
+  if (length > most) throw fault(field, `expected at most ${most} ${of}`, length);
 }
 
 function checkNumber(

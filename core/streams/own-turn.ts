@@ -25,6 +25,13 @@ export function inOwnTurn<T>(work: () => T): Promise<T> {
   });
 }
 
+/** From this size on, in bytes, work on a text is worth a turn of its own. */
+const largeBytes = 256 * 1024;
+
+/** Does work on so many bytes: at once, unless they are many. Throws or rejects as it does. */
+export const inTurnFor = <T>(bytes: number, work: () => T): T | Promise<T> =>
+  bytes < largeBytes ? work() : inOwnTurn(work);
+
 /** All immediates that are set before a turn run in that turn, so there is one at a time. */
 function runNext(): void {
   waiting[0]!.run();

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMethod } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -23,7 +23,8 @@ import type { GenerationOptions } from "./answers/generation-route.ts";
 import { type AnswerReading, iterateAnswer } from "./answers/read-answer.ts";
 import { type Authenticate, requireKey } from "./auth/require-key.ts";
 import { reportBug } from "./errors/send-error.ts";
-import { callerOf, checkHops, newId } from "./http/request-context.ts";
+import { measuredBody } from "./http/connect-body.ts";
+import { callerOf, checkHops, newId, pathOf } from "./http/request-context.ts";
 import type { RouterPool } from "./routers/router-pool.ts";
 
 interface ConnectOptions
@@ -35,6 +36,13 @@ interface ConnectOptions
   /** Aborts open calls when the server shuts down. */
   readonly shutdownSignal: AbortSignal;
 }
+
+/** The methods with one message from the client, by path. */
+const methods = new Map<string, DescMethod>(
+  RouterService.methods
+    .filter(({ methodKind }) => methodKind === "unary" || methodKind === "server_streaming")
+    .map((method) => [`/${RouterService.typeName}/${method.name}`, method] as const),
+);
 
 const callerKey = createContextKey(create(CallerSchema));
 const operatorKey = createContextKey(false);
@@ -53,7 +61,13 @@ export function registerConnect(app: FastifyInstance, options: ConnectOptions): 
       reportBug(options.log, error, request.id);
       void reply.code(error.row.http).send(errorToJson(toConnectError(error), undefined));
     });
+    scope.addHook("preHandler", async (request) => {
+      const method = methods.get(pathOf(request));
+      if (method !== undefined) request.body = measuredBody(request, method.input, bodyLimitBytes);
+    });
     scope.register(fastifyConnectPlugin, {
+      // A compressed message could not be measured before it is decompressed.
+      acceptCompression: [],
       routes: (router) => router.service(RouterService, implement(options)),
       contextValues: (request) =>
         createContextValues()

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Channel } from "../../core/streams/channel.ts";
 import { markOfRun } from "./run/reaper.ts";
-import { type Turns, turnsQuestion } from "./turns.ts";
+import { type Turns, turnsQuestion, turnsSoFarQuestion } from "./turns.ts";
 
 /** The root of the checkout. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -37,6 +37,8 @@ export interface Program {
    * started with `recordTurns`, or has ended.
    */
   takeTurns(): Promise<Turns>;
+  /** The same, and the recording goes on. */
+  seeTurns(): Promise<Turns>;
 }
 
 /** What a test wants of a program besides its output. */
@@ -84,6 +86,14 @@ export function run(
   });
   const missing = (what: string) =>
     new Error(`${args.join(" ")} ended without ${what}; it said:\n${output.text()}\n${errors.text()}`);
+  const askTurns = async (question: string): Promise<Turns> => {
+    if (!child.connected) throw missing("reporting its turns, or was not asked to record them");
+    const answer = once(child, "message");
+    child.send(question);
+    const ending = ended.then(() => Promise.reject(missing("reporting its turns")));
+    const [message] = (await Promise.race([answer, ending])) as [{ turns: Turns }];
+    return message.turns;
+  };
   return {
     child,
     stdout: output.text,
@@ -108,14 +118,8 @@ export function run(
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       return ended;
     },
-    async takeTurns() {
-      if (!child.connected) throw missing("reporting its turns, or was not asked to record them");
-      const answer = once(child, "message");
-      child.send(turnsQuestion);
-      const ending = ended.then(() => Promise.reject(missing("reporting its turns")));
-      const [message] = (await Promise.race([answer, ending])) as [{ turns: Turns }];
-      return message.turns;
-    },
+    takeTurns: () => askTurns(turnsQuestion),
+    seeTurns: () => askTurns(turnsSoFarQuestion),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Turns {
 
 /** The question that a program answers with `{ turns }`. */
 export const turnsQuestion = "turns";
+/** The same, and the recording goes on. */
+export const turnsSoFarQuestion = "turns so far";
 
 /** Programs by name that were started with `recordTurns`. */
 interface Recorded {
@@ -28,9 +30,16 @@ interface Recorded {
 }
 
 /** What the event loop of each process did since the last call. They must be started with `recordTurns`. */
-export async function takeTurns({ programs }: Recorded): Promise<Readonly<Record<string, Turns>>> {
-  const taken = Array.from(programs, async ([name, program]) => [name, await program.takeTurns()] as const);
-  return Object.fromEntries(await Promise.all(taken));
+export const takeTurns = (mesh: Recorded): Promise<Readonly<Record<string, Turns>>> =>
+  ofEach(mesh, (program) => program.takeTurns());
+
+/** The same, and the recording goes on. */
+export const seeTurns = (mesh: Recorded): Promise<Readonly<Record<string, Turns>>> =>
+  ofEach(mesh, (program) => program.seeTurns());
+
+async function ofEach<T>({ programs }: Recorded, ask: (program: Program) => Promise<T>) {
+  const answers = Array.from(programs, async ([name, program]) => [name, await ask(program)] as const);
+  return Object.fromEntries(await Promise.all(answers));
 }
 
 /** The promise of every process under attack: how long its event loop may be kept, in processor time. */

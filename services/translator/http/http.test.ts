@@ -1,10 +1,14 @@
 import type { Socket } from "node:net";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
+import { GenerateRequestSchema } from "../../../gen/cxmpute/router/v1/router_pb.ts";
 import { answerClientError } from "../errors/send-error.ts";
 import { JsonBody, parseJsonBody } from "./json-body.ts";
 import { JsonScanner, jsonLimits } from "./json-scanner.ts";
 import { newId, requestIdOf } from "./request-context.ts";
+import { scanMessage } from "./scan-message.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 
@@ -116,6 +120,53 @@ describe("a body", () => {
 
   test("is never quoted, for it holds a prompt", () => {
     expect(() => parseJsonBody(bytes('{"messages": canary}'))).not.toThrow("canary");
+  });
+});
+
+describe("an encoded message", () => {
+  /** A generation in a request, as bytes. */
+  const request = (generation: MessageInitShape<typeof GenerationSchema>) =>
+    toBinary(GenerateRequestSchema, create(GenerateRequestSchema, { generation }));
+  const parts = (count: number) => ({
+    messages: [
+      { parts: Array.from({ length: count }, () => ({ part: { case: "text", value: "a" } as const })) },
+    ],
+  });
+
+  test.each([
+    {
+      name: "text of a megabyte",
+      bytes: request({ rawPrompt: { prompt: { case: "text", value: "a".repeat(1e6) } } }),
+    },
+    { name: "messages", bytes: request(parts(40_000)) },
+    {
+      name: "tokens",
+      bytes: request({
+        rawPrompt: { prompt: { case: "tokens", value: { ids: Array(400_000).fill(70_000) } } },
+      }),
+    },
+  ])("is accepted with $name", ({ bytes }) => {
+    expect(() => scanMessage(bytes, GenerateRequestSchema)).not.toThrow();
+  });
+
+  test.each([
+    { name: "parts", bytes: request(parts(60_000)) },
+    {
+      name: "biases",
+      bytes: request({
+        sampling: { logitBias: Object.fromEntries(Array.from({ length: 101_000 }, (_, id) => [id, 1])) },
+      }),
+    },
+    { name: "stop texts", bytes: request({ limits: { stop: Array(101_000).fill("a") } }) },
+    {
+      name: "tokens",
+      bytes: request({
+        rawPrompt: { prompt: { case: "tokens", value: { ids: Array(600_000).fill(70_000) } } },
+      }),
+    },
+    { name: "fields that nobody knows", bytes: Buffer.alloc(800_000, Buffer.from([0xfa, 0x07, 0x01, 0x00])) },
+  ])("is refused with too many $name", ({ bytes }) => {
+    expect(() => scanMessage(bytes, GenerateRequestSchema)).toThrow("may hold at most");
   });
 });
 

@@ -1,18 +1,15 @@
 import type { Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
-import { inOwnTurn } from "../../../core/streams/own-turn.ts";
+import { inOwnTurn, inTurnFor } from "../../../core/streams/own-turn.ts";
 import { badRequest, bodyTooLarge } from "../errors/http-faults.ts";
 import { JsonBody, type JsonObject } from "./json-body.ts";
-
-/** From this size on, in bytes, each step of reading a body takes a turn of the event loop of its own. */
-const largeBytes = 256 * 1024;
 
 /** How much of a body is taken in one turn, in bytes: 2 ms at the most. Node would hand out 2 MiB of each connection. */
 const bytesPerTurn = 256 * 1024;
 
-/** Does a step of the work on a request's body: at once, unless the body is large. Throws or rejects as it does. */
+/** Does a step of the work on a request's body: for a large one in a turn of its own. */
 export const workOn = <T>({ bodyBytes }: FastifyRequest, work: () => T): T | Promise<T> =>
-  bodyBytes < largeBytes ? work() : inOwnTurn(work);
+  inTurnFor(bodyBytes, work);
 
 /**
  * Reads a JSON body, and refuses it as soon as it exceeds a limit: the rest is dropped as it arrives. A content type

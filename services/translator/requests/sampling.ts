@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
 import {
   bounds,
+  longest,
   mostBiases,
   mostStops,
   repetitionPenaltyAbove,
@@ -85,8 +86,10 @@ export const seed = optional(integer(...bounds.seed)).describe(
   "Repeated requests with the same seed and parameters return the same result from the same engine; see `system_fingerprint`.",
 );
 
+export const stopText = nonEmptyText.max(longest.stop);
+
 export const stop = optional(
-  z.union([nonEmptyText, arrayOf(nonEmptyText, "strings").max(mostStops)], {
+  z.union([stopText, arrayOf(stopText, "strings").max(mostStops)], {
     error: "one of a string or array of strings",
   }),
 ).describe("Up to 4 sequences at which generation stops. The output does not contain the sequence.");
@@ -161,6 +164,17 @@ export function toReasoning(
   return setGiven(create(ReasoningSchema, { effort: effort ?? "" }), {
     enabled: enabled ?? (effort === "none" ? false : undefined),
   });
+}
+
+/** Variables for the chat template as JSON text; empty for none. Throws when they are too long. */
+export function parseTemplateKwargs(kwargs: JsonObject | null | undefined): string {
+  const json = kwargs ? JSON.stringify(kwargs) : "";
+  if (json.length > longest.chatTemplateKwargs)
+    throw wrongValue(
+      "chat_template_kwargs",
+      `Invalid 'chat_template_kwargs': as JSON it is ${json.length} characters long; at most ${longest.chatTemplateKwargs} are accepted.`,
+    );
+  return json;
 }
 
 function parseLogitBias(biases: Readonly<Record<string, number>>): Record<number, number> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mostMessages } from "../../../core/generation/bounds.ts";
+import { longest, mostMessages } from "../../../core/generation/bounds.ts";
 import { isJsonObject } from "../../../core/json.ts";
 import type { NumberNoun } from "../errors/param-faults.ts";
 
@@ -10,7 +10,9 @@ import type { NumberNoun } from "../errors/param-faults.ts";
 export const text = z.string({ error: "a string" });
 
 export const nonEmptyText = text.min(1);
-export const model = text.describe("ID of the model to use. `GET /models` lists the models that are served.");
+export const model = text
+  .max(longest.model)
+  .describe("ID of the model to use. `GET /models` lists the models that are served.");
 
 export const flag = z.boolean({ error: "a boolean" });
 

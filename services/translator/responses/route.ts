@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { inOwnTurn, inTurnFor } from "../../../core/streams/own-turn.ts";
 import { createGenerationRoute, type GenerationOptions } from "../answers/generation-route.ts";
 import { defaultStoreLimits, type StoreLimits } from "../config.ts";
 import { HttpError } from "../errors/http-faults.ts";
@@ -63,8 +64,8 @@ const createResponseRoute = (options: GenerationOptions, store: ResponseStore) =
         const stored = {
           id: head.id,
           userId,
-          response: Buffer.from(JSON.stringify(response)),
-          input: Buffer.from(JSON.stringify(resolved.input)),
+          response: await toBytes(response),
+          input: await toBytes(resolved.input),
           itemIds: [...resolved.input, ...output.items].map(({ id }) => id),
           previousId: resolved.continued.at(-1)?.id,
         };
@@ -107,6 +108,12 @@ function retryWithFewerTurns({ mayTruncate, generation }: ResponseRequest) {
     shorter = { ...shorter, messages };
     return [shorter];
   };
+}
+
+/** JSON text in UTF-8, made in turns of the event loop: the input may be as long as a body. */
+async function toBytes(value: object): Promise<Buffer> {
+  const json = await inOwnTurn(() => JSON.stringify(value));
+  return inTurnFor(json.length, () => Buffer.from(json));
 }
 
 const nowSeconds = ({ clock }: { readonly clock: Clock }): number => Math.floor(clock.wallTime() / 1000);

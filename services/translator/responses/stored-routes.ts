@@ -56,7 +56,7 @@ export const createStoredRoutes = (store: ResponseStore): Readonly<Record<string
       const id = idOf(request);
       const turns = await store.turns(request.principal.userId, id);
       if (turns === undefined) throw responseNotFound(id);
-      const items = inputHistoryOf(turns);
+      const items = await inputHistoryOf(turns);
       if (order !== "asc") items.reverse();
       const begin = after === undefined || after === null ? 0 : indexAfter(items, after);
       const end = begin + (limit ?? defaultLimit);

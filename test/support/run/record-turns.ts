@@ -1,5 +1,5 @@
 import { isMainThread } from "node:worker_threads";
-import { type Turns, turnsQuestion, type Waits } from "../turns.ts";
+import { turnsQuestion, turnsSoFarQuestion, type Waits } from "../turns.ts";
 
 // Loaded with `--import` into a program under test: records how long turns of its event loop keep it from anything
 // else, and reports that over IPC when asked. Processor time is what a turn costs by itself; on a busy machine, the
@@ -54,13 +54,13 @@ if (isMainThread && process.send !== undefined) {
   setInterval(look, everyMs).unref();
 
   process.on("message", (question) => {
-    if (question !== turnsQuestion) return;
+    if (question !== turnsQuestion && question !== turnsSoFarQuestion) return;
     look();
-    const turns: Turns = { cpuMs: cpu.read(), wallMs: wall.read(), recordedMs: lastAt - startedAt };
+    process.send?.({ turns: { cpuMs: cpu.read(), wallMs: wall.read(), recordedMs: lastAt - startedAt } });
+    if (question === turnsSoFarQuestion) return;
     cpu = new WaitCounter();
     wall = new WaitCounter();
     startedAt = lastAt;
-    process.send?.({ turns });
   });
   // Listening must not keep the program alive.
   process.channel?.unref();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mostMessages, mostStops } from "../../../../core/generation/bounds.ts";
+import { longest, mostMessages, mostStops } from "../../../../core/generation/bounds.ts";
 import * as shared from "../../requests/sampling.ts";
 import {
   anyObject,
@@ -111,7 +111,7 @@ const unsupported = z.null().optional().describe("Not supported: must be null or
  */
 export const messagesRequestSchema = z.strictObject(
   {
-    model: nonEmptyText.describe(model.description!),
+    model: nonEmptyText.max(longest.model).describe(model.description!),
     messages: arrayOf(message, "objects")
       .min(1)
       .max(mostMessages)
@@ -125,7 +125,7 @@ export const messagesRequestSchema = z.strictObject(
     top_k: optional(integer(0)).describe(
       "Only this many of the most likely tokens are considered. 0 turns the limit off.",
     ),
-    stop_sequences: optional(arrayOf(nonEmptyText, "strings").max(mostStops)).describe(
+    stop_sequences: optional(arrayOf(shared.stopText, "strings").max(mostStops)).describe(
       shared.stop.description!,
     ),
     stream: shared.streaming.stream,

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { z } from "zod";
+import { longest } from "../../../../core/generation/bounds.ts";
 import {
   type Generation,
   GenerationSchema,
@@ -8,7 +9,12 @@ import {
   type ResumePoint,
   Role,
 } from "../../../../gen/cxmpute/generation/v1/generation_pb.ts";
-import { unsupportedParameter, unsupportedValue, wrongMeaning } from "../../errors/param-faults.ts";
+import {
+  stringTooLong,
+  unsupportedParameter,
+  unsupportedValue,
+  wrongMeaning,
+} from "../../errors/param-faults.ts";
 import type { JsonObject } from "../../http/json-body.ts";
 import type { RemoteImage } from "../../images/parse-image.ts";
 import {
@@ -23,6 +29,7 @@ import { setGiven } from "../../requests/messages.ts";
 import {
   parseLimits,
   parseSampling,
+  parseTemplateKwargs,
   refuseManyBiases,
   toLogprobsRequest,
   toReasoning,
@@ -72,7 +79,7 @@ export function parseChatRequest(raw: JsonObject, rules: RequestRules = defaultR
     tools,
     sampling: parseSampling(body),
     limits: parseLimits(body.max_completion_tokens ?? body.max_tokens, body.stop),
-    chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
+    chatTemplateKwargsJson: parseTemplateKwargs(body.chat_template_kwargs),
   });
   // The legacy form has room for one call only.
   const parallel = legacy ? false : body.parallel_tool_calls;
@@ -115,6 +122,7 @@ function parseResume(body: ChatRequestBody, messages: readonly Message[]): Resum
       "With 'continue_final_message' the last of at least two messages must be the assistant's, with text and " +
         "without tool calls: the answer continues that text.",
     );
+  if (text.length > longest.resumeText) throw stringTooLong("messages", longest.resumeText, text.length);
   return {
     $typeName: "cxmpute.generation.v1.ResumePoint",
     tokenIds: [],

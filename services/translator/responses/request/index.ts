@@ -21,6 +21,7 @@ import {
   defaultTemperature,
   parseLimits,
   parseSampling,
+  parseTemplateKwargs,
   toLogprobsRequest,
   toReasoning,
 } from "../../requests/sampling.ts";
@@ -88,7 +89,7 @@ function toGeneration(body: ResponseRequestBody): Generation {
     tools,
     sampling: parseSampling(body),
     limits: parseLimits(body.max_output_tokens, body.stop),
-    chatTemplateKwargsJson: body.chat_template_kwargs ? JSON.stringify(body.chat_template_kwargs) : "",
+    chatTemplateKwargsJson: parseTemplateKwargs(body.chat_template_kwargs),
   });
   const top = body.top_logprobs ?? 0;
   const wantsLogprobs = top > 0 || body.include?.includes("message.output_text.logprobs");

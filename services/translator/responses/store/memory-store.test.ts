@@ -136,7 +136,7 @@ describe("a conversation", () => {
     await store.delete("ada", "r1");
     expect(store.bytes).toBe(both);
     const turns = (await store.turns("ada", "r2"))!;
-    expect(conversationOf(turns).map(({ id }) => id)).toEqual(["in_r1", "out_r1", "in_r2", "out_r2"]);
+    expect((await conversationOf(turns)).map(({ id }) => id)).toEqual(["in_r1", "out_r1", "in_r2", "out_r2"]);
     await store.delete("ada", "r2");
     expect(store.bytes).toBe(0);
   });

@@ -1,6 +1,9 @@
 import { MeshError } from "../../../../core/errors/mesh-error.ts";
+import { mostMessages } from "../../../../core/generation/bounds.ts";
+import { inTurnFor } from "../../../../core/streams/own-turn.ts";
+import { defaultBodyLimitBytes } from "../../config.ts";
 import { HttpError } from "../../errors/http-faults.ts";
-import { shorten } from "../../errors/param-faults.ts";
+import { arrayTooLong, shorten, wrongMeaning } from "../../errors/param-faults.ts";
 import type { Item, ItemReference } from "../items.ts";
 
 export interface StoredResponse {
@@ -46,17 +49,49 @@ function finishedOutputOf({ response }: StoredResponse): Item[] {
   return status === "failed" ? output.filter((item) => item.status !== "incomplete") : output;
 }
 
-/** The conversation including the last response's output, oldest first. */
-export const conversationOf = (turns: readonly StoredResponse[]): Item[] =>
-  turns.flatMap((turn) => [...inputOf(turn), ...finishedOutputOf(turn)]);
+/**
+ * The most bytes of stored responses that one request may read, as in one body. A request of a few bytes could else be
+ * as much work as the whole store.
+ */
+const readLimitBytes = defaultBodyLimitBytes;
+
+/** The conversation including the last response's output, oldest first. Rejects when it is too long. */
+export function conversationOf(turns: readonly StoredResponse[]): Promise<Item[]> {
+  if (bytesOf(turns) > readLimitBytes)
+    throw new MeshError(
+      "invalid_request",
+      `The conversation that 'previous_response_id' continues is too long: at most ${readLimitBytes} bytes are accepted. Start a new one with a summary of it.`,
+      { param: "previous_response_id", code: "context_length_exceeded" },
+    );
+  return readEach(turns, (turn) => [...inputOf(turn), ...finishedOutputOf(turn)]);
+}
 
 /** The last response's whole input: the conversation before it, and its own items. */
-export const inputHistoryOf = (turns: Turns): Item[] => [
-  ...conversationOf(turns.slice(0, -1)),
+export const inputHistoryOf = async (turns: Turns): Promise<Item[]> => [
+  ...(await conversationOf(turns.slice(0, -1))),
   ...inputOf(turns.at(-1)!),
 ];
 
 const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toString("utf8"));
+
+const bytesOf = (turns: readonly StoredResponse[]): number =>
+  turns.reduce((sum, { input, response }) => sum + input.byteLength + response.byteLength, 0);
+
+/** How many small responses may be read in one turn of the event loop. */
+const readAtOnce = 50;
+
+/** Reads stored responses one by one, in turns of the event loop where they are large or many. */
+async function readEach<T>(
+  responses: readonly StoredResponse[],
+  read: (response: StoredResponse) => T[],
+): Promise<T[]> {
+  const all: T[][] = [];
+  for (const [index, response] of responses.entries()) {
+    const bytes = (index + 1) % readAtOnce === 0 ? Number.POSITIVE_INFINITY : bytesOf([response]);
+    all.push(await inTurnFor(bytes, () => read(response)));
+  }
+  return all.flat();
+}
 
 /** A request's conversation, its references replaced by what they refer to. */
 export interface Resolved {
@@ -80,23 +115,60 @@ export async function resolve(
       param: "previous_response_id",
       code: "previous_response_not_found",
     });
-  return {
-    continued,
-    history: conversationOf(continued),
-    input: await Promise.all(
-      input.map((item) => (item.type === "item_reference" ? findItem(store, userId, item) : item)),
-    ),
-  };
+  const history = await conversationOf(continued);
+  if (history.length + input.length > mostMessages)
+    throw arrayTooLong("input", mostMessages, history.length + input.length);
+  return { continued, history, input: await findItems(store, userId, input) };
 }
 
-async function findItem(store: ResponseStore, userId: string, { id }: ItemReference): Promise<Item> {
-  const stored = await store.findByItem(userId, id);
-  const item = stored && [...outputOf(stored), ...inputOf(stored)].find((candidate) => candidate.id === id);
-  if (item === undefined)
-    throw new HttpError(
-      "unknown_response",
-      `Item with id '${shorten(id)}' not found. Items are not persisted when \`store\` is set to false. Try again with \`store\` set to true, or remove this item from your input.`,
-      { param: "input" },
-    );
-  return item;
+/** Replaces references by what they refer to. Each stored response is read once, however many refer to it. */
+async function findItems(
+  store: ResponseStore,
+  userId: string,
+  input: readonly (Item | ItemReference)[],
+): Promise<Item[]> {
+  const read = new Map<StoredResponse, ReadonlyMap<string, Item>>();
+  const found = new Set<Item>();
+  const items: Item[] = [];
+  let bytes = 0;
+  for (const item of input) {
+    if (item.type !== "item_reference") {
+      items.push(item);
+      continue;
+    }
+    const stored = await store.findByItem(userId, item.id);
+    if (stored === undefined) throw itemNotFound(item.id);
+    let byId = read.get(stored);
+    if (byId === undefined) {
+      bytes += bytesOf([stored]);
+      if (bytes > readLimitBytes)
+        throw wrongMeaning(
+          "input",
+          `The responses that the item references belong to are too long: at most ${readLimitBytes} bytes are read for one request. Send the items themselves.`,
+        );
+      byId = await inTurnFor(bytesOf([stored]), () => itemsOf(stored));
+      read.set(stored, byId);
+    }
+    const one = byId.get(item.id);
+    if (one === undefined) throw itemNotFound(item.id);
+    if (found.has(one))
+      throw wrongMeaning(
+        "input",
+        `Duplicate item found with id '${shorten(item.id)}'. Remove it and try again.`,
+      );
+    found.add(one);
+    items.push(one);
+  }
+  return items;
 }
+
+/** Of equal ids the first counts. */
+const itemsOf = (stored: StoredResponse): ReadonlyMap<string, Item> =>
+  new Map([...outputOf(stored), ...inputOf(stored)].reverse().map((item) => [item.id, item]));
+
+const itemNotFound = (id: string) =>
+  new HttpError(
+    "unknown_response",
+    `Item with id '${shorten(id)}' not found. Items are not persisted when \`store\` is set to false. Try again with \`store\` set to true, or remove this item from your input.`,
+    { param: "input" },
+  );
