@@ -38,7 +38,7 @@ export function createSyntheticEngine(
 
   const begin = (generation: Generation, signal: AbortSignal): SyntheticAnswer => {
     const { options: model, served } = models.get(generation.model) ?? first;
-    const prompt = readPrompt(generation, model.contextLength);
+    const prompt = readPrompt(generation, Math.max(model.contextLength, exactTokens));
     const { answerTokens } = model;
     const thoughtTokens = thinks(generation) ? model.thoughtTokens : 0;
     const from = positionOf(generation, { key: prompt.key, thoughtTokens, answerTokens });
@@ -133,10 +133,12 @@ function checkResumePoint({ resume }: Generation, plan: Plan): number {
   return tokenIds.length;
 }
 
+/** Prompts that do not fit are counted up to here. */
+const exactTokens = 128 * 1024;
+
 function tooLong({ rawPrompt }: Generation, promptTokens: number, contextLength: number): MeshError {
   const param = rawPrompt === undefined ? "messages" : "prompt";
-  // No more of it is read.
-  const length = promptTokens > contextLength ? `more than ${contextLength}` : `${promptTokens}`;
+  const length = promptTokens > exactTokens ? `more than ${exactTokens}` : `${promptTokens}`;
   return new MeshError(
     "invalid_request",
     `This model's maximum context length is ${contextLength} tokens. However, your ${param} resulted in ${length} tokens. Please reduce the length of the ${param}.`,
