@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type Generation,
@@ -19,6 +20,7 @@ export class Prompt {
   #fields: PromptFields | undefined;
   #bytes: Uint8Array | undefined;
   #encoding: Promise<void> | undefined;
+  #digest: string | undefined;
 
   private constructor(fields: PromptFields | undefined, bytes: Uint8Array | undefined) {
     this.#fields = fields;
@@ -49,6 +51,12 @@ export class Prompt {
   get bytes(): Uint8Array {
     this.#bytes ??= toBinary(GenerationSchema, create(GenerationSchema, this.#fields!));
     return this.#bytes;
+  }
+
+  /** SHA-256 of the bytes, which is computed once: 19 MB take 15 ms. */
+  get digest(): string {
+    this.#digest ??= hash("sha256", this.bytes, "base64");
+    return this.#digest;
   }
 
   /** Makes the bytes, in turns of the event loop; undefined when they are there. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import type { Clock } from "../../../core/clock.ts";
 import { MeshError } from "../../../core/errors/mesh-error.ts";
+import { hasLargePrompt, Prompt, withoutPrompt } from "../../../core/relay/prompt.ts";
 import { type Generation, GenerationSchema } from "../../../gen/cxmpute/generation/v1/generation_pb.ts";
 
 /** How long a content is refused after it has silenced two nodes, and after it has silenced a further one. */
@@ -101,12 +102,16 @@ function keyOf({ model, messages, rawPrompt, tools, embedding }: Generation): st
 
 /** A hash of what an engine reads and compiles before the first token, whoever asks for it. */
 function fingerprintOf(generation: Generation): string {
-  const content: Generation = { ...generation, id: "" };
+  const isLarge = hasLargePrompt(generation);
+  const content: Generation = { ...(isLarge ? withoutPrompt(generation) : generation), id: "" };
   delete content.caller;
   delete content.limits;
   delete content.resume;
   delete content.sampling;
-  return createHash("sha256").update(toBinary(GenerationSchema, content)).digest("base64");
+  const hash = createHash("sha256").update(toBinary(GenerationSchema, content));
+  // The prompt's own is computed once for all choices.
+  if (isLarge) hash.update(Prompt.of(generation).digest);
+  return hash.digest("base64");
 }
 
 function refused({ id, caller }: Generation, why: string): MeshError {
