@@ -19,7 +19,9 @@ type Fields = Exclude<MessageInitShape<typeof GenerationSchema>, Generation>;
 
 const checkOf = (fields: Fields = {}): AnswerCheck => {
   const messages = [{ parts: [{ part: { case: "text" as const, value: "Hello there" } }] }];
-  const check = new AnswerCheck(create(GenerationSchema, { model: "m", messages, ...fields }), "Node `n`");
+  const check = new AnswerCheck(create(GenerationSchema, { model: "m", messages, ...fields }), "Node `n`", {
+    cutsUsage: true,
+  });
   check.accept(startedEvent("n", "f"));
   return check;
 };

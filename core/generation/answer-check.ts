@@ -22,6 +22,7 @@ export class AnswerCheck {
   readonly #generation: proto.Generation;
   /** Begins the message of a failure, such as "The engine of `m`". */
   readonly #who: string;
+  readonly #cutsUsage: boolean;
   readonly #maxTokens: number;
   readonly #resumedTokens: number;
   #stage: "before started" | "open" | "finished" = "before started";
@@ -37,10 +38,12 @@ export class AnswerCheck {
   /** Tokens that `finished` claimed beyond what was delivered, prompt and answer together. */
   discrepancy = 0;
 
-  constructor(generation: proto.Generation, who: string) {
+  /** `cutsUsage`: whether a usage that cannot be is cut here; a node leaves that to the router, which records it. */
+  constructor(generation: proto.Generation, who: string, { cutsUsage }: { readonly cutsUsage: boolean }) {
     const { limits, resume } = generation;
     this.#generation = generation;
     this.#who = who;
+    this.#cutsUsage = cutsUsage;
     this.#maxTokens = limits?.maxTokens ?? Number.POSITIVE_INFINITY;
     this.#resumedTokens = resume?.tokenIds.length ?? 0;
     this.#bytesLimit = Math.min(answerLimitBytes, longestTokenBytes * this.#maxTokens + freeTextBytes);
@@ -182,11 +185,14 @@ export class AnswerCheck {
     if (this.#embedded < (embedding?.inputs.length ?? 0)) throw this.#broken("left out an embedding");
     if (reason === proto.FinishReason.TOOL_CALLS && this.#toolCalls === 0)
       throw this.#broken("finished with tool calls that it has not made");
-    const bounded = boundUsage(usage, this.#generation, {
-      bytes: this.#bytes,
-      tokens: this.givenTokens > 0 ? this.#resumedTokens + this.givenTokens : undefined,
-      calls: this.#toolCalls ?? 0,
-    });
+    const bounded =
+      this.#cutsUsage || this.givenTokens > 0
+        ? boundUsage(usage, this.#generation, {
+            bytes: this.#bytes,
+            tokens: this.givenTokens > 0 ? this.#resumedTokens + this.givenTokens : undefined,
+            calls: this.#toolCalls ?? 0,
+          })
+        : usage;
     const knownStop = stop === "" || limits?.stop.includes(stop) === true;
     if (bounded === usage && knownStop) return event;
     this.discrepancy =

@@ -122,6 +122,10 @@ test("a server that claims 50,000 tokens for `Hello there` is not believed", asy
   expect([status, text]).toEqual([200, "Hi."]);
   expect(counted?.completion_tokens).toBeLessThanOrEqual(3);
   expect(counted?.prompt_tokens).toBeLessThan(50);
+  const { discrepancy } = await mesh.programs
+    .get("router-1")!
+    .logged((line) => line.msg === "generation finished" && line.discrepancy !== undefined);
+  expect(discrepancy).toBeGreaterThan(99_000);
 });
 
 test("a server that ignores `max_tokens` is cut with `length`", async () => {

@@ -76,7 +76,7 @@ export class GuardedAnswer implements AsyncIterableIterator<GenerationEvent, und
     this.#host = host;
     this.generation = generation;
     this.#signal = signal;
-    this.#check = new AnswerCheck(generation, `The engine of \`${generation.model}\``);
+    this.#check = new AnswerCheck(generation, `The engine of \`${generation.model}\``, { cutsUsage: false });
   }
 
   get tokensSoFar(): number {

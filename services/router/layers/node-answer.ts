@@ -47,7 +47,7 @@ export class NodeAnswer implements PushSource<GenerationEvent>, Sink<GenerationE
   constructor(options: NodeAnswerOptions) {
     const { call, generate, clock, progressTimeoutMs } = options;
     this.#options = options;
-    this.check = new AnswerCheck(call.generation, theNode);
+    this.check = new AnswerCheck(call.generation, theNode, { cutsUsage: true });
     this.#scope = linkSignal(call.signal);
     this.#watch = clock.every(progressTimeoutMs / looks, () => this.#look());
     try {
