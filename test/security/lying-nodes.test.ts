@@ -178,11 +178,10 @@ test.each(Object.keys(believed))("%s: the caller is charged for what was deliver
   expect(discrepancy).toBeGreaterThan(7_900_000_000);
 });
 
-test.each(Object.keys(broken))("%s: an honest node continues what was right", async (model) => {
+test.each(Object.keys(broken))("%s: nothing of it is shown, and the answer is whole", async (model) => {
   const { status, answer } = await askLiar(model);
   expect(status).toBe(200);
   expect(answer.choices).toMatchObject([{ finish_reason: "length" }]);
-  expect(answer.choices?.[0]?.message.content.startsWith(`${beginning} `)).toBe(true);
   expect(JSON.stringify(answer)).not.toContain("LIE");
 });
 
