@@ -3,6 +3,8 @@ import { MeshError } from "../../../../../core/errors/mesh-error.ts";
 /** How many tokens a text of the caller's may come to, and how to refuse more. */
 export interface TokenLimit {
   readonly most: number;
+  /** Up to so many are counted in full before the text is refused: callers shorten it by the number they are told. */
+  readonly counted: number;
   /** Tokens that precede the text and count as part of it. */
   readonly before: number;
   /** The request parameter, for errors. */
@@ -24,8 +26,10 @@ export function contextLimit(
     typeof text === "number"
       ? ([`input ${text}`, "its length", "input"] as const)
       : ([`your ${text}`, `the length of the ${text}`, text] as const);
+  const most = contextLength - 1 - reserved;
   return {
-    most: contextLength - 1 - reserved,
+    most,
+    counted: Math.min(8 * most, most + 16_384),
     before,
     param,
     fault: (size) =>
@@ -43,8 +47,8 @@ export function checkTokens(tokens: number, limit: TokenLimit): void {
   if (all > limit.most) throw limit.fault(`resulted in ${all} tokens`);
 }
 
-/** The same when only part of the text has been counted. */
+/** The same when only part of the text has been counted: throws only what is not to be counted in full. */
 export function checkLeastTokens(tokens: number, limit: TokenLimit): void {
   const all = limit.before + tokens;
-  if (all > limit.most) throw limit.fault(`resulted in ${Math.ceil(all)} tokens at least`);
+  if (all > limit.counted) throw limit.fault(`resulted in ${Math.ceil(all)} tokens at least`);
 }

@@ -113,7 +113,7 @@ export class Tokenizer {
   *#checkLeast(parts: readonly PromptPart[], limit: TokenLimit): Sliced<void> {
     let least = 0;
     for (const [index, part] of parts.entries()) {
-      least += typeof part === "number" ? 1 : this.leastTokens(part, limit.most);
+      least += typeof part === "number" ? 1 : this.leastTokens(part, limit.counted);
       if (index % partsAtOnce === partsAtOnce - 1) yield;
     }
     checkLeastTokens(least, limit);
