@@ -107,6 +107,8 @@ describe.skipIf(isOffline)("a production tree", () => {
     const tree = await installTree("without-engine", ["--omit=dev", "--omit=optional"]);
     expect(await megabytes(join(tree, "node_modules"))).toBeLessThanOrEqual(60);
     const [registry, router, translator] = [await freeAddress(), await freeAddress(), await freeAddress()];
+    // A node keeps its data folder to itself.
+    let started = 0;
     const start = (...args: string[]) =>
       run(
         [
@@ -114,7 +116,7 @@ describe.skipIf(isOffline)("a production tree", () => {
           "services/main.ts",
           ...args,
           "--data",
-          join(folder, args[0]!),
+          join(folder, `service-${started++}`),
         ],
         { CXMPUTE_API_KEY: testAccount.apiKey, CXMPUTE_USER_ID: testAccount.userId },
       );
