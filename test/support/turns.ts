@@ -44,11 +44,3 @@ async function ofEach<T>({ programs }: Recorded, ask: (program: Program) => Prom
 
 /** The promise of every process under attack: how long its event loop may be kept, in processor time. */
 export const freeLoop = { p99Ms: 50, maxMs: 250 };
-
-/** The processes whose event loops were kept longer than promised since the last `takeTurns`; empty when none was. */
-export async function findKeptLoops(mesh: Recorded): Promise<Readonly<Record<string, Turns>>> {
-  const kept = Object.entries(await takeTurns(mesh)).filter(
-    ([, { cpuMs }]) => cpuMs.p99 >= freeLoop.p99Ms || cpuMs.max >= freeLoop.maxMs,
-  );
-  return Object.fromEntries(kept);
-}
