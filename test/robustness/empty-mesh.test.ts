@@ -84,6 +84,11 @@ const [catalogued] = catalogueNames();
 
 // In order: each part of this file finds the mesh as the one before has left it.
 describe("a mesh in which no node ever was", () => {
+  test("says so once its router has connected and heard from the registry", async () => {
+    const said = async () => (await ask("chat", "anything")).body.error.message;
+    await expect.poll(said).toBe("No node of this mesh serves a model yet: try again soon.");
+  });
+
   test.each(names)("asks for patience, for any name: %s", async (surface) => {
     for (const model of [catalogued!, "no-such-model"])
       expect(await ask(surface, model)).toMatchObject({
