@@ -211,7 +211,7 @@ export class SurvivingAnswer<C extends Call>
     return continuation;
   }
 
-  /** The takeover that has just happened, for the reader; none when nothing had been shown. */
+  /** The takeover that has just happened, for the reader. */
   #toContinued(): GenerationEvent[] {
     const continuation = this.#call.continuations.at(-1)!;
     if (!continuation.exact) this.#fingerprint = "";
