@@ -8,7 +8,8 @@ import type { LogLine, Program } from "../support/program.ts";
 /** Two models on each node, so that each test has one of its own. */
 const engine = (failing: object = {}, slow: object = {}) => [
   ...["--engine", "synthetic", "--tokens-per-second", "400", "--first-token-ms", "20", "--model", "other"],
-  ...["--synthetic-models", JSON.stringify({ failing, slow })],
+  // As many slots of the one that fails as there are clients, so that every node is used.
+  ...["--synthetic-models", JSON.stringify({ failing: { slots: 2, ...failing }, slow })],
 ];
 
 let mesh: Mesh;
