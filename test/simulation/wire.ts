@@ -4,7 +4,7 @@ import { MeshError } from "../../core/errors/mesh-error.ts";
 import { Channel } from "../../core/streams/channel.ts";
 
 /** After so long a silence both ends hold the connection for broken, as by HTTP/2 keepalive, in milliseconds. */
-const keepaliveMs = 5000;
+const keepaliveMs = 20_000;
 
 interface Call {
   /** Breaks it at both ends. */
